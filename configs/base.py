@@ -1,0 +1,244 @@
+"""What the configurations share: datasets, methods, and the shortened variants.
+
+Published settings: UAPS, released code, one script a dataset. Steps there are
+(epochs - 1) * (iterations per epoch - 1), because both of its loops start at 1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from uaps_jax import config as c
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+def view(**probabilities: float) -> c.ViewConfig:
+    """A view with the released limits; what is not named has probability 0."""
+    settings: dict[str, float] = dict.fromkeys(
+        ("hflip", "vflip", "rot90", "brightness_contrast", "blur", "noise"), 0.0
+    )
+    return c.ViewConfig(
+        **(settings | probabilities),
+        contrast_limit=(0.0, 0.5),
+        brightness_limit=(0.0, 0.5),
+        noise_variance=(10.0, 50.0),
+        noise_first=False,
+    )
+
+
+def neu_seg() -> c.Config:
+    """NEU-Seg: 800 epochs of 60 iterations, an evaluation an epoch."""
+    return _config(
+        dataset="neu_seg",
+        classes=4,
+        view=view(hflip=0.4, vflip=0.4, rot90=0.3, brightness_contrast=0.5, blur=0.3, noise=0.3),
+        ratio=0.1,
+        steps=799 * 59,
+        per_epoch=59,
+        plateau_min_lr=1e-8,
+    )
+
+
+def dagm() -> c.Config:
+    """DAGM 2007, six classes, grey: 800 epochs of 30 iterations."""
+    config = _config(
+        dataset="dagm",
+        classes=7,
+        view=view(hflip=0.3, vflip=0.3, brightness_contrast=0.5, blur=0.2, noise=0.3),
+        ratio=0.1,
+        steps=799 * 29,
+        per_epoch=29,
+        plateau_min_lr=1e-6,
+    )
+    config.data.channels = 1
+    config.data.mean, config.data.std = (0.5314,), (0.1357,)
+    config.views.unlabeled.hflip, config.views.unlabeled.blur = 0.4, 0.3
+    config.views.labeled.noise_first = config.views.unlabeled.noise_first = True
+    return config
+
+
+def mtiles() -> c.Config:
+    """Magnetic tiles, defective images: 800 epochs of 20 iterations."""
+    config = _config(
+        dataset="mtiles",
+        classes=6,
+        view=view(hflip=0.5, vflip=0.5, brightness_contrast=0.5, blur=0.3, noise=0.4),
+        ratio=0.4,
+        steps=799 * 19,
+        per_epoch=19,
+        plateau_min_lr=1e-8,
+    )
+    config.optimizer.learning_rate = 2e-3
+    return config
+
+
+def ksdd2() -> c.Config:
+    """KolektorSDD2, defective images, trained lying (256 x 512) after a resize to 512 x 256."""
+    config = _config(
+        dataset="ksdd2",
+        classes=2,
+        view=view(hflip=0.3, vflip=0.3, brightness_contrast=0.5, blur=0.3, noise=0.3),
+        ratio=0.4,
+        steps=799 * 19,
+        per_epoch=19,
+        plateau_min_lr=1e-6,
+    )
+    config.data.height, config.data.width, config.data.transpose = 512, 256, True
+    config.train.batch_labeled = config.train.batch_unlabeled = 12
+    config.optimizer.learning_rate = 2e-3
+    return config
+
+
+def synthetic() -> c.Config:
+    """The embedded dataset: 64 px, 16 of 512 training images labeled, about two minutes."""
+    config = _config(
+        dataset="synthetic/64px",
+        classes=5,
+        view=view(hflip=0.5, vflip=0.5, rot90=0.5, brightness_contrast=0.3),
+        ratio=16 / 512,
+        steps=0,
+        per_epoch=1,
+        plateau_min_lr=1e-8,
+    )
+    config.data.protocol = "native"
+    _shorten(config, size=64, batch=4, steps=600)
+    return config
+
+
+def supervised(config: c.Config, variant: str) -> c.Config:
+    """One decoder on clean features, labeled images only."""
+    config.method = c.SupervisedConfig()
+    config.model.auxiliary = 0
+    return _with_variant(config, variant)
+
+
+def uaps(
+    config: c.Config,
+    variant: str,
+    *,
+    stair: int = 1,
+    length: int = 1,
+    weight_uncertainty: float = 0.1,
+    ramp_uncertainty: bool = True,
+) -> c.Config:
+    """UAPS as released; the ramp saturates after `stair * length` steps."""
+    config.method = c.UapsConfig(
+        mixing="dirichlet",
+        rectify="scalar",
+        detach_mean=False,
+        detach_weight=False,
+        weight_pseudo=0.1,
+        weight_uncertainty=weight_uncertainty,
+        ramp_uncertainty=ramp_uncertainty,
+        ramp_stair=stair,
+        ramp_length=length,
+        weight_energy=0.0,
+        energy="released",
+        energy_margins=(-6.0, -3.0),
+        perturb_at_eval=True,
+    )
+    return _with_variant(config, variant)
+
+
+def _config(
+    *,
+    dataset: str,
+    classes: int,
+    view: c.ViewConfig,
+    ratio: float,
+    steps: int,
+    per_epoch: int,
+    plateau_min_lr: float,
+) -> c.Config:
+    """The settings that the four released scripts share."""
+    return c.Config(
+        data=c.DataConfig(
+            name=dataset,
+            data_dir="data",
+            manual_dir="",
+            height=256,
+            width=256,
+            transpose=False,
+            channels=3,
+            classes=classes,
+            mean=IMAGENET_MEAN,
+            std=IMAGENET_STD,
+            protocol="published",
+            labeled_ratio=ratio,
+            split_seed=45,
+        ),
+        views=c.ViewsConfig(labeled=dataclasses.replace(view), unlabeled=dataclasses.replace(view)),
+        model=c.ModelConfig(
+            auxiliary=3,
+            widths=(16, 32, 64, 128, 256),
+            dropout=(0.05, 0.1, 0.2, 0.3, 0.5),
+            noise_limit=0.3,
+            perturb_dropout=0.5,
+            feature_dropout=(0.7, 0.9),
+            dtype="float32",
+        ),
+        method=c.SupervisedConfig(),
+        optimizer=c.OptimizerConfig(
+            learning_rate=1e-3,
+            schedule="plateau",
+            plateau_factor=0.1,
+            plateau_patience=50,
+            plateau_threshold=1e-4,
+            plateau_min_lr=plateau_min_lr,
+            poly_power=0.9,
+            beta1=0.9,
+            beta2=0.999,
+            epsilon=1e-8,
+            weight_decay=0.0,
+        ),
+        train=c.TrainConfig(
+            seed=0,
+            steps=steps,
+            batch_labeled=16,
+            batch_unlabeled=16,
+            log_every=20,
+            eval_every=per_epoch,
+        ),
+        checkpoint=c.CheckpointConfig(every=1000, keep_every=0, keep_at=()),
+        evaluation=c.EvaluationConfig(batch_size=32, predictor=""),
+    )
+
+
+def _with_variant(config: c.Config, variant: str) -> c.Config:
+    """Applies `small` or `medium`, the text behind the colon of `--config=file.py:small`."""
+    if variant == "small":
+        _shorten(config, size=64, batch=4, steps=800)
+    elif variant == "medium":
+        _shorten(config, size=64, batch=8, steps=2500)
+    elif variant:
+        raise ValueError(f"variant {variant!r} does not exist; there are 'small' and 'medium'")
+    elif config.data.name.startswith("synthetic"):
+        _scale_ramp(config)
+    return config
+
+
+def _shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
+    """A run of minutes: small images, Adam at 1e-3 with a cosine to 0, ramps in proportion.
+
+    Blur and noise are off: their strengths are meant for 256 px, and a 7-pixel box erases most
+    defects at 64 px.
+    """
+    wide = config.data.height // config.data.width, config.data.width // config.data.height
+    config.data.height, config.data.width = size * max(wide[0], 1), size * max(wide[1], 1)
+    config.train.steps = steps
+    config.train.batch_labeled = config.train.batch_unlabeled = batch
+    config.train.eval_every = steps // 10
+    config.checkpoint.every = steps // 10
+    config.optimizer.learning_rate = 1e-3
+    config.optimizer.schedule = "cosine"
+    for policy in (config.views.labeled, config.views.unlabeled):
+        policy.blur = policy.noise = 0.0
+    _scale_ramp(config)
+
+
+def _scale_ramp(config: c.Config) -> None:
+    """UAPS's ramp over the first 34 % of the steps, moving every step (NEU: 16,000 of 47,141)."""
+    if isinstance(config.method, c.UapsConfig):
+        config.method.ramp_stair = 1
+        config.method.ramp_length = max(1, round(0.34 * config.train.steps))

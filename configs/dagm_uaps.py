@@ -1,0 +1,13 @@
+"""UAPS on DAGM 2007, the paper's setting.
+
+    python run.py --config=configs/dagm_uaps.py --workdir=runs/dagm_uaps \
+        --config.data.manual_dir=<folder of the download>
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.uaps(base.dagm(), variant, stair=60, length=200)

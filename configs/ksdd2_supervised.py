@@ -1,0 +1,13 @@
+"""The labeled images of KolektorSDD2 alone: UAPS's baseline, one decoder, with UAPS's steps.
+
+    python run.py --config=configs/ksdd2_supervised.py --workdir=runs/ksdd2_supervised \
+        --config.data.manual_dir=<folder of the download>
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.supervised(base.ksdd2(), variant)

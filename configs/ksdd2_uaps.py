@@ -1,0 +1,13 @@
+"""UAPS on KolektorSDD2, the paper's setting.
+
+    python run.py --config=configs/ksdd2_uaps.py --workdir=runs/ksdd2_uaps \
+        --config.data.manual_dir=<folder of the download>
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.uaps(base.ksdd2(), variant, stair=40, length=150)

@@ -1,0 +1,12 @@
+"""UAPS on the embedded synthetic surfaces: the first run of a newcomer.
+
+    python run.py --config=configs/synthetic_uaps.py --workdir=runs/synthetic_uaps
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.uaps(base.synthetic(), variant)

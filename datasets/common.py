@@ -1,0 +1,256 @@
+"""What every builder needs: strict decoding of images and masks, and one report of all problems.
+
+A dataset is either read completely or not at all. The functions here never repair a file in
+silence: a truncated JPEG is an error, not an image with a grey band, and a mask value that is no
+class is named, not clipped.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+IGNORE_INDEX = 255
+"""Mask value of a pixel that has no label; losses and metrics leave it out."""
+
+Source = str | os.PathLike | bytes
+"""An encoded image: the path of a file, or its bytes."""
+
+# 16-bit, integer and float images would be clipped, not scaled, by a conversion to RGB.
+_EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
+_MASK_MODES = frozenset({"L", "P"})
+_MOST_VALUES_NAMED = 8
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong with one file.
+
+    Attributes:
+      path: the file, written so that a person can find it.
+      reason: what is wrong with it, without the path.
+    """
+
+    path: str
+    reason: str
+
+
+class DataError(Exception):
+    """Raw data that cannot be built; its text is the complete report.
+
+    Args:
+      problems: every problem that was found, as `(path, reason)`; at least one.
+      remedy: what the reader should do about it.
+
+    Attributes:
+      problems: the problems as a tuple of `Problem`.
+      remedy: as given.
+
+    Example:
+      >>> print(DataError([("a.png", "the file is empty")]))
+      1 problem in the raw data; nothing was built.
+        a.png: the file is empty
+      Repair or remove the files named above, then build again.
+    """
+
+    def __init__(
+        self,
+        problems: Iterable[tuple[str, str]],
+        remedy: str = "Repair or remove the files named above, then build again.",
+    ):
+        self.problems = tuple(Problem(str(path), reason) for path, reason in problems)
+        self.remedy = remedy
+        if not self.problems:
+            raise ValueError("A DataError needs at least one problem.")
+        # All arguments go to the base class, so that the error survives pickling.
+        super().__init__(self.problems, remedy)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"{count} problem{'s' if count > 1 else ''} in the raw data; nothing was built."
+        lines = (f"  {problem.path}: {problem.reason}" for problem in self.problems)
+        return "\n".join([head, *lines, self.remedy])
+
+
+class UnreadableError(ValueError):
+    """One file that cannot be decoded; its text is the reason, without the path."""
+
+
+def read_bytes(source: Source) -> bytes:
+    """Returns the encoded bytes of a source.
+
+    Raises:
+      OSError: if the source is a path that cannot be read.
+    """
+    if isinstance(source, bytes):
+        return source
+    with open(source, "rb") as file:
+        return file.read()
+
+
+def read_image(source: Source) -> np.ndarray:
+    """Decodes a whole image to RGB.
+
+    Grey images are repeated over the three channels, palettes are resolved and transparency is
+    dropped. An EXIF orientation is *not* applied: the pixels stay where the mask expects them.
+
+    Args:
+      source: path or bytes, in any format that Pillow reads.
+
+    Returns:
+      uint8 [H, W, 3], RGB, values 0..255.
+
+    Raises:
+      UnreadableError: if the file is empty, truncated, damaged or no image, or has more than 8 bits
+        per channel.
+    """
+    image = _decode(source)
+    if image.mode not in _EIGHT_BIT_MODES:
+        raise UnreadableError(
+            f"the image has mode {image.mode!r}, more than 8 bits per channel; scale it to 8 bits"
+        )
+    return np.array(image.convert("RGB"))
+
+
+def read_mask(source: Source) -> np.ndarray:
+    """Decodes a whole mask to class ids.
+
+    In a palette image the ids are the palette indices, as in Pascal VOC; the colours play no part.
+
+    Args:
+      source: path or bytes; a single-channel 8-bit image.
+
+    Returns:
+      uint8 [H, W], one class id per pixel, `IGNORE_INDEX` where there is no label.
+
+    Raises:
+      UnreadableError: if the file cannot be decoded (see `read_image`) or is not single-channel
+        8-bit.
+    """
+    mask = _decode(source)
+    if mask.mode not in _MASK_MODES:
+        raise UnreadableError(
+            f"the mask is not single-channel 8-bit (its mode is {mask.mode!r}); "
+            "write class ids as an 8-bit greyscale or palette PNG"
+        )
+    return np.array(mask)
+
+
+def check_pair(
+    image: Source | None,
+    mask: Source | None,
+    num_classes: int,
+    *,
+    image_path: str | None = None,
+    mask_path: str | None = None,
+) -> list[Problem]:
+    """Returns everything that is wrong with an image and its mask; an empty list if nothing is.
+
+    Args:
+      image: the image; None, or a path where no file is, if it is missing.
+      mask: the mask; None, or a path where no file is, if it is missing.
+      num_classes: masks may hold the ids 0..num_classes - 1 and `IGNORE_INDEX`.
+      image_path: how a report names the image; by default its path. Needed for bytes and None.
+      mask_path: how a report names the mask; by default its path. Needed for bytes and None.
+
+    Returns:
+      Problems with these reasons: missing mask, missing image, unreadable or truncated file, mask
+      that is not single-channel 8-bit, sizes that differ, mask values that are no class.
+    """
+    image_path = image_path or _name(image, "image")
+    mask_path = mask_path or _name(mask, "mask")
+    has_image, has_mask = _exists(image), _exists(mask)
+    if not has_image and not has_mask:
+        return [Problem(image_path, "missing image"), Problem(mask_path, "missing mask")]
+
+    problems = []
+    if not has_image:
+        problems.append(Problem(mask_path, f"missing image: this mask belongs to {image_path}"))
+    if not has_mask:
+        problems.append(Problem(image_path, f"missing mask: expected {mask_path}"))
+
+    image_size = mask_size = None
+    if image is not None and has_image:
+        try:
+            image_size = read_image(image).shape[:2]
+        except UnreadableError as error:
+            problems.append(Problem(image_path, str(error)))
+    if mask is not None and has_mask:
+        try:
+            ids = read_mask(mask)
+        except UnreadableError as error:
+            problems.append(Problem(mask_path, str(error)))
+        else:
+            mask_size = ids.shape
+            problems += [Problem(mask_path, reason) for reason in _value_reasons(ids, num_classes)]
+    if image_size and mask_size and image_size != mask_size:
+        reason = f"the mask is {_size(mask_size)} but its image {image_path} is {_size(image_size)}"
+        problems.append(Problem(mask_path, reason))
+    return problems
+
+
+def _decode(source: Source) -> Image.Image:
+    """Returns the image with all of its pixels decoded, or raises `UnreadableError`."""
+    try:
+        data = read_bytes(source)
+        if not data:
+            raise UnreadableError("the file is empty")
+        with Image.open(io.BytesIO(data)) as image:
+            kind = image.format
+            image.verify()  # PNG: the checksums of all chunks; it leaves the image unusable.
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except UnreadableError:
+        raise
+    except Exception as error:  # Damaged files make decoders raise errors of many types.
+        raise UnreadableError(f"cannot be read: {_reason(error)}") from error
+    if kind == "JPEG" and not _jpeg_is_complete(data):
+        raise UnreadableError("cannot be read: truncated JPEG, it has no end marker")
+    return image
+
+
+def _jpeg_is_complete(data: bytes) -> bool:
+    """Whether an end marker follows the last scan.
+
+    libjpeg takes a tail of zeros, as broken downloads leave it, for image data, and no error comes
+    out of it. Inside of a scan the byte 0xFF is always escaped, so neither marker occurs by chance.
+    """
+    start_of_scan, end_of_image = b"\xff\xda", b"\xff\xd9"
+    return data.rfind(end_of_image) > data.rfind(start_of_scan)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image, or a damaged one"  # Pillow's own text names a memory address.
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error) or type(error).__name__
+
+
+def _value_reasons(ids: np.ndarray, num_classes: int) -> Sequence[str]:
+    values = np.unique(ids)
+    wrong = values[(values >= num_classes) & (values != IGNORE_INDEX)].tolist()
+    if not wrong:
+        return []
+    named = ", ".join(map(str, wrong[:_MOST_VALUES_NAMED]))
+    more = f" and {len(wrong) - _MOST_VALUES_NAMED} more" if len(wrong) > _MOST_VALUES_NAMED else ""
+    return [
+        f"the mask holds the values {named}{more}; allowed are the class ids "
+        f"0..{num_classes - 1} and {IGNORE_INDEX} (ignore)"
+    ]
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return f"{shape[1]}x{shape[0]} (width x height)"
+
+
+def _name(source: Source | None, role: str) -> str:
+    return f"<{role}>" if source is None or isinstance(source, bytes) else os.fspath(source)
+
+
+def _exists(source: Source | None) -> bool:
+    return source is not None and (isinstance(source, bytes) or os.path.exists(source))

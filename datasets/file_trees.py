@@ -1,0 +1,111 @@
+"""Raw data where it lies: a folder, or an archive that is read in place and never extracted.
+
+Both offer the same three things: the names of their files, a reader for the bytes of a file, and
+a way to name a file in a report.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+Read = Callable[[str], bytes]
+"""Returns the bytes of a file of a tree; raises `OSError` if it is missing or damaged."""
+
+
+class FileTree(Protocol):
+    """A set of files, named by posix paths relative to the root of the tree."""
+
+    def files(self, folder: str) -> list[str]:
+        """Sorted names of the files directly in a folder, hidden files left out; [] if none."""
+
+    def reading(self) -> contextlib.AbstractContextManager[Read]:
+        """A context in which files can be read."""
+
+    def label(self, file: str) -> str:
+        """The name of a file or folder as a person finds it."""
+
+
+class Folder:
+    """A folder on disk.
+
+    Args:
+      path: the folder; it need not exist, it then has no files.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def files(self, folder: str) -> list[str]:
+        root = self.path / folder
+        if not root.is_dir():
+            return []
+        names = (entry.name for entry in root.iterdir() if entry.is_file())
+        return [f"{folder}/{name}" for name in sorted(names) if not name.startswith(".")]
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Read]:
+        yield lambda file: (self.path / file).read_bytes()
+
+    def label(self, file: str) -> str:
+        return str(self.path / file)
+
+
+class Archive:
+    """A zip file, or the part of it that lies under one folder. It is never written to disk.
+
+    Args:
+      path: the zip file.
+
+    Raises:
+      zipfile.BadZipFile: if it is no zip file, or lacks its end as after a broken download.
+      OSError: if it cannot be read.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.root = ""
+        self._files: dict[str, list[str]] = {}
+        with zipfile.ZipFile(path) as archive:
+            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
+        for name in names:
+            file = PurePosixPath(name)
+            # macOS adds a shadow tree of hidden files to the archives that it writes.
+            if file.parts[0] != "__MACOSX" and not file.name.startswith("."):
+                self._files.setdefault("/".join(file.parts[:-1]), []).append(file.name)
+
+    def roots(self, folder: str) -> list[str]:
+        """Sorted roots under which `folder` holds files: "" or names that end in a slash."""
+        ends = (name for name in self._files if f"/{name}".endswith(f"/{folder}"))
+        return sorted(name.removesuffix(folder) for name in ends)
+
+    def within(self, root: str) -> Archive:
+        """The part of the archive under a root; its files are named relative to it."""
+        part = object.__new__(Archive)
+        part.path, part.root, part._files = self.path, root, self._files
+        return part
+
+    def files(self, folder: str) -> list[str]:
+        return [f"{folder}/{name}" for name in self._files.get(self.root + folder, [])]
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Read]:
+        with zipfile.ZipFile(self.path) as archive:
+
+            def read(file: str) -> bytes:
+                try:
+                    return archive.read(self.root + file)
+                except KeyError as error:
+                    raise FileNotFoundError(f"{file} is not in the archive") from error
+                # Damaged checksums, damaged streams, encryption, unknown compression.
+                except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+                    raise OSError(f"damaged inside the archive: {error}") from error
+
+            yield read
+
+    def label(self, file: str) -> str:
+        return f"{self.path}/{self.root}{file}"

@@ -1,0 +1,1 @@
+"""NEU-Seg: hot-rolled steel strip with inclusions, patches and scratches."""

@@ -1,0 +1,1 @@
+"""Synthetic industrial surfaces: the embedded default data set, made from a seed."""

@@ -1,0 +1,106 @@
+"""Makes one example of the synthetic data set from (seed, split, index, size) alone.
+
+The generator is frozen: what it makes is part of the data set's version. A change that alters a
+single pixel needs a new `VERSION` and new hashes in the tests.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from datasets.synthetic.defects import DEFECTS
+from datasets.synthetic.distractors import DISTRACTORS
+from datasets.synthetic.fields import (
+    blur,
+    chance,
+    generator,
+    integer,
+    make_grid,
+    uniform,
+    white_noise,
+)
+from datasets.synthetic.surfaces import SURFACES, illumination
+
+VERSION = "1.0.0"
+"""Version of what the generator makes."""
+
+LABELS = ("background", "scratch", "pit", "stain", "crack")
+"""Class names; their positions are the class ids of the masks."""
+
+SPLITS = {"train": 512, "val": 96, "test": 192}
+"""Number of examples in each split."""
+
+MIN_SIZE = 32
+"""Below this, cracks and scratches are thinner than a pixel."""
+
+_DEFECT_FREE = 0.1
+_SECOND_DEFECT, _THIRD_DEFECT = 0.5, 0.35
+
+
+def make_example(seed: int, split: str, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a surface, what is on it, and the light and the camera that see it.
+
+    Args:
+      seed: 0 <= seed < 2**64; another seed is another data set.
+      split: a key of `SPLITS`.
+      index: number of the example in its split, 0 <= index < 2**32; it may lie beyond the number of
+        examples of the split.
+      size: width and height in pixels, at least `MIN_SIZE`. Another size is another picture, not
+        the same one scaled.
+
+    Returns:
+      image: uint8 [size, size, 3], RGB.
+      mask: uint8 [size, size], the ids of `LABELS`.
+
+    Raises:
+      ValueError: if an argument is out of its range.
+    """
+    _check(seed, split, index, size)
+    rng = generator(seed, list(SPLITS).index(split) << 32 | index)
+    grid = make_grid(size)
+    picture = uniform(rng, 0.32, 0.62) + _one_of(rng, SURFACES)(rng, grid)
+    for _ in range(integer(rng, 0, 2)):
+        picture += _one_of(rng, DISTRACTORS)(rng, grid)
+
+    mask = np.zeros((size, size), np.uint8)
+    for _ in range(_count_defects(rng)):
+        class_id = integer(rng, 1, len(DEFECTS))
+        mark = DEFECTS[class_id - 1](rng, grid)
+        picture += mark.change
+        mask[mark.mask] = class_id  # Where two overlap, the later one lies on top.
+
+    picture *= illumination(rng, grid)
+    picture = blur(picture, uniform(rng, 0.0, 0.14))
+    picture += uniform(rng, 0.006, 0.03) * white_noise(rng, size)
+    return _to_rgb(rng, picture), mask
+
+
+def _check(seed: int, split: str, index: int, size: int) -> None:
+    if split not in SPLITS:
+        raise ValueError(f"split is {split!r}, expected one of {list(SPLITS)}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed is {seed}, expected 0 <= seed < 2**64")
+    if not 0 <= index < 2**32:
+        raise ValueError(f"index is {index}, expected 0 <= index < 2**32")
+    if size < MIN_SIZE:
+        raise ValueError(f"size is {size}, expected at least {MIN_SIZE}")
+
+
+def _count_defects(rng: np.random.Generator) -> int:
+    if chance(rng, _DEFECT_FREE):
+        return 0
+    return 1 + chance(rng, _SECOND_DEFECT) + chance(rng, _THIRD_DEFECT)
+
+
+def _one_of(rng, choices):
+    return choices[integer(rng, 0, len(choices) - 1)]
+
+
+def _to_rgb(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
+    """Most inspection cameras are grey; the others have a slight cast of the lamp's colour."""
+    tint = np.ones(3)
+    if chance(rng, 0.3):
+        warmth = uniform(rng, -0.08, 0.08)
+        tint = np.array([1.0 + warmth, 1.0, 1.0 - warmth])
+    values = np.clip(picture[:, :, None] * tint, 0.0, 1.0) * 255.0
+    return np.floor(values + 0.5).astype(np.uint8)

@@ -1,0 +1,91 @@
+"""The TFDS builder of the synthetic data set."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from datasets.array_record_builder import ArrayRecordBuilder
+from datasets.synthetic.generator import LABELS, SPLITS, VERSION, make_example
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class SyntheticConfig(tfds.core.BuilderConfig):
+    """What the pictures depend on.
+
+    A data set with another seed needs a name of its own, since the name is its folder:
+    `Builder(config=SyntheticConfig(name="64px_seed1", seed=1))`.
+
+    Attributes:
+      seed: seed of all examples, 0 <= seed < 2**64.
+      size: width and height in pixels, at least 32.
+    """
+
+    seed: int = 0
+    size: int = 64
+
+
+class Builder(ArrayRecordBuilder):
+    """Synthetic industrial surfaces with four kinds of defect; needs no download.
+
+    Configs: "64px" (the default) and "256px".
+
+    Splits: "train" (512), "val" (96) and "test" (192).
+
+    Features:
+      image: uint8 [H, W, 3], RGB.
+      mask: uint8 [H, W, 1], the ids of `LABELS`.
+      name: for example "train/00012".
+      group: int32, different for each image: no two share a source.
+    """
+
+    VERSION = tfds.core.Version(VERSION)
+    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    BUILDER_CONFIGS = [
+        SyntheticConfig(name="64px", size=64, description="Pictures of 64x64 pixels."),
+        SyntheticConfig(name="256px", size=256, description="Pictures of 256x256 pixels."),
+    ]
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=tfds.features.FeaturesDict(
+                {
+                    "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
+                    "mask": tfds.features.LabeledImage(
+                        labels=list(LABELS), shape=(None, None, 1), encoding_format="png"
+                    ),
+                    "name": tfds.features.Text(),
+                    "group": tfds.features.Scalar(dtype=np.int32),
+                }
+            ),
+            supervised_keys=("image", "mask"),
+        )
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        del dl_manager  # Nothing is downloaded.
+        return {split: self._generate_examples(split) for split in SPLITS}
+
+    def _generate_examples(self, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        config = self.builder_config
+        names = list(SPLITS)
+        first_group = sum(SPLITS[earlier] for earlier in names[: names.index(split)])
+        for index in range(SPLITS[split]):
+            image, mask = make_example(config.seed, split, index, config.size)
+            name = f"{split}/{index:05d}"
+            yield (
+                name,
+                {
+                    # As PIL images: TFDS needs TensorFlow to encode arrays.
+                    "image": Image.fromarray(image),
+                    "mask": Image.fromarray(mask),
+                    "name": name,
+                    "group": first_group + index,
+                },
+            )

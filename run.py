@@ -1,0 +1,77 @@
+"""The front door: trains, evaluates, predicts.
+
+    python run.py --config=configs/neu_uaps.py --workdir=runs/neu_uaps
+    python run.py --mode=evaluate --workdir=runs/neu_uaps --checkpoint=best
+    python run.py --mode=predict --workdir=runs/neu_uaps --input=folder/of/images
+
+Any setting can be overridden: --config.optimizer.learning_rate=1e-4.
+"""
+
+import sys
+from pathlib import Path
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from uaps_jax import modes
+from uaps_jax.config import ConfigError, check_key
+from uaps_jax.training import checkpoints
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
+)
+WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
+MODE = flags.DEFINE_enum("mode", "train", list(modes.MODES), "What to do.")
+CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best, latest, or a step.")
+INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
+
+
+def main(argv: list[str]) -> None:
+    """Runs the mode; what a person can mend is said in words, with exit status 1."""
+    if len(argv) > 1:
+        sys.exit(f"unexpected arguments: {' '.join(argv[1:])}")
+    checkpoints.quiet_orbax()
+    request = modes.Request(
+        config=CONFIG.value,
+        workdir=Path(WORKDIR.value),
+        checkpoint=CHECKPOINT.value,
+        input=None if INPUT.value is None else Path(INPUT.value),
+    )
+    try:
+        modes.MODES[MODE.value](request)
+    except modes.USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses the flags; an override of an unknown setting names the nearest one."""
+    try:
+        return flags.FLAGS(argv)
+    except (KeyError, AttributeError, flags.Error) as error:
+        _explain_override(argv)
+        sys.exit(f"error: {error}")
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+
+
+def _explain_override(argv: list[str]) -> None:
+    """Exits with the nearest setting if one of the overrides does not exist."""
+    files = [a.split("=", 1)[1] for a in argv if a.lstrip("-").startswith("config=")]
+    if not files:
+        return
+    config = config_flags.DEFINE_config_file(
+        "shape", files[-1], "", flag_values=(values := flags.FlagValues())
+    )
+    values([argv[0]])
+    for argument in argv[1:]:
+        name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
+        if name.startswith("config."):
+            try:
+                check_key(config.value, name.removeprefix("config."))
+            except ConfigError as problem:
+                sys.exit(f"error: {problem}")
+
+
+if __name__ == "__main__":
+    logging.set_verbosity(logging.INFO)
+    app.run(main, flags_parser=parse)

@@ -1,0 +1,459 @@
+"""The schema of a run: every setting, its type, its meaning, and the checks on it.
+
+A file in `configs/` builds a `Config`, absl flags override its fields, and `validate` checks the
+result once, as a whole, and freezes it. Settings have no defaults hidden in code: what a run used
+is what its `config.json` says. Lengths in time are counted in optimizer steps.
+"""
+
+# Annotations are evaluated here: ml_collections reads the types of overrides from them.
+
+import dataclasses
+import difflib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, TypeVar
+
+from uaps_jax.labels import IGNORE
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; its text names every problem found."""
+
+
+class Section:
+    """A group of settings: mutable until `freeze` is called on it."""
+
+    __slots__ = ("_frozen",)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "_frozen" and getattr(self, "_frozen", False):
+            raise dataclasses.FrozenInstanceError(
+                f"the configuration is frozen; {name!r} has to be set before the run starts"
+            )
+        object.__setattr__(self, name, value)
+
+    def freeze(self) -> None:
+        """Makes this section and the ones in it immutable."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, Section):
+                value.freeze()
+        self._frozen = True
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class DataConfig(Section):
+    """Which images a run sees."""
+
+    name: str  # TFDS builder, optionally with its own config: "neu_seg", "synthetic/64px"
+    data_dir: str  # folder of the built datasets
+    manual_dir: str  # folder of the downloaded archive; "" where the dataset is built
+    height: int  # images and masks are resized to height x width (OpenCV's nearest neighbour)
+    width: int
+    transpose: bool  # swap height and width after resizing, as the released KolektorSDD2 code does
+    channels: int  # 3, or 1 for grey
+    classes: int  # background included
+    mean: tuple[float, ...]  # per channel, subtracted after division by 255
+    std: tuple[float, ...]  # per channel, divided by after that
+    protocol: str  # how images are split: "published", "grouped", "native" (the builder's own)
+    labeled_ratio: float  # share of the training images that is labeled
+    split_seed: int  # seed of the labeled/unlabeled draw (and of "grouped")
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ViewConfig(Section):
+    """Random changes of one training view; probabilities are per image."""
+
+    hflip: float  # probability of a horizontal flip
+    vflip: float  # probability of a vertical flip
+    rot90: float  # probability of drawing one of the rotations 0, 90, 180, 270 degrees
+    brightness_contrast: float  # probability of clip((1 + a) x + 255 b), 0..255
+    contrast_limit: tuple[float, float]  # range of a
+    brightness_limit: tuple[float, float]  # range of b
+    blur: float  # probability of a box blur with kernel 3, 5 or 7
+    noise: float  # probability of Gaussian noise, per channel
+    noise_variance: tuple[float, float]  # range of its variance on the 0..255 scale
+    noise_first: bool  # noise before brightness and contrast (DAGM's order) instead of last
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ViewsConfig(Section):
+    """The views of both streams."""
+
+    labeled: ViewConfig
+    unlabeled: ViewConfig
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ModelConfig(Section):
+    """The U-Net and its decoders."""
+
+    auxiliary: int  # number of auxiliary decoders
+    widths: tuple[int, ...]  # encoder channels per level
+    dropout: tuple[float, ...]  # encoder dropout per level
+    noise_limit: float  # FeatureNoise: U(-limit, limit)
+    perturb_dropout: float  # rate of the dropout perturbation
+    feature_dropout: tuple[float, float]  # FeatureDropout: range of the threshold
+    dtype: str  # compute type: float32, bfloat16; float64 for numerical checks (needs x64)
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class SupervisedConfig(Section):
+    """Labeled images only."""
+
+    name: ClassVar[str] = "supervised"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class UapsConfig(Section):
+    """UAPS; the values of the released code are the first choice of each option."""
+
+    name: ClassVar[str] = "uaps"
+
+    mixing: str  # weights of the heads in the pseudo-label: "dirichlet" or "mean"
+    rectify: str  # discount by exp(-D): "scalar" (released) or "pixel" (as the paper draws it)
+    detach_mean: bool  # stop gradients through the mean prediction (released: False)
+    detach_weight: bool  # stop gradients through exp(-D) (released: False)
+    weight_pseudo: float  # w1, weight of the rectified pseudo-label loss
+    weight_uncertainty: float  # w2, weight of the mean KL
+    ramp_uncertainty: bool  # whether w2 is ramped (False: MTiles' released script)
+    ramp_stair: int  # s: the ramp moves once every s steps
+    ramp_length: int  # R: it saturates after s * R steps
+    weight_energy: float  # weight of the energy term of the main head; 0 leaves it out
+    energy: str  # "released" (DUEB's code) or "repaired" (free energy with margins)
+    energy_margins: tuple[float, float]  # m_in, m_out of the repaired form
+    perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
+
+
+MethodConfig = SupervisedConfig | UapsConfig
+METHODS: dict[str, type[MethodConfig]] = {c.name: c for c in (SupervisedConfig, UapsConfig)}
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class OptimizerConfig(Section):
+    """Adam and its learning rate."""
+
+    learning_rate: float  # at the start
+    schedule: str  # "plateau", "constant", "poly" or "cosine"
+    plateau_factor: float  # learning rate multiplier when validation image_dice stagnates
+    plateau_patience: int  # evaluations without improvement that are tolerated
+    plateau_threshold: float  # relative improvement that counts
+    plateau_min_lr: float  # floor
+    poly_power: float  # of (1 - step / steps)
+    beta1: float  # Adam
+    beta2: float  # Adam
+    epsilon: float  # Adam
+    weight_decay: float  # added to the gradient, as PyTorch's Adam does
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class TrainConfig(Section):
+    """The length and size of a run."""
+
+    seed: int  # initial weights, data order, views, perturbations
+    steps: int  # optimizer steps
+    batch_labeled: int  # images per step, over all devices
+    batch_unlabeled: int  # likewise
+    log_every: int  # steps between lines of metrics.jsonl
+    eval_every: int  # steps between evaluations on the validation split
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class CheckpointConfig(Section):
+    """What is kept besides the latest and the best checkpoint."""
+
+    every: int  # steps between checkpoints (every evaluation writes one, too)
+    keep_every: int  # keep every checkpoint whose step is a multiple of this; 0: none
+    keep_at: tuple[int, ...]  # keep the checkpoints of these steps
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class EvaluationConfig(Section):
+    """How a model is scored."""
+
+    batch_size: int  # images at once
+    predictor: str  # which of the method's predictors; "" is its default
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Config(Section):
+    """Everything that decides what a run computes."""
+
+    data: DataConfig
+    views: ViewsConfig
+    model: ModelConfig
+    method: MethodConfig
+    optimizer: OptimizerConfig
+    train: TrainConfig
+    checkpoint: CheckpointConfig
+    evaluation: EvaluationConfig
+
+
+SCHEDULES = ("plateau", "constant", "poly", "cosine")
+PROTOCOLS = ("published", "grouped", "native")
+DTYPES = ("float32", "bfloat16", "float64")
+
+
+def validate(config: Config) -> Config:
+    """Checks a configuration as a whole and freezes it.
+
+    Args:
+      config: the settings, after all overrides.
+
+    Returns:
+      The same object, frozen.
+
+    Raises:
+      ConfigError: with every problem, each as `key = value: what is wrong, what to do`.
+    """
+    problems = list(_problems(config))
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigError(f"the configuration cannot be run:\n{lines}")
+    config.freeze()
+    return config
+
+
+def check_classes(config: Config, names: Sequence[str]) -> None:
+    """Checks `data.classes` against the class names of the dataset.
+
+    Raises:
+      ConfigError: they differ.
+    """
+    if config.data.classes != len(names):
+        raise ConfigError(
+            f"data.classes = {config.data.classes}: {config.data.name} has {len(names)} classes "
+            f"({', '.join(names)})"
+        )
+
+
+def _problems(config: Config) -> Iterator[str]:
+    data, model, train, optimizer = config.data, config.model, config.train, config.optimizer
+
+    def check(key: str, condition: bool, message: str) -> Iterator[str]:
+        if not condition:
+            yield f"{key} = {lookup(config, key)!r}: {message}"
+
+    stride = 2 ** (len(model.widths) - 1)
+    for key in ("data.height", "data.width"):
+        size = lookup(config, key)
+        yield from check(
+            key,
+            size > 0 and size % stride == 0,
+            f"must be a positive multiple of {stride} (the network halves the image "
+            f"{len(model.widths) - 1} times)",
+        )
+    yield from check("data.channels", data.channels in (1, 3), "must be 1 or 3")
+    yield from check("data.classes", 2 <= data.classes < IGNORE, f"must be 2 to {IGNORE - 1}")
+    for key in ("data.mean", "data.std"):
+        yield from check(
+            key,
+            len(lookup(config, key)) == data.channels,
+            f"needs one value for each of the {data.channels} channels",
+        )
+    yield from check("data.std", all(s > 0 for s in data.std), "must be positive")
+    yield from check("data.protocol", data.protocol in PROTOCOLS, _one_of(PROTOCOLS))
+    yield from check("data.labeled_ratio", 0 < data.labeled_ratio <= 1, "must be in (0, 1]")
+
+    for stream in ("labeled", "unlabeled"):
+        for name in ("hflip", "vflip", "rot90", "brightness_contrast", "blur", "noise"):
+            key = f"views.{stream}.{name}"
+            yield from check(key, 0 <= lookup(config, key) <= 1, "is a probability, 0 to 1")
+        for name in ("contrast_limit", "brightness_limit", "noise_variance"):
+            key = f"views.{stream}.{name}"
+            yield from check(key, _is_range(lookup(config, key)), "must be (low, high)")
+        yield from check(
+            f"views.{stream}.noise_variance",
+            min(lookup(config, f"views.{stream}.noise_variance"), default=0) >= 0,
+            "a variance cannot be negative",
+        )
+        key = f"views.{stream}.rot90"
+        yield from check(
+            key,
+            lookup(config, key) == 0 or data.height == data.width,
+            f"needs square images, not {data.height} x {data.width}; set it to 0",
+        )
+
+    yield from check("model.auxiliary", model.auxiliary >= 0, "cannot be negative")
+    yield from check(
+        "model.widths",
+        len(model.widths) >= 2 and all(w > 0 for w in model.widths),
+        "needs two or more positive numbers",
+    )
+    yield from check(
+        "model.dropout",
+        len(model.dropout) == len(model.widths) and all(0 <= p < 1 for p in model.dropout),
+        f"needs {len(model.widths)} rates in [0, 1), one a level",
+    )
+    yield from check("model.perturb_dropout", 0 <= model.perturb_dropout < 1, "must be in [0, 1)")
+    yield from check("model.noise_limit", model.noise_limit >= 0, "cannot be negative")
+    yield from check(
+        "model.feature_dropout", _is_range(model.feature_dropout), "must be (low, high)"
+    )
+    yield from check("model.dtype", model.dtype in DTYPES, _one_of(DTYPES))
+
+    yield from check("optimizer.schedule", optimizer.schedule in SCHEDULES, _one_of(SCHEDULES))
+    yield from check("optimizer.learning_rate", optimizer.learning_rate > 0, "must be positive")
+    yield from check(
+        "optimizer.plateau_factor", 0 < optimizer.plateau_factor < 1, "must be in (0, 1)"
+    )
+    yield from check("optimizer.epsilon", optimizer.epsilon > 0, "must be positive")
+    for key in ("optimizer.beta1", "optimizer.beta2"):
+        yield from check(key, 0 <= lookup(config, key) < 1, "must be in [0, 1)")
+    for name in ("plateau_patience", "plateau_threshold", "plateau_min_lr", "weight_decay"):
+        key = f"optimizer.{name}"
+        yield from check(key, lookup(config, key) >= 0, "cannot be negative")
+
+    for key in (
+        "train.steps",
+        "train.batch_labeled",
+        "train.batch_unlabeled",
+        "train.log_every",
+        "train.eval_every",
+        "checkpoint.every",
+        "evaluation.batch_size",
+    ):
+        yield from check(key, lookup(config, key) >= 1, "must be at least 1")
+    for key in ("train.seed", "data.split_seed"):
+        yield from check(key, 0 <= lookup(config, key) < 2**32, "must be 0 to 2^32 - 1")
+    yield from check("checkpoint.keep_every", config.checkpoint.keep_every >= 0, "0 keeps none")
+    yield from check(
+        "checkpoint.keep_at",
+        all(0 < step <= train.steps for step in config.checkpoint.keep_at),
+        f"steps go from 1 to train.steps = {train.steps}",
+    )
+
+    if isinstance(config.method, UapsConfig):
+        method = config.method
+        yield from check("model.auxiliary", model.auxiliary >= 1, "UAPS needs at least 1")
+        yield from check(
+            "train.batch_unlabeled",
+            train.batch_unlabeled == train.batch_labeled,
+            f"UAPS runs both streams in one pass: must equal train.batch_labeled = "
+            f"{train.batch_labeled}",
+        )
+        yield from check(
+            "method.mixing", method.mixing in ("dirichlet", "mean"), _one_of(("dirichlet", "mean"))
+        )
+        yield from check(
+            "method.rectify", method.rectify in ("scalar", "pixel"), _one_of(("scalar", "pixel"))
+        )
+        forms = ("released", "repaired")
+        yield from check("method.energy", method.energy in forms, _one_of(forms))
+        yield from check(
+            "method.energy_margins", _is_range(method.energy_margins), "must be (m_in, m_out)"
+        )
+        for key in ("method.ramp_stair", "method.ramp_length"):
+            yield from check(key, lookup(config, key) >= 1, "must be at least 1")
+        for key in ("method.weight_pseudo", "method.weight_uncertainty", "method.weight_energy"):
+            yield from check(
+                key,
+                math.isfinite(lookup(config, key)) and lookup(config, key) >= 0,
+                "must be finite and not negative",
+            )
+
+
+def _one_of(choices: Sequence[str]) -> str:
+    return f"must be one of {', '.join(choices)}"
+
+
+def _is_range(value: Sequence[float]) -> bool:
+    return len(value) == 2 and value[0] <= value[1]
+
+
+def lookup(config: Config, key: str) -> Any:
+    """The value at a dotted key, `"optimizer.learning_rate"`."""
+    node: Any = config
+    for name in key.split("."):
+        node = getattr(node, name)
+    return node
+
+
+def flatten(node: Section, prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and their values, in the order of the schema; the method's name is among them."""
+    flat: dict[str, Any] = {}
+    if isinstance(node, SupervisedConfig | UapsConfig):
+        flat[f"{prefix}name"] = node.name
+    for field in dataclasses.fields(node):  # type: ignore[arg-type]
+        value = getattr(node, field.name)
+        if isinstance(value, Section):
+            flat.update(flatten(value, f"{prefix}{field.name}."))
+        else:
+            flat[prefix + field.name] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def check_key(config: Config, key: str) -> None:
+    """Checks that a dotted key of an override exists.
+
+    Raises:
+      ConfigError: naming the nearest existing key.
+    """
+    known = [k for k in flatten(config) if k != "method.name"]
+    if key in known:
+        return
+    inside = [k for k in known if k.startswith(f"{key}.")]
+    if inside:
+        raise ConfigError(f"--config.{key} is a group; set one of {', '.join(inside)}")
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    same_name = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    raise ConfigError(
+        f"--config.{key} does not exist (method {config.method.name}). "
+        f"Did you mean --config.{(same_name or near)[0]}?"
+    )
+
+
+def to_json(config: Config) -> str:
+    """The configuration as JSON text, one dotted key a line."""
+    return json.dumps(flatten(config), indent=2) + "\n"
+
+
+def differences(flat: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    """Lines `key: old -> new` for two flattened configurations, empty if they agree."""
+    missing = "(absent)"
+    return [
+        f"{key}: {flat.get(key, missing)!r} -> {other.get(key, missing)!r}"
+        for key in [*flat, *(k for k in other if k not in flat)]
+        if flat.get(key, missing) != other.get(key, missing)
+    ]
+
+
+S = TypeVar("S", bound=Section)
+
+
+def from_flat(flat: dict[str, Any]) -> Config:
+    """Rebuilds a configuration from `flatten`'s dict, as read from a `config.json`.
+
+    Raises:
+      ConfigError: keys are missing or unknown, with their names.
+    """
+    rest = dict(flat)
+    method_type = METHODS.get(rest.pop("method.name", ""))
+    if method_type is None:
+        raise ConfigError(f"method.name = {flat.get('method.name')!r}: {_one_of(tuple(METHODS))}")
+
+    missing: list[str] = []
+
+    def build(kind: type[S], prefix: str) -> S:
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            key = prefix + field.name
+            section = method_type if key == "method" else field.type
+            if isinstance(section, type) and issubclass(section, Section):
+                values[field.name] = build(section, f"{key}.")
+            elif key in rest:
+                value = rest.pop(key)
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+            else:
+                missing.append(key)
+                values[field.name] = None
+        return kind(**values)
+
+    config = build(Config, "")
+    if missing or rest:
+        raise ConfigError(
+            f"not a configuration of this version: missing {missing or 'nothing'}, "
+            f"unknown {list(rest) or 'nothing'}"
+        )
+    return config

@@ -1,0 +1,47 @@
+"""The order of images: indices as a pure function of (seed, stream, step)."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+
+import numpy as np
+
+
+def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -> np.ndarray:
+    """Rows of the pool that a stream shows at a step.
+
+    A stream is an endless row of epochs, each a permutation of the pool of its own; batches are
+    cut from it without regard to epoch borders, so the pool may be smaller than a batch.
+
+    Args:
+      seed: of the run.
+      stream: its name; streams over the same pool differ in order.
+      step: 0-based.
+      batch: images per step.
+      size: images in the pool.
+
+    Returns:
+      int32 `[batch]`.
+
+    Raises:
+      ValueError: the pool is empty.
+    """
+    if size < 1:
+        raise ValueError(f"stream {stream!r} draws from an empty pool")
+    position = step * batch + np.arange(batch, dtype=np.int64)
+    epoch, offset = np.divmod(position, size)
+    return np.array(
+        [
+            _permutation(seed, stream, int(e), size)[o]
+            for e, o in zip(epoch, offset, strict=True)
+        ],
+        np.int32,
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _permutation(seed: int, stream: str, epoch: int, size: int) -> np.ndarray:
+    entropy = (seed, zlib.crc32(stream.encode()), epoch)
+    generator = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
+    return generator.permutation(size)

@@ -1,0 +1,215 @@
+"""Built datasets: opening, building where needed, and reading into arrays."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import grain
+import numpy as np
+import tensorflow_datasets as tfds
+from absl import logging
+
+import datasets
+from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.data import splits
+from uaps_jax.labels import IGNORE
+
+READ_THREADS = 4
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """A built dataset whose images are still on disk.
+
+    Attributes:
+      name: of the TFDS builder.
+      class_names: background first.
+      builder: the TFDS builder, for other ways to read it.
+      records: per TFDS split, a random-access source of examples.
+      position: name -> (TFDS split, index in it).
+      groups: name -> group.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    builder: tfds.core.DatasetBuilder
+    records: Mapping[str, Any]
+    position: Mapping[str, tuple[str, int]]
+    groups: Mapping[str, int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Pool:
+    """Images in memory, at the size the network sees.
+
+    Attributes:
+      names: `[N]`.
+      images: uint8 `[N, H, W, C]`.
+      masks: uint8 class ids `[N, H, W]`, 255 where there is no label.
+    """
+
+    names: tuple[str, ...]
+    images: np.ndarray
+    masks: np.ndarray
+
+
+def open_dataset(data: DataConfig) -> Dataset:
+    """Opens the dataset that `data` names, and builds it first where that has not been done.
+
+    Raises:
+      ConfigError: the dataset is unknown, or the folder of its download is not there.
+      DataError: files of the download are bad; the report names them all.
+    """
+    builder = _builder(data)
+    if not builder.info.splits:
+        manual_dir = _manual_dir(builder, data)
+        logging.info("building %s in %s", data.name, builder.data_path)
+        builder.download_and_prepare(
+            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
+        )
+    raw = {key: tfds.decode.SkipDecoding() for key in ("image", "mask")}
+    records, position, groups = {}, {}, {}
+    for split in builder.info.splits:
+        records[split] = builder.as_data_source(split)
+        for index, example in enumerate(builder.as_data_source(split, decoders=raw)):
+            name = example["name"].decode()
+            position[name] = (split, index)
+            groups[name] = int(example["group"])
+    return Dataset(
+        name=builder.name,
+        class_names=tuple(builder.info.features["mask"].names),
+        builder=builder,
+        records=records,
+        position=position,
+        groups=groups,
+    )
+
+
+def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
+    base, _, variant = data.name.partition("/")
+    known = sorted(m.name for m in pkgutil.iter_modules(datasets.__path__) if m.ispkg)
+    if base not in known:
+        raise ConfigError(f"data.name = {base!r}: must be one of {', '.join(known)}")
+    module = importlib.import_module(f"datasets.{base}.{base}_dataset_builder")
+    data_dir = Path(data.data_dir).expanduser().resolve()
+    try:
+        return module.Builder(
+            config=variant or None, data_dir=str(data_dir), file_format="array_record"
+        )
+    except ValueError as error:
+        raise ConfigError(f"data.name = {data.name!r}: {error}") from error
+
+
+def _manual_dir(builder: tfds.core.DatasetBuilder, data: DataConfig) -> str | None:
+    instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
+    if not instructions:
+        return None
+    advice = (
+        f"{builder.name} has to be downloaded by hand. {instructions.strip()}\n"
+        "Then pass its folder: --config.data.manual_dir=FOLDER"
+    )
+    if not data.manual_dir:
+        raise ConfigError(f"data.manual_dir is not set. {advice}")
+    folder = Path(data.manual_dir).expanduser().resolve()
+    if not folder.is_dir():
+        reason = "is a file; give the folder it is in" if folder.exists() else "does not exist"
+        raise ConfigError(f"data.manual_dir = {folder}: {reason}. {advice}")
+    return str(folder)
+
+
+def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
+    """The split that `data.protocol` names.
+
+    Raises:
+      ConfigError: the dataset has no such protocol, or the split does not hold on it.
+    """
+    by_part: dict[str, list[str]] = {}
+    for name, (part, _) in dataset.position.items():
+        by_part.setdefault(part, []).append(name)
+    try:
+        if data.protocol == "native":
+            split = splits.from_lists(
+                by_part["train"],
+                by_part["val"],
+                by_part["test"],
+                ratio=data.labeled_ratio,
+                seed=data.split_seed,
+            )
+        else:
+            protocols = importlib.import_module(f"datasets.{dataset.name}.protocols")
+            if data.protocol == "published":
+                lists = protocols.published()
+                split = splits.from_lists(
+                    lists["train"],
+                    lists["val"],
+                    by_part["test"],
+                    ratio=data.labeled_ratio,
+                    seed=data.split_seed,
+                )
+            else:
+                split = splits.grouped(
+                    dataset.groups,
+                    _classes(dataset),
+                    shares=protocols.GROUPED_SHARES,
+                    ratio=data.labeled_ratio,
+                    seed=data.split_seed,
+                )
+    except (KeyError, ModuleNotFoundError, AttributeError) as error:
+        raise ConfigError(
+            f"data.protocol = {data.protocol!r}: {dataset.name} does not have it ({error})"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    whole = dataset.groups if data.protocol == "grouped" else None
+    problems = splits.check(split, list(dataset.position), whole)
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigError(f"protocol {data.protocol} does not hold on this dataset:\n{lines}")
+    return split
+
+
+def _classes(dataset: Dataset) -> dict[str, frozenset[int]]:
+    skip_image = {"image": tfds.decode.SkipDecoding()}
+    found = {}
+    for part in dataset.records:
+        for example in dataset.builder.as_data_source(part, decoders=skip_image):
+            present = frozenset(np.unique(example["mask"]).tolist())
+            found[example["name"].decode()] = present - {0, IGNORE}
+    return found
+
+
+def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
+    """Decodes and resizes images and masks, several at a time, in the order of `names`."""
+
+    def load(name: str) -> tuple[np.ndarray, np.ndarray]:
+        part, index = dataset.position[name]
+        example = dataset.records[part][index]
+        return prepare(example["image"], data), prepare(example["mask"], data)[..., 0]
+
+    height, width = (data.width, data.height) if data.transpose else (data.height, data.width)
+    images = np.empty((len(names), height, width, data.channels), np.uint8)
+    masks = np.empty((len(names), height, width), np.uint8)
+    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
+    loaded = grain.MapDataset.source(list(names)).map(load).to_iter_dataset(options)
+    for row, (image, mask) in enumerate(loaded):
+        images[row], masks[row] = image, mask
+    return Pool(names=tuple(names), images=images, masks=masks)
+
+
+def prepare(image: np.ndarray, data: DataConfig) -> np.ndarray:
+    """An image or mask `[H, W, C]` at the network's size and, for images, channel count.
+
+    Nearest neighbour as OpenCV takes it, source row floor(i * in / out), for images and masks
+    alike, as the released loaders do.
+    """
+    rows = np.arange(data.height) * image.shape[0] // data.height
+    columns = np.arange(data.width) * image.shape[1] // data.width
+    image = image[rows[:, None], columns[None]]
+    if image.shape[-1] == 3 and data.channels == 1:
+        image = np.round(image @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
+    return image.swapaxes(0, 1) if data.transpose else image

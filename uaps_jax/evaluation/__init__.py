@@ -1,0 +1,1 @@
+"""Scores: four metrics, each under its own name."""

@@ -1,0 +1,84 @@
+"""The metrics, as functions of per-image confusion matrices `[N, C, C]` (truth, prediction).
+
+Every score is in percent. `image_iou` and `image_dice` are what UAPS reports as mIoU and mDice;
+they are not the confusion-matrix mIoU of most other papers, which is `dataset_iou`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+EPSILON = 1e-10
+
+
+def overlap_per_image(confusions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """IoU and Dice `[N, C]` of every image and class; NaN where the truth lacks the class.
+
+    (|P and G| + 1e-10) / (|P or G| + 1e-10), and 2 (|P and G| + 1e-10) / (|P| + |G| + 1e-10)
+    (UAPS, released code).
+    """
+    confusions = confusions.astype(np.float64)
+    both = np.diagonal(confusions, axis1=1, axis2=2)
+    truth, predicted = confusions.sum(2), confusions.sum(1)
+    iou = (both + EPSILON) / (truth + predicted - both + EPSILON)
+    dice = 2 * (both + EPSILON) / (truth + predicted + EPSILON)
+    absent = truth == 0
+    return np.where(absent, np.nan, iou), np.where(absent, np.nan, dice)
+
+
+def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
+    """All metrics of one evaluation.
+
+    * `image_iou`, `image_dice`: per image the mean over the foreground classes in its truth, then
+      the mean over images. An image without a defect has no score: it is left out and counted.
+    * `dataset_iou`: mean IoU over all classes, background included, of one confusion matrix;
+      `dataset_iou_foreground` its mean over the defect classes. A class that neither the truth
+      nor the prediction holds is left out.
+    * `pixel_accuracy`: over all labeled pixels.
+    * `clean_image_false_positive_rate`: share of the images without a defect in which at least
+      one pixel is predicted as one.
+    * `image_iou/<class>` (mean over the images that hold it) and `dataset_iou/<class>`.
+
+    Args:
+      confusions: integer `[N, C, C]`, ignored pixels left out.
+      class_names: background first.
+
+    Returns:
+      Name to value; NaN where nothing could be measured.
+    """
+    iou, dice = overlap_per_image(confusions)
+    defective = confusions[:, 1:].sum((1, 2)) > 0
+    total = confusions.sum(0).astype(np.float64)
+    both, union = np.diagonal(total), total.sum(0) + total.sum(1) - np.diagonal(total)
+    dataset_iou = np.where(union > 0, both / np.maximum(union, 1), np.nan)
+    clean = confusions[~defective]
+    alarms = clean[:, 0, 1:].sum(1) > 0
+    measured = {
+        "image_iou": _mean(_row_means(iou[defective, 1:])),
+        "image_dice": _mean(_row_means(dice[defective, 1:])),
+        "dataset_iou": _mean(dataset_iou),
+        "dataset_iou_foreground": _mean(dataset_iou[1:]),
+        "pixel_accuracy": both.sum() / total.sum() if total.sum() else np.nan,
+        "clean_image_false_positive_rate": _mean(alarms.astype(np.float64)),
+    }
+    for index, name in enumerate(class_names):
+        if index:
+            measured[f"image_iou/{name}"] = _mean(iou[:, index])
+        measured[f"dataset_iou/{name}"] = dataset_iou[index]
+    percent = {name: 100 * float(value) for name, value in measured.items()}
+    return percent | {
+        "images": len(confusions),
+        "images_without_defect": int((~defective).sum()),
+    }
+
+
+def _mean(values: np.ndarray) -> float:
+    """Mean of what is not NaN; NaN if that is nothing."""
+    values = values[~np.isnan(values)]
+    return float(values.mean()) if values.size else float("nan")
+
+
+def _row_means(values: np.ndarray) -> np.ndarray:
+    return np.array([_mean(row) for row in values])

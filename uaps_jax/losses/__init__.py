@@ -1,0 +1,1 @@
+"""Losses as functions of arrays; they know nothing of methods, models or files."""

@@ -1,0 +1,25 @@
+"""Pseudo-labels from a stack of predictions: heads, teachers or snapshots."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def dirichlet_weights(key: jax.Array, members: int, dtype: jnp.dtype = jnp.float32) -> jax.Array:
+    """Weights `[members]` drawn uniformly from the simplex, Dirichlet(1, ..., 1) (UAPS, Sec. 3)."""
+    return jax.random.dirichlet(key, jnp.ones(members, dtype), dtype=dtype)
+
+
+def mixed_pseudo_label(logits: jax.Array, weights: jax.Array) -> jax.Array:
+    """argmax_c sum_k beta_k softmax(logits_k): hard, without threshold or gradient.
+
+    Args:
+      logits: `[K, B, H, W, C]`.
+      weights: beta `[K]`, one draw for the whole batch.
+
+    Returns:
+      Class ids `[B, H, W]`, int32.
+    """
+    probabilities = jax.nn.softmax(jax.lax.stop_gradient(logits))
+    return jnp.einsum("k,k...->...", weights, probabilities).argmax(-1).astype(jnp.int32)

@@ -1,0 +1,25 @@
+"""Disagreement of a stack of predictions `[K, B, H, W, C]`, per pixel."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+
+def kl_to_mean(logits: jax.Array, *, detach_mean: bool = False) -> jax.Array:
+    """D_k = KL(mean_j p_j || p_k) per pixel, in nats (UAPS, Sec. 3).
+
+    Computed from log-probabilities alone, so that p_k = 0 gives no NaN.
+
+    Args:
+      logits: `[K, B, H, W, C]`.
+      detach_mean: stop the gradient through the mean; the released code does not.
+
+    Returns:
+      `[K, B, H, W]`, not negative.
+    """
+    log_p = jax.nn.log_softmax(logits)
+    log_mean = jax.nn.logsumexp(log_p, axis=0) - jnp.log(logits.shape[0]).astype(logits.dtype)
+    if detach_mean:
+        log_mean = jax.lax.stop_gradient(log_mean)
+    return (jnp.exp(log_mean)[None] * (log_mean[None] - log_p)).sum(-1)

@@ -1,0 +1,1 @@
+"""Networks as pure functions of their variables; they know nothing of methods."""

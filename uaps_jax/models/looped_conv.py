@@ -1,0 +1,102 @@
+"""A convolution that stays a plain convolution under `jax.vmap`.
+
+`jax.vmap` over both operands of a convolution makes one *grouped* convolution, which XLA
+executes badly on CPUs (an order of magnitude) and which its SPMD partitioner gathers over the
+batch (openxla/xla#47945). Here the batching rule runs the members one after another and stacks
+the results, for the forward pass and for both gradients, so that an ensemble keeps its leading
+axis at the price of a Python loop.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+
+def looped_conv(
+    inputs: jax.Array,
+    kernel: jax.Array,
+    window_strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+    *,
+    dimension_numbers: lax.ConvDimensionNumbers,
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    feature_group_count: int = 1,
+    precision: lax.Precision | None = None,
+) -> jax.Array:
+    """Computes `lax.conv_general_dilated`, with the signature `flax.linen.Conv` expects.
+
+    Args:
+      inputs: `[B, H, W, C_in]` (or as `dimension_numbers` says).
+      kernel: `[kh, kw, C_in, C_out]` (likewise).
+      window_strides: stride per spatial axis.
+      padding: `(low, high)` per spatial axis.
+      dimension_numbers: layout of the operands.
+      lhs_dilation: dilation of the input per spatial axis.
+      rhs_dilation: dilation of the kernel per spatial axis.
+      feature_group_count: groups of the plain convolution.
+      precision: as in `lax.conv_general_dilated`.
+
+    Returns:
+      The convolved array; under `vmap`, members are convolved one by one.
+    """
+    plain = functools.partial(
+        lax.conv_general_dilated,
+        window_strides=tuple(window_strides),
+        padding=tuple(padding),
+        lhs_dilation=None if lhs_dilation is None else tuple(lhs_dilation),
+        rhs_dilation=None if rhs_dilation is None else tuple(rhs_dilation),
+        dimension_numbers=dimension_numbers,
+        feature_group_count=feature_group_count,
+        precision=precision,
+    )
+
+    # `custom_vmap` cannot be differentiated, so it sits inside a `custom_vjp`. The two
+    # gradients are linear transposes of the convolution: they need no forward computation.
+    forward = _member_by_member(plain)
+
+    @_member_by_member
+    def input_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
+        return jax.linear_transpose(lambda x_: plain(x_, w), x)(g)[0]
+
+    @_member_by_member
+    def kernel_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
+        return jax.linear_transpose(lambda w_: plain(x, w_), w)(g)[0]
+
+    @jax.custom_vjp
+    def conv(x: jax.Array, w: jax.Array) -> jax.Array:
+        return forward(x, w)
+
+    def conv_forward(x: jax.Array, w: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+        return forward(x, w), (x, w)
+
+    def conv_backward(
+        residuals: tuple[jax.Array, jax.Array], g: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        x, w = residuals
+        return input_gradient(x, w, g), kernel_gradient(x, w, g)
+
+    conv.defvjp(conv_forward, conv_backward)
+    return conv(inputs, kernel)
+
+
+def _member_by_member(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """Gives `function` a vmap rule that loops over the members and stacks their results."""
+    mapped = jax.custom_batching.custom_vmap(function)
+
+    def rule(
+        axis_size: int, in_batched: Sequence[bool], *args: jax.Array
+    ) -> tuple[jax.Array, bool]:
+        members = [
+            mapped(*(a[k] if batched else a for a, batched in zip(args, in_batched, strict=True)))
+            for k in range(axis_size)
+        ]
+        return jnp.stack(members), True
+
+    mapped.def_vmap(rule)
+    return mapped

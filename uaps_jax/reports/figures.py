@@ -1,0 +1,91 @@
+"""The figures of a run: its curves and its contact sheet."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib import pyplot
+from matplotlib.patches import Patch
+
+from uaps_jax.data.source import Pool
+from uaps_jax.inference.predict import Predictions
+from uaps_jax.reports import palette
+
+matplotlib.use("Agg")
+
+
+def curves(metrics: Path, target: Path) -> None:
+    """Losses and validation scores over the steps, from a run's `metrics.jsonl`."""
+    records = [json.loads(line) for line in metrics.read_text().splitlines()]
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    hidden = {"train/learning_rate", "train/gradient_norm", "train/steps_per_second"}
+    names = sorted({n for r in records for n in r if n.startswith("train/")} - hidden)
+    for name in names:
+        left.plot(*_series(records, name), label=name.removeprefix("train/"), linewidth=1)
+    left.set(xlabel="step", title="training, labeled and unlabeled batch", yscale="symlog")
+    left.set_yscale("symlog", linthresh=1e-2)
+    for name in ("val/image_iou", "val/image_dice", "val/dataset_iou"):
+        right.plot(*_series(records, name), label=name.removeprefix("val/"), marker=".")
+    right.set(xlabel="step", ylabel="percent", title="validation")
+    for axes in (left, right):
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.3)
+    figure.savefig(target, dpi=110)
+    pyplot.close(figure)
+
+
+def _series(records: Sequence[dict[str, float]], name: str) -> tuple[list[float], list[float]]:
+    points = [(r["step"], r[name]) for r in records if r.get(name) is not None]
+    return [step for step, _ in points], [value for _, value in points]
+
+
+def contact_sheet(
+    pool: Pool, found: Predictions, class_names: Sequence[str], target: Path, *, rows: int
+) -> None:
+    """Image, truth, prediction, errors and uncertainty of images spread evenly over a pool."""
+    chosen = np.unique(np.linspace(0, len(pool.names) - 1, rows).round().astype(int))
+    columns = ("image", "truth", "prediction", "errors", f"uncertainty\n({found.measure})")
+    figure, axes = pyplot.subplots(
+        len(chosen),
+        len(columns),
+        figsize=(1.9 * len(columns), 1.9 * len(chosen) + 0.9),
+        squeeze=False,
+        layout="constrained",
+    )
+    ceiling = max(float(np.quantile(found.uncertainty[chosen], 0.995)), 1e-6)
+    for row, index in enumerate(chosen):
+        image, truth, mask = pool.images[index], pool.masks[index], found.masks[index]
+        pictures = (
+            np.broadcast_to(image, (*image.shape[:2], 3)),
+            palette.overlay(image, truth),
+            palette.overlay(image, mask),
+            palette.errors(truth, mask),
+        )
+        for column, picture in enumerate(pictures):
+            axes[row, column].imshow(picture, interpolation="nearest")
+        heat = axes[row, -1].imshow(found.uncertainty[index], cmap="inferno", vmin=0, vmax=ceiling)
+        axes[row, 0].set_ylabel(pool.names[index], fontsize=7)
+    for axis, title in zip(axes[0], columns, strict=True):
+        axis.set_title(title, fontsize=9)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+    figure.colorbar(heat, ax=axes[:, -1], label="nats", shrink=0.5)
+    classes = [
+        Patch(color=palette.COLOURS[(i - 1) % (len(palette.COLOURS) - 1) + 1] / 255, label=name)
+        for i, name in enumerate(class_names)
+        if i
+    ]
+    kinds = (("right", "white"), ("missed", "#d73027"), ("invented", "#4575b4"))
+    mistakes = [
+        Patch(facecolor=fill, edgecolor="grey", label=label)
+        for label, fill in (*kinds, ("wrong class", "#fee04c"))
+    ]
+    figure.legend(
+        handles=classes + mistakes, loc="outside lower center", ncols=5, frameon=False, fontsize=8
+    )
+    figure.savefig(target, dpi=120)
+    pyplot.close(figure)

@@ -1,0 +1,194 @@
+"""Checkpoints: the latest and the best together, and evaluation from one alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+from absl import logging as absl_logging
+from orbax.checkpoint.checkpoint_managers import preservation_policy
+
+from uaps_jax import config as config_lib
+from uaps_jax.config import CheckpointConfig, Config
+from uaps_jax.training.state import TrainState
+from uaps_jax.trees import Tree
+
+SELECTION = "image_dice"
+"""Validation metric that decides which checkpoint is the best."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is not there or does not fit; its text says which and why."""
+
+
+def quiet_orbax() -> None:
+    """Drops Orbax's INFO lines, some forty for each save, from absl's log."""
+    absl_logging.get_absl_handler().addFilter(
+        lambda record: record.levelno > logging.INFO or "orbax" not in record.pathname
+    )
+
+
+def _score(metrics: Any) -> float:
+    value = metrics.get(SELECTION)
+    return -1.0 if value is None else float(value)
+
+
+@contextlib.contextmanager
+def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointManager]:
+    """Opens the checkpoints of a work directory, for writing or reading.
+
+    Keeps the latest, the one with the best validation `image_dice`, and those that `keep` names.
+    Writing is asynchronous; leaving the context waits for it.
+    """
+    policies: list[preservation_policy.PreservationPolicy] = [
+        preservation_policy.LatestN(1),
+        preservation_policy.BestN(
+            get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False
+        ),
+    ]
+    if keep.keep_every:
+        policies.append(preservation_policy.EveryNSteps(keep.keep_every))
+    if keep.keep_at:
+        policies.append(preservation_policy.CustomSteps(keep.keep_at))
+    options = ocp.CheckpointManagerOptions(
+        preservation_policy=preservation_policy.AnyPreservationPolicy(policies),
+        best_fn=_score,
+        best_mode="max",
+        cleanup_tmp_directories=True,
+    )
+    with ocp.CheckpointManager(folder(workdir), options=options) as opened:
+        yield opened
+
+
+def folder(workdir: Path) -> Path:
+    """Where a work directory keeps its checkpoints."""
+    return workdir.resolve() / "checkpoints"
+
+
+def save(
+    checkpoints: ocp.CheckpointManager,
+    state: TrainState,
+    variables: Tree,
+    config: Config,
+    metrics: dict[str, float] | None,
+) -> None:
+    """Writes a checkpoint of the state's step, unless it is there.
+
+    Args:
+      checkpoints: from `manager`.
+      state: to resume from.
+      variables: what prediction needs, as an item of its own, so that evaluation reads no more.
+      config: of the run.
+      metrics: validation scores; None if this step was not evaluated.
+    """
+    step = int(state.step)
+    if step in checkpoints.all_steps():
+        return
+    checkpoints.save(
+        step,
+        args=ocp.args.Composite(
+            state=ocp.args.StandardSave(state),
+            variables=ocp.args.StandardSave(variables),
+            config=ocp.args.JsonSave(config_lib.flatten(config)),
+        ),
+        metrics=None if metrics is None else {SELECTION: metrics[SELECTION]},
+    )
+
+
+def restore_state(
+    checkpoints: ocp.CheckpointManager, like: TrainState, sharding: jax.sharding.Sharding
+) -> TrainState:
+    """The latest state, on `sharding`; `like` gives its structure, shapes and types."""
+    target = _abstract(like, sharding)
+    restored = checkpoints.restore(
+        checkpoints.latest_step(), args=ocp.args.Composite(state=ocp.args.StandardRestore(target))
+    )
+    return restored["state"]
+
+
+def find_step(workdir: Path, which: str) -> int:
+    """The step that `best`, `latest` or a number names.
+
+    Raises:
+      CheckpointError: there is none such; the text lists the steps there are.
+    """
+    steps = saved_steps(workdir)
+    if not steps:
+        raise CheckpointError(f"{folder(workdir)} holds no checkpoint; train first (--mode=train)")
+    if which == "latest":
+        return steps[-1]
+    if which == "best":
+        scored = {step: score for step in steps if (score := _saved_score(workdir, step)) >= 0}
+        if not scored:
+            raise CheckpointError(f"no checkpoint in {folder(workdir)} was evaluated; use latest")
+        return max(scored, key=lambda step: (scored[step], -step))
+    if not which.isdigit() or int(which) not in steps:
+        raise CheckpointError(
+            f"--checkpoint={which}: must be best, latest or one of {', '.join(map(str, steps))}"
+        )
+    return int(which)
+
+
+def saved_steps(workdir: Path) -> list[int]:
+    """Steps of the complete checkpoints of a work directory, ascending."""
+    if not folder(workdir).is_dir():
+        return []
+    return sorted(ocp.utils.checkpoint_steps(folder(workdir)))
+
+
+def _saved_score(workdir: Path, step: int) -> float:
+    file = folder(workdir) / str(step) / "metrics" / "metrics"
+    return _score(json.loads(file.read_text())) if file.is_file() else -1.0
+
+
+def read_config(workdir: Path, step: int) -> Config:
+    """The configuration that a checkpoint was trained with."""
+    item = folder(workdir) / str(step) / "config"
+    with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
+        return config_lib.from_flat(reader.restore(item))
+
+
+def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
+    """The variables of a checkpoint; `like` gives the tree, shapes and types that are expected.
+
+    Raises:
+      CheckpointError: the checkpoint is of another model; names the tensors that differ.
+    """
+    item = folder(workdir) / str(step) / "variables"
+    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
+        saved = _shapes(reader.metadata(item).item_metadata.tree)
+        wanted = _shapes(like)
+        if saved != wanted:
+            lines = [
+                f"  {name}: the checkpoint has {saved.get(name, 'none')}, "
+                f"the configuration asks for {wanted.get(name, 'none')}"
+                for name in sorted(saved.keys() | wanted.keys())
+                if saved.get(name) != wanted.get(name)
+            ]
+            more = [f"  and {len(lines) - 8} more"] if len(lines) > 8 else []
+            raise CheckpointError(
+                f"checkpoint {item.parent} is of another model:\n" + "\n".join(lines[:8] + more)
+            )
+        sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        return reader.restore(item, args=ocp.args.StandardRestore(_abstract(like, sharding)))
+
+
+def _abstract(tree: Any, sharding: jax.sharding.Sharding) -> Any:
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(np.shape(x), x.dtype, sharding=sharding), tree
+    )
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): tuple(leaf.shape)
+        for path, leaf in leaves
+    }

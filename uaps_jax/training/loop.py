@@ -1,0 +1,249 @@
+"""The loop: draw, step, log, evaluate, save; and again after a stop, as if there had been none."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import jax
+import numpy as np
+import optax
+import tqdm
+from absl import logging
+
+from uaps_jax import methods
+from uaps_jax.config import Config
+from uaps_jax.data import order
+from uaps_jax.data.source import Pool
+from uaps_jax.evaluation import evaluate
+from uaps_jax.methods.base import Method
+from uaps_jax.training import checkpoints, optimizers, sharding, workdir
+from uaps_jax.training import state as state_lib
+from uaps_jax.training.state import TrainState
+from uaps_jax.training.step import make_train_step, traced_weights
+from uaps_jax.trees import Tree
+
+LONG_RUN_HOURS = 6
+"""On a CPU, a run that would take longer is told of the shortened settings."""
+
+
+class NonFiniteLoss(RuntimeError):
+    """The loss is not a number any more; the text says when and on which images."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingPools:
+    """The images of one run.
+
+    Attributes:
+      labeled: with masks.
+      unlabeled: its masks are never handed to the method.
+      val: for choosing the checkpoint.
+    """
+
+    labeled: Pool
+    unlabeled: Pool
+    val: Pool
+
+
+def train(
+    config: Config, directory: Path, pools: TrainingPools, class_names: Sequence[str]
+) -> TrainState:
+    """Trains, or goes on training, in a work directory.
+
+    Args:
+      config: validated and frozen.
+      directory: claimed by `workdir.claim`.
+      pools: the images.
+      class_names: background first.
+
+    Returns:
+      The state after the last step; its checkpoint is written.
+
+    Raises:
+      NonFiniteLoss: the loss became NaN or infinite. Nothing of that step is saved.
+    """
+    method = methods.build(config)
+    shards = sharding.over_devices()
+    sharding.check_batches(config, shards)
+    optimizer = optimizers.adam(config.optimizer)
+    step_function = make_train_step(method, optimizer, config, shards)
+    confuser = evaluate.make_confuser(
+        method.predictor(config.evaluation.predictor), config.data.classes
+    )
+    state, resident = _start(method, optimizer, config, pools, shards)
+    key = jax.device_put(jax.random.key(config.train.seed), shards.replicated)
+    weights = jax.device_put(traced_weights(method), shards.replicated)
+
+    with checkpoints.manager(directory, config.checkpoint) as saved:
+        if saved.latest_step() is not None:
+            state = checkpoints.restore_state(saved, state, shards.replicated)
+        start = int(state.step)
+        writer = workdir.MetricWriter(directory, start)
+        progress = Progress(start, config.train.steps)
+        pending: tuple[int, Tree] | None = None
+        for step in range(start, config.train.steps):
+            indices = {
+                stream: jax.device_put(rows, shards.batch)
+                for stream, rows in _indices(method, config, pools, step).items()
+            }
+            state, measured = step_function(state, resident, indices, key, weights)
+            # The numbers of the step before are read while this one runs.
+            if pending is not None:
+                _record(pending, writer, progress, config, method, pools)
+            pending = (step, measured)
+
+            done = step + 1
+            last = done == config.train.steps
+            evaluated = done % config.train.eval_every == 0 or last
+            if evaluated or done % config.checkpoint.every == 0:
+                _record(pending, writer, progress, config, method, pools)
+                pending = None
+                scores = None
+                if evaluated:
+                    variables = method.variables(state.params, state.method)
+                    scores = evaluate.evaluate(
+                        confuser,
+                        variables,
+                        pools.val,
+                        class_names,
+                        config.evaluation.batch_size,
+                    )
+                    writer.write(done, "val", scores)
+                    progress.evaluated(scores)
+                    plateau = optimizers.advance_plateau(
+                        config.optimizer, state.plateau, scores[checkpoints.SELECTION]
+                    )
+                    plateau = jax.device_put(plateau, shards.replicated)
+                    state = dataclasses.replace(state, plateau=plateau)
+                variables = method.variables(state.params, state.method)
+                checkpoints.save(saved, state, variables, config, scores)
+        progress.close()
+        writer.close()
+    return state
+
+
+def _start(
+    method: Method,
+    optimizer: optax.GradientTransformation,
+    config: Config,
+    pools: TrainingPools,
+    shards: sharding.Shardings,
+) -> tuple[TrainState, Tree]:
+    """The initial state and the training images, on the devices."""
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    resident: Tree = {"labeled": {"image": pools.labeled.images, "mask": pools.labeled.masks}}
+    if "unlabeled" in method.streams.values():
+        resident["unlabeled"] = {"image": pools.unlabeled.images}
+    return jax.device_put(state, shards.replicated), jax.device_put(resident, shards.replicated)
+
+
+def _indices(
+    method: Method, config: Config, pools: TrainingPools, step: int
+) -> dict[str, np.ndarray]:
+    sizes = {"labeled": len(pools.labeled.names), "unlabeled": len(pools.unlabeled.names)}
+    counts = {"labeled": config.train.batch_labeled, "unlabeled": config.train.batch_unlabeled}
+    return {
+        stream: order.batch_indices(
+            seed=config.train.seed,
+            stream=stream,
+            step=step,
+            batch=counts[pool],
+            size=sizes[pool],
+        )
+        for stream, pool in method.streams.items()
+    }
+
+
+def _record(
+    pending: tuple[int, Tree],
+    writer: workdir.MetricWriter,
+    progress: Progress,
+    config: Config,
+    method: Method,
+    pools: TrainingPools,
+) -> None:
+    """Reads a step's numbers, checks them, shows them, and logs every so many of them."""
+    step, measured = pending
+    values = {name: float(value) for name, value in measured.items()}
+    if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
+        names = {
+            stream: [getattr(pools, method.streams[stream]).names[i] for i in rows]
+            for stream, rows in _indices(method, config, pools, step).items()
+        }
+        raise NonFiniteLoss(
+            f"step {step}: {', '.join(f'{k} = {v:g}' for k, v in values.items())}\n"
+            f"images: {names}\n"
+            "The last checkpoint is from before it. A smaller optimizer.learning_rate, or "
+            "model.dtype=float32, often helps."
+        )
+    rate = progress.step(values)
+    done = step + 1
+    if done % config.train.log_every == 0 or done == config.train.steps:
+        writer.write(done, "train", values | {"steps_per_second": rate})
+
+
+class Progress:
+    """A bar with the time left, the losses, and the latest validation score."""
+
+    def __init__(self, start: int, steps: int) -> None:
+        """Opens the bar; compilation is timed apart, as the first step."""
+        quiet = 0.5 if sys.stderr.isatty() else 15.0
+        self._bar = tqdm.tqdm(
+            total=steps, initial=start, unit="step", mininterval=quiet, dynamic_ncols=True
+        )
+        self._times = [time.perf_counter()]
+        self._remaining = steps - start
+        self._score = ""
+
+    def step(self, values: dict[str, float]) -> float:
+        """Counts a step and returns the current steps per second (0 until it is known)."""
+        self._times = [*self._times[-50:], time.perf_counter()]
+        self._remaining -= 1
+        shown = {k: f"{v:.3g}" for k, v in values.items() if k not in ("gradient_norm", "ramp")}
+        self._bar.set_postfix(shown | ({"val": self._score} if self._score else {}), refresh=False)
+        self._bar.update()
+        count = self._bar.n - self._bar.initial
+        if count == 1:
+            logging.info("first step, compilation included: %.1f s", self._elapsed(1))
+        if count < 3:
+            return 0.0
+        seconds = float(np.median(np.diff(self._times)))
+        if count == 6:
+            self._estimate(seconds)
+        return 1 / seconds
+
+    def evaluated(self, scores: dict[str, float]) -> None:
+        """Shows a validation score from now on."""
+        self._score = f"{scores[checkpoints.SELECTION]:.2f}"
+        self._times = [time.perf_counter()]
+
+    def close(self) -> None:
+        """Closes the bar."""
+        self._bar.close()
+
+    def _elapsed(self, steps: int) -> float:
+        return self._times[-1] - self._times[-1 - steps]
+
+    def _estimate(self, seconds: float) -> None:
+        left = self._remaining * seconds
+        logging.info("%.2f s a step: about %s left, evaluations apart", seconds, duration(left))
+        if left > LONG_RUN_HOURS * 3600 and jax.default_backend() == "cpu":
+            logging.warning(
+                "This setting is meant for a GPU: here it would take about %s. The shortened "
+                "settings take minutes to an hour: --config=FILE.py:small or FILE.py:medium.",
+                duration(left),
+            )
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit a person would choose."""
+    if seconds >= 2 * 86400:
+        return f"{seconds / 86400:.1f} days"
+    if seconds >= 5400:
+        return f"{seconds / 3600:.1f} hours"
+    return f"{seconds / 60:.1f} minutes"

@@ -1,0 +1,68 @@
+"""Everything that training carries from step to step, all of it checkpointed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from uaps_jax.config import OptimizerConfig
+from uaps_jax.methods.base import Method
+from uaps_jax.trees import Tree
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plateau:
+    """What the plateau schedule remembers.
+
+    Attributes:
+      learning_rate: the current one.
+      best: best validation score so far, in percent.
+      bad: evaluations in a row without improvement.
+    """
+
+    learning_rate: jax.Array
+    best: jax.Array
+    bad: jax.Array
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainState:
+    """The state of a run.
+
+    Attributes:
+      step: optimizer steps done, int32.
+      params: what the optimizer changes.
+      method: the method's other variables (batch statistics, teachers).
+      optimizer: the optimizer's moments.
+      plateau: the plateau schedule's counters.
+    """
+
+    step: jax.Array
+    params: Tree
+    method: Tree
+    optimizer: optax.OptState
+    plateau: Plateau
+
+
+def create(
+    method: Method, optimizer: optax.GradientTransformation, config: OptimizerConfig, seed: int
+) -> TrainState:
+    """The state before the first step, its arrays on the host or the default device."""
+    params, method_state = method.init(seed)
+    plateau = Plateau(
+        learning_rate=jnp.asarray(config.learning_rate, jnp.float32),
+        best=jnp.zeros((), jnp.float32),
+        bad=jnp.zeros((), jnp.int32),
+    )
+    return TrainState(
+        step=jnp.zeros((), jnp.int32),
+        params=params,
+        method=method_state,
+        optimizer=optimizer.init(params),
+        plateau=plateau,
+    )

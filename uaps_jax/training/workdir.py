@@ -1,0 +1,107 @@
+"""The files of a run besides its checkpoints."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from tensorboardX import SummaryWriter
+
+from uaps_jax import config as config_lib
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.data.splits import Split
+
+PLACES = ("data.data_dir", "data.manual_dir")
+"""Settings that say where files are: they may differ between the parts of one run."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    os.replace(partial, path)
+
+
+def claim(workdir: Path, config: Config, split: Split) -> None:
+    """Makes a directory this run's, or checks that it is.
+
+    Raises:
+      ConfigError: it belongs to a run of another configuration or of other images; the text
+        shows the difference.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    flat = config_lib.flatten(config)
+    file = workdir / "config.json"
+    if file.exists():
+        old = json.loads(file.read_text())
+        changed = [
+            line
+            for line in config_lib.differences(old, flat)
+            if line.partition(":")[0] not in PLACES
+        ]
+        if changed:
+            raise ConfigError(
+                f"{workdir} holds a run with another configuration:\n"
+                + "\n".join(f"  {line}" for line in changed)
+                + "\nUse another --workdir, or the configuration it was started with."
+            )
+    split_file = workdir / "split.json"
+    text = json.dumps(split, indent=1) + "\n"
+    if split_file.exists() and split_file.read_text() != text:
+        raise ConfigError(
+            f"{workdir} was started on other images than these: {split_file} differs from the "
+            "split of the dataset as it is now. Use another --workdir."
+        )
+    write_text(split_file, text)
+    write_text(file, config_lib.to_json(config))
+
+
+class MetricWriter:
+    """Numbers over time: `metrics.jsonl`, one object a line, and TensorBoard events."""
+
+    def __init__(self, workdir: Path, start: int) -> None:
+        """Opens both; lines of steps after `start`, which are run again, are removed."""
+        self._file = workdir / "metrics.jsonl"
+        if self._file.exists():
+            lines = self._file.read_text().splitlines()
+            kept = [line for line in lines if _step(line) is not None and _step(line) <= start]
+            write_text(self._file, "".join(f"{line}\n" for line in kept))
+        self._lines = self._file.open("a")
+        self._events = SummaryWriter(str(workdir / "events"), purge_step=start + 1)
+
+    def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
+        """Adds a record; NaN becomes null, which JSON has and NaN it has not."""
+        record = {f"{prefix}/{name}": finite_or_none(value) for name, value in values.items()}
+        self._lines.write(json.dumps({"step": step} | record) + "\n")
+        self._lines.flush()
+        for name, value in record.items():
+            if value is not None:
+                self._events.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Closes both files."""
+        self._lines.close()
+        self._events.close()
+
+
+def finite_or_none(value: Any) -> float | None:
+    """The value as JSON can hold it."""
+    return float(value) if math.isfinite(value) else None
+
+
+def _step(line: str) -> int | None:
+    """Step of a line; None for one that a killed run left half written."""
+    try:
+        return json.loads(line)["step"]
+    except ValueError:
+        return None
+
+
+def append_jsonl(path: Path, record: dict[str, Any]) -> None:
+    """Adds one line to a file of JSON lines."""
+    clean = {k: finite_or_none(v) if isinstance(v, float) else v for k, v in record.items()}
+    with path.open("a") as lines:
+        lines.write(json.dumps(clean) + "\n")

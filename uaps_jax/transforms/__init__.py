@@ -1,0 +1,1 @@
+"""Views, made on the device: pure functions of (key, image, mask)."""

@@ -1,0 +1,98 @@
+"""A training view: geometry, then photometry, then normalisation, all of it jitted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax.transforms import geometric, photometric
+
+Probability = float
+Range = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Policy:
+    """One view's random changes; the fields are those of `config.ViewConfig`."""
+
+    hflip: Probability
+    vflip: Probability
+    rot90: Probability
+    brightness_contrast: Probability
+    contrast_limit: Range
+    brightness_limit: Range
+    blur: Probability
+    noise: Probability
+    noise_variance: Range
+    noise_first: bool
+
+
+def weak_view(
+    key: jax.Array, images: jax.Array, masks: jax.Array, policy: Policy
+) -> tuple[jax.Array, jax.Array]:
+    """Draws one view per image, in the order of the released scripts.
+
+    Flips, brightness and contrast, blur, quarter turns, noise. A change of probability 0 is left
+    out of the compiled program. Image b draws from `fold_in(key, b)`: its view does not depend on
+    the batch it is in or on how the batch is sharded.
+
+    Args:
+      key: of this step and stream.
+      images: uint8 `[B, H, W, C]`.
+      masks: uint8 class ids `[B, H, W]`.
+      policy: probabilities and limits.
+
+    Returns:
+      Images as float32 on the 0..255 scale, and masks as uint8.
+    """
+    keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(images.shape[0]))
+    return jax.vmap(lambda k, x, y: _view(k, x, y, policy))(keys, images, masks)
+
+
+def _view(
+    key: jax.Array, image: jax.Array, mask: jax.Array, policy: Policy
+) -> tuple[jax.Array, jax.Array]:
+    flip_key, light_key, blur_key, turn_key, noise_key = jax.random.split(key, 5)
+
+    def noisy(x: jax.Array) -> jax.Array:
+        if not policy.noise:
+            return x
+        return photometric.random_noise(
+            noise_key, x, probability=policy.noise, variance=policy.noise_variance
+        )
+
+    if policy.hflip or policy.vflip:
+        image, mask = geometric.random_flip(
+            flip_key, image, mask, horizontal=policy.hflip, vertical=policy.vflip
+        )
+    x = image.astype(jnp.float32)
+    if policy.noise_first:
+        x = noisy(x)
+    if policy.brightness_contrast:
+        x = photometric.random_brightness_contrast(
+            light_key,
+            x,
+            probability=policy.brightness_contrast,
+            contrast=policy.contrast_limit,
+            brightness=policy.brightness_limit,
+        )
+    if policy.blur:
+        x = photometric.random_blur(blur_key, x, probability=policy.blur)
+    if policy.rot90:
+        x, mask = geometric.random_rot90(turn_key, x, mask, probability=policy.rot90)
+    if not policy.noise_first:
+        x = noisy(x)
+    return x, mask
+
+
+def normalize(
+    images: jax.Array, mean: tuple[float, ...], std: tuple[float, ...], dtype: jnp.dtype
+) -> jax.Array:
+    """(x / 255 - mean) / std per channel: `[..., C]` on the 0..255 scale to `dtype`."""
+    wide = jnp.promote_types(dtype, jnp.float32)
+    shape = (1,) * (images.ndim - 1) + (-1,)
+    x = images.astype(wide) / 255
+    x = (x - jnp.asarray(mean, wide).reshape(shape)) / jnp.asarray(std, wide).reshape(shape)
+    return x.astype(dtype)
