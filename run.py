@@ -45,23 +45,33 @@ def main(argv: list[str]) -> None:
 
 def parse(argv: list[str]) -> list[str]:
     """Parses the flags; an override of an unknown setting names the nearest one."""
+    file = _config_file(argv)
+    if file is not None and not Path(file).is_file():
+        known = ", ".join(sorted(str(p) for p in Path("configs").glob("[!_]*_*.py")))
+        sys.exit(f"error: --config={file}: there is no such file; there are {known}")
     try:
         return flags.FLAGS(argv)
-    except (KeyError, AttributeError, flags.Error) as error:
-        _explain_override(argv)
-        sys.exit(f"error: {error}")
-    except ValueError as error:
-        sys.exit(f"error: {error}")
+    except (ConfigError, KeyError, AttributeError, flags.Error) as error:
+        # ml_collections puts a traceback in front of what a configuration file raises.
+        before, raised, reason = str(error).rpartition("ConfigError: ")
+        if not raised:
+            _explain_override(argv)
+        sys.exit(f"error: {(reason if raised else before + reason).strip()}")
+
+
+def _config_file(argv: list[str]) -> str | None:
+    """The path in --config=PATH or --config=PATH:VARIANT, None if there is none."""
+    values = [a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))]
+    return values[-1].partition(":")[0] if values else None
 
 
 def _explain_override(argv: list[str]) -> None:
     """Exits with the nearest setting if one of the overrides does not exist."""
-    files = [a.split("=", 1)[1] for a in argv if a.lstrip("-").startswith("config=")]
-    if not files:
+    file = _config_file(argv)
+    if file is None:
         return
-    config = config_flags.DEFINE_config_file(
-        "shape", files[-1], "", flag_values=(values := flags.FlagValues())
-    )
+    values = flags.FlagValues()
+    config = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
     values([argv[0]])
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")

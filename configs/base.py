@@ -212,7 +212,7 @@ def _with_variant(config: c.Config, variant: str) -> c.Config:
     elif variant == "medium":
         _shorten(config, size=64, batch=8, steps=2500)
     elif variant:
-        raise ValueError(f"variant {variant!r} does not exist; there are 'small' and 'medium'")
+        raise c.ConfigError(f"variant {variant!r} does not exist; there are 'small' and 'medium'")
     elif config.data.name.startswith("synthetic"):
         _scale_ramp(config)
     return config

@@ -1,6 +1,6 @@
 """UAPS on DAGM 2007, the paper's setting.
 
-    python run.py --config=configs/dagm_uaps.py --workdir=runs/dagm_uaps \
+python run.py --config=configs/dagm_uaps.py --workdir=runs/dagm_uaps \
         --config.data.manual_dir=<folder of the download>
 """
 

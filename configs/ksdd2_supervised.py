@@ -1,6 +1,6 @@
 """The labeled images of KolektorSDD2 alone: UAPS's baseline, one decoder, with UAPS's steps.
 
-    python run.py --config=configs/ksdd2_supervised.py --workdir=runs/ksdd2_supervised \
+python run.py --config=configs/ksdd2_supervised.py --workdir=runs/ksdd2_supervised \
         --config.data.manual_dir=<folder of the download>
 """
 

@@ -1,6 +1,6 @@
 """UAPS on KolektorSDD2, the paper's setting.
 
-    python run.py --config=configs/ksdd2_uaps.py --workdir=runs/ksdd2_uaps \
+python run.py --config=configs/ksdd2_uaps.py --workdir=runs/ksdd2_uaps \
         --config.data.manual_dir=<folder of the download>
 """
 

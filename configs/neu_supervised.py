@@ -1,6 +1,6 @@
 """The labeled images of NEU-Seg alone: UAPS's baseline, one decoder, with UAPS's steps.
 
-    python run.py --config=configs/neu_supervised.py --workdir=runs/neu_supervised \
+python run.py --config=configs/neu_supervised.py --workdir=runs/neu_supervised \
         --config.data.manual_dir=<folder of the download>
 """
 

@@ -1,6 +1,6 @@
 """UAPS on NEU-Seg, the paper's setting.
 
-    python run.py --config=configs/neu_uaps.py --workdir=runs/neu_uaps \
+python run.py --config=configs/neu_uaps.py --workdir=runs/neu_uaps \
         --config.data.manual_dir=<folder of the download>
 """
 

@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from datasets.common import DataError
 
 
-class ArrayRecordBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+class ArrayRecordBuilder(tfds.core.GeneratorBasedBuilder):
     """A builder whose file format is array_record unless another one is asked for.
 
     TFDS's own default, tfrecord, needs TensorFlow, and says so only at the end of a build.
@@ -20,7 +20,8 @@ class ArrayRecordBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True
       **kwargs: `data_dir`, `config` and `version`, as every TFDS builder takes them.
     """
 
-    def __init__(self, *, file_format: Any = None, **kwargs: Any):
+    def __init__(self, *, file_format: Any = None, **kwargs: Any) -> None:
+        """Takes what the class describes."""
         super().__init__(file_format=file_format or "array_record", **kwargs)
 
 

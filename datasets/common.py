@@ -15,8 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-IGNORE_INDEX = 255
-"""Mask value of a pixel that has no label; losses and metrics leave it out."""
+from uaps_jax.labels import IGNORE
 
 Source = str | os.PathLike | bytes
 """An encoded image: the path of a file, or its bytes."""
@@ -40,7 +39,7 @@ class Problem(NamedTuple):
 
 
 class DataError(Exception):
-    """Raw data that cannot be built; its text is the complete report.
+    """Files that cannot be used; its text is the complete report.
 
     Args:
       problems: every problem that was found, as `(path, reason)`; at least one.
@@ -52,7 +51,7 @@ class DataError(Exception):
 
     Example:
       >>> print(DataError([("a.png", "the file is empty")]))
-      1 problem in the raw data; nothing was built.
+      1 problem in the files; nothing was written.
         a.png: the file is empty
       Repair or remove the files named above, then build again.
     """
@@ -61,7 +60,8 @@ class DataError(Exception):
         self,
         problems: Iterable[tuple[str, str]],
         remedy: str = "Repair or remove the files named above, then build again.",
-    ):
+    ) -> None:
+        """Takes what the class describes."""
         self.problems = tuple(Problem(str(path), reason) for path, reason in problems)
         self.remedy = remedy
         if not self.problems:
@@ -71,7 +71,7 @@ class DataError(Exception):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        head = f"{count} problem{'s' if count > 1 else ''} in the raw data; nothing was built."
+        head = f"{count} problem{'s' if count > 1 else ''} in the files; nothing was written."
         lines = (f"  {problem.path}: {problem.reason}" for problem in self.problems)
         return "\n".join([head, *lines, self.remedy])
 
@@ -125,7 +125,7 @@ def read_mask(source: Source) -> np.ndarray:
       source: path or bytes; a single-channel 8-bit image.
 
     Returns:
-      uint8 [H, W], one class id per pixel, `IGNORE_INDEX` where there is no label.
+      uint8 [H, W], one class id per pixel, `IGNORE` where there is no label.
 
     Raises:
       UnreadableError: if the file cannot be decoded (see `read_image`) or is not single-channel
@@ -153,7 +153,7 @@ def check_pair(
     Args:
       image: the image; None, or a path where no file is, if it is missing.
       mask: the mask; None, or a path where no file is, if it is missing.
-      num_classes: masks may hold the ids 0..num_classes - 1 and `IGNORE_INDEX`.
+      num_classes: masks may hold the ids 0..num_classes - 1 and `IGNORE`.
       image_path: how a report names the image; by default its path. Needed for bytes and None.
       mask_path: how a report names the mask; by default its path. Needed for bytes and None.
 
@@ -233,14 +233,14 @@ def _reason(error: Exception) -> str:
 
 def _value_reasons(ids: np.ndarray, num_classes: int) -> Sequence[str]:
     values = np.unique(ids)
-    wrong = values[(values >= num_classes) & (values != IGNORE_INDEX)].tolist()
+    wrong = values[(values >= num_classes) & (values != IGNORE)].tolist()
     if not wrong:
         return []
     named = ", ".join(map(str, wrong[:_MOST_VALUES_NAMED]))
     more = f" and {len(wrong) - _MOST_VALUES_NAMED} more" if len(wrong) > _MOST_VALUES_NAMED else ""
     return [
         f"the mask holds the values {named}{more}; allowed are the class ids "
-        f"0..{num_classes - 1} and {IGNORE_INDEX} (ignore)"
+        f"0..{num_classes - 1} and {IGNORE} (ignore)"
     ]
 
 

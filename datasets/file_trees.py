@@ -37,10 +37,12 @@ class Folder:
       path: the folder; it need not exist, it then has no files.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
+        """Takes what the class describes."""
         self.path = path
 
     def files(self, folder: str) -> list[str]:
+        """See `FileTree`."""
         root = self.path / folder
         if not root.is_dir():
             return []
@@ -49,9 +51,11 @@ class Folder:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Read]:
+        """See `FileTree`."""
         yield lambda file: (self.path / file).read_bytes()
 
     def label(self, file: str) -> str:
+        """See `FileTree`."""
         return str(self.path / file)
 
 
@@ -66,7 +70,8 @@ class Archive:
       OSError: if it cannot be read.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path) -> None:
+        """Takes what the class describes."""
         self.path = path
         self.root = ""
         self._files: dict[str, list[str]] = {}
@@ -90,10 +95,12 @@ class Archive:
         return part
 
     def files(self, folder: str) -> list[str]:
+        """See `FileTree`."""
         return [f"{folder}/{name}" for name in self._files.get(self.root + folder, [])]
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Read]:
+        """See `FileTree`."""
         with zipfile.ZipFile(self.path) as archive:
 
             def read(file: str) -> bytes:
@@ -108,4 +115,5 @@ class Archive:
             yield read
 
     def label(self, file: str) -> str:
+        """See `FileTree`."""
         return f"{self.path}/{self.root}{file}"

@@ -18,7 +18,6 @@ from uaps_jax.data import source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.inference import predict as prediction
-from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
 from uaps_jax.reports import figures
 from uaps_jax.training import checkpoints, loop, workdir
@@ -36,6 +35,12 @@ HEADLINE = (
     "pixel_accuracy",
     "clean_image_false_positive_rate",
 )
+
+INPUT_KEYS = tuple(
+    f"data.{name}:"
+    for name in ("height", "width", "transpose", "channels", "classes", "mean", "std")
+)
+"""Settings that a network's input depends on."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -83,35 +88,34 @@ def train(request: Request) -> None:
 
     figures.curves(request.workdir / "metrics.jsonl", request.workdir / "curves.png")
     test = source.read(dataset, split["test"], config.data)
+    run = _Run(config, request.workdir)
     for which in ("latest", "best"):
-        _score(config, request.workdir, which, "test", dataset, test)
-    _predict_pool(config, request.workdir, "best", dataset, test)
+        run.score(which, "test", dataset, test)
+    run.predict("best", dataset, test)
 
 
 def evaluate(request: Request) -> None:
     """Scores a checkpoint on the validation and test splits; needs no more than the checkpoint."""
-    step, config = _restore_config(request)
+    config = _config(request)
     dataset = source.open_dataset(config.data)
     config_lib.check_classes(config, dataset.class_names)
     split = source.make_split(dataset, config.data)
+    run = _Run(config, request.workdir)
     for part in ("val", "test"):
         pool = source.read(dataset, split[part], config.data)
-        _score(config, request.workdir, str(step), part, dataset, pool)
+        run.score(request.checkpoint, part, dataset, pool)
 
 
 def predict(request: Request) -> None:
     """Writes masks, overlays and uncertainty maps of the test split or of a folder of images."""
-    step, config = _restore_config(request)
-    if request.input is None:
-        dataset = source.open_dataset(config.data)
-        split = source.make_split(dataset, config.data)
-        test = source.read(dataset, split["test"], config.data)
-        _predict_pool(config, request.workdir, str(step), dataset, test)
+    config = _config(request)
+    run = _Run(config, request.workdir)
+    if request.input is not None:
+        run.predict_folder(request.checkpoint, request.input)
         return
-    method, variables = _restore(config, request.workdir, step)
-    target = request.workdir / "predictions" / f"step_{step}" / "folder"
-    count = prediction.predict_folder(config, method, variables, request.input, target)
-    logging.info("%d images predicted: %s", count, target)
+    dataset = source.open_dataset(config.data)
+    split = source.make_split(dataset, config.data)
+    run.predict(request.checkpoint, dataset, source.read(dataset, split["test"], config.data))
 
 
 MODES: dict[str, Callable[[Request], None]] = {
@@ -121,60 +125,98 @@ MODES: dict[str, Callable[[Request], None]] = {
 }
 
 
-def _restore_config(request: Request) -> tuple[int, Config]:
-    """The step that was asked for, and the configuration given or else the checkpoint's own."""
+def _config(request: Request) -> Config:
+    """The configuration that was given, or else the checkpoint's own.
+
+    Raises:
+      ConfigError: what was given describes another network or another input than the checkpoint's.
+    """
     step = checkpoints.find_step(request.workdir, request.checkpoint)
-    config = request.config or checkpoints.read_config(request.workdir, step)
-    return step, config_lib.validate(config)
-
-
-def _restore(config: Config, directory: Path, step: int) -> tuple[Method, Tree]:
-    method = methods.build(config)
-    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
-    return method, checkpoints.restore_variables(directory, step, like)
-
-
-def _score(
-    config: Config, directory: Path, which: str, part: str, dataset: Dataset, pool: Pool
-) -> None:
-    """Scores one checkpoint on one pool, prints the result and adds it to evaluations.jsonl."""
-    step = checkpoints.find_step(directory, which)
-    method, variables = _restore(config, directory, step)
-    predictor = config.evaluation.predictor or next(iter(method.predictors))
-    confuser = evaluation.make_confuser(method.predictor(predictor), config.data.classes)
-    scores = evaluation.evaluate(
-        confuser, variables, pool, dataset.class_names, config.evaluation.batch_size
-    )
-    record = {
-        "checkpoint": which,
-        "step": step,
-        "part": part,
-        "predictor": predictor,
-        "dataset": config.data.name,
-        "protocol": config.data.protocol,
-        "method": config.method.name,
-        "seed": config.train.seed,
-        "device": jax.devices()[0].device_kind,
-    }
-    workdir.append_jsonl(directory / "evaluations.jsonl", record | scores)
-    head = f"{part} scores, checkpoint {which} (step {step}), predictor {predictor}, in percent:"
-    lines = [f"  {name:32s} {scores[name]:6.2f}" for name in HEADLINE]
-    lines += [f"  {name:32s} {value:6.2f}" for name, value in scores.items() if "/" in name]
-    lines += [
-        (f"  {int(scores['images'])} images, "
-        f"{int(scores['images_without_defect'])} of them without a defect")
+    trained = checkpoints.read_config(request.workdir, step)
+    if request.config is None:
+        return config_lib.validate(trained)
+    changed = [
+        line
+        for line in config_lib.differences(
+            config_lib.flatten(trained), config_lib.flatten(request.config)
+        )
+        if line.startswith(("model.", "method.name", *INPUT_KEYS))
+        and not line.startswith("model.dtype")
     ]
-    print("\n".join([head, *lines]), flush=True)
+    if changed:
+        raise ConfigError(
+            f"the checkpoint of step {step} in {request.workdir} is of another model:\n"
+            + "\n".join(f"  {line}" for line in changed)
+            + "\nLeave --config out to use the checkpoint's own configuration."
+        )
+    return config_lib.validate(request.config)
 
 
-def _predict_pool(
-    config: Config, directory: Path, which: str, dataset: Dataset, pool: Pool
-) -> None:
-    step = checkpoints.find_step(directory, which)
-    method, variables = _restore(config, directory, step)
-    target = directory / "predictions" / f"step_{step}" / "test"
-    found = prediction.predict_pool(config, method, variables, pool)
-    prediction.write(found, pool.names, list(pool.images), target)
-    sheet = directory / "contact_sheet.png"
-    figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)
-    logging.info("predictions: %s; contact sheet: %s", target, sheet)
+class _Run:
+    """A trained run, read only: compiles its prediction once for all checkpoints and parts."""
+
+    def __init__(self, config: Config, directory: Path) -> None:
+        self._config = config
+        self._directory = directory
+        self._method = methods.build(config)
+        self._predictor = config.evaluation.predictor or next(iter(self._method.predictors))
+        self._confuser = evaluation.make_confuser(
+            self._method.predictor(self._predictor), config.data.classes
+        )
+
+    def score(self, which: str, part: str, dataset: Dataset, pool: Pool) -> None:
+        """Scores a checkpoint on a pool, prints the result, adds it to evaluations.jsonl."""
+        config = self._config
+        step, variables = self._restore(which)
+        scores = evaluation.evaluate(
+            self._confuser, variables, pool, dataset.class_names, config.evaluation.batch_size
+        )
+        record = {
+            "checkpoint": which,
+            "step": step,
+            "part": part,
+            "predictor": self._predictor,
+            "dataset": config.data.name,
+            "protocol": config.data.protocol,
+            "labeled_ratio": config.data.labeled_ratio,
+            "method": config.method.name,
+            "seed": config.train.seed,
+            "device": jax.devices()[0].device_kind,
+        }
+        workdir.append_jsonl(self._directory / "evaluations.jsonl", record | scores)
+        lines = [
+            f"{part} scores, checkpoint {which} (step {step}), predictor {self._predictor}, "
+            "in percent:"
+        ]
+        lines += [f"  {name:32s} {scores[name]:6.2f}" for name in HEADLINE]
+        lines += [f"  {name:32s} {value:6.2f}" for name, value in scores.items() if "/" in name]
+        lines += [
+            f"  {int(scores['images'])} images, "
+            f"{int(scores['images_without_defect'])} of them without a defect"
+        ]
+        print("\n".join(lines), flush=True)
+
+    def predict(self, which: str, dataset: Dataset, pool: Pool) -> None:
+        """Writes the predictions of the test split, and the contact sheet of the run."""
+        step, variables = self._restore(which)
+        target = self._target(step) / "test"
+        found = prediction.predict_pool(self._config, self._method, variables, pool)
+        prediction.write(found, pool.names, list(pool.images), target)
+        sheet = self._directory / "contact_sheet.png"
+        figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)
+        logging.info("predictions: %s; contact sheet: %s", target, sheet)
+
+    def predict_folder(self, which: str, folder: Path) -> None:
+        """Writes the predictions of a folder of images."""
+        step, variables = self._restore(which)
+        target = self._target(step) / "folder"
+        count = prediction.predict_folder(self._config, self._method, variables, folder, target)
+        logging.info("%d images predicted: %s", count, target)
+
+    def _restore(self, which: str) -> tuple[int, Tree]:
+        step = checkpoints.find_step(self._directory, which)
+        like = jax.eval_shape(lambda: self._method.variables(*self._method.init(0)))
+        return step, checkpoints.restore_variables(self._directory, step, like)
+
+    def _target(self, step: int) -> Path:
+        return self._directory / "predictions" / f"step_{step}"

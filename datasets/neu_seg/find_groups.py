@@ -35,8 +35,12 @@ the two errors do not weigh the same: it merges a few different but look-alike p
 _BLOCK = 512
 _FLAT = 1e-6
 
-_MANUAL_DIR = flags.DEFINE_string("manual_dir", None, "Folder that holds the raw data.")
-_OUTPUT = flags.DEFINE_string("output", None, "The csv file to write: split,id,group.")
+_MANUAL_DIR = flags.DEFINE_string(
+    "manual_dir", None, "Folder that holds the raw data.", required=True
+)
+_OUTPUT = flags.DEFINE_string(
+    "output", None, "The csv file to write: split,id,group.", required=True
+)
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
@@ -145,6 +149,7 @@ def to_csv(names: Sequence[tuple[str, str]], groups: Sequence[int]) -> str:
 
 
 def main(argv: Sequence[str]) -> None:
+    """Reads the images, groups them, writes the file and prints how many groups of which size."""
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {argv[1:]}")
     found = layouts.find(Path(_MANUAL_DIR.value))
@@ -159,5 +164,4 @@ def main(argv: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    flags.mark_flags_as_required(["manual_dir", "output"])
     app.run(main)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -41,7 +41,7 @@ class Builder(ArrayRecordBuilder):
     """
 
     VERSION = tfds.core.Version("1.0.0")
-    RELEASE_NOTES = {"1.0.0": "Initial release."}
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = layouts.INSTRUCTIONS
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -80,7 +80,9 @@ class Builder(ArrayRecordBuilder):
         known = groups()
         with found.tree.reading() as read:
             for pair in pairs:
-                assert pair.image and pair.mask  # No incomplete pair passes the check.
+                # No incomplete pair passes the check.
+                assert pair.image is not None
+                assert pair.mask is not None
                 # As PIL image: TFDS needs TensorFlow to encode arrays. The mask is encoded anew, so
                 # that what is stored is 8-bit greyscale whatever the file was.
                 mask = Image.fromarray(read_mask(read(pair.mask)))

@@ -48,8 +48,8 @@ def scratch(rng: np.random.Generator, grid: Grid) -> Mark:
     cos, sin = np.cos(angle), np.sin(angle)
     points = np.stack([x + along * cos - across * sin, y + along * sin + across * cos], axis=1)
     taper = 0.55 + 0.45 * np.sqrt(1 - (2 * np.abs(t)) ** 2)
-    distance = polyline_distance(grid, points, _visible(grid, uniform(rng, 0.7, 1.5) * taper))
-    contrast = sign(rng, 0.6) * uniform(rng, 0.09, 0.34)
+    distance = polyline_distance(grid, points, _visible(grid, uniform(rng, 1.0, 1.9) * taper))
+    contrast = sign(rng, 0.6) * uniform(rng, 0.16, 0.42)
     # Light catches a scratch unevenly along its way.
     glint = 1.0 + 0.45 * fractal_noise(rng, grid, uniform(rng, 6, 12), 1)
     change = contrast * glint * coverage(distance, max(grid.pixel, 1.0))
@@ -63,7 +63,7 @@ def pit(rng: np.random.Generator, grid: Grid) -> Mark:
     count = integer(rng, 1, 5)
     x, y = uniform(rng, 10, UNITS - 10), uniform(rng, 10, UNITS - 10)
     light = uniform(rng, 0, 2 * np.pi)
-    contrast = uniform(rng, 0.1, 0.36)
+    contrast = uniform(rng, 0.18, 0.44)
     change = np.zeros_like(grid.x)
     mask = np.zeros(grid.x.shape, bool)
     for _ in range(count):
@@ -87,7 +87,7 @@ def stain(rng: np.random.Generator, grid: Grid) -> Mark:
     distance = blob_distance(rng, grid, x, y, radius, 0.2)
     distance += 0.35 * radius * fractal_noise(rng, grid, uniform(rng, 7, 12), 3)
     softness = uniform(rng, 1.5, 4.0)
-    contrast = sign(rng, 0.3) * uniform(rng, 0.07, 0.17)
+    contrast = sign(rng, 0.3) * uniform(rng, 0.1, 0.22)
     body = coverage(distance, softness)
     mottle = 1.0 + 0.5 * fractal_noise(rng, grid, uniform(rng, 4, 8), 2)
     change = contrast * body * mottle
@@ -102,7 +102,7 @@ def crack(rng: np.random.Generator, grid: Grid) -> Mark:
     steps = integer(rng, 8, 15)
     x = UNITS / 2 - 16 * np.cos(heading) + uniform(rng, -12, 12)
     y = UNITS / 2 - 16 * np.sin(heading) + uniform(rng, -12, 12)
-    width = uniform(rng, 0.55, 1.1)
+    width = uniform(rng, 0.8, 1.5)
     trunk = _walk(rng, x, y, heading, steps, jag=0.55)
     widths = _visible(grid, width * np.linspace(1.0, 0.6, len(trunk)))
     distance = polyline_distance(grid, trunk, widths)
@@ -113,7 +113,7 @@ def crack(rng: np.random.Generator, grid: Grid) -> Mark:
         widths = _visible(grid, 0.8 * width * np.linspace(1.0, 0.6, len(branch)))
         np.minimum(distance, polyline_distance(grid, branch, widths), out=distance)
     depth = 1.0 + 0.4 * fractal_noise(rng, grid, 8, 1)
-    contrast = uniform(rng, 0.1, 0.36)
+    contrast = uniform(rng, 0.18, 0.44)
     return Mark(-contrast * depth * coverage(distance, max(grid.pixel, 1.0)), distance < 0)
 
 

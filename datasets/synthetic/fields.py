@@ -1,10 +1,12 @@
 """Random numbers and the smooth random fields that all pictures are made of.
 
 Lengths are in *units*: a picture is 64 units wide whatever its size in pixels, so a scratch 2 units
-wide looks the same at 64 and at 256 pixels. All arithmetic is float64, and every random number comes
-from the uniform doubles of a counter-based generator, the part of NumPy's random API that changes
-least. What is left is the last bit of `sin` and its like, which differs between platforms: it can
-turn the rounding of a grey value with a chance of about 1e-10 per picture.
+wide looks the same at 64 and at 256 pixels.
+
+All arithmetic is float64, and every random number comes from the uniform doubles of a counter-based
+generator, the part of NumPy's random API that changes least. What is left is the last bit of `sin`
+and its like, which differs between platforms: it can turn the rounding of a grey value, or move a
+pixel on an outline, with a chance of about 1e-9 per picture.
 """
 
 from __future__ import annotations

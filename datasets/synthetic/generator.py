@@ -6,6 +6,9 @@ single pixel needs a new `VERSION` and new hashes in the tests.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 
 from datasets.synthetic.defects import DEFECTS
@@ -20,6 +23,8 @@ from datasets.synthetic.fields import (
     white_noise,
 )
 from datasets.synthetic.surfaces import SURFACES, illumination
+
+T = TypeVar("T")
 
 VERSION = "1.0.0"
 """Version of what the generator makes."""
@@ -63,11 +68,12 @@ def make_example(seed: int, split: str, index: int, size: int) -> tuple[np.ndarr
         picture += _one_of(rng, DISTRACTORS)(rng, grid)
 
     mask = np.zeros((size, size), np.uint8)
-    for _ in range(_count_defects(rng)):
-        class_id = integer(rng, 1, len(DEFECTS))
+    kinds = [integer(rng, 1, len(DEFECTS)) for _ in range(_count_defects(rng))]
+    # Stains come first: a scratch through a stain stays visible, so its pixels are the scratch's.
+    for class_id in sorted(kinds, key=lambda kind: LABELS[kind] != "stain"):
         mark = DEFECTS[class_id - 1](rng, grid)
         picture += mark.change
-        mask[mark.mask] = class_id  # Where two overlap, the later one lies on top.
+        mask[mark.mask] = class_id  # Where two overlap, the later one has the pixel.
 
     picture *= illumination(rng, grid)
     picture = blur(picture, uniform(rng, 0.0, 0.14))
@@ -92,7 +98,7 @@ def _count_defects(rng: np.random.Generator) -> int:
     return 1 + chance(rng, _SECOND_DEFECT) + chance(rng, _THIRD_DEFECT)
 
 
-def _one_of(rng, choices):
+def _one_of(rng: np.random.Generator, choices: Sequence[T]) -> T:
     return choices[integer(rng, 0, len(choices) - 1)]
 
 

@@ -32,10 +32,7 @@ def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -
     position = step * batch + np.arange(batch, dtype=np.int64)
     epoch, offset = np.divmod(position, size)
     return np.array(
-        [
-            _permutation(seed, stream, int(e), size)[o]
-            for e, o in zip(epoch, offset, strict=True)
-        ],
+        [_permutation(seed, stream, int(e), size)[o] for e, o in zip(epoch, offset, strict=True)],
         np.int32,
     )
 

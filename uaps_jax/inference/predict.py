@@ -105,9 +105,7 @@ def predict_folder(
     if problems:
         raise DataError(problems, "Repair or remove the files named above, then predict again.")
     small = np.stack([source.prepare(image, config.data) for image in images])
-    pool = Pool(
-        names=tuple(names), images=small, masks=np.full(small.shape[:3], IGNORE, np.uint8)
-    )
+    pool = Pool(names=tuple(names), images=small, masks=np.full(small.shape[:3], IGNORE, np.uint8))
     write(predict_pool(config, method, variables, pool), pool.names, images, target)
     return len(images)
 

@@ -223,9 +223,7 @@ class UNet:
         main = jax.tree.map(lambda leaf: leaf[0], _part(variables, "decoders"))
         return self.decoder.apply(main, pyramid, train=False)
 
-    def all_logits(
-        self, variables: Tree, images: jax.Array, key: jax.Array | None
-    ) -> jax.Array:
+    def all_logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """Logits `[K, B, H, W, C]` of all heads with running statistics.
 
         Args:

@@ -52,7 +52,7 @@ def contact_sheet(
     figure, axes = pyplot.subplots(
         len(chosen),
         len(columns),
-        figsize=(1.9 * len(columns), 1.9 * len(chosen) + 0.9),
+        figsize=(1.75 * len(columns) + 0.7, 1.75 * len(chosen) + 0.9),
         squeeze=False,
         layout="constrained",
     )
@@ -73,7 +73,7 @@ def contact_sheet(
         axis.set_title(title, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    figure.colorbar(heat, ax=axes[:, -1], label="nats", shrink=0.5)
+    figure.colorbar(heat, ax=axes, label="nats", shrink=0.3, aspect=30, pad=0.01)
     classes = [
         Patch(color=palette.COLOURS[(i - 1) % (len(palette.COLOURS) - 1) + 1] / 255, label=name)
         for i, name in enumerate(class_names)

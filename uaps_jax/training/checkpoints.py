@@ -151,8 +151,7 @@ def _saved_score(workdir: Path, step: int) -> float:
 def read_config(workdir: Path, step: int) -> Config:
     """The configuration that a checkpoint was trained with."""
     item = folder(workdir) / str(step) / "config"
-    with ocp.Checkpointer(ocp.JsonCheckpointHandler()) as reader:
-        return config_lib.from_flat(reader.restore(item))
+    return config_lib.from_flat(ocp.JsonCheckpointHandler().restore(item))
 
 
 def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
@@ -162,22 +161,21 @@ def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
       CheckpointError: the checkpoint is of another model; names the tensors that differ.
     """
     item = folder(workdir) / str(step) / "variables"
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as reader:
-        saved = _shapes(reader.metadata(item).item_metadata.tree)
-        wanted = _shapes(like)
-        if saved != wanted:
-            lines = [
-                f"  {name}: the checkpoint has {saved.get(name, 'none')}, "
-                f"the configuration asks for {wanted.get(name, 'none')}"
-                for name in sorted(saved.keys() | wanted.keys())
-                if saved.get(name) != wanted.get(name)
-            ]
-            more = [f"  and {len(lines) - 8} more"] if len(lines) > 8 else []
-            raise CheckpointError(
-                f"checkpoint {item.parent} is of another model:\n" + "\n".join(lines[:8] + more)
-            )
-        sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-        return reader.restore(item, args=ocp.args.StandardRestore(_abstract(like, sharding)))
+    reader = ocp.StandardCheckpointHandler()
+    saved, wanted = _shapes(reader.metadata(item).tree), _shapes(like)
+    if saved != wanted:
+        lines = [
+            f"  {name}: the checkpoint has {saved.get(name, 'none')}, "
+            f"the configuration asks for {wanted.get(name, 'none')}"
+            for name in sorted(saved.keys() | wanted.keys())
+            if saved.get(name) != wanted.get(name)
+        ]
+        more = [f"  and {len(lines) - 8} more"] if len(lines) > 8 else []
+        raise CheckpointError(
+            f"checkpoint {item.parent} is of another model:\n" + "\n".join(lines[:8] + more)
+        )
+    sharding = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    return reader.restore(item, args=ocp.args.StandardRestore(_abstract(like, sharding)))
 
 
 def _abstract(tree: Any, sharding: jax.sharding.Sharding) -> Any:

@@ -83,7 +83,7 @@ def make_train_step(
             "loss": value,
             **parts,
             "learning_rate": rate,
-            "gradient_norm": optax.global_norm(gradients),
+            "gradient_norm": optax.tree.norm(gradients),
         }
         return new_state, measurements
 

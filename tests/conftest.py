@@ -1,0 +1,36 @@
+"""JAX settings of the test run, made before anything is computed, and shared fixtures."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import jax
+import pytest
+
+# One folder a session: the same program, traced again from another closure, is not compiled again.
+COMPILED = tempfile.TemporaryDirectory(prefix="uaps_jax_tests_", ignore_cleanup_errors=True)
+
+for option, value in {
+    "jax_num_cpu_devices": 4,
+    "jax_disable_most_optimizations": True,
+    "jax_numpy_rank_promotion": "raise",
+    "jax_compilation_cache_dir": COMPILED.name,
+    "jax_persistent_cache_min_compile_time_secs": 0.0,
+    "jax_persistent_cache_min_entry_size_bytes": -1,
+}.items():
+    jax.config.update(option, value)
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def data_dir():
+    named = os.environ.get("UAPS_DATA_DIR")
+    beside = PROJECT.parent / "shared" / "data"
+    folder = Path(named) if named else beside
+    if not folder.is_dir():
+        pytest.skip(
+            f"no folder of real data: UAPS_DATA_DIR is {named or 'not set'}, "
+            f"and the default is {beside}"
+        )
+    return folder

@@ -1,0 +1,79 @@
+"""Mixing weights and mixed pseudo-labels."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tests import oracles
+from uaps_jax.losses import consistency
+
+
+def stack(members=4, classes=4, scale=3.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return (scale * rng.normal(size=(members, 2, 5, 4, classes))).astype(np.float32)
+
+
+@pytest.mark.parametrize("members", [2, 4, 5])
+def test_dirichlet_weights_lie_on_the_simplex(members):
+    keys = jax.random.split(jax.random.key(0), 50)
+    beta = jax.vmap(lambda key: consistency.dirichlet_weights(key, members))(keys)
+    assert beta.shape == (50, members)
+    assert beta.min() >= 0
+    assert_allclose(beta.sum(1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("members", [2, 4])
+def test_dirichlet_weights_are_uniform_on_the_simplex(members):
+    keys = jax.random.split(jax.random.key(1), 4000)
+    beta = np.asarray(jax.vmap(lambda key: consistency.dirichlet_weights(key, members))(keys))
+    # Of Dirichlet(1, ..., 1): mean 1 / K, variance (K - 1) / (K^2 (K + 1)).
+    variance = (members - 1) / (members**2 * (members + 1))
+    assert_allclose(beta.mean(0), 1 / members, atol=5 * np.sqrt(variance / 4000))
+    assert_allclose(beta.var(0), variance, rtol=0.15)
+    # P(beta_k > 1/2) = 2^-(K - 1).
+    assert_allclose((beta > 0.5).mean(0), 0.5 ** (members - 1), atol=0.04)
+
+
+def test_dirichlet_weights_follow_the_key():
+    draw = consistency.dirichlet_weights
+    assert_array_equal(draw(jax.random.key(3), 4), draw(jax.random.key(3), 4))
+    assert np.abs(draw(jax.random.key(3), 4) - draw(jax.random.key(4), 4)).max() > 1e-3
+
+
+@pytest.mark.parametrize("classes", [2, 7])
+@pytest.mark.parametrize("beta", [(0.25, 0.25, 0.25, 0.25), (0.7, 0.1, 0.1, 0.1), (0, 0, 0, 1)])
+def test_mixed_pseudo_label_equals_the_oracle(classes, beta):
+    logits = stack(classes=classes)
+    found = consistency.mixed_pseudo_label(logits, jnp.array(beta, jnp.float32))
+    assert found.dtype == jnp.int32
+    assert_array_equal(found, oracles.pseudo_label(logits, beta))
+
+
+def test_all_weight_on_one_head_gives_its_labels():
+    logits = stack()
+    for k in range(4):
+        beta = jnp.zeros(4).at[k].set(1)
+        assert_array_equal(consistency.mixed_pseudo_label(logits, beta), logits[k].argmax(-1))
+
+
+def test_probabilities_are_mixed_not_logits():
+    # Head 0 is sure of class 0 by a large logit; two heads moderately say class 1.
+    logits = np.array([[50.0, 0.0], [0.0, 3.0], [0.0, 3.0]], np.float32).reshape(3, 1, 1, 1, 2)
+    third = jnp.full(3, 1 / 3)
+    assert logits.mean(0).argmax(-1).item() == 0
+    assert consistency.mixed_pseudo_label(logits, third).item() == 1
+
+
+def test_pseudo_labels_carry_no_gradient():
+    logits = stack()
+
+    def loss(logits):
+        label = consistency.mixed_pseudo_label(logits, jnp.full(4, 0.25))
+        return label.astype(jnp.float32).sum() * logits[0, 0, 0, 0, 0]
+
+    gradient = np.array(jax.grad(loss)(logits))
+    assert gradient[0, 0, 0, 0, 0] > 0
+    gradient[0, 0, 0, 0, 0] = 0
+    assert_array_equal(gradient, 0)

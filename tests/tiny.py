@@ -1,0 +1,51 @@
+"""A run small enough for a test: two encoder levels, 16 px, random images that can be learnt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from configs import base
+from uaps_jax.config import Config
+from uaps_jax.data.source import Pool
+from uaps_jax.training.loop import TrainingPools
+
+CLASS_NAMES = ("background", "dark", "bright")
+SIZE = 16
+
+
+def config(method: str = "uaps", *, steps: int = 6) -> Config:
+    """A configuration of seconds, with every random piece of the real one switched on."""
+    settings = base.neu_seg()
+    make = {"uaps": base.uaps, "supervised": base.supervised}[method]
+    settings = make(settings, "small")
+    settings.data.height = settings.data.width = SIZE
+    settings.data.classes = len(CLASS_NAMES)
+    settings.model.widths, settings.model.dropout = (4, 6), (0.05, 0.5)
+    for view in (settings.views.labeled, settings.views.unlabeled):
+        view.blur = view.noise = 0.3
+    settings.train.steps = steps
+    settings.train.eval_every, settings.checkpoint.every = 3, 2
+    settings.train.log_every = 1
+    settings.evaluation.batch_size = 4
+    if method == "uaps":
+        settings.method.ramp_length = 3
+    return settings
+
+
+def pool(count: int, seed: int = 0) -> Pool:
+    """Noise with a dark and a bright square; the mask says where."""
+    random = np.random.default_rng(seed)
+    images = random.integers(90, 160, (count, SIZE, SIZE, 3))
+    masks = np.zeros((count, SIZE, SIZE), np.uint8)
+    for image, mask in zip(images, masks, strict=True):
+        for label, value in ((1, 20), (2, 230)):
+            y, x = random.integers(0, SIZE - 6, 2)
+            image[y : y + 6, x : x + 6] = value
+            mask[y : y + 6, x : x + 6] = label
+    names = tuple(f"train/{seed}-{i:03d}" for i in range(count))
+    return Pool(names=names, images=images.astype(np.uint8), masks=masks)
+
+
+def pools() -> TrainingPools:
+    """Fewer labeled images than two batches, so that epochs end inside the run."""
+    return TrainingPools(labeled=pool(5, 1), unlabeled=pool(11, 2), val=pool(6, 3))

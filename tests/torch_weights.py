@@ -1,0 +1,82 @@
+"""The published network's PyTorch names and layouts, translated to the tree of `UNet`."""
+
+import re
+
+import numpy as np
+
+LAYERS = {"0": "conv_0", "1": "norm_0", "4": "conv_1", "5": "norm_1"}
+DEEPEST = 4
+
+
+def location(name):
+    """Where the tensor with a PyTorch name lives: (collection, path, member).
+
+    `path` leads to a leaf of `params` or `batch_stats`; `member` is the index on the leading axis
+    of a decoder's leaf (the main decoder is 0, `aux_decoder<k>` is k), None for the encoder.
+    `down<l>` is level l, counted from the finest; `up1` is the deepest step of a decoder, so that
+    `up<s>` is level 4 - s.
+    """
+    part, rest = name.split(".", 1)
+    if part == "encoder":
+        member, part = None, "encoder"
+    else:
+        member = 0 if part == "main_decoder" else int(part.removeprefix("aux_decoder"))
+        part = "decoders"
+    module, kind = rest.rsplit(".", 1)
+
+    if found := re.fullmatch(r"in_conv\.conv_conv\.(\d)", module):
+        layers = ("block_0", LAYERS[found[1]])
+    elif found := re.fullmatch(r"down(\d)\.maxpool_conv\.1\.conv_conv\.(\d)", module):
+        layers = (f"block_{found[1]}", LAYERS[found[2]])
+    elif found := re.fullmatch(r"up(\d)\.conv1x1", module):
+        layers = (f"reduce_{DEEPEST - int(found[1])}",)
+    elif found := re.fullmatch(r"up(\d)\.conv\.conv_conv\.(\d)", module):
+        layers = (f"block_{DEEPEST - int(found[1])}", LAYERS[found[2]])
+    elif module == "out_conv":
+        layers = ("classifier",)
+    else:
+        raise ValueError(f"{name} is no tensor of the published network")
+
+    norm = layers[-1].startswith("norm")
+    leaf = {
+        "weight": "scale" if norm else "kernel",
+        "bias": "bias",
+        "running_mean": "mean",
+        "running_var": "var",
+    }[kind]
+    collection = "batch_stats" if kind.startswith("running") else "params"
+    return collection, (part, *layers, leaf), member
+
+
+def array(value):
+    """A tensor in our layout, float32: a convolution's OIHW becomes HWIO."""
+    value = np.asarray(value, np.float32)
+    return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
+
+
+def variables(weights):
+    """`{"params", "batch_stats"}` of `UNet` from a PyTorch state dict of numpy arrays.
+
+    The members of the decoders are stacked on a leading axis in the order main, auxiliary 1, 2...
+    """
+    members = {}
+    for name, value in weights.items():
+        collection, path, member = location(name)
+        members.setdefault((collection, *path), {})[member] = array(value)
+    tree = {}
+    for path, found in members.items():
+        node = tree
+        for key in path[:-1]:
+            node = node.setdefault(key, {})
+        whole = None in found
+        node[path[-1]] = found[None] if whole else np.stack([found[k] for k in range(len(found))])
+    return tree
+
+
+def leaf(tree, name):
+    """The array of our tree (`{"params", "batch_stats"}`) that a PyTorch name means."""
+    collection, path, member = location(name)
+    node = tree[collection]
+    for key in path:
+        node = node[key]
+    return node if member is None else node[member]

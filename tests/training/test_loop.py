@@ -1,0 +1,203 @@
+"""Training as a whole: it learns, resumes, refuses and stops."""
+
+import dataclasses
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from tests import tiny
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.config import ConfigError
+from uaps_jax.evaluation import evaluate
+from uaps_jax.training import checkpoints, loop, workdir
+
+
+def frozen(config):
+    return config_lib.validate(config)
+
+
+def run(config, folder, **kwargs):
+    folder.mkdir(exist_ok=True)
+    return loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, **kwargs)
+
+
+def assert_equal(a, b):
+    for (path, x), y in zip(
+        jax.tree_util.tree_leaves_with_path(a), jax.tree.leaves(b), strict=True
+    ):
+        assert np.array_equal(np.asarray(x), np.asarray(y)), jax.tree_util.keystr(path)
+
+
+class Interrupted(Exception):
+    pass
+
+
+@pytest.mark.parametrize("method", ["uaps", "supervised"])
+@pytest.mark.parametrize("stop", [2, 3, 5])
+def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, stop):
+    config = frozen(tiny.config(method))
+    whole = run(config, tmp_path / "whole")
+
+    real = loop._record
+
+    def stopping(pending, *rest):
+        if pending[0] == stop:
+            raise Interrupted
+        real(pending, *rest)
+
+    monkeypatch.setattr(loop, "_record", stopping)
+    with pytest.raises(Interrupted):
+        run(config, tmp_path / "cut")
+    monkeypatch.setattr(loop, "_record", real)
+    resumed = run(config, tmp_path / "cut")
+    assert_equal(whole, resumed)
+
+    lines = {
+        name: [
+            {k: v for k, v in json.loads(line).items() if "per_second" not in k}
+            for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+        ]
+        for name in ("whole", "cut")
+    }
+    assert lines["whole"] == lines["cut"]
+
+
+def test_same_seed_same_result_another_seed_another(tmp_path):
+    config = tiny.config("supervised", steps=2)
+    first = run(config, tmp_path / "a")
+    assert_equal(first, run(config, tmp_path / "b"))
+    config.train.seed = 1
+    other = run(config, tmp_path / "c")
+    assert not np.array_equal(jax.tree.leaves(first.params)[0], jax.tree.leaves(other.params)[0])
+
+
+def test_it_learns(tmp_path):
+    config = tiny.config("uaps", steps=60)
+    config.train.eval_every = config.checkpoint.every = 30
+    config.optimizer.learning_rate = 1e-2
+    run(frozen(config), tmp_path / "run")
+    records = [json.loads(x) for x in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    losses = [r["train/supervised"] for r in records if "train/supervised" in r]
+    assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:5])
+
+
+def test_the_best_and_the_latest_checkpoint_are_kept(tmp_path, monkeypatch):
+    scores = iter([10.0, 30.0, 20.0])
+    real = evaluate.evaluate
+    monkeypatch.setattr(
+        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": next(scores)}
+    )
+    config = tiny.config("supervised", steps=9)
+    config.checkpoint.keep_at = (2,)
+    run(frozen(config), tmp_path / "run")
+    assert checkpoints.saved_steps(tmp_path / "run") == [2, 6, 9]
+    assert checkpoints.find_step(tmp_path / "run", "best") == 6
+    assert checkpoints.find_step(tmp_path / "run", "latest") == 9
+    assert checkpoints.find_step(tmp_path / "run", "2") == 2
+    with pytest.raises(checkpoints.CheckpointError, match="2, 6, 9"):
+        checkpoints.find_step(tmp_path / "run", "4")
+
+
+def test_keep_every_keeps_multiples(tmp_path):
+    config = tiny.config("supervised", steps=6)
+    config.checkpoint.keep_every = 2
+    run(frozen(config), tmp_path / "run")
+    assert {2, 4, 6} <= set(checkpoints.saved_steps(tmp_path / "run"))
+
+
+def test_evaluation_from_a_checkpoint_gives_the_logged_score(tmp_path):
+    config = frozen(tiny.config())
+    run(config, tmp_path / "run")
+    logged = [
+        json.loads(line)
+        for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()
+        if "val/" in line
+    ]
+    step = checkpoints.find_step(tmp_path / "run", "best")
+    restored = checkpoints.read_config(tmp_path / "run", step)
+    assert config_lib.flatten(restored) == config_lib.flatten(config)
+    method = methods.build(restored)
+    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
+    variables = checkpoints.restore_variables(tmp_path / "run", step, like)
+    confuser = evaluate.make_confuser(method.predictor(""), 3)
+    scores = evaluate.evaluate(confuser, variables, tiny.pools().val, tiny.CLASS_NAMES, 4)
+    record = next(r for r in logged if r["step"] == step)
+    for name, value in scores.items():
+        assert record[f"val/{name}"] == workdir.finite_or_none(value), name
+
+
+def test_a_checkpoint_of_another_shape_is_refused_by_name(tmp_path):
+    config = tiny.config("supervised", steps=2)
+    run(frozen(config), tmp_path / "run")
+    other = tiny.config("supervised")
+    other.model.widths = (4, 8)
+    method = methods.build(other)
+    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
+    with pytest.raises(
+        checkpoints.CheckpointError,
+        match=r"block_1/conv_0/kernel: .*\(3, 3, 4, 6\).*\(3, 3, 4, 8\)",
+    ):
+        checkpoints.restore_variables(tmp_path / "run", 2, like)
+
+
+def test_no_checkpoint_is_said_so(tmp_path):
+    with pytest.raises(checkpoints.CheckpointError, match="train first"):
+        checkpoints.find_step(tmp_path, "best")
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_non_finite_loss_stops_with_step_and_images(tmp_path):
+    config = tiny.config("supervised", steps=6)
+    config.optimizer.learning_rate = 1e38
+    config.checkpoint.every = 1
+    with pytest.raises(loop.NonFiniteLoss, match=r"(?s)step \d.*loss = .*train/1-00"):
+        run(frozen(config), tmp_path / "run")
+    for step in checkpoints.saved_steps(tmp_path / "run"):
+        assert step < 6
+
+
+SPLIT = {"labeled": ["a"], "unlabeled": ["b"], "val": ["c"], "test": ["d"]}
+
+
+def test_a_work_directory_of_another_configuration_is_refused(tmp_path):
+    config = tiny.config()
+    workdir.claim(tmp_path / "run", config, SPLIT)
+    workdir.claim(tmp_path / "run", config, SPLIT)
+    other = tiny.config()
+    other.train.steps = 7
+    with pytest.raises(ConfigError, match=r"train\.steps: 6 -> 7"):
+        workdir.claim(tmp_path / "run", other, SPLIT)
+    moved = tiny.config()
+    moved.data.data_dir = "/elsewhere"
+    workdir.claim(tmp_path / "run", moved, SPLIT)
+
+
+def test_a_work_directory_of_other_images_is_refused(tmp_path):
+    config = tiny.config()
+    workdir.claim(tmp_path / "run", config, SPLIT)
+    with pytest.raises(ConfigError, match="other images"):
+        workdir.claim(tmp_path / "run", config, SPLIT | {"unlabeled": ["b", "e"]})
+
+
+def test_half_written_metric_lines_are_dropped(tmp_path):
+    file = tmp_path / "metrics.jsonl"
+    file.write_text('{"step": 1, "a": 2}\n{"step": 9, "a": 3}\n{"step": 2, "a"')
+    writer = workdir.MetricWriter(tmp_path, 4)
+    writer.write(5, "train", {"x": float("nan")})
+    writer.close()
+    lines = [json.loads(line) for line in file.read_text().splitlines()]
+    assert lines == [{"step": 1, "a": 2}, {"step": 5, "train/x": None}]
+
+
+def test_plateau_lowers_the_learning_rate_of_a_run(tmp_path):
+    config = tiny.config("supervised", steps=6)
+    config.optimizer.schedule = "plateau"
+    config.optimizer.plateau_patience = 0
+    config.optimizer.plateau_threshold = 1e6
+    config.train.eval_every = 1
+    state = run(frozen(config), tmp_path / "run")
+    assert float(state.plateau.learning_rate) < 1e-3
+    assert dataclasses.is_dataclass(state.plateau)

@@ -1,0 +1,118 @@
+"""The train step on one device and on several, and its use of randomness."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import tiny
+from uaps_jax import methods
+from uaps_jax.config import ConfigError
+from uaps_jax.training import optimizers, sharding
+from uaps_jax.training import state as state_lib
+from uaps_jax.training.step import make_train_step, traced_weights
+
+
+def prepared(config, shards):
+    method = methods.build(config)
+    optimizer = optimizers.adam(config.optimizer)
+    pools = tiny.pools()
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    if config.model.dtype == "float64":
+        state = jax.tree.map(
+            lambda x: x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, state
+        )
+    resident = {
+        "labeled": {"image": pools.labeled.images, "mask": pools.labeled.masks},
+        "unlabeled": {"image": pools.unlabeled.images},
+    }
+    indices = {
+        "labeled": np.array([0, 1, 2, 3], np.int32),
+        "unlabeled": np.array([4, 9, 2, 7], np.int32),
+    }
+    arguments = (
+        jax.device_put(state, shards.replicated),
+        jax.device_put(resident, shards.replicated),
+        jax.device_put({s: indices[s] for s in method.streams}, shards.batch),
+        jax.device_put(jax.random.key(3), shards.replicated),
+        jax.device_put(traced_weights(method), shards.replicated),
+    )
+    return make_train_step(method, optimizer, config, shards), arguments
+
+
+def one_step(config, devices):
+    step, arguments = prepared(config, sharding.over_devices(devices))
+    state, measurements = step(*arguments)
+    return jax.device_get(state), jax.device_get(measurements)
+
+
+@pytest.mark.parametrize("method", ["uaps", "supervised"])
+def test_one_and_four_devices_agree_in_float64(method):
+    with jax.enable_x64(True):
+        config = tiny.config(method)
+        config.model.dtype = "float64"
+        (one, one_parts), (four, four_parts) = one_step(config, 1), one_step(config, 4)
+    for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(four.params), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-9)
+    for name in one_parts:
+        np.testing.assert_allclose(one_parts[name], four_parts[name], rtol=1e-9, atol=1e-12)
+
+
+def test_one_and_four_devices_agree_in_float32():
+    """Adam's first moment after one step is 0.1 times the gradient."""
+    config = tiny.config()
+    (one, one_parts), (four, four_parts) = one_step(config, 1), one_step(config, 4)
+    np.testing.assert_allclose(one_parts["loss"], four_parts["loss"], rtol=1e-5)
+    paths = jax.tree_util.tree_leaves_with_path(one.optimizer.mu)
+    largest = max(np.abs(leaf).max() for _, leaf in paths)
+    for (path, a), b in zip(paths, jax.tree.leaves(four.optimizer.mu), strict=True):
+        name = jax.tree_util.keystr(path)
+        # The gradient of a bias in front of a BatchNorm is 0 but for rounding.
+        before_norm = "bias" in name and "conv" in name
+        scale = largest if before_norm else np.abs(a).max()
+        assert np.abs(a - b).max() <= 1e-5 * scale, name
+
+
+def test_no_collective_on_activations_but_all_reduce():
+    step, arguments = prepared(tiny.config(), sharding.over_devices(4))
+    text = step.lower(*arguments).compile().as_text()
+    assert "all-reduce" in text
+    found = re.findall(r"(all-gather|all-to-all|collective-permute|reduce-scatter)[-(]", text)
+    assert not found
+
+
+def test_a_batch_that_does_not_divide_is_refused_with_its_key():
+    config = tiny.config()
+    config.train.batch_labeled = 6
+    with pytest.raises(ConfigError, match=r"train\.batch_labeled = 6.*4 devices"):
+        sharding.check_batches(config, sharding.over_devices(4))
+
+
+def test_a_step_is_a_function_of_seed_and_step():
+    step, arguments = prepared(tiny.config(), sharding.over_devices(1))
+    state, *rest = arguments
+    again = jax.tree.map(jnp.copy, state)
+    later = jax.tree.map(jnp.copy, state)
+    later = state_lib.TrainState(
+        step=later.step + 1,
+        params=later.params,
+        method=later.method,
+        optimizer=later.optimizer,
+        plateau=later.plateau,
+    )
+    first, same, other = (float(step(s, *rest)[1]["loss"]) for s in (state, again, later))
+    assert first == same
+    assert first != other
+
+
+def test_another_weight_or_step_does_not_compile_again():
+    step, arguments = prepared(tiny.config(), sharding.over_devices(1))
+    state, pools, indices, key, weights = arguments
+    for value in (0.1, 0.7):
+        changed = jax.device_put(
+            weights | {"pseudo": jnp.float32(value)}, sharding.over_devices(1).replicated
+        )
+        state, _ = step(state, pools, indices, key, changed)
+    assert step._cache_size() == 1
