@@ -163,7 +163,7 @@ class TrainConfig(Section):
 class CheckpointConfig(Section):
     """What is kept besides the latest and the best checkpoint."""
 
-    every: int  # steps between checkpoints (every evaluation writes one, too)
+    every: int  # steps between checkpoints (an evaluation that is the best so far writes one, too)
     keep_every: int  # keep every checkpoint whose step is a multiple of this; 0: none
     keep_at: tuple[int, ...]  # keep the checkpoints of these steps
 

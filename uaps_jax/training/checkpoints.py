@@ -72,6 +72,12 @@ def folder(workdir: Path) -> Path:
     return workdir.resolve() / "checkpoints"
 
 
+def best_score(checkpoints: ocp.CheckpointManager) -> float:
+    """The best validation score among the checkpoints that are kept; -1 if none was evaluated."""
+    found = (checkpoints.metrics(step) for step in checkpoints.all_steps())
+    return max((_score(metrics) for metrics in found if metrics is not None), default=-1.0)
+
+
 def save(
     checkpoints: ocp.CheckpointManager,
     state: TrainState,

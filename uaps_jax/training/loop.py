@@ -83,6 +83,7 @@ def train(
         if saved.latest_step() is not None:
             state = checkpoints.restore_state(saved, state, shards.replicated)
         start = int(state.step)
+        best = checkpoints.best_score(saved)
         writer = workdir.MetricWriter(directory, start)
         progress = Progress(start, config.train.steps)
         pending: tuple[int, Tree] | None = None
@@ -99,28 +100,27 @@ def train(
 
             done = step + 1
             last = done == config.train.steps
-            evaluated = done % config.train.eval_every == 0 or last
-            if evaluated or done % config.checkpoint.every == 0:
-                _record(pending, writer, progress, config, method, pools)
-                pending = None
-                scores = None
-                if evaluated:
-                    variables = method.variables(state.params, state.method)
-                    scores = evaluate.evaluate(
-                        confuser,
-                        variables,
-                        pools.val,
-                        class_names,
-                        config.evaluation.batch_size,
-                    )
-                    writer.write(done, "val", scores)
-                    progress.evaluated(scores)
-                    plateau = optimizers.advance_plateau(
-                        config.optimizer, state.plateau, scores[checkpoints.SELECTION]
-                    )
-                    plateau = jax.device_put(plateau, shards.replicated)
-                    state = dataclasses.replace(state, plateau=plateau)
-                variables = method.variables(state.params, state.method)
+            due = last or done % config.checkpoint.every == 0
+            evaluated = last or done % config.train.eval_every == 0
+            if not (evaluated or due):
+                continue
+            _record(pending, writer, progress, config, method, pools)
+            pending = None
+            variables = method.variables(state.params, state.method)
+            scores = None
+            if evaluated:
+                scores = evaluate.evaluate(
+                    confuser, variables, pools.val, class_names, config.evaluation.batch_size
+                )
+                writer.write(done, "val", scores)
+                score = scores[checkpoints.SELECTION]
+                progress.evaluated(score)
+                plateau = optimizers.advance_plateau(config.optimizer, state.plateau, score)
+                plateau = jax.device_put(plateau, shards.replicated)
+                state = dataclasses.replace(state, plateau=plateau)
+                due = due or score > best
+                best = max(best, score)
+            if due:
                 checkpoints.save(saved, state, variables, config, scores)
         progress.close()
         writer.close()
@@ -184,7 +184,14 @@ def _record(
     rate = progress.step(values)
     done = step + 1
     if done % config.train.log_every == 0 or done == config.train.steps:
-        writer.write(done, "train", values | {"steps_per_second": rate})
+        writer.write(done, "train", values | {"steps_per_second": rate} | _peak_memory())
+
+
+def _peak_memory() -> dict[str, float]:
+    """Peak memory of the first device in GiB, where the backend counts it (CPUs do not)."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    peak = statistics.get("peak_bytes_in_use")
+    return {} if peak is None else {"peak_memory_gib": peak / 2**30}
 
 
 class Progress:
@@ -217,9 +224,9 @@ class Progress:
             self._estimate(seconds)
         return 1 / seconds
 
-    def evaluated(self, scores: dict[str, float]) -> None:
+    def evaluated(self, score: float) -> None:
         """Shows a validation score from now on."""
-        self._score = f"{scores[checkpoints.SELECTION]:.2f}"
+        self._score = f"{score:.2f}"
         self._times = [time.perf_counter()]
 
     def close(self) -> None:

@@ -1,0 +1,223 @@
+"""NEU-Seg at the paper's setting on a GPU machine without network.
+
+Here, with network and the downloaded archive:
+
+    python -m benchmarks.gpu_neu gather --archive=NEU_Seg-main.zip --bundle=bundle
+
+There, with Python 3.12 and a JAX that sees the GPU (each call goes on where the last one stopped):
+
+    python3 benchmarks/gpu_neu.py run --bundle=bundle --out=$OUT --run=uaps_float32 --minutes=9
+
+Results come back as files below 16 MiB in `--out`: what was measured in `<run>.json` and
+`<run>_metrics.jsonl`, pictures, and the latest checkpoint in parts, which
+`gather --resume=FOLDER` puts into the next bundle. This file needs no more than Python's own
+library until the bundle is installed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[1]
+PART = 15 * 2**20  # bytes; files above 16 MiB do not come back
+RUNS = {
+    "uaps_float32": ("neu_uaps", ["--config.model.dtype=float32"]),
+    "uaps_bfloat16": ("neu_uaps", ["--config.model.dtype=bfloat16"]),
+    "supervised_float32": ("neu_supervised", ["--config.model.dtype=float32"]),
+    "supervised_bfloat16": ("neu_supervised", ["--config.model.dtype=bfloat16"]),
+}
+PUBLISHED = {"neu_uaps": 75.77, "neu_supervised": 72.93}
+"""Test image_iou at 10 % labels (UAPS, Fig. on the loss ablation)."""
+
+# What a machine with JAX, Flax, Optax and Orbax lacks; `promise` has no wheel and is built here.
+WHEELS = (
+    "array_record dm-tree docstring-parser googleapis-common-protos grain immutabledict "
+    "importlib_resources ml_collections simple-parsing tensorboardX tensorflow-datasets "
+    "tensorflow-metadata termcolor toml tqdm"
+).split()
+BUILT = ["promise"]
+PLATFORMS = [f"manylinux_2_{n}_x86_64" for n in (28, 27, 24, 17)] + ["manylinux2014_x86_64"]
+
+
+def gather(archive: Path, bundle: Path, resume: Path | None, python: str) -> None:
+    """Collects wheels, the archive and, if there is one, a checkpoint in parts."""
+    wheels = bundle / "wheels"
+    wheels.mkdir(parents=True, exist_ok=True)
+    pip = [sys.executable, "-m", "pip"]
+    target = [f"--python-version={python}", "--implementation=cp"]
+    target += [f"--platform={name}" for name in PLATFORMS]
+    for name in WHEELS:
+        call(
+            [
+                *pip,
+                "download",
+                "-q",
+                "--no-deps",
+                "--only-binary=:all:",
+                *target,
+                "-d",
+                wheels,
+                name,
+            ]
+        )
+    for name in BUILT:
+        call([*pip, "wheel", "-q", "--no-deps", "-w", wheels, name])
+    (bundle / "archive").mkdir(exist_ok=True)
+    shutil.copy(archive, bundle / "archive" / archive.name)
+    shutil.rmtree(bundle / "resume", ignore_errors=True)
+    if resume is not None:
+        shutil.copytree(resume, bundle / "resume")
+    size = sum(f.stat().st_size for f in bundle.rglob("*") if f.is_file())
+    print(f"{bundle}: {size / 2**20:.1f} MiB")
+
+
+def run(
+    bundle: Path, out: Path, name: str, minutes: float, variant: str, extra: Sequence[str]
+) -> None:
+    """Trains for so many minutes, or to the end; then scores, and packs what was found."""
+    started = time.monotonic()
+    environment = install(bundle)
+    scratch = bundle / "scratch"
+    directory = scratch / name
+    unpack(bundle / "resume", directory)
+    config, overrides = RUNS[name]
+    command: list[str | Path] = [
+        sys.executable,
+        PROJECT / "run.py",
+        f"--config={PROJECT}/configs/{config}.py{f':{variant}' if variant else ''}",
+        f"--workdir={directory}",
+        f"--config.data.data_dir={scratch / 'data'}",
+        f"--config.data.manual_dir={bundle / 'archive'}",
+        *overrides,
+        *extra,
+    ]
+    finished = call(command, environment, 60 * minutes - (time.monotonic() - started))
+    if not finished:
+        for which in ("latest", "best"):
+            call([*command, "--mode=evaluate", f"--checkpoint={which}"], environment)
+        call([*command, "--mode=predict"], environment)
+    pack(directory, out, name, config)
+
+
+def install(bundle: Path) -> dict[str, str]:
+    """Installs the bundle's wheels beside the machine's own packages."""
+    site = bundle / "site"
+    if not site.is_dir():
+        wheels = sorted((bundle / "wheels").glob("*.whl"))
+        options = ["--no-index", "--no-deps", "--no-compile", "--target", site]
+        call([sys.executable, "-m", "pip", "install", "-q", *options, *wheels])
+    path = os.pathsep.join([str(PROJECT), str(site)])
+    return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+
+
+def call(
+    command: Sequence[str | Path],
+    environment: dict[str, str] | None = None,
+    limit: float | None = None,
+) -> bool:
+    """Runs a command; False if it had to be killed at its time limit.
+
+    A kill loses the steps since the last checkpoint and nothing else.
+    """
+    print("$", *command, flush=True)
+    try:
+        subprocess.run([str(c) for c in command], env=environment, timeout=limit, check=True)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def unpack(parts: Path, directory: Path) -> None:
+    """Puts a checkpoint that came back in parts where the run goes on."""
+    files = sorted(parts.glob(f"{directory.name}.tar.*")) if parts.is_dir() else []
+    if directory.exists() or not files:
+        return
+    whole = parts / "whole.tar"
+    with whole.open("wb") as sink:
+        for file in files:
+            sink.write(file.read_bytes())
+    with tarfile.open(whole) as archive:
+        archive.extractall(directory, filter="data")
+    whole.unlink()
+
+
+def pack(directory: Path, out: Path, name: str, config: str) -> None:
+    """Writes the summary, the records, the pictures, and the latest checkpoint in parts."""
+    out.mkdir(parents=True, exist_ok=True)
+    records = read_lines(directory / "metrics.jsonl")
+    rates = [r["train/steps_per_second"] for r in records if r.get("train/steps_per_second")]
+    peaks = [r["train/peak_memory_gib"] for r in records if r.get("train/peak_memory_gib")]
+    settings = json.loads((directory / "config.json").read_text())
+    batch = settings["train.batch_labeled"]
+    batch += settings["train.batch_unlabeled"] if config == "neu_uaps" else 0
+    rate = sorted(rates)[len(rates) // 2] if rates else None
+    summary = {
+        "run": name,
+        "published_image_iou": PUBLISHED[config],
+        "steps_done": max((r["step"] for r in records), default=0),
+        "median_steps_per_second": rate,
+        "median_images_per_second": None if rate is None else rate * batch,
+        "peak_memory_gib": max(peaks, default=None),
+        "evaluations": read_lines(directory / "evaluations.jsonl"),
+        "config": settings,
+    }
+    (out / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
+    shutil.copy(directory / "metrics.jsonl", out / f"{name}_metrics.jsonl")
+    if (directory / "contact_sheet.png").exists():
+        shutil.copy(directory / "contact_sheet.png", out / f"{name}_contact_sheet.png")
+    whole = directory.with_suffix(".tar")
+    steps = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
+    kept = ["config.json", "split.json", "metrics.jsonl", "evaluations.jsonl"]
+    with tarfile.open(whole, "w") as archive:
+        for file in [*kept, f"checkpoints/{steps[-1]}"]:
+            if (directory / file).exists():
+                archive.add(directory / file, file)
+    content = whole.read_bytes()
+    for number, start in enumerate(range(0, len(content), PART)):
+        (out / f"{name}.tar.{number:02d}").write_bytes(content[start : start + PART])
+    whole.unlink()
+    print(json.dumps({k: v for k, v in summary.items() if k not in ("config", "evaluations")}))
+
+
+def read_lines(file: Path) -> list[dict]:
+    """Records of a file of JSON lines; none if it is not there."""
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def main() -> None:
+    """Reads the arguments; what `run` does not know goes to run.py."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    for command in ("gather", "run"):
+        sub = commands.add_parser(command)
+        sub.add_argument("--bundle", type=Path, default=PROJECT / "bundle")
+        if command == "gather":
+            sub.add_argument("--archive", type=Path, required=True, help="NEU-Seg as downloaded")
+            sub.add_argument("--resume", type=Path, help="folder with the parts of a checkpoint")
+            sub.add_argument("--python", default="3.12", help="Python of the other machine")
+        else:
+            sub.add_argument("--out", type=Path, required=True)
+            sub.add_argument("--run", choices=RUNS, required=True)
+            sub.add_argument("--minutes", type=float, default=8)
+            sub.add_argument("--variant", default="", help="small or medium: a rehearsal")
+    known, extra = parser.parse_known_args()
+    if known.command == "gather":
+        if extra:
+            parser.error(f"unknown arguments: {extra}")
+        gather(known.archive, known.bundle.resolve(), known.resume, known.python)
+    else:
+        paths = known.bundle.resolve(), known.out.resolve()
+        run(*paths, known.run, known.minutes, known.variant, extra)
+
+
+if __name__ == "__main__":
+    main()
