@@ -39,11 +39,23 @@ PUBLISHED = {"neu_uaps": 75.77, "neu_supervised": 72.93}
 """Test image_iou at 10 % labels (UAPS, Fig. on the loss ablation)."""
 
 # What a machine with JAX, Flax, Optax and Orbax lacks; `promise` has no wheel and is built here.
-WHEELS = (
-    "array_record dm-tree docstring-parser googleapis-common-protos grain immutabledict "
-    "importlib_resources ml_collections simple-parsing tensorboardX tensorflow-datasets "
-    "tensorflow-metadata termcolor toml tqdm"
-).split()
+WHEELS = [
+    "array_record",
+    "dm-tree",
+    "docstring-parser",
+    "googleapis-common-protos",
+    "grain",
+    "immutabledict",
+    "importlib_resources",
+    "ml_collections",
+    "simple-parsing",
+    "tensorboardX",
+    "tensorflow-datasets",
+    "tensorflow-metadata",
+    "termcolor",
+    "toml",
+    "tqdm",
+]
 BUILT = ["promise"]
 PLATFORMS = [f"manylinux_2_{n}_x86_64" for n in (28, 27, 24, 17)] + ["manylinux2014_x86_64"]
 
@@ -70,7 +82,7 @@ def gather(archive: Path, bundle: Path, resume: Path | None, python: str) -> Non
             ]
         )
     for name in BUILT:
-        call([*pip, "wheel", "-q", "--no-deps", "-w", wheels, name])
+        call([*pip, "wheel", "-q", "--no-deps", "-w", str(wheels), name])
     (bundle / "archive").mkdir(exist_ok=True)
     shutil.copy(archive, bundle / "archive" / archive.name)
     shutil.rmtree(bundle / "resume", ignore_errors=True)
@@ -113,7 +125,7 @@ def install(bundle: Path) -> dict[str, str]:
     site = bundle / "site"
     if not site.is_dir():
         wheels = sorted((bundle / "wheels").glob("*.whl"))
-        options = ["--no-index", "--no-deps", "--no-compile", "--target", site]
+        options = ["--no-index", "--no-deps", "--no-compile", f"--target={site}"]
         call([sys.executable, "-m", "pip", "install", "-q", *options, *wheels])
     path = os.pathsep.join([str(PROJECT), str(site)])
     return os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}

@@ -12,9 +12,9 @@ COMPILED = tempfile.TemporaryDirectory(prefix="uaps_jax_tests_", ignore_cleanup_
 
 for option, value in {
     "jax_num_cpu_devices": 4,
-    # "jax_disable_most_optimizations": True,
+    "jax_disable_most_optimizations": True,
     "jax_numpy_rank_promotion": "raise",
-    # "jax_compilation_cache_dir": COMPILED.name,
+    "jax_compilation_cache_dir": COMPILED.name,
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }.items():

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 
 from tests import oracles
-from uaps_jax.losses.ramps import ramp_up
+from uaps_jax.losses import ramps
+
+ramp_up = jax.jit(ramps.ramp_up)
 
 PUBLISHED = {"neu_seg": (80, 200), "dagm": (60, 200), "mtiles": (50, 200), "ksdd2": (40, 150)}
 
@@ -41,7 +43,7 @@ def test_traced_stair_and_length_compile_once():
     @jax.jit
     def ramp(step, stair, length):
         traces.append(1)
-        return ramp_up(step, stair, length)
+        return ramps.ramp_up(step, stair, length)
 
     for stair, length in ((80, 200), (40, 150)):
         for step in (0, 79, 80, 8000):

@@ -1,5 +1,7 @@
 """The divergence of every head from the mean prediction."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,7 +10,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import oracles
 from tests.compare import relative_difference
-from uaps_jax.losses.uncertainty import kl_to_mean
+from uaps_jax.losses import uncertainty
+
+kl_to_mean = jax.jit(uncertainty.kl_to_mean, static_argnames="detach_mean")
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def mean_and_gradient(logits, detach_mean=False):
+    return jax.value_and_grad(lambda x: kl_to_mean(x, detach_mean=detach_mean).mean())(logits)
 
 
 def stack(members=4, classes=4, scale=3.0, seed=0):
@@ -65,16 +74,18 @@ def test_extreme_logits_have_finite_divergences_and_gradients(detach_mean):
     assert_allclose(found, oracles.kl_to_mean(logits), rtol=1e-5, atol=1e-3)
     assert found.max() > 1e3
 
-    def loss(logits):
+    @jax.jit
+    @jax.grad
+    def gradient(logits):
         divergence = kl_to_mean(logits, detach_mean=detach_mean)
         return divergence.mean() + jnp.exp(-divergence).mean()
 
-    assert np.isfinite(jax.grad(loss)(logits)).all()
+    assert np.isfinite(gradient(logits)).all()
 
 
 def test_gradient_equals_central_differences_of_the_oracle():
     logits = stack()
-    gradient = jax.grad(lambda x: kl_to_mean(x).mean())(logits).reshape(-1)
+    gradient = mean_and_gradient(logits)[1].reshape(-1)
     indices = np.random.default_rng(1).permutation(logits.size)[:60]
     expected = oracles.numeric_gradient(lambda x: oracles.kl_to_mean(x).mean(), logits, indices)
     assert relative_difference(gradient[indices], expected) <= 1e-4
@@ -82,11 +93,7 @@ def test_gradient_equals_central_differences_of_the_oracle():
 
 def test_detaching_the_mean_keeps_the_value_and_changes_the_gradient():
     logits = stack()
-
-    def mean_divergence(x, detach):
-        return kl_to_mean(x, detach_mean=detach).mean()
-
-    free, fixed = (jax.value_and_grad(mean_divergence)(logits, d) for d in (False, True))
+    free, fixed = (mean_and_gradient(logits, detach) for detach in (False, True))
     assert_array_equal(free[0], fixed[0])
     assert relative_difference(fixed[1], free[1]) > 0.01
 

@@ -95,14 +95,14 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
     known = sorted(m.name for m in pkgutil.iter_modules(datasets.__path__) if m.ispkg)
     if base not in known:
         raise ConfigError(f"data.name = {base!r}: must be one of {', '.join(known)}")
-    module = importlib.import_module(f"datasets.{base}.{base}_dataset_builder")
-    data_dir = Path(data.data_dir).expanduser().resolve()
-    try:
-        return module.Builder(
-            config=variant or None, data_dir=str(data_dir), file_format="array_record"
+    builder = importlib.import_module(f"datasets.{base}.{base}_dataset_builder").Builder
+    variants = [f"{base}/{c}" for c in builder.builder_configs]
+    if variant and data.name not in variants:
+        raise ConfigError(
+            f"data.name = {data.name!r}: must be one of {', '.join([base, *variants])}"
         )
-    except ValueError as error:
-        raise ConfigError(f"data.name = {data.name!r}: {error}") from error
+    folder = Path(data.data_dir).expanduser().resolve()
+    return builder(config=variant or None, data_dir=str(folder), file_format="array_record")
 
 
 def _manual_dir(builder: tfds.core.DatasetBuilder, data: DataConfig) -> str | None:

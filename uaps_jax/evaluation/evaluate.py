@@ -14,7 +14,7 @@ from uaps_jax.labels import IGNORE
 from uaps_jax.trees import Tree
 
 Predictor = Callable[[Tree, jax.Array], jax.Array]
-Confuser = Callable[[Tree, jax.Array, jax.Array], jax.Array]
+Confuser = Callable[[Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], jax.Array]
 
 
 def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Array:

@@ -219,9 +219,8 @@ class UNet:
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other one runs."""
-        pyramid = self.encoder.apply(_part(variables, "encoder"), images, train=False)
         main = jax.tree.map(lambda leaf: leaf[0], _part(variables, "decoders"))
-        return self.decoder.apply(main, pyramid, train=False)
+        return self._decode(main, self._encode(variables, images))
 
     def all_logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """Logits `[K, B, H, W, C]` of all heads with running statistics.
@@ -232,14 +231,18 @@ class UNet:
           key: perturbs the auxiliary decoders' features, as the released code does even in
             evaluation; None leaves every decoder on the clean features.
         """
-        pyramid = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        pyramid = self._encode(variables, images)
         if key is None:
             pyramids = [jnp.stack([z] * (1 + self.auxiliary)) for z in pyramid]
         else:
             pyramids = self.perturbed(pyramid, key, groups=1)
-        return jax.vmap(lambda v, z: self.decoder.apply(v, z, train=False))(
-            _part(variables, "decoders"), pyramids
-        )
+        return jax.vmap(self._decode)(_part(variables, "decoders"), pyramids)
+
+    def _encode(self, variables: Tree, images: jax.Array) -> Any:
+        return self.encoder.apply(_part(variables, "encoder"), images, train=False)
+
+    def _decode(self, variables: Tree, pyramid: Pyramid) -> Any:
+        return self.decoder.apply(variables, pyramid, train=False)
 
     def perturbed(self, pyramid: Pyramid, key: jax.Array, *, groups: int) -> list[jax.Array]:
         """The pyramid of every decoder, stacked: level l is `[K, B, H_l, W_l, C_l]`."""

@@ -67,7 +67,7 @@ class MetricWriter:
         self._file = workdir / "metrics.jsonl"
         if self._file.exists():
             lines = self._file.read_text().splitlines()
-            kept = [line for line in lines if _step(line) is not None and _step(line) <= start]
+            kept = [line for line in lines if _step(line) <= start]
             write_text(self._file, "".join(f"{line}\n" for line in kept))
         self._lines = self._file.open("a")
         self._events = SummaryWriter(str(workdir / "events"), purge_step=start + 1)
@@ -92,12 +92,12 @@ def finite_or_none(value: Any) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def _step(line: str) -> int | None:
-    """Step of a line; None for one that a killed run left half written."""
+def _step(line: str) -> float:
+    """Step of a line; infinity for one that a killed run left half written."""
     try:
         return json.loads(line)["step"]
     except ValueError:
-        return None
+        return math.inf
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:

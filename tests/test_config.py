@@ -1,0 +1,209 @@
+"""The schema: every setting is checked once, all problems are said at once, nothing is hidden."""
+
+import dataclasses
+import importlib
+import json
+from pathlib import Path
+
+import pytest
+
+from configs import neu_supervised, neu_uaps
+from uaps_jax import config as config_lib
+from uaps_jax.config import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[1]
+FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("variant", ["", "small", "medium"])
+def test_every_configuration_is_valid_and_survives_json(name, variant):
+    config = importlib.import_module(f"configs.{name}").get_config(variant)
+    config_lib.validate(config)
+    flat = json.loads(config_lib.to_json(config))
+    again = config_lib.from_flat(flat)
+    assert config_lib.flatten(again) == config_lib.flatten(config)
+    assert type(again.method) is type(config.method)
+    assert again.model.widths == config.model.widths
+
+
+def test_there_is_a_configuration_for_every_dataset_of_the_study():
+    assert {f"{d}_uaps" for d in ("neu", "dagm", "mtiles", "ksdd2", "synthetic")} <= set(FILES)
+
+
+# Steps, ramp saturation, learning rate, batch, w1, w2: UAPS, released code, one row a dataset.
+PUBLISHED = {
+    "neu": (47_141, 16_000, 1e-3, 16, 0.1, 0.1),
+    "dagm": (23_171, 12_000, 1e-3, 16, 0.1, 0.1),
+    "mtiles": (15_181, 10_000, 2e-3, 16, 0.1, 1.0),
+    "ksdd2": (15_181, 6_000, 2e-3, 12, 0.1, 0.1),
+}
+
+
+@pytest.mark.parametrize("dataset", PUBLISHED)
+def test_the_papers_settings_are_the_defaults(dataset):
+    config = importlib.import_module(f"configs.{dataset}_uaps").get_config()
+    method, train = config.method, config.train
+    assert (
+        train.steps,
+        method.ramp_stair * method.ramp_length,
+        config.optimizer.learning_rate,
+        train.batch_labeled,
+        method.weight_pseudo,
+        method.weight_uncertainty,
+    ) == PUBLISHED[dataset]
+    assert method.ramp_uncertainty == (dataset != "mtiles")
+    assert config.optimizer.schedule == "plateau"
+    assert config.optimizer.plateau_patience == 50
+
+
+@pytest.mark.parametrize(("variant", "batch", "steps"), [("small", 4, 800), ("medium", 8, 2500)])
+def test_shortened_variants(variant, batch, steps):
+    config = neu_uaps.get_config(variant)
+    assert (config.data.height, config.data.width) == (64, 64)
+    assert (config.train.batch_labeled, config.train.batch_unlabeled) == (batch, batch)
+    assert config.train.steps == steps
+    assert config.optimizer.schedule == "cosine"
+    assert config.optimizer.learning_rate == 1e-3
+    saturated = config.method.ramp_stair * config.method.ramp_length
+    assert abs(saturated - 0.34 * steps) <= 1
+
+
+def test_all_problems_are_reported_together():
+    config = neu_uaps.get_config()
+    config.data.height = 100
+    config.optimizer.schedule = "linear"
+    config.train.batch_unlabeled = 3
+    config.model.dropout = (0.1,)
+    with pytest.raises(ConfigError) as error:
+        config_lib.validate(config)
+    text = str(error.value)
+    for expected in (
+        "data.height = 100: must be a positive multiple of 16",
+        "optimizer.schedule = 'linear': must be one of plateau, constant, poly, cosine",
+        "train.batch_unlabeled = 3",
+        "model.dropout = (0.1,): needs 5 rates",
+        "views.labeled.rot90 = 0.3: needs square images",
+    ):
+        assert expected in text
+
+
+BAD = {
+    "data.width": 0,
+    "data.channels": 2,
+    "data.classes": 1,
+    "data.mean": (0.5,),
+    "data.std": (0.0, 1.0, 1.0),
+    "data.protocol": "random",
+    "data.labeled_ratio": 0.0,
+    "data.split_seed": -1,
+    "views.unlabeled.blur": 1.5,
+    "views.labeled.contrast_limit": (0.5, 0.0),
+    "views.labeled.noise_variance": (-1.0, 2.0),
+    "model.auxiliary": 0,
+    "model.widths": (16,),
+    "model.perturb_dropout": 1.0,
+    "model.noise_limit": -0.1,
+    "model.feature_dropout": (0.9, 0.7),
+    "model.dtype": "float16",
+    "optimizer.learning_rate": 0.0,
+    "optimizer.plateau_factor": 1.0,
+    "optimizer.plateau_patience": -1,
+    "optimizer.beta1": 1.0,
+    "optimizer.epsilon": 0.0,
+    "optimizer.weight_decay": -1.0,
+    "train.steps": 0,
+    "train.eval_every": 0,
+    "train.seed": 2**32,
+    "checkpoint.every": 0,
+    "checkpoint.keep_every": -1,
+    "checkpoint.keep_at": (99_999_999,),
+    "evaluation.batch_size": 0,
+    "method.mixing": "max",
+    "method.rectify": "image",
+    "method.energy": "free",
+    "method.energy_margins": (1.0, -1.0),
+    "method.ramp_length": 0,
+    "method.weight_pseudo": float("nan"),
+}
+
+
+@pytest.mark.parametrize("key", BAD)
+def test_a_bad_value_is_named_with_its_key(key):
+    config = neu_uaps.get_config()
+    *path, name = key.split(".")
+    section = config
+    for part in path:
+        section = getattr(section, part)
+    setattr(section, name, BAD[key])
+    with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
+        config_lib.validate(config)
+
+
+def test_a_validated_configuration_is_frozen():
+    config = config_lib.validate(neu_uaps.get_config())
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.optimizer.learning_rate = 1.0
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.views.labeled.blur = 0.0
+
+
+@pytest.mark.parametrize(
+    ("key", "suggestion"),
+    [
+        ("optimizer.learnin_rate", "optimizer.learning_rate"),
+        ("learning_rate", "optimizer.learning_rate"),
+        ("method.wieght_pseudo", "method.weight_pseudo"),
+        ("train.step", "train.steps"),
+    ],
+)
+def test_an_unknown_key_suggests_the_nearest(key, suggestion):
+    with pytest.raises(ConfigError, match=rf"Did you mean --config\.{suggestion}\?"):
+        config_lib.check_key(neu_uaps.get_config(), key)
+
+
+def test_a_known_key_passes_and_a_group_is_explained():
+    config_lib.check_key(neu_uaps.get_config(), "optimizer.learning_rate")
+    with pytest.raises(ConfigError, match="is a group"):
+        config_lib.check_key(neu_uaps.get_config(), "optimizer")
+
+
+def test_a_setting_of_another_method_does_not_exist():
+    with pytest.raises(ConfigError, match="does not exist .method supervised"):
+        config_lib.check_key(neu_supervised.get_config(), "method.weight_pseudo")
+
+
+def test_differences_name_both_values():
+    one = config_lib.flatten(neu_uaps.get_config())
+    other = config_lib.flatten(neu_supervised.get_config())
+    lines = config_lib.differences(one, other)
+    assert "method.name: 'uaps' -> 'supervised'" in lines
+    assert "method.mixing: 'dirichlet' -> '(absent)'" in lines
+    assert not config_lib.differences(one, one)
+
+
+def test_a_file_of_another_version_is_refused_with_its_keys():
+    flat = config_lib.flatten(neu_uaps.get_config())
+    del flat["train.steps"]
+    flat["train.epochs"] = 3
+    with pytest.raises(ConfigError, match=r"missing \['train.steps'\], unknown \['train.epochs'\]"):
+        config_lib.from_flat(flat)
+
+
+def test_classes_are_checked_against_the_dataset():
+    config = neu_uaps.get_config()
+    config_lib.check_classes(config, ("background", "a", "b", "c"))
+    with pytest.raises(ConfigError, match=r"data\.classes = 4: neu_seg has 2 classes"):
+        config_lib.check_classes(config, ("background", "defect"))
+
+
+def test_every_setting_has_a_comment():
+    source = (PROJECT / "uaps_jax" / "config.py").read_text().splitlines()
+    names = {key.rsplit(".", 1)[-1] for key in config_lib.flatten(neu_uaps.get_config())}
+    commented = set()
+    for line, after in zip(source, [*source[1:], ""], strict=True):
+        name = line.strip().partition(":")[0]
+        if name in names and ("#" in line or after.strip().startswith("#")):
+            commented.add(name)
+    missing = names - commented - {"name", "height", "width", "mean", "std"}
+    assert not missing

@@ -1,0 +1,216 @@
+"""The front door, as a person uses it: real processes, killed and started again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+from PIL import Image
+
+PROJECT = Path(__file__).resolve().parents[1]
+STEPS = 24
+TINY = [
+    "--config=configs/synthetic_uaps.py",
+    "--config.data.height=32",
+    "--config.data.width=32",
+    "--config.model.widths=(4,6,8)",
+    "--config.model.dropout=(0.05,0.1,0.5)",
+    f"--config.train.steps={STEPS}",
+    "--config.train.eval_every=8",
+    "--config.train.log_every=1",
+    "--config.checkpoint.every=3",
+]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    settings = {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
+    return folder, os.environ | settings
+
+
+def command(folder, workdir, *arguments, config=TINY):
+    data = [f"--config.data.data_dir={folder / 'data'}"] if config else []
+    return [sys.executable, "run.py", *config, *data, f"--workdir={folder / workdir}", *arguments]
+
+
+def call(shared, workdir, *arguments, config=TINY):
+    folder, environment = shared
+    return subprocess.run(
+        command(folder, workdir, *arguments, config=config),
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=400,
+        check=False,
+    )
+
+
+def lines(file):
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def final_arrays(workdir):
+    item = workdir / "checkpoints" / str(STEPS) / "state"
+    tree = ocp.PyTreeCheckpointHandler().restore(item)
+    return {"/".join(map(str, path)): np.asarray(leaf) for path, leaf in walk(tree)}
+
+
+def walk(tree, path=()):
+    children = tree.items() if isinstance(tree, dict) else None
+    if children is None and isinstance(tree, (list, tuple)):
+        children = enumerate(tree)
+    if children is None:
+        if tree is not None:
+            yield path, tree
+        return
+    for name, child in children:
+        yield from walk(child, (*path, name))
+
+
+@pytest.fixture(scope="module")
+def trained(shared):
+    done = call(shared, "whole")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def test_training_ends_with_scores_and_pictures(shared, trained):
+    folder = shared[0] / "whole"
+    assert "test scores, checkpoint best" in trained.stdout
+    for file in ("config.json", "split.json", "metrics.jsonl", "evaluations.jsonl"):
+        assert (folder / file).stat().st_size
+    for picture in ("curves.png", "contact_sheet.png"):
+        with Image.open(folder / picture) as image:
+            assert min(image.size) > 200
+    assert list((folder / "events").iterdir())
+    masks = sorted(folder.glob("predictions/step_*/test/mask/test/*.png"))
+    assert len(masks) == 192
+    with Image.open(masks[0]) as mask:
+        assert mask.mode == "L"
+        assert mask.size == (32, 32)
+        assert set(np.unique(np.asarray(mask))) <= set(range(5))
+
+
+def test_the_time_left_and_the_losses_are_shown(trained):
+    assert "first step, compilation included" in trained.stderr
+    assert "left, evaluations apart" in trained.stderr
+    assert "loss=" in trained.stderr
+
+
+def test_evaluation_in_a_new_process_gives_the_logged_score_to_the_last_digit(shared, trained):
+    done = call(shared, "whole", "--mode=evaluate", "--checkpoint=best", config=[])
+    assert done.returncode == 0, done.stderr[-3000:]
+    folder = shared[0] / "whole"
+    val = [r for r in lines(folder / "evaluations.jsonl") if r["part"] == "val"][-1]
+    logged = next(
+        r for r in lines(folder / "metrics.jsonl") if r["step"] == val["step"] and "val/images" in r
+    )
+    scores = {name.removeprefix("val/"): v for name, v in logged.items() if name != "step"}
+    assert {name: val[name] for name in scores} == scores
+
+
+def test_a_finished_run_started_again_changes_nothing(shared, trained):
+    before = final_arrays(shared[0] / "whole")
+    done = call(shared, "whole")
+    assert done.returncode == 0, done.stderr[-3000:]
+    after = final_arrays(shared[0] / "whole")
+    assert all(np.array_equal(before[name], after[name]) for name in before)
+
+
+def test_killed_at_random_steps_and_started_again_is_identical_to_the_bit(shared, trained):
+    folder, environment = shared
+    generator = random.Random(20)
+    targets = sorted(generator.sample(range(2, STEPS - 1), 2))
+    for target in targets:
+        process = subprocess.Popen(
+            command(folder, "killed"),
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 300
+        while not any(r["step"] >= target for r in lines_now(folder / "killed" / "metrics.jsonl")):
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        time.sleep(generator.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+    done = call(shared, "killed")
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole, killed = final_arrays(folder / "whole"), final_arrays(folder / "killed")
+    assert len(whole) > 100
+    assert whole.keys() == killed.keys()
+    different = [name for name in whole if not np.array_equal(whole[name], killed[name])]
+    assert not different, f"killed at {targets}"
+
+
+def lines_now(file):
+    """Complete lines of a file that is being written."""
+    text = file.read_text() if file.exists() else ""
+    return [json.loads(line) for line in text.split("\n")[:-1]]
+
+
+def test_a_folder_of_any_sizes_is_predicted(shared, trained, tmp_path):
+    random_pixels = np.random.default_rng(0)
+    sizes = {"a.png": (50, 70, 3), "deep/b.jpg": (33, 20, 3), "grey ü.png": (64, 64)}
+    for name, size in sizes.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pixels = random_pixels.integers(0, 256, size).astype(np.uint8)
+        Image.fromarray(pixels).save(tmp_path / name)
+    done = call(shared, "whole", "--mode=predict", f"--input={tmp_path}", config=[])
+    assert done.returncode == 0, done.stderr[-3000:]
+    [target] = shared[0].glob("whole/predictions/step_*/folder")
+    for name, size in sizes.items():
+        for kind in ("mask", "overlay", "uncertainty"):
+            with Image.open(target / kind / Path(name).with_suffix(".png")) as image:
+                assert image.size == (size[1], size[0])
+
+
+def test_unreadable_images_of_a_folder_are_all_named(shared, trained, tmp_path):
+    (tmp_path / "x.png").write_bytes(b"no image")
+    (tmp_path / "y.jpg").write_bytes(b"")
+    done = call(shared, "whole", "--mode=predict", f"--input={tmp_path}", config=[])
+    assert done.returncode == 1
+    assert "x.png" in done.stderr
+    assert "y.jpg" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
+        (["--config.train.steps=1.5"], "train.steps"),
+        (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
+        (["--config.train.steps=25"], "train.steps: 24 -> 25"),
+        (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
+        (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
+        (["--bogus"], "bogus"),
+    ],
+)
+def test_mistakes_are_explained_without_a_traceback(shared, trained, arguments, expected):
+    done = call(shared, "whole", *arguments)
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_missing_configuration_names_the_ones_there_are(shared):
+    done = call(shared, "none", config=["--config=configs/nothing.py"])
+    assert done.returncode == 1
+    assert "configs/neu_uaps.py" in done.stderr
