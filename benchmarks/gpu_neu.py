@@ -28,6 +28,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
+SCRATCH = PROJECT / "runs" / "gpu"  # not in the bundle, which has to stay small
 PART = 15 * 2**20  # bytes; files above 16 MiB do not come back
 RUNS = {
     "uaps_float32": ("neu_uaps", ["--config.model.dtype=float32"]),
@@ -48,6 +49,7 @@ WHEELS = [
     "immutabledict",
     "importlib_resources",
     "ml_collections",
+    "portpicker",
     "simple-parsing",
     "tensorboardX",
     "tensorflow-datasets",
@@ -98,8 +100,7 @@ def run(
     """Trains for so many minutes, or to the end; then scores, and packs what was found."""
     started = time.monotonic()
     environment = install(bundle)
-    scratch = bundle / "scratch"
-    directory = scratch / name
+    directory = SCRATCH / name
     unpack(bundle / "resume", directory)
     config, overrides = RUNS[name]
     command: list[str | Path] = [
@@ -107,7 +108,7 @@ def run(
         PROJECT / "run.py",
         f"--config={PROJECT}/configs/{config}.py{f':{variant}' if variant else ''}",
         f"--workdir={directory}",
-        f"--config.data.data_dir={scratch / 'data'}",
+        f"--config.data.data_dir={SCRATCH / 'data'}",
         f"--config.data.manual_dir={bundle / 'archive'}",
         *overrides,
         *extra,
@@ -122,7 +123,7 @@ def run(
 
 def install(bundle: Path) -> dict[str, str]:
     """Installs the bundle's wheels beside the machine's own packages."""
-    site = bundle / "site"
+    site = SCRATCH / "site"
     if not site.is_dir():
         wheels = sorted((bundle / "wheels").glob("*.whl"))
         options = ["--no-index", "--no-deps", "--no-compile", f"--target={site}"]

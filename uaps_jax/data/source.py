@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 import datasets
+from datasets.common import read_image, read_mask
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import splits
 from uaps_jax.labels import IGNORE
@@ -29,15 +30,13 @@ class Dataset:
     Attributes:
       name: of the TFDS builder.
       class_names: background first.
-      builder: the TFDS builder, for other ways to read it.
-      records: per TFDS split, a random-access source of examples.
+      records: per TFDS split, a random-access source of examples, images and masks encoded.
       position: name -> (TFDS split, index in it).
       groups: name -> group.
     """
 
     name: str
     class_names: tuple[str, ...]
-    builder: tfds.core.DatasetBuilder
     records: Mapping[str, Any]
     position: Mapping[str, tuple[str, int]]
     groups: Mapping[str, int]
@@ -72,18 +71,18 @@ def open_dataset(data: DataConfig) -> Dataset:
         builder.download_and_prepare(
             download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
         )
-    raw = {key: tfds.decode.SkipDecoding() for key in ("image", "mask")}
+    # TFDS would decode with OpenCV where it is installed, whose pixels differ from Pillow's.
+    encoded = {key: tfds.decode.SkipDecoding() for key in ("image", "mask")}
     records, position, groups = {}, {}, {}
     for split in builder.info.splits:
-        records[split] = builder.as_data_source(split)
-        for index, example in enumerate(builder.as_data_source(split, decoders=raw)):
+        records[split] = builder.as_data_source(split, decoders=encoded)
+        for index, example in enumerate(records[split]):
             name = example["name"].decode()
             position[name] = (split, index)
             groups[name] = int(example["group"])
     return Dataset(
         name=builder.name,
         class_names=tuple(builder.info.features["mask"].names),
-        builder=builder,
         records=records,
         position=position,
         groups=groups,
@@ -174,11 +173,10 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
 
 
 def _classes(dataset: Dataset) -> dict[str, frozenset[int]]:
-    skip_image = {"image": tfds.decode.SkipDecoding()}
     found = {}
-    for part in dataset.records:
-        for example in dataset.builder.as_data_source(part, decoders=skip_image):
-            present = frozenset(np.unique(example["mask"]).tolist())
+    for examples in dataset.records.values():
+        for example in examples:
+            present = frozenset(np.unique(read_mask(example["mask"])).tolist())
             found[example["name"].decode()] = present - {0, IGNORE}
     return found
 
@@ -189,7 +187,8 @@ def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
     def load(name: str) -> tuple[np.ndarray, np.ndarray]:
         part, index = dataset.position[name]
         example = dataset.records[part][index]
-        return prepare(example["image"], data), prepare(example["mask"], data)[..., 0]
+        image, mask = read_image(example["image"]), read_mask(example["mask"])
+        return prepare(image, data), prepare(mask[..., None], data)[..., 0]
 
     height, width = (data.width, data.height) if data.transpose else (data.height, data.width)
     images = np.empty((len(names), height, width, data.channels), np.uint8)

@@ -15,9 +15,9 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import source
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import evaluate
+from uaps_jax.inference import palette
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods.base import Method
-from uaps_jax.reports import palette
 from uaps_jax.trees import Tree
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})

@@ -12,8 +12,8 @@ from matplotlib import pyplot
 from matplotlib.patches import Patch
 
 from uaps_jax.data.source import Pool
+from uaps_jax.inference import palette
 from uaps_jax.inference.predict import Predictions
-from uaps_jax.reports import palette
 
 matplotlib.use("Agg")
 

@@ -1,0 +1,90 @@
+"""The project's own rules: style, types, layers, and the README's commands."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    "tool", [("ruff", "check", "."), ("ruff", "format", "--check", "."), ("mypy",)], ids="/".join
+)
+def test_style_and_types(tool):
+    done = subprocess.run(
+        [sys.executable, "-m", *tool], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
+
+
+def test_ci_runs_the_readmes_test_command():
+    commands = [
+        line.strip()
+        for line in (PROJECT / "README.md").read_text().splitlines()
+        if line.strip().startswith("python3 -m venv")
+    ]
+    assert len(commands) == 2
+    assert commands[1].endswith("-m pytest")
+    assert commands[1] in (PROJECT / ".ci" / "run").read_text().splitlines()
+
+
+# A module may import from its own room and from those named behind it: imports run down.
+ROOMS = {
+    "labels": set(),
+    "trees": set(),
+    "config": {"labels"},
+    "models": {"trees"},
+    "losses": {"labels"},
+    "transforms": set(),
+    "data": {"config", "labels"},
+    "methods": {"config", "labels", "losses", "models", "transforms", "trees"},
+    "evaluation": {"data", "labels", "trees"},
+    "training": {"config", "data", "evaluation", "methods", "trees"},
+    "inference": {"config", "data", "evaluation", "labels", "methods", "trees"},
+    "reports": {"data", "inference"},
+    "modes": {
+        "config",
+        "data",
+        "evaluation",
+        "inference",
+        "methods",
+        "models",
+        "reports",
+        "training",
+        "trees",
+    },
+}
+
+
+def imported_rooms(file):
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            parts = node.module.split(".")
+            if parts == ["uaps_jax"]:
+                yield from (alias.name for alias in node.names)
+            elif parts[0] == "uaps_jax":
+                yield parts[1]
+
+
+def test_imports_run_down():
+    for file in sorted((PROJECT / "uaps_jax").rglob("*.py")):
+        room = file.relative_to(PROJECT / "uaps_jax").parts[0].removesuffix(".py")
+        if room == "__init__":
+            continue
+        for imported in imported_rooms(file):
+            assert imported in ROOMS[room] | {room}, f"{file} imports uaps_jax.{imported}"
+
+
+def test_nothing_is_too_large_or_of_the_raw_data():
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    for name in listed.stdout.splitlines():
+        assert not name.endswith((".zip", ".npz", ".jpg", ".mat")), name
+        if name.endswith(".png"):
+            assert name.startswith("docs/"), name

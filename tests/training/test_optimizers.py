@@ -1,0 +1,216 @@
+"""Adam, the plateau schedule and the other schedules."""
+
+import dataclasses
+import math
+import types
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from configs import neu_uaps
+from tests import oracles
+from uaps_jax.training import optimizers, state
+
+
+def settings(**changes):
+    return dataclasses.replace(neu_uaps.get_config().optimizer, **changes)
+
+
+# Adam
+
+
+def trajectory(config, start, gradients, lr):
+    """Parameters after each gradient, updated as the train step does."""
+    optimizer = optimizers.adam(config)
+    update = jax.jit(optimizer.update)
+    params, moments = start, optimizer.init(start)
+    found = []
+    for gradient in gradients:
+        updates, moments = update(gradient, moments, params)
+        params = jax.tree.map(lambda p, u: p - lr * u, params, updates)
+        found.append(params)
+    return found
+
+
+def problem(steps=6, seed=0):
+    rng = np.random.default_rng(seed)
+    start = rng.normal(size=(3, 2)).astype(np.float32)
+    # Scales from tiny to large, so that epsilon and the bias corrections matter.
+    scale = 10.0 ** rng.uniform(-9, 1, size=(3, 2))
+    return start, (scale * rng.normal(size=(steps, 3, 2))).astype(np.float32)
+
+
+def test_adam_equals_the_oracle_over_several_steps():
+    start, gradients = problem()
+    found = trajectory(settings(), start, gradients, 1e-2)
+    expected = oracles.adam(start, gradients, 1e-2)
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(found[-1] - start).max() > 0.01
+
+
+def test_adam_takes_its_constants_from_the_settings():
+    start, gradients = problem()
+    config = settings(beta1=0.5, beta2=0.9, epsilon=1e-3)
+    found = trajectory(config, start, gradients, 1e-2)
+    expected = oracles.adam(start, gradients, 1e-2, b1=0.5, b2=0.9, eps=1e-3)
+    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(found[-1] - oracles.adam(start, gradients, 1e-2)[-1]).max() > 1e-4
+
+
+def test_weight_decay_is_added_to_the_gradient():
+    start, gradients = problem()
+    decay, lr = 0.1, 1e-2
+    found = trajectory(settings(weight_decay=decay), start, gradients, lr)
+
+    # PyTorch's Adam with weight_decay, unrolled: every gradient sees the parameters of its time.
+    seen = []
+    params = start.astype(np.float64)
+    for gradient in gradients:
+        seen.append(gradient + decay * params)
+        params = oracles.adam(start, seen, lr)[-1]
+    assert_allclose(found[-1], params, rtol=1e-5, atol=1e-6)
+    # Not decoupled, as AdamW has it.
+    decoupled = oracles.adam(start, gradients, lr)[-1] - lr * decay * start
+    assert np.abs(found[-1] - decoupled).max() > 1e-3
+
+
+# Plateau
+
+
+def fresh(config):
+    """As a run starts with it."""
+    nothing = types.SimpleNamespace(init=lambda seed: ({}, {}))
+    return state.create(nothing, optimizers.adam(config), config, seed=0).plateau
+
+
+def rates(config, scores):
+    plateau, found = fresh(config), []
+    for score in scores:
+        plateau = optimizers.advance_plateau(config, plateau, float(score))
+        found.append(float(plateau.learning_rate))
+    return found
+
+
+def expected_rates(config, scores):
+    return oracles.plateau(
+        [float(score) for score in scores],
+        config.learning_rate,
+        config.plateau_factor,
+        config.plateau_patience,
+        config.plateau_threshold,
+        config.plateau_min_lr,
+    )
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("nan_share", [0.0, 0.2])
+def test_plateau_equals_the_oracle_on_random_scores(seed, nan_share):
+    rng = np.random.default_rng(seed)
+    scores = rng.uniform(1, 100, size=200)
+    if seed % 2:  # slowly saturating, as validation scores are
+        scores = 90 * (1 - np.exp(-np.arange(200) / 20)) + rng.normal(size=200) + 2
+    scores[rng.uniform(size=200) < nan_share] = np.nan
+    config = settings(
+        plateau_patience=int(rng.integers(0, 8)),
+        plateau_factor=rng.uniform(0.2, 0.9),
+        plateau_min_lr=1e-5,
+    )
+    found, expected = rates(config, scores), expected_rates(config, scores)
+    assert_allclose(found, expected, rtol=1e-5)
+    assert found[-1] < found[0]
+
+
+def test_plateau_by_hand():
+    config = settings(
+        learning_rate=1.0, plateau_factor=0.1, plateau_patience=2, plateau_threshold=1e-4
+    )
+    # 50.004 is no improvement on 50 by 1e-4; the third miss in a row lowers the rate.
+    found = rates(config, [50, 50.004, 50, 49, 60, 60, 60, 60.007, 60])
+    assert found == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+
+
+@pytest.mark.parametrize("score", [0.0, math.nan])
+def test_plateau_counts_scores_that_are_bad_from_the_start_as_pytorch_does(score):
+    config = settings(plateau_patience=3)
+    assert_allclose(rates(config, [score] * 10), expected_rates(config, [score] * 10), rtol=1e-5)
+
+
+def test_plateau_lowers_the_rate_again_after_another_patience():
+    config = settings(plateau_patience=1, plateau_factor=0.5, learning_rate=1.0)
+    assert rates(config, [5] * 6) == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25])
+
+
+def test_plateau_stops_at_the_floor():
+    config = settings(
+        plateau_patience=0, plateau_factor=0.1, learning_rate=1e-3, plateau_min_lr=2.5e-5
+    )
+    found = rates(config, [5] * 6)
+    assert found == pytest.approx([1e-3, 1e-4, 2.5e-5, 2.5e-5, 2.5e-5, 2.5e-5])
+
+
+def test_plateau_ignores_changes_below_one_in_a_hundred_million():
+    config = settings(
+        plateau_patience=0, plateau_factor=0.1, learning_rate=1e-7, plateau_min_lr=0.0
+    )
+    found, expected = rates(config, [5] * 6), expected_rates(config, [5] * 6)
+    assert_allclose(found, expected, rtol=1e-5)
+    assert found[-1] == pytest.approx(1e-8)
+
+
+def test_an_equal_score_is_no_improvement_even_without_a_threshold():
+    config = settings(plateau_patience=0, plateau_threshold=0.0, learning_rate=1.0)
+    for score in (85.2046, 75.7652, 33.3):
+        found = rates(config, [score, score])
+        assert found == pytest.approx([1, 0.1])
+
+
+def test_plateau_state_keeps_its_types():
+    config = settings()
+    before = fresh(config)
+    after = optimizers.advance_plateau(config, before, 12.5)
+    assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, before)
+    assert after.best == 12.5
+    assert optimizers.advance_plateau(config, after, math.nan).best == 12.5
+
+
+# Schedules
+
+STEPS = 1000
+MIDDLE = {"constant": 1.0, "poly": 0.5**0.9, "cosine": 0.5}
+END = {"constant": 1.0, "poly": 0.0, "cosine": 0.0}
+
+
+def rate_at(config, step):
+    return optimizers.learning_rate(config, fresh(config), jnp.int32(step), STEPS)
+
+
+@pytest.mark.parametrize("schedule", MIDDLE)
+def test_schedules_start_at_the_given_rate_and_pass_their_middle_and_end(schedule):
+    config = settings(schedule=schedule, learning_rate=2e-3)
+    assert rate_at(config, 0) == pytest.approx(2e-3)
+    assert rate_at(config, STEPS // 2) == pytest.approx(2e-3 * MIDDLE[schedule], rel=1e-5)
+    assert rate_at(config, STEPS) == pytest.approx(2e-3 * END[schedule], abs=1e-9)
+
+
+def test_schedules_at_a_quarter():
+    quarter = {
+        "poly": 2e-3 * 0.75**2.5,
+        "cosine": 2e-3 * (1 + math.cos(math.pi / 4)) / 2,
+    }
+    for schedule, expected in quarter.items():
+        config = settings(schedule=schedule, learning_rate=2e-3, poly_power=2.5)
+        assert rate_at(config, STEPS // 4) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_plateau_schedule_reads_its_state():
+    config = settings(schedule="plateau", learning_rate=2e-3)
+    lowered = dataclasses.replace(fresh(config), learning_rate=jnp.float32(7e-5))
+    assert optimizers.learning_rate(config, lowered, jnp.int32(3), STEPS) == np.float32(7e-5)
+
+
+def test_an_unknown_schedule_is_refused_by_name():
+    with pytest.raises(ValueError, match="'stairs' is unknown"):
+        rate_at(settings(schedule="stairs"), 0)

@@ -1,0 +1,198 @@
+"""One view of each image of a batch."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from configs import neu_uaps
+from tests import oracles
+from uaps_jax.methods import base
+from uaps_jax.transforms import views
+
+KEY = jax.random.key(0)
+weak_view = jax.jit(views.weak_view, static_argnums=3)
+
+IDENTITY = views.Policy(
+    hflip=0.0,
+    vflip=0.0,
+    rot90=0.0,
+    brightness_contrast=0.0,
+    contrast_limit=(0.0, 0.5),
+    brightness_limit=(0.0, 0.5),
+    blur=0.0,
+    noise=0.0,
+    noise_variance=(10.0, 50.0),
+    noise_first=False,
+)
+RELEASED = base.view_policy(neu_uaps.get_config().views.labeled)
+
+
+def policy(**changes):
+    return dataclasses.replace(IDENTITY, **changes)
+
+
+def batch(count=4, size=8, seed=0):
+    rng = np.random.default_rng(seed)
+    images = rng.integers(256, size=(count, size, size, 3)).astype(np.uint8)
+    return images, rng.integers(4, size=(count, size, size)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("chosen", [IDENTITY, RELEASED], ids=["identity", "released"])
+def test_images_become_float32_and_masks_stay_uint8(chosen):
+    images, masks = batch()
+    x, y = weak_view(KEY, images, masks, chosen)
+    assert (x.shape, x.dtype) == (images.shape, jnp.float32)
+    assert (y.shape, y.dtype) == (masks.shape, jnp.uint8)
+
+
+@pytest.mark.parametrize("noise_first", [False, True])
+def test_a_policy_of_probabilities_zero_is_the_identity(noise_first):
+    images, masks = batch()
+    x, y = weak_view(KEY, images, masks, policy(noise_first=noise_first))
+    assert_array_equal(x, images)
+    assert_array_equal(y, masks)
+
+
+def test_a_change_of_probability_zero_is_not_compiled():
+    text = weak_view.lower(KEY, *batch(), policy(hflip=0.5)).as_text()
+    assert "stablehlo.reverse" in text
+    text = weak_view.lower(KEY, *batch(), IDENTITY).as_text()
+    assert "stablehlo.reverse" not in text
+    assert "stablehlo.clamp" not in text
+
+
+def test_a_view_does_not_depend_on_the_rest_of_the_batch():
+    images, masks = batch(4)
+    x, y = weak_view(KEY, images, masks, RELEASED)
+    small_x, small_y = weak_view(KEY, images[:2], masks[:2], RELEASED)
+    assert_allclose(small_x, x[:2], rtol=1e-6)
+    assert_array_equal(small_y, y[:2])
+    images[2:], masks[2:] = 0, 0
+    other_x, _ = weak_view(KEY, images, masks, RELEASED)
+    assert_allclose(other_x[:2], x[:2], rtol=1e-6)
+    assert np.abs(x - images).max() > 1  # something happened
+
+
+def test_equal_images_get_different_views_and_the_key_decides():
+    images, masks = batch(1)
+    images, masks = np.repeat(images, 8, 0), np.repeat(masks, 8, 0)
+    x, _ = weak_view(KEY, images, masks, RELEASED)
+    assert len(np.unique(np.asarray(x).reshape(8, -1), axis=0)) >= 6
+    again, _ = weak_view(jax.random.key(0), images, masks, RELEASED)
+    assert_array_equal(again, x)
+    other, _ = weak_view(jax.random.key(1), images, masks, RELEASED)
+    assert np.abs(other - x).max() > 1
+
+
+def test_images_and_masks_keep_their_alignment_through_a_view():
+    row, column = np.mgrid[:4, :4].astype(np.uint8)
+    images = np.repeat(np.stack([row, column, row], -1)[None], 64, 0)
+    masks = np.repeat((row * 4 + column)[None], 64, 0)
+    x, y = weak_view(KEY, images, masks, policy(hflip=0.5, vflip=0.5, rot90=0.5))
+    assert_array_equal(x[..., 0] * 4 + x[..., 1], y)
+    # Flips and quarter turns together reach all eight symmetries of the square.
+    assert len(np.unique(np.asarray(y).reshape(64, -1), axis=0)) == 8
+
+
+def test_photometric_changes_leave_masks_alone():
+    images, masks = batch()
+    x, y = weak_view(KEY, images, masks, policy(brightness_contrast=1.0, blur=1.0, noise=1.0))
+    assert np.abs(x - images).max() > 1
+    assert_array_equal(y, masks)
+
+
+@pytest.mark.parametrize("noise_first", [False, True])
+def test_noise_comes_last_or_first(noise_first):
+    # 200 + 127.5 saturates: noise that came before has left no trace.
+    images = np.full((3, 16, 16, 3), 200, np.uint8)
+    masks = np.zeros((3, 16, 16), np.uint8)
+    chosen = policy(
+        brightness_contrast=1.0,
+        contrast_limit=(0.0, 0.0),
+        brightness_limit=(0.5, 0.5),
+        noise=1.0,
+        noise_first=noise_first,
+    )
+    x, _ = weak_view(KEY, images, masks, chosen)
+    below = np.asarray(x) < 255
+    assert not below.any() if noise_first else below.mean() > 0.4
+
+
+def test_noise_is_added_once():
+    images = np.full((2, 64, 64, 3), 128, np.uint8)
+    masks = np.zeros((2, 64, 64), np.uint8)
+    for noise_first in (False, True):
+        chosen = policy(noise=1.0, noise_variance=(25.0, 25.0), noise_first=noise_first)
+        x, _ = weak_view(KEY, images, masks, chosen)
+        assert np.var(x) == pytest.approx(25, rel=0.06)
+
+
+def test_blur_follows_brightness_and_contrast():
+    # A checkerboard whose white saturates: blurred first, it would be grey and then brightened.
+    board = (255 * (np.indices((16, 16)).sum(0) % 2)).astype(np.uint8)
+    images = np.broadcast_to(board[None, :, :, None], (1, 16, 16, 3))
+    masks = np.zeros((1, 16, 16), np.uint8)
+    light = {"contrast_limit": (0.0, 0.0), "brightness_limit": (0.5, 0.5)}
+    x, _ = weak_view(KEY, images, masks, policy(brightness_contrast=1.0, blur=1.0, **light))
+    lit = oracles.brightness_contrast(images[0], 1.0, 0.5)
+    after = [oracles.box_blur(lit, k) for k in (3, 5, 7)]
+    before = [
+        oracles.brightness_contrast(oracles.box_blur(images[0], k), 1.0, 0.5) for k in (3, 5, 7)
+    ]
+    assert min(np.abs(x[0] - expected).max() for expected in after) < 1e-2
+    assert min(np.abs(x[0] - expected).max() for expected in before) > 1
+
+
+def test_normalize_equals_the_oracle():
+    images, _ = batch()
+    mean, std = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+    normalize = jax.jit(functools.partial(views.normalize, mean=mean, std=std, dtype=jnp.float32))
+    expected = oracles.normalize(images, mean, std)
+    assert_allclose(normalize(images), expected, rtol=1e-5, atol=1e-6)
+    assert_allclose(normalize(images.astype(np.float32)), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_normalize_casts_after_computing_in_float32():
+    images, _ = batch()
+    mean, std = (0.5314,) * 3, (0.1357,) * 3
+    found = views.normalize(images, mean, std, jnp.bfloat16)
+    assert found.dtype == jnp.bfloat16
+    wide = views.normalize(images, mean, std, jnp.float32)
+    assert_array_equal(found, wide.astype(jnp.bfloat16))
+
+
+def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
+    config = neu_uaps.get_config()
+    for stream in (config.views.labeled, config.views.unlabeled):
+        for field in dataclasses.fields(IDENTITY):
+            setattr(stream, field.name, getattr(IDENTITY, field.name))
+    images, masks = batch()
+    given = {
+        "labeled": {"image": images, "mask": masks, "index": np.arange(4)},
+        "unlabeled": {"image": images, "index": np.arange(4)},
+    }
+    made = jax.jit(base.weak_views(config))(KEY, given)
+    assert set(made) == {"labeled", "unlabeled"}
+    assert set(made["unlabeled"]) == {"image"}
+    assert made["labeled"]["mask"].dtype == jnp.int32
+    assert_array_equal(made["labeled"]["mask"], masks)
+    expected = oracles.normalize(images, config.data.mean, config.data.std)
+    for stream in made.values():
+        assert_allclose(stream["image"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_streams_draw_different_views_of_the_same_images():
+    config = neu_uaps.get_config()
+    images, masks = batch(6)
+    given = {
+        "labeled": {"image": images, "mask": masks},
+        "unlabeled": {"image": images, "mask": masks},
+    }
+    made = jax.jit(base.weak_views(config))(KEY, given)
+    differs = np.abs(made["labeled"]["image"] - made["unlabeled"]["image"]).max((1, 2, 3)) > 0.01
+    assert differs.sum() >= 4
