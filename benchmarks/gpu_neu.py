@@ -9,14 +9,15 @@ There, with Python 3.12 and a JAX that sees the GPU (each call goes on where the
     python3 benchmarks/gpu_neu.py run --bundle=bundle --out=$OUT --run=uaps_float32 --minutes=9
 
 Results come back as files below 16 MiB in `--out`: what was measured in `<run>.json` and
-`<run>_metrics.jsonl`, pictures, and the latest checkpoint in parts, which
-`gather --resume=FOLDER` puts into the next bundle. This file needs no more than Python's own
+`<run>_metrics.jsonl`, pictures, and the checkpoints in parts, from which `--resume=FOLDER` goes on
+where the machine itself was lost. This file needs no more than Python's own
 library until the bundle is installed.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import os
 import shutil
@@ -62,8 +63,8 @@ BUILT = ["promise"]
 PLATFORMS = [f"manylinux_2_{n}_x86_64" for n in (28, 27, 24, 17)] + ["manylinux2014_x86_64"]
 
 
-def gather(archive: Path, bundle: Path, resume: Path | None, python: str) -> None:
-    """Collects wheels, the archive and, if there is one, a checkpoint in parts."""
+def gather(archive: Path, bundle: Path, python: str) -> None:
+    """Collects the wheels and the archive."""
     wheels = bundle / "wheels"
     wheels.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip"]
@@ -87,21 +88,25 @@ def gather(archive: Path, bundle: Path, resume: Path | None, python: str) -> Non
         call([*pip, "wheel", "-q", "--no-deps", "-w", str(wheels), name])
     (bundle / "archive").mkdir(exist_ok=True)
     shutil.copy(archive, bundle / "archive" / archive.name)
-    shutil.rmtree(bundle / "resume", ignore_errors=True)
-    if resume is not None:
-        shutil.copytree(resume, bundle / "resume")
     size = sum(f.stat().st_size for f in bundle.rglob("*") if f.is_file())
     print(f"{bundle}: {size / 2**20:.1f} MiB")
 
 
 def run(
-    bundle: Path, out: Path, name: str, minutes: float, variant: str, extra: Sequence[str]
+    bundle: Path,
+    out: Path,
+    name: str,
+    minutes: float,
+    resume: Path | None,
+    variant: str,
+    extra: Sequence[str],
 ) -> None:
     """Trains for so many minutes, or to the end; then scores, and packs what was found."""
     started = time.monotonic()
     environment = install(bundle)
     directory = SCRATCH / name
-    unpack(bundle / "resume", directory)
+    if resume is not None:
+        unpack(resume, directory)
     config, overrides = RUNS[name]
     command: list[str | Path] = [
         sys.executable,
@@ -150,17 +155,13 @@ def call(
 
 
 def unpack(parts: Path, directory: Path) -> None:
-    """Puts a checkpoint that came back in parts where the run goes on."""
-    files = sorted(parts.glob(f"{directory.name}.tar.*")) if parts.is_dir() else []
+    """Puts a run that came back in parts where it goes on, unless it is there already."""
+    files = sorted(parts.glob(f"{directory.name}.tar.*"))
     if directory.exists() or not files:
         return
-    whole = parts / "whole.tar"
-    with whole.open("wb") as sink:
-        for file in files:
-            sink.write(file.read_bytes())
-    with tarfile.open(whole) as archive:
+    content = io.BytesIO(b"".join(file.read_bytes() for file in files))
+    with tarfile.open(fileobj=content) as archive:
         archive.extractall(directory, filter="data")
-    whole.unlink()
 
 
 def pack(directory: Path, out: Path, name: str, config: str) -> None:
@@ -187,18 +188,38 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
     shutil.copy(directory / "metrics.jsonl", out / f"{name}_metrics.jsonl")
     if (directory / "contact_sheet.png").exists():
         shutil.copy(directory / "contact_sheet.png", out / f"{name}_contact_sheet.png")
-    whole = directory.with_suffix(".tar")
-    steps = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
-    kept = ["config.json", "split.json", "metrics.jsonl", "evaluations.jsonl"]
-    with tarfile.open(whole, "w") as archive:
-        for file in [*kept, f"checkpoints/{steps[-1]}"]:
-            if (directory / file).exists():
-                archive.add(directory / file, file)
-    content = whole.read_bytes()
+    content = checkpoint_archive(directory)
     for number, start in enumerate(range(0, len(content), PART)):
         (out / f"{name}.tar.{number:02d}").write_bytes(content[start : start + PART])
-    whole.unlink()
     print(json.dumps({k: v for k, v in summary.items() if k not in ("config", "evaluations")}))
+
+
+def checkpoint_archive(directory: Path) -> bytes:
+    """A tar of what the run needs to go on: the latest state, and the best model's variables."""
+    steps = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
+    scores = {}
+    for step in steps:
+        file = directory / "checkpoints" / str(step) / "metrics" / "metrics"
+        if file.exists():
+            scores[step] = json.loads(file.read_text())["image_dice"] or -1
+    # The state holds the variables, too: sending them twice would not fit.
+    unneeded = {(steps[-1], "variables")}
+    if scores:
+        best = max(scores, key=lambda step: scores[step])
+        unneeded = {(best, "state"), (steps[-1], "variables")} if best != steps[-1] else set()
+        steps = sorted({best, steps[-1]})
+    else:
+        steps = steps[-1:]
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name in ("config.json", "split.json", "metrics.jsonl", "evaluations.jsonl"):
+            if (directory / name).exists():
+                archive.add(directory / name, name)
+        for step in steps:
+            for item in sorted((directory / "checkpoints" / str(step)).iterdir()):
+                if (step, item.name) not in unneeded:
+                    archive.add(item, item.relative_to(directory))
+    return buffer.getvalue()
 
 
 def read_lines(file: Path) -> list[dict]:
@@ -215,21 +236,21 @@ def main() -> None:
         sub.add_argument("--bundle", type=Path, default=PROJECT / "bundle")
         if command == "gather":
             sub.add_argument("--archive", type=Path, required=True, help="NEU-Seg as downloaded")
-            sub.add_argument("--resume", type=Path, help="folder with the parts of a checkpoint")
             sub.add_argument("--python", default="3.12", help="Python of the other machine")
         else:
             sub.add_argument("--out", type=Path, required=True)
             sub.add_argument("--run", choices=RUNS, required=True)
             sub.add_argument("--minutes", type=float, default=8)
+            sub.add_argument("--resume", type=Path, help="folder with the parts of checkpoints")
             sub.add_argument("--variant", default="", help="small or medium: a rehearsal")
     known, extra = parser.parse_known_args()
     if known.command == "gather":
         if extra:
             parser.error(f"unknown arguments: {extra}")
-        gather(known.archive, known.bundle.resolve(), known.resume, known.python)
+        gather(known.archive, known.bundle.resolve(), known.python)
     else:
         paths = known.bundle.resolve(), known.out.resolve()
-        run(*paths, known.run, known.minutes, known.variant, extra)
+        run(*paths, known.run, known.minutes, known.resume, known.variant, extra)
 
 
 if __name__ == "__main__":
