@@ -7,6 +7,7 @@
 Any setting can be overridden: --config.optimizer.learning_rate=1e-4.
 """
 
+import logging as std_logging
 import sys
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from ml_collections import config_flags
 
 from uaps_jax import modes
 from uaps_jax.config import ConfigError, check_key
-from uaps_jax.training import checkpoints
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
@@ -30,7 +30,7 @@ def main(argv: list[str]) -> None:
     """Runs the mode; what a person can mend is said in words, with exit status 1."""
     if len(argv) > 1:
         sys.exit(f"unexpected arguments: {' '.join(argv[1:])}")
-    checkpoints.quiet_orbax()
+    logging.get_absl_handler().addFilter(worth_showing)
     request = modes.Request(
         config=CONFIG.value,
         workdir=Path(WORKDIR.value),
@@ -41,6 +41,11 @@ def main(argv: list[str]) -> None:
         modes.MODES[MODE.value](request)
     except modes.USER_ERRORS as error:
         sys.exit(f"error: {error}")
+
+
+def worth_showing(record: std_logging.LogRecord) -> bool:
+    """Leaves out what libraries say for information: Orbax, some forty lines for each save."""
+    return record.levelno > std_logging.INFO or "site-packages" not in record.pathname
 
 
 def parse(argv: list[str]) -> list[str]:

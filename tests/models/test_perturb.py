@@ -129,6 +129,16 @@ def test_feature_dropout_drops_the_peak_of_every_image_with_a_positive_peak():
         assert_array_equal(result[peak], np.zeros(3))
 
 
+def test_feature_dropout_drops_pixels_that_reach_the_threshold_exactly():
+    z = np.ones((1, 2, 2, 2), np.float32)
+    z[0, 0, 0] = (1, -1)  # of activity 0
+    kept = np.asarray(perturb.feature_dropout(KEY, z, low=1.0, high=1.0, groups=1)) != 0
+    assert_array_equal(kept[0, :, :, 0], [[True, False], [False, False]])
+    # A peak of 0 is a threshold of 0, whatever u is.
+    flat = np.broadcast_to(z[:, :1, :1], z.shape)
+    assert_array_equal(perturb.feature_dropout(KEY, flat, low=0.7, high=0.9, groups=1), 0)
+
+
 def test_feature_dropout_drops_nothing_where_the_peak_is_negative():
     z = -1 - np.abs(features())
     z[1] += 100  # this image's peak is positive

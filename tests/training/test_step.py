@@ -116,3 +116,13 @@ def test_another_weight_or_step_does_not_compile_again():
         )
         state, _ = step(state, pools, indices, key, changed)
     assert step._cache_size() == 1
+
+
+def test_bfloat16_keeps_parameters_wide_and_the_loss_close():
+    config = tiny.config()
+    _, wide = one_step(config, 1)
+    config.model.dtype = "bfloat16"
+    state, narrow = one_step(config, 1)
+    assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {np.dtype("float32")}
+    np.testing.assert_allclose(narrow["loss"], wide["loss"], rtol=0.02)
+    assert narrow["loss"] != wide["loss"]

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config, ViewConfig
+from uaps_jax.config import Config, ConfigError, ViewConfig
 from uaps_jax.models.unet import UNet
 from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
@@ -49,11 +49,11 @@ class Method:
         """The predictor of that name; the first for `""`.
 
         Raises:
-          ValueError: no such predictor.
+          ConfigError: no such predictor.
         """
         name = name or next(iter(self.predictors))
         if name not in self.predictors:
-            raise ValueError(
+            raise ConfigError(
                 f"evaluation.predictor = {name!r}: must be one of {', '.join(self.predictors)}"
             )
         return self.predictors[name]

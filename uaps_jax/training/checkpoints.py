@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-from absl import logging as absl_logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from uaps_jax import config as config_lib
@@ -26,13 +24,6 @@ SELECTION = "image_dice"
 
 class CheckpointError(ValueError):
     """A checkpoint that is not there or does not fit; its text says which and why."""
-
-
-def quiet_orbax() -> None:
-    """Drops Orbax's INFO lines, some forty for each save, from absl's log."""
-    absl_logging.get_absl_handler().addFilter(
-        lambda record: record.levelno > logging.INFO or "orbax" not in record.pathname
-    )
 
 
 def _score(metrics: Any) -> float:
