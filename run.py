@@ -15,7 +15,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from uaps_jax import modes
-from uaps_jax.config import ConfigError, check_key
+from uaps_jax.config import Config, ConfigError, check_key
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
@@ -51,33 +51,38 @@ def worth_showing(record: std_logging.LogRecord) -> bool:
 def parse(argv: list[str]) -> list[str]:
     """Parses the flags; an override of an unknown setting names the nearest one."""
     file = _config_file(argv)
-    if file is not None and not Path(file).is_file():
+    if file is not None and not Path(file.partition(":")[0]).is_file():
         known = ", ".join(sorted(str(p) for p in Path("configs").glob("[!_]*_*.py")))
         sys.exit(f"error: --config={file}: there is no such file; there are {known}")
     try:
-        return flags.FLAGS(argv)
-    except (ConfigError, KeyError, AttributeError, flags.Error) as error:
+        rest = flags.FLAGS(argv)
+    except (ConfigError, KeyError, AttributeError, TypeError, flags.Error) as error:
         # ml_collections puts a traceback in front of what a configuration file raises.
         before, raised, reason = str(error).rpartition("ConfigError: ")
-        if not raised:
-            _explain_override(argv)
+        if not raised and file is not None:
+            _explain_override(argv, file)
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
+    if file is not None and not isinstance(CONFIG.value, Config):
+        sys.exit(f"error: --config={file}: has no get_config() that returns a Config")
+    return rest
 
 
 def _config_file(argv: list[str]) -> str | None:
-    """The path in --config=PATH or --config=PATH:VARIANT, None if there is none."""
-    values = [a.split("=", 1)[1] for a in argv if a.startswith(("--config=", "-config="))]
-    return values[-1].partition(":")[0] if values else None
+    """What --config names, None if it is not there."""
+    for position, argument in enumerate(argv):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if name == "config" and argument.startswith("-"):
+            return value if equals else next(iter(argv[position + 1 :]), "")
+    return None
 
 
-def _explain_override(argv: list[str]) -> None:
+def _explain_override(argv: list[str], file: str) -> None:
     """Exits with the nearest setting if one of the overrides does not exist."""
-    file = _config_file(argv)
-    if file is None:
-        return
     values = flags.FlagValues()
     config = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
     values([argv[0]])
+    if not isinstance(config.value, Config):
+        return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
         if name.startswith("config."):

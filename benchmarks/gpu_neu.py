@@ -30,6 +30,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[1]
 SCRATCH = PROJECT / "runs" / "gpu"  # not in the bundle, which has to stay small
+SCORING_MINUTES = 1.5  # of a call's minutes, kept for scoring and packing
 PART = 15 * 2**20  # bytes; files above 16 MiB do not come back
 RUNS = {
     "uaps_float32": ("neu_uaps", ["--config.model.dtype=float32"]),
@@ -118,12 +119,14 @@ def run(
         *overrides,
         *extra,
     ]
-    finished = call(command, environment, 60 * minutes - (time.monotonic() - started))
-    if not finished:
-        for which in ("latest", "best"):
-            call([*command, "--mode=evaluate", f"--checkpoint={which}"], environment)
-        call([*command, "--mode=predict"], environment)
-    pack(directory, out, name, config)
+    try:
+        left = 60 * (minutes - SCORING_MINUTES) - (time.monotonic() - started)
+        if not call(command, environment, left):
+            for which in ("latest", "best"):
+                call([*command, "--mode=evaluate", f"--checkpoint={which}"], environment)
+            call([*command, "--mode=predict"], environment)
+    finally:
+        pack(directory, out, name, config)
 
 
 def install(bundle: Path) -> dict[str, str]:
@@ -142,16 +145,16 @@ def call(
     environment: dict[str, str] | None = None,
     limit: float | None = None,
 ) -> bool:
-    """Runs a command; False if it had to be killed at its time limit.
+    """Runs a command; False if it failed or had to be killed at its time limit.
 
     A kill loses the steps since the last checkpoint and nothing else.
     """
     print("$", *command, flush=True)
     try:
-        subprocess.run([str(c) for c in command], env=environment, timeout=limit, check=True)
+        done = subprocess.run([str(c) for c in command], env=environment, timeout=limit)
     except subprocess.TimeoutExpired:
         return False
-    return True
+    return done.returncode == 0
 
 
 def unpack(parts: Path, directory: Path) -> None:
@@ -166,7 +169,12 @@ def unpack(parts: Path, directory: Path) -> None:
 
 def pack(directory: Path, out: Path, name: str, config: str) -> None:
     """Writes the summary, the records, the pictures, and the latest checkpoint in parts."""
+    if not (directory / "config.json").exists():
+        print(f"{directory} holds no run: nothing to pack")
+        return
     out.mkdir(parents=True, exist_ok=True)
+    for old in out.glob(f"{name}.tar.*"):
+        old.unlink()
     records = read_lines(directory / "metrics.jsonl")
     rates = [r["train/steps_per_second"] for r in records if r.get("train/steps_per_second")]
     peaks = [r["train/peak_memory_gib"] for r in records if r.get("train/peak_memory_gib")]
@@ -185,10 +193,10 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
         "config": settings,
     }
     (out / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n")
-    shutil.copy(directory / "metrics.jsonl", out / f"{name}_metrics.jsonl")
-    if (directory / "contact_sheet.png").exists():
-        shutil.copy(directory / "contact_sheet.png", out / f"{name}_contact_sheet.png")
-    content = checkpoint_archive(directory)
+    for file in ("metrics.jsonl", "contact_sheet.png"):
+        if (directory / file).exists():
+            shutil.copy(directory / file, out / f"{name}_{file}")
+    content = checkpoint_archive(directory) if (directory / "checkpoints").exists() else b""
     for number, start in enumerate(range(0, len(content), PART)):
         (out / f"{name}.tar.{number:02d}").write_bytes(content[start : start + PART])
     print(json.dumps({k: v for k, v in summary.items() if k not in ("config", "evaluations")}))
@@ -197,25 +205,22 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
 def checkpoint_archive(directory: Path) -> bytes:
     """A tar of what the run needs to go on: the latest state, and the best model's variables."""
     steps = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
-    scores = {}
+    if not steps:
+        return b""
+    ranks = []
     for step in steps:
         file = directory / "checkpoints" / str(step) / "metrics" / "metrics"
         if file.exists():
-            scores[step] = json.loads(file.read_text())["image_dice"] or -1
-    # The state holds the variables, too: sending them twice would not fit.
-    unneeded = {(steps[-1], "variables")}
-    if scores:
-        best = max(scores, key=lambda step: scores[step])
-        unneeded = {(best, "state"), (steps[-1], "variables")} if best != steps[-1] else set()
-        steps = sorted({best, steps[-1]})
-    else:
-        steps = steps[-1:]
+            ranks.append((json.loads(file.read_text())["image_dice"], -step))
+    best = -max(ranks)[1] if ranks else steps[-1]
+    # A state holds the variables and three times their size: no more than one fits.
+    unneeded = {(best, "state"), (steps[-1], "variables")} if best != steps[-1] else set()
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in ("config.json", "split.json", "metrics.jsonl", "evaluations.jsonl"):
             if (directory / name).exists():
                 archive.add(directory / name, name)
-        for step in steps:
+        for step in sorted({best, steps[-1]}):
             for item in sorted((directory / "checkpoints" / str(step)).iterdir()):
                 if (step, item.name) not in unneeded:
                     archive.add(item, item.relative_to(directory))
@@ -223,8 +228,9 @@ def checkpoint_archive(directory: Path) -> bytes:
 
 
 def read_lines(file: Path) -> list[dict]:
-    """Records of a file of JSON lines; none if it is not there."""
-    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    """Records of a file of JSON lines, a half written last one left out; none if it is absent."""
+    lines = file.read_text().split("\n")[:-1] if file.exists() else []
+    return [json.loads(line) for line in lines]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The labeled images of DAGM 2007 alone: UAPS's baseline, one decoder, with UAPS's steps.
+r"""The labeled images of DAGM 2007 alone: UAPS's baseline, one decoder, with UAPS's steps.
 
 python run.py --config=configs/dagm_supervised.py --workdir=runs/dagm_supervised \
         --config.data.manual_dir=<folder of the download>

@@ -1,4 +1,4 @@
-"""UAPS on DAGM 2007, the paper's setting.
+r"""UAPS on DAGM 2007, the paper's setting.
 
 python run.py --config=configs/dagm_uaps.py --workdir=runs/dagm_uaps \
         --config.data.manual_dir=<folder of the download>
@@ -10,4 +10,4 @@ from uaps_jax.config import Config
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.dagm(), variant, stair=60, length=200)
+    return base.uaps(base.dagm(), variant, interval=60, length=200)

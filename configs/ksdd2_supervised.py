@@ -1,4 +1,4 @@
-"""The labeled images of KolektorSDD2 alone: UAPS's baseline, one decoder, with UAPS's steps.
+r"""The labeled images of KolektorSDD2 alone: UAPS's baseline, one decoder, with UAPS's steps.
 
 python run.py --config=configs/ksdd2_supervised.py --workdir=runs/ksdd2_supervised \
         --config.data.manual_dir=<folder of the download>

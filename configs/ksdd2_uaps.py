@@ -1,4 +1,4 @@
-"""UAPS on KolektorSDD2, the paper's setting.
+r"""UAPS on KolektorSDD2, the paper's setting.
 
 python run.py --config=configs/ksdd2_uaps.py --workdir=runs/ksdd2_uaps \
         --config.data.manual_dir=<folder of the download>
@@ -10,4 +10,4 @@ from uaps_jax.config import Config
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.ksdd2(), variant, stair=40, length=150)
+    return base.uaps(base.ksdd2(), variant, interval=40, length=150)

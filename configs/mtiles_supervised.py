@@ -1,4 +1,4 @@
-"""The labeled images of the magnetic tiles alone: UAPS's baseline, one decoder, with UAPS's steps.
+r"""The labeled images of the magnetic tiles alone: UAPS's baseline, one decoder, with UAPS's steps.
 
 python run.py --config=configs/mtiles_supervised.py --workdir=runs/mtiles_supervised \
         --config.data.manual_dir=<folder of the download>

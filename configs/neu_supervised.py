@@ -1,6 +1,9 @@
-"""The labeled images of NEU-Seg alone: UAPS's baseline, one decoder, with UAPS's steps.
+r"""The labeled images of NEU-Seg alone: the baseline of UAPS's study, one decoder.
 
-python run.py --config=configs/neu_supervised.py --workdir=runs/neu_supervised \
+600 epochs of 20 iterations, a full pass over the 308 labeled images each; 599 of them run.
+Published test image_iou at 10 % labels: 72.93.
+
+    python run.py --config=configs/neu_supervised.py --workdir=runs/neu_supervised \
         --config.data.manual_dir=<folder of the download>
 """
 
@@ -10,4 +13,7 @@ from uaps_jax.config import Config
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.supervised(base.neu_seg(), variant)
+    config = base.neu_seg()
+    config.train.steps, config.train.eval_every = 599 * 20, 20
+    config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
+    return base.supervised(config, variant)

@@ -11,6 +11,7 @@ import pytest
 COMPILED = tempfile.TemporaryDirectory(prefix="uaps_jax_tests_", ignore_cleanup_errors=True)
 
 for option, value in {
+    "jax_platforms": "cpu",
     "jax_num_cpu_devices": 4,
     "jax_disable_most_optimizations": True,
     "jax_numpy_rank_promotion": "raise",

@@ -9,6 +9,7 @@ import pytest
 
 from configs import neu_supervised, neu_uaps
 from uaps_jax import config as config_lib
+from uaps_jax import methods
 from uaps_jax.config import ConfigError
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -46,7 +47,7 @@ def test_the_papers_settings_are_the_defaults(dataset):
     method, train = config.method, config.train
     assert (
         train.steps,
-        method.ramp_stair * method.ramp_length,
+        method.ramp_interval * method.ramp_length,
         config.optimizer.learning_rate,
         train.batch_labeled,
         method.weight_pseudo,
@@ -57,6 +58,17 @@ def test_the_papers_settings_are_the_defaults(dataset):
     assert config.optimizer.plateau_patience == 50
 
 
+def test_the_papers_baseline():
+    config = neu_supervised.get_config()
+    assert (config.train.steps, config.train.eval_every) == (11_980, 20)
+    assert (config.optimizer.plateau_patience, config.optimizer.plateau_min_lr) == (40, 1e-7)
+    assert config.model.auxiliary == 0
+
+
+def test_every_method_has_a_section_and_a_builder():
+    assert config_lib.METHODS.keys() == methods.METHODS.keys()
+
+
 @pytest.mark.parametrize(("variant", "batch", "steps"), [("small", 4, 800), ("medium", 8, 2500)])
 def test_shortened_variants(variant, batch, steps):
     config = neu_uaps.get_config(variant)
@@ -65,7 +77,7 @@ def test_shortened_variants(variant, batch, steps):
     assert config.train.steps == steps
     assert config.optimizer.schedule == "cosine"
     assert config.optimizer.learning_rate == 1e-3
-    saturated = config.method.ramp_stair * config.method.ramp_length
+    saturated = config.method.ramp_interval * config.method.ramp_length
     assert abs(saturated - 0.34 * steps) <= 1
 
 
@@ -90,10 +102,12 @@ def test_all_problems_are_reported_together():
 
 BAD = {
     "data.width": 0,
+    "data.height": 64.5,
+    "data.transpose": 1,
+    "data.name": 3,
     "data.channels": 2,
     "data.classes": 1,
-    "data.mean": (0.5,),
-    "data.std": (0.0, 1.0, 1.0),
+    "data.std": (0.0, 1.0, 1.0, 1.0),
     "data.protocol": "random",
     "data.labeled_ratio": 0.0,
     "data.split_seed": -1,
@@ -125,6 +139,10 @@ BAD = {
     "method.energy_margins": (1.0, -1.0),
     "method.ramp_length": 0,
     "method.weight_pseudo": float("nan"),
+    "method.weight_uncertainty": -0.1,
+    "optimizer.poly_power": float("inf"),
+    "data.mean": ("a", "b", "c"),
+    "model.dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
 }
 
 

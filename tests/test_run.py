@@ -201,12 +201,30 @@ def test_unreadable_images_of_a_folder_are_all_named(shared, trained, tmp_path):
         (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
         (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
         (["--bogus"], "bogus"),
+        (["--config.method=supervised"], "--config.method is a group"),
+        (["--config.train.seed=3", "--mode=evaluate"], "train.seed: 0 -> 3"),
+        (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
+        (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
     ],
 )
 def test_mistakes_are_explained_without_a_traceback(shared, trained, arguments, expected):
     done = call(shared, "whole", *arguments)
     assert done.returncode == 1
     assert expected in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_override_is_explained_in_either_spelling_of_the_flag(shared):
+    mistake = "--config.optimizer.learnin_rate=1"
+    done = call(shared, "none", config=["--config", "configs/neu_uaps.py:small", mistake])
+    assert done.returncode == 1
+    assert "Did you mean --config.optimizer.learning_rate?" in done.stderr
+
+
+def test_a_file_that_is_no_configuration_is_said_so(shared):
+    done = call(shared, "none", config=["--config=configs/base.py"])
+    assert done.returncode == 1
+    assert "has no get_config()" in done.stderr
     assert "Traceback" not in done.stderr
 
 

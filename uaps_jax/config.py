@@ -9,8 +9,10 @@ is what its `config.json` says. Lengths in time are counted in optimizer steps.
 
 import dataclasses
 import difflib
+import functools
 import json
 import math
+import typing
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -56,7 +58,7 @@ class DataConfig(Section):
     classes: int  # background included
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...]  # per channel, divided by after that
-    protocol: str  # how images are split: "published", "grouped", "native" (the builder's own)
+    protocol: str  # how images are split: one of PROTOCOLS below
     labeled_ratio: float  # share of the training images that is labeled
     split_seed: int  # seed of the labeled/unlabeled draw (and of "grouped")
 
@@ -104,6 +106,10 @@ class SupervisedConfig(Section):
 
     name: ClassVar[str] = "supervised"
 
+    def problems(self, config: "Config") -> Iterator[str]:
+        """What is wrong with these settings; nothing can be."""
+        yield from ()
+
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class UapsConfig(Section):
@@ -118,12 +124,36 @@ class UapsConfig(Section):
     weight_pseudo: float  # w1, weight of the rectified pseudo-label loss
     weight_uncertainty: float  # w2, weight of the mean KL
     ramp_uncertainty: bool  # whether w2 is ramped (False: MTiles' released script)
-    ramp_stair: int  # s: the ramp moves once every s steps
+    ramp_interval: int  # s: the ramp moves once every s steps
     ramp_length: int  # R: it saturates after s * R steps
     weight_energy: float  # weight of the energy term of the main head; 0 leaves it out
     energy: str  # "released" (DUEB's code) or "repaired" (free energy with margins)
     energy_margins: tuple[float, float]  # m_in, m_out of the repaired form
     perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
+
+    def problems(self, config: "Config") -> Iterator[str]:
+        """What is wrong with these settings, a line each."""
+        check = functools.partial(_check, config)
+        yield from check("model.auxiliary", config.model.auxiliary >= 1, "UAPS needs at least 1")
+        yield from check(
+            "train.batch_unlabeled",
+            config.train.batch_unlabeled == config.train.batch_labeled,
+            "UAPS runs both streams in one pass: must equal train.batch_labeled = "
+            f"{config.train.batch_labeled}",
+        )
+        for key, choices in {
+            "method.mixing": ("dirichlet", "mean"),
+            "method.rectify": ("scalar", "pixel"),
+            "method.energy": ("released", "repaired"),
+        }.items():
+            yield from check(key, lookup(config, key) in choices, _one_of(choices))
+        yield from check(
+            "method.energy_margins", _is_range(self.energy_margins), "must be (m_in, m_out)"
+        )
+        for key in ("method.ramp_interval", "method.ramp_length"):
+            yield from check(key, lookup(config, key) >= 1, "must be at least 1")
+        for key in ("method.weight_pseudo", "method.weight_uncertainty", "method.weight_energy"):
+            yield from check(key, lookup(config, key) >= 0, "cannot be negative")
 
 
 MethodConfig = SupervisedConfig | UapsConfig
@@ -191,7 +221,7 @@ class Config(Section):
 
 
 SCHEDULES = ("plateau", "constant", "poly", "cosine")
-PROTOCOLS = ("published", "grouped", "native")
+PROTOCOLS = ("published", "reconstructed", "grouped", "native")
 DTYPES = ("float32", "bfloat16", "float64")
 
 
@@ -207,7 +237,7 @@ def validate(config: Config) -> Config:
     Raises:
       ConfigError: with every problem, each as `key = value: what is wrong, what to do`.
     """
-    problems = list(_problems(config))
+    problems = list(_type_problems(config)) or list(_problems(config))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ConfigError(f"the configuration cannot be run:\n{lines}")
@@ -231,10 +261,7 @@ def check_classes(config: Config, names: Sequence[str]) -> None:
 def _problems(config: Config) -> Iterator[str]:
     data, model, train, optimizer = config.data, config.model, config.train, config.optimizer
 
-    def check(key: str, condition: bool, message: str) -> Iterator[str]:
-        if not condition:
-            yield f"{key} = {lookup(config, key)!r}: {message}"
-
+    check = functools.partial(_check, config)
     stride = 2 ** (len(model.widths) - 1)
     for key in ("data.height", "data.width"):
         size = lookup(config, key)
@@ -289,7 +316,9 @@ def _problems(config: Config) -> Iterator[str]:
     yield from check("model.perturb_dropout", 0 <= model.perturb_dropout < 1, "must be in [0, 1)")
     yield from check("model.noise_limit", model.noise_limit >= 0, "cannot be negative")
     yield from check(
-        "model.feature_dropout", _is_range(model.feature_dropout), "must be (low, high)"
+        "model.feature_dropout",
+        _is_range(model.feature_dropout) and 0 <= min(model.feature_dropout),
+        "must be (low, high), not negative",
     )
     yield from check("model.dtype", model.dtype in DTYPES, _one_of(DTYPES))
 
@@ -324,34 +353,34 @@ def _problems(config: Config) -> Iterator[str]:
         f"steps go from 1 to train.steps = {train.steps}",
     )
 
-    if isinstance(config.method, UapsConfig):
-        method = config.method
-        yield from check("model.auxiliary", model.auxiliary >= 1, "UAPS needs at least 1")
-        yield from check(
-            "train.batch_unlabeled",
-            train.batch_unlabeled == train.batch_labeled,
-            f"UAPS runs both streams in one pass: must equal train.batch_labeled = "
-            f"{train.batch_labeled}",
+    yield from config.method.problems(config)
+
+
+def _check(config: Config, key: str, condition: bool, message: str) -> Iterator[str]:
+    if not condition:
+        yield f"{key} = {lookup(config, key)!r}: {message}"
+
+
+def _type_problems(section: Section, prefix: str = "") -> Iterator[str]:
+    """Values of another type than their field's, and numbers that are not finite."""
+    for field in dataclasses.fields(section):  # type: ignore[arg-type]
+        key, value = prefix + field.name, getattr(section, field.name)
+        if isinstance(value, Section):
+            yield from _type_problems(value, f"{key}.")
+            continue
+        kind: Any = field.type
+        values = (value,)
+        if typing.get_origin(kind) is tuple:
+            kind, values = typing.get_args(kind)[0], value
+        wanted = (int, float) if kind is float else kind
+        right = isinstance(values, tuple) and all(
+            isinstance(v, wanted) and (kind is bool or not isinstance(v, bool)) for v in values
         )
-        yield from check(
-            "method.mixing", method.mixing in ("dirichlet", "mean"), _one_of(("dirichlet", "mean"))
-        )
-        yield from check(
-            "method.rectify", method.rectify in ("scalar", "pixel"), _one_of(("scalar", "pixel"))
-        )
-        forms = ("released", "repaired")
-        yield from check("method.energy", method.energy in forms, _one_of(forms))
-        yield from check(
-            "method.energy_margins", _is_range(method.energy_margins), "must be (m_in, m_out)"
-        )
-        for key in ("method.ramp_stair", "method.ramp_length"):
-            yield from check(key, lookup(config, key) >= 1, "must be at least 1")
-        for key in ("method.weight_pseudo", "method.weight_uncertainty", "method.weight_energy"):
-            yield from check(
-                key,
-                math.isfinite(lookup(config, key)) and lookup(config, key) >= 0,
-                "must be finite and not negative",
-            )
+        if not right:
+            name = getattr(field.type, "__name__", "")
+            yield f"{key} = {value!r}: must be of type {field.type if name == 'tuple' else name}"
+        elif kind is float and not all(map(math.isfinite, values)):
+            yield f"{key} = {value!r}: must be finite"
 
 
 def _one_of(choices: Sequence[str]) -> str:
@@ -373,7 +402,7 @@ def lookup(config: Config, key: str) -> Any:
 def flatten(node: Section, prefix: str = "") -> dict[str, Any]:
     """Dotted keys and their values, in the order of the schema; the method's name is among them."""
     flat: dict[str, Any] = {}
-    if isinstance(node, SupervisedConfig | UapsConfig):
+    if isinstance(node, MethodConfig):
         flat[f"{prefix}name"] = node.name
     for field in dataclasses.fields(node):  # type: ignore[arg-type]
         value = getattr(node, field.name)

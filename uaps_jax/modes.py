@@ -14,13 +14,13 @@ from datasets.common import DataError
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import source
+from uaps_jax.data import source, splits
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.inference import predict as prediction
 from uaps_jax.models import initialize
 from uaps_jax.reports import figures
-from uaps_jax.training import checkpoints, loop, workdir
+from uaps_jax.training import checkpoints, loop, sharding, workdir
 from uaps_jax.trees import Tree
 
 USER_ERRORS = (ConfigError, DataError, checkpoints.CheckpointError, loop.NonFiniteLoss)
@@ -36,11 +36,8 @@ HEADLINE = (
     "clean_image_false_positive_rate",
 )
 
-INPUT_KEYS = tuple(
-    f"data.{name}:"
-    for name in ("height", "width", "transpose", "channels", "classes", "mean", "std")
-)
-"""Settings that a network's input depends on."""
+ADJUSTABLE = (*(f"{key}:" for key in workdir.PLACES), "evaluation.", "model.dtype:")
+"""Settings that may differ between training and evaluation."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,57 +62,64 @@ def train(request: Request) -> None:
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
     config = config_lib.validate(request.config)
-    dataset = source.open_dataset(config.data)
-    config_lib.check_classes(config, dataset.class_names)
-    split = source.make_split(dataset, config.data)
+    method = methods.build(config)
+    method.predictor(config.evaluation.predictor)
+    sharding.check_batches(config, method.streams.values(), sharding.over_devices())
+    dataset, split = _data(config)
+    used = {*method.streams.values(), "val", "test"}
+    if empty := sorted(part for part in used if not split[part]):
+        raise ConfigError(
+            f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
+            f"{config.data.labeled_ratio}: no {' and no '.join(empty)} images are left, and "
+            f"method {config.method.name} needs them"
+        )
     workdir.claim(request.workdir, config, split)
     sizes = ", ".join(f"{part} {len(names)}" for part, names in split.items())
     logging.info("%s, protocol %s: %s images", dataset.name, config.data.protocol, sizes)
     logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
-
-    started = time.perf_counter()
-    labeled, unlabeled, val = (
-        source.read(dataset, split[part], config.data) for part in ("labeled", "unlabeled", "val")
-    )
-    logging.info("images read in %.1f s", time.perf_counter() - started)
-    method = methods.build(config)
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
     logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
+
     started = time.perf_counter()
-    pools = loop.TrainingPools(labeled=labeled, unlabeled=unlabeled, val=val)
+    pools = loop.TrainingPools(
+        labeled=source.read(dataset, split["labeled"], config.data),
+        unlabeled=source.read(dataset, split["unlabeled"], config.data),
+        val=source.read(dataset, split["val"], config.data),
+    )
+    logging.info("images read in %.1f s", time.perf_counter() - started)
+    started = time.perf_counter()
     loop.train(config, request.workdir, pools, dataset.class_names)
     logging.info("training took %s", loop.duration(time.perf_counter() - started))
 
     figures.curves(request.workdir / "metrics.jsonl", request.workdir / "curves.png")
     test = source.read(dataset, split["test"], config.data)
     run = _Run(config, request.workdir)
-    for which in ("latest", "best"):
-        run.score(which, "test", dataset, test)
-    run.predict("best", dataset, test)
+    last = run.restore("latest")
+    run.score(last, "test", dataset, test)
+    best = run.restore("best") if checkpoints.has_best(request.workdir) else last
+    if best is not last:
+        run.score(best, "test", dataset, test)
+    run.predict(best, dataset, test)
 
 
 def evaluate(request: Request) -> None:
     """Scores a checkpoint on the validation and test splits; needs no more than the checkpoint."""
-    config = _config(request)
-    dataset = source.open_dataset(config.data)
-    config_lib.check_classes(config, dataset.class_names)
-    split = source.make_split(dataset, config.data)
-    run = _Run(config, request.workdir)
+    run = _restored(request)
+    model = run.restore(request.checkpoint)
+    dataset, split = _data(run.config)
     for part in ("val", "test"):
-        pool = source.read(dataset, split[part], config.data)
-        run.score(request.checkpoint, part, dataset, pool)
+        run.score(model, part, dataset, source.read(dataset, split[part], run.config.data))
 
 
 def predict(request: Request) -> None:
     """Writes masks, overlays and uncertainty maps of the test split or of a folder of images."""
-    config = _config(request)
-    run = _Run(config, request.workdir)
+    run = _restored(request)
+    model = run.restore(request.checkpoint)
     if request.input is not None:
-        run.predict_folder(request.checkpoint, request.input)
+        run.predict_folder(model, request.input)
         return
-    dataset = source.open_dataset(config.data)
-    split = source.make_split(dataset, config.data)
-    run.predict(request.checkpoint, dataset, source.read(dataset, split["test"], config.data))
+    dataset, split = _data(run.config)
+    run.predict(model, dataset, source.read(dataset, split["test"], run.config.data))
 
 
 MODES: dict[str, Callable[[Request], None]] = {
@@ -125,68 +129,96 @@ MODES: dict[str, Callable[[Request], None]] = {
 }
 
 
-def _config(request: Request) -> Config:
-    """The configuration that was given, or else the checkpoint's own.
+def _data(config: Config) -> tuple[Dataset, splits.Split]:
+    dataset = source.open_dataset(config.data)
+    config_lib.check_classes(config, dataset.class_names)
+    return dataset, source.make_split(dataset, config.data)
+
+
+def _restored(request: Request) -> _Run:
+    """The run as its checkpoint describes it.
+
+    A configuration that is given may say where data are and how to evaluate; in all else it has
+    to agree with the checkpoint's.
 
     Raises:
-      ConfigError: what was given describes another network or another input than the checkpoint's.
+      ConfigError: it does not; the text shows the difference.
     """
     step = checkpoints.find_step(request.workdir, request.checkpoint)
-    trained = checkpoints.read_config(request.workdir, step)
-    if request.config is None:
-        return config_lib.validate(trained)
-    changed = [
-        line
-        for line in config_lib.differences(
-            config_lib.flatten(trained), config_lib.flatten(request.config)
-        )
-        if line.startswith(("model.", "method.name", *INPUT_KEYS))
-        and not line.startswith("model.dtype")
-    ]
-    if changed:
-        raise ConfigError(
-            f"the checkpoint of step {step} in {request.workdir} is of another model:\n"
-            + "\n".join(f"  {line}" for line in changed)
-            + "\nLeave --config out to use the checkpoint's own configuration."
-        )
-    return config_lib.validate(request.config)
+    config = checkpoints.read_config(request.workdir, step)
+    if request.config is not None:
+        changed = [
+            line
+            for line in config_lib.differences(
+                config_lib.flatten(config), config_lib.flatten(request.config)
+            )
+            if not line.startswith(ADJUSTABLE)
+        ]
+        if changed:
+            raise ConfigError(
+                f"the checkpoint of step {step} in {request.workdir} is of another run:\n"
+                + "\n".join(f"  {line}" for line in changed)
+                + "\nLeave --config out to use the checkpoint's own configuration."
+            )
+        config = request.config
+    return _Run(config_lib.validate(config), request.workdir)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _Model:
+    """The variables of one checkpoint: `which` was asked for, and `step` it is."""
+
+    which: str
+    step: int
+    variables: Tree
 
 
 class _Run:
     """A trained run, read only: compiles its prediction once for all checkpoints and parts."""
 
     def __init__(self, config: Config, directory: Path) -> None:
-        self._config = config
+        self.config = config
         self._directory = directory
         self._method = methods.build(config)
         self._predictor = config.evaluation.predictor or next(iter(self._method.predictors))
-        self._confuser = evaluation.make_confuser(
+        self._confusion = evaluation.make_confusion_function(
             self._method.predictor(self._predictor), config.data.classes
         )
 
-    def score(self, which: str, part: str, dataset: Dataset, pool: Pool) -> None:
-        """Scores a checkpoint on a pool, prints the result, adds it to evaluations.jsonl."""
-        config = self._config
-        step, variables = self._restore(which)
+    def restore(self, which: str) -> _Model:
+        """Reads a checkpoint: "best", "latest" or a step."""
+        step = checkpoints.find_step(self._directory, which)
+        like = jax.eval_shape(lambda: self._method.variables(*self._method.init(0)))
+        variables = checkpoints.restore_variables(self._directory, step, like)
+        return _Model(which=which, step=step, variables=variables)
+
+    def score(self, model: _Model, part: str, dataset: Dataset, pool: Pool) -> None:
+        """Scores a model on a pool, prints the result, adds it to evaluations.jsonl."""
+        config = self.config
         scores = evaluation.evaluate(
-            self._confuser, variables, pool, dataset.class_names, config.evaluation.batch_size
+            self._confusion,
+            model.variables,
+            pool,
+            dataset.class_names,
+            config.evaluation.batch_size,
         )
         record = {
-            "checkpoint": which,
-            "step": step,
+            "checkpoint": model.which,
+            "step": model.step,
             "part": part,
             "predictor": self._predictor,
             "dataset": config.data.name,
             "protocol": config.data.protocol,
             "labeled_ratio": config.data.labeled_ratio,
+            "split_seed": config.data.split_seed,
             "method": config.method.name,
             "seed": config.train.seed,
             "device": jax.devices()[0].device_kind,
         }
         workdir.append_jsonl(self._directory / "evaluations.jsonl", record | scores)
         lines = [
-            f"{part} scores, checkpoint {which} (step {step}), predictor {self._predictor}, "
-            "in percent:"
+            f"{part} scores, checkpoint {model.which} (step {model.step}), "
+            f"predictor {self._predictor}, in percent:"
         ]
         lines += [f"  {name:32s} {scores[name]:6.2f}" for name in HEADLINE]
         lines += [f"  {name:32s} {value:6.2f}" for name, value in scores.items() if "/" in name]
@@ -196,27 +228,22 @@ class _Run:
         ]
         print("\n".join(lines), flush=True)
 
-    def predict(self, which: str, dataset: Dataset, pool: Pool) -> None:
+    def predict(self, model: _Model, dataset: Dataset, pool: Pool) -> None:
         """Writes the predictions of the test split, and the contact sheet of the run."""
-        step, variables = self._restore(which)
-        target = self._target(step) / "test"
-        found = prediction.predict_pool(self._config, self._method, variables, pool)
+        target = self._target(model) / "test"
+        found = prediction.predict_pool(self.config, self._method, model.variables, pool)
         prediction.write(found, pool.names, list(pool.images), target)
         sheet = self._directory / "contact_sheet.png"
         figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)
         logging.info("predictions: %s; contact sheet: %s", target, sheet)
 
-    def predict_folder(self, which: str, folder: Path) -> None:
+    def predict_folder(self, model: _Model, folder: Path) -> None:
         """Writes the predictions of a folder of images."""
-        step, variables = self._restore(which)
-        target = self._target(step) / "folder"
-        count = prediction.predict_folder(self._config, self._method, variables, folder, target)
+        target = self._target(model) / "folder"
+        count = prediction.predict_folder(
+            self.config, self._method, model.variables, folder, target
+        )
         logging.info("%d images predicted: %s", count, target)
 
-    def _restore(self, which: str) -> tuple[int, Tree]:
-        step = checkpoints.find_step(self._directory, which)
-        like = jax.eval_shape(lambda: self._method.variables(*self._method.init(0)))
-        return step, checkpoints.restore_variables(self._directory, step, like)
-
-    def _target(self, step: int) -> Path:
-        return self._directory / "predictions" / f"step_{step}"
+    def _target(self, model: _Model) -> Path:
+        return self._directory / "predictions" / f"step_{model.step}"

@@ -1,6 +1,6 @@
 """Strict decoding, and one report of all problems."""
 
-# ruff: noqa: D101, D102  (the names of tests say what they test)
+# ruff: noqa: D102  (the names of tests say what they test)
 
 from __future__ import annotations
 

@@ -176,8 +176,8 @@ def one_hot_of_the_image(variables, images):
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
 def test_the_last_batch_is_filled_up_and_its_filling_not_counted(size):
     data = pool(5)
-    confuser = evaluate.make_confuser(one_hot_of_the_image, 4)
-    found = evaluate.evaluate(confuser, jnp.float32(1), data, NAMES, size)
+    confusion_function = evaluate.make_confusion_function(one_hot_of_the_image, 4)
+    found = evaluate.evaluate(confusion_function, jnp.float32(1), data, NAMES, size)
     assert found["images"] == 5
     prediction = data.images[..., 0]
     expected = expected_scores(data.masks, prediction)

@@ -11,12 +11,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests import oracles
 from uaps_jax.losses import consistency
 
+DRAWS = 4000
+
 mixed_pseudo_label = jax.jit(consistency.mixed_pseudo_label)
 
 
-@functools.partial(jax.jit, static_argnums=(1, 2))
-def draws(seed, count, members):
-    keys = jax.random.split(jax.random.key(seed), count)
+@functools.partial(jax.jit, static_argnums=1)
+def draws(seed, members):
+    keys = jax.random.split(jax.random.key(seed), DRAWS)
     return jax.vmap(lambda key: consistency.dirichlet_weights(key, members))(keys)
 
 
@@ -25,30 +27,30 @@ def stack(members=4, classes=4, scale=3.0, seed=0):
     return (scale * rng.normal(size=(members, 2, 5, 4, classes))).astype(np.float32)
 
 
-@pytest.mark.parametrize("members", [2, 4, 5])
+@pytest.mark.parametrize("members", [2, 4])
 def test_dirichlet_weights_lie_on_the_simplex(members):
-    beta = np.asarray(draws(0, 50, members))
-    assert beta.shape == (50, members)
+    beta = np.asarray(draws(0, members))
+    assert beta.shape == (DRAWS, members)
     assert beta.min() >= 0
     assert_allclose(beta.sum(1), 1, rtol=1e-5)
 
 
 @pytest.mark.parametrize("members", [2, 4])
 def test_dirichlet_weights_are_uniform_on_the_simplex(members):
-    beta = np.asarray(draws(1, 4000, members))
+    beta = np.asarray(draws(1, members))
     # Of Dirichlet(1, ..., 1): mean 1 / K, variance (K - 1) / (K^2 (K + 1)).
     variance = (members - 1) / (members**2 * (members + 1))
-    assert_allclose(beta.mean(0), 1 / members, atol=5 * np.sqrt(variance / 4000))
+    assert_allclose(beta.mean(0), 1 / members, atol=5 * np.sqrt(variance / DRAWS))
     assert_allclose(beta.var(0), variance, rtol=0.15)
     # P(beta_k > 1/2) = 2^-(K - 1).
     assert_allclose((beta > 0.5).mean(0), 0.5 ** (members - 1), atol=0.04)
 
 
 def test_dirichlet_weights_follow_the_key():
-    beta = np.asarray(draws(3, 50, 4))
-    assert_array_equal(beta, draws(3, 50, 4))
-    assert np.abs(beta - draws(4, 50, 4)).max(1).min() > 1e-3
-    assert np.abs(beta - np.roll(beta, 1, 0)).max(1).min() > 1e-3
+    beta = np.asarray(draws(3, 4))
+    assert_array_equal(beta, draws(3, 4))
+    assert (np.abs(beta - draws(4, 4)).max(1) > 1e-3).mean() > 0.99
+    assert (np.abs(beta - np.roll(beta, 1, 0)).max(1) > 1e-3).mean() > 0.99
 
 
 @pytest.mark.parametrize("classes", [2, 7])

@@ -296,7 +296,7 @@ def tiny(**changes):
     config = neu_uaps.get_config()
     config.model.auxiliary = 1
     config.model.widths, config.model.dropout = (2, 3), (0.0, 0.0)
-    config.method = options(ramp_stair=2, ramp_length=5, weight_uncertainty=0.5, **changes)
+    config.method = options(ramp_interval=2, ramp_length=5, weight_uncertainty=0.5, **changes)
     return config
 
 

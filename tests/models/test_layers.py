@@ -167,6 +167,16 @@ def test_upsample_of_two_pixels_puts_the_new_ones_at_thirds():
     )
 
 
+def test_upsample_in_bfloat16_keeps_a_constant_and_rounds_once():
+    flat = jnp.full((1, 7, 5, 1), 3.0, jnp.bfloat16)
+    assert_array_equal(layers.upsample(flat), jnp.full((1, 14, 10, 1), 3.0, jnp.bfloat16))
+    x = jnp.asarray(random(1, 4, 3, 2), jnp.bfloat16)
+    found = layers.upsample(x)
+    assert found.dtype == jnp.bfloat16
+    exact = oracles.upsample_align_corners_x2(np.asarray(x, np.float64))
+    assert_allclose(np.asarray(found, np.float64), exact, rtol=2**-8, atol=1e-6)
+
+
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
 def test_interpolation_weights_sum_to_one(size):
     matrix = layers.interpolation_matrix(size, 2 * size)

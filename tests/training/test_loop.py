@@ -91,13 +91,13 @@ def test_the_best_and_the_latest_checkpoint_are_kept(tmp_path, monkeypatch):
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": next(scores)}
     )
     config = tiny.config("supervised", steps=9)
-    config.checkpoint.keep_at = (2,)
+    config.checkpoint.keep_at = (1,)
     run(frozen(config), tmp_path / "run")
-    assert checkpoints.saved_steps(tmp_path / "run") == [2, 6, 9]
+    assert checkpoints.saved_steps(tmp_path / "run") == [1, 6, 9]
     assert checkpoints.find_step(tmp_path / "run", "best") == 6
     assert checkpoints.find_step(tmp_path / "run", "latest") == 9
-    assert checkpoints.find_step(tmp_path / "run", "2") == 2
-    with pytest.raises(checkpoints.CheckpointError, match="2, 6, 9"):
+    assert checkpoints.find_step(tmp_path / "run", "1") == 1
+    with pytest.raises(checkpoints.CheckpointError, match="1, 6, 9"):
         checkpoints.find_step(tmp_path / "run", "4")
 
 
@@ -122,8 +122,8 @@ def test_evaluation_from_a_checkpoint_gives_the_logged_score(tmp_path):
     method = methods.build(restored)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     variables = checkpoints.restore_variables(tmp_path / "run", step, like)
-    confuser = evaluate.make_confuser(method.predictor(""), 3)
-    scores = evaluate.evaluate(confuser, variables, tiny.pools().val, tiny.CLASS_NAMES, 4)
+    confusion_function = evaluate.make_confusion_function(method.predictor(""), 3)
+    scores = evaluate.evaluate(confusion_function, variables, tiny.pools().val, tiny.CLASS_NAMES, 4)
     record = next(r for r in logged if r["step"] == step)
     for name, value in scores.items():
         assert record[f"val/{name}"] == workdir.finite_or_none(value), name
@@ -162,24 +162,64 @@ def test_a_non_finite_loss_stops_with_step_and_images(tmp_path):
 SPLIT = {"labeled": ["a"], "unlabeled": ["b"], "val": ["c"], "test": ["d"]}
 
 
-def test_a_work_directory_of_another_configuration_is_refused(tmp_path):
-    config = tiny.config()
-    workdir.claim(tmp_path / "run", config, SPLIT)
-    workdir.claim(tmp_path / "run", config, SPLIT)
-    other = tiny.config()
-    other.train.steps = 7
-    with pytest.raises(ConfigError, match=r"train\.steps: 6 -> 7"):
-        workdir.claim(tmp_path / "run", other, SPLIT)
-    moved = tiny.config()
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory):
+    """A work directory with a checkpoint, and the configuration of its run."""
+    folder = tmp_path_factory.mktemp("begun") / "run"
+    config = tiny.config("supervised", steps=2)
+    workdir.claim(folder, config, SPLIT)
+    run(frozen(config), folder)
+    return folder
+
+
+def test_a_work_directory_of_another_configuration_is_refused(begun):
+    config = tiny.config("supervised", steps=2)
+    workdir.claim(begun, config, SPLIT)
+    config.train.seed = 7
+    with pytest.raises(ConfigError, match=r"train\.seed: 0 -> 7"):
+        workdir.claim(begun, config, SPLIT)
+    moved = tiny.config("supervised", steps=2)
     moved.data.data_dir = "/elsewhere"
-    workdir.claim(tmp_path / "run", moved, SPLIT)
+    workdir.claim(begun, moved, SPLIT)
 
 
-def test_a_work_directory_of_other_images_is_refused(tmp_path):
-    config = tiny.config()
-    workdir.claim(tmp_path / "run", config, SPLIT)
+def test_a_work_directory_of_other_images_is_refused(begun):
     with pytest.raises(ConfigError, match="other images"):
-        workdir.claim(tmp_path / "run", config, SPLIT | {"unlabeled": ["b", "e"]})
+        workdir.claim(begun, tiny.config("supervised", steps=2), SPLIT | {"unlabeled": ["b", "e"]})
+
+
+def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):
+    workdir.claim(tmp_path / "run", tiny.config(), SPLIT)
+    workdir.claim(tmp_path / "run", tiny.config("supervised"), SPLIT)
+    flat = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert flat["method.name"] == "supervised"
+
+
+def test_a_work_directory_that_is_a_file_is_refused(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(ConfigError, match=r"--workdir=.*run: File exists"):
+        workdir.claim(tmp_path / "run", tiny.config(), SPLIT)
+
+
+def test_without_a_finite_score_there_is_no_best(tmp_path, monkeypatch):
+    real = evaluate.evaluate
+    monkeypatch.setattr(
+        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": float("nan")}
+    )
+    run(frozen(tiny.config("supervised")), tmp_path / "run")
+    assert not checkpoints.has_best(tmp_path / "run")
+    with pytest.raises(checkpoints.CheckpointError, match="use latest"):
+        checkpoints.find_step(tmp_path / "run", "best")
+
+
+def test_of_equal_scores_the_earlier_is_the_best(tmp_path, monkeypatch):
+    real = evaluate.evaluate
+    monkeypatch.setattr(
+        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": 50.0}
+    )
+    run(frozen(tiny.config("supervised")), tmp_path / "run")
+    assert checkpoints.find_step(tmp_path / "run", "best") == 3
+    assert checkpoints.saved_steps(tmp_path / "run") == [3, 6]
 
 
 def test_half_written_metric_lines_are_dropped(tmp_path):

@@ -65,9 +65,9 @@ def test_one_and_four_devices_agree_in_float32():
     config = tiny.config()
     (one, one_parts), (four, four_parts) = one_step(config, 1), one_step(config, 4)
     np.testing.assert_allclose(one_parts["loss"], four_parts["loss"], rtol=1e-5)
-    paths = jax.tree_util.tree_leaves_with_path(one.optimizer.mu)
+    paths = jax.tree_util.tree_leaves_with_path(one.opt_state.mu)
     largest = max(np.abs(leaf).max() for _, leaf in paths)
-    for (path, a), b in zip(paths, jax.tree.leaves(four.optimizer.mu), strict=True):
+    for (path, a), b in zip(paths, jax.tree.leaves(four.opt_state.mu), strict=True):
         name = jax.tree_util.keystr(path)
         # The gradient of a bias in front of a BatchNorm is 0 but for rounding.
         before_norm = "bias" in name and "conv" in name
@@ -87,7 +87,7 @@ def test_a_batch_that_does_not_divide_is_refused_with_its_key():
     config = tiny.config()
     config.train.batch_labeled = 6
     with pytest.raises(ConfigError, match=r"train\.batch_labeled = 6.*4 devices"):
-        sharding.check_batches(config, sharding.over_devices(4))
+        sharding.check_batches(config, ["labeled"], sharding.over_devices(4))
 
 
 def test_a_step_is_a_function_of_seed_and_step():
@@ -98,8 +98,8 @@ def test_a_step_is_a_function_of_seed_and_step():
     later = state_lib.TrainState(
         step=later.step + 1,
         params=later.params,
-        method=later.method,
-        optimizer=later.optimizer,
+        method_state=later.method_state,
+        opt_state=later.opt_state,
         plateau=later.plateau,
     )
     first, same, other = (float(step(s, *rest)[1]["loss"]) for s in (state, again, later))

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from configs import neu_uaps
 from tests import oracles
-from uaps_jax.methods import base
+from uaps_jax.methods import base, supervised, uaps
 from uaps_jax.transforms import views
 
 KEY = jax.random.key(0)
@@ -80,9 +80,9 @@ def test_a_view_does_not_depend_on_the_rest_of_the_batch():
 
 def test_equal_images_get_different_views_and_the_key_decides():
     images, masks = batch(1)
-    images, masks = np.repeat(images, 8, 0), np.repeat(masks, 8, 0)
+    images, masks = np.repeat(images, 4, 0), np.repeat(masks, 4, 0)
     x, _ = weak_view(KEY, images, masks, RELEASED)
-    assert len(np.unique(np.asarray(x).reshape(8, -1), axis=0)) >= 6
+    assert len(np.unique(np.asarray(x).reshape(4, -1), axis=0)) >= 3
     again, _ = weak_view(jax.random.key(0), images, masks, RELEASED)
     assert_array_equal(again, x)
     other, _ = weak_view(jax.random.key(1), images, masks, RELEASED)
@@ -176,7 +176,7 @@ def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
         "labeled": {"image": images, "mask": masks, "index": np.arange(4)},
         "unlabeled": {"image": images, "index": np.arange(4)},
     }
-    made = jax.jit(base.weak_views(config))(KEY, given)
+    made = jax.jit(base.weak_views(config, uaps.STREAMS))(KEY, given)
     assert set(made) == {"labeled", "unlabeled"}
     assert set(made["unlabeled"]) == {"image"}
     assert made["labeled"]["mask"].dtype == jnp.int32
@@ -186,13 +186,33 @@ def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
         assert_allclose(stream["image"], expected, rtol=1e-5, atol=1e-6)
 
 
-def test_streams_draw_different_views_of_the_same_images():
+def test_streams_draw_different_views_and_the_labeled_ones_are_those_of_supervised_learning():
     config = neu_uaps.get_config()
+    config.views.labeled.rot90 = config.views.labeled.blur = 0.0  # fewer programs to compile
+    config.views.unlabeled = dataclasses.replace(config.views.labeled)
     images, masks = batch(6)
-    given = {
-        "labeled": {"image": images, "mask": masks},
-        "unlabeled": {"image": images, "mask": masks},
-    }
-    made = jax.jit(base.weak_views(config))(KEY, given)
-    differs = np.abs(made["labeled"]["image"] - made["unlabeled"]["image"]).max((1, 2, 3)) > 0.01
+    stream = {"image": images, "mask": masks}
+    both = jax.jit(base.weak_views(config, uaps.STREAMS))(
+        KEY, {"labeled": stream, "unlabeled": stream}
+    )
+    alone = jax.jit(base.weak_views(config, supervised.STREAMS))(KEY, {"labeled": stream})
+    differs = np.abs(both["labeled"]["image"] - both["unlabeled"]["image"]).max((1, 2, 3)) > 0.01
     assert differs.sum() >= 4
+    assert_allclose(both["labeled"]["image"], alone["labeled"]["image"], rtol=1e-5, atol=1e-5)
+    assert_array_equal(both["labeled"]["mask"], alone["labeled"]["mask"])
+    assert np.abs(alone["labeled"]["image"] - base.normalizer(config)(images)).max() > 0.01
+
+
+def test_each_stream_follows_the_policy_of_its_pool():
+    config = neu_uaps.get_config()
+    for pool, chosen in (("labeled", policy(hflip=1.0)), ("unlabeled", policy(vflip=1.0))):
+        for field in dataclasses.fields(chosen):
+            setattr(getattr(config.views, pool), field.name, getattr(chosen, field.name))
+    images, _ = batch()
+    given = {name: {"image": images} for name in ("labeled", "first", "second")}
+    streams = {"labeled": "labeled", "first": "unlabeled", "second": "unlabeled"}
+    made = jax.jit(base.weak_views(config, streams))(KEY, given)
+    expected = oracles.normalize(images, config.data.mean, config.data.std)
+    for name, axis in (("labeled", 2), ("first", 1), ("second", 1)):
+        flipped = np.flip(expected, axis)
+        assert_allclose(made[name]["image"], flipped, rtol=1e-5, atol=1e-6)

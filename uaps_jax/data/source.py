@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import importlib.util
 import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -130,46 +131,42 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
     by_part: dict[str, list[str]] = {}
     for name, (part, _) in dataset.position.items():
         by_part.setdefault(part, []).append(name)
+    protocols = _protocols(dataset.name)
+    ratio, seed = data.labeled_ratio, data.split_seed
     try:
-        if data.protocol == "native":
+        if data.protocol == "native" and {"train", "val", "test"} <= by_part.keys():
             split = splits.from_lists(
-                by_part["train"],
-                by_part["val"],
-                by_part["test"],
-                ratio=data.labeled_ratio,
-                seed=data.split_seed,
+                by_part["train"], by_part["val"], by_part["test"], ratio=ratio, seed=seed
+            )
+        elif data.protocol == "published" and hasattr(protocols, "published"):
+            lists = protocols.published()
+            split = splits.from_lists(
+                lists["train"], lists["val"], by_part["test"], ratio=ratio, seed=seed
+            )
+        elif data.protocol == "grouped" and hasattr(protocols, "GROUPED_SHARES"):
+            shares = protocols.GROUPED_SHARES
+            split = splits.grouped(
+                dataset.groups, _classes(dataset), shares=shares, ratio=ratio, seed=seed
             )
         else:
-            protocols = importlib.import_module(f"datasets.{dataset.name}.protocols")
-            if data.protocol == "published":
-                lists = protocols.published()
-                split = splits.from_lists(
-                    lists["train"],
-                    lists["val"],
-                    by_part["test"],
-                    ratio=data.labeled_ratio,
-                    seed=data.split_seed,
-                )
-            else:
-                split = splits.grouped(
-                    dataset.groups,
-                    _classes(dataset),
-                    shares=protocols.GROUPED_SHARES,
-                    ratio=data.labeled_ratio,
-                    seed=data.split_seed,
-                )
-    except (KeyError, ModuleNotFoundError, AttributeError) as error:
-        raise ConfigError(
-            f"data.protocol = {data.protocol!r}: {dataset.name} does not have it ({error})"
-        ) from error
+            raise ConfigError(f"data.protocol = {data.protocol!r}: {dataset.name} does not have it")
     except ValueError as error:
         raise ConfigError(str(error)) from error
     whole = dataset.groups if data.protocol == "grouped" else None
     problems = splits.check(split, list(dataset.position), whole)
     if problems:
-        lines = "\n".join(f"  {problem}" for problem in problems)
+        shown = [*problems[:8], *([f"and {len(problems) - 8} more"] if len(problems) > 8 else [])]
+        lines = "\n".join(f"  {problem}" for problem in shown)
         raise ConfigError(f"protocol {data.protocol} does not hold on this dataset:\n{lines}")
     return split
+
+
+def _protocols(name: str) -> Any:
+    """The module with a dataset's own protocols; None if it has none."""
+    package = f"datasets.{name}"
+    if importlib.util.find_spec(f"{package}.protocols") is None:
+        return None
+    return importlib.import_module(f"{package}.protocols")
 
 
 def _classes(dataset: Dataset) -> dict[str, frozenset[int]]:

@@ -35,7 +35,8 @@ def draw_labeled(train: Sequence[str], ratio: float, seed: int) -> tuple[list[st
     Raises:
       ValueError: the ratio leaves no labeled image.
     """
-    labeled, unlabeled = train_test_split(sorted(train), 1 - ratio, seed)
+    # 1 - 0.7 is not 0.3: the share has to be the one a person would write.
+    labeled, unlabeled = train_test_split(sorted(train), round(1 - ratio, 12), seed)
     if not labeled:
         raise ValueError(
             f"data.labeled_ratio = {ratio} leaves none of {len(train)} training images labeled"
@@ -71,7 +72,13 @@ def grouped(
 
     Returns:
       The split; parts have their shares of images to within about a group per set of classes.
+
+    Raises:
+      ValueError: images whose group is not known (negative).
     """
+    unknown = [name for name, group in groups.items() if group < 0]
+    if unknown:
+        raise ValueError(f"{len(unknown)} images have no known group, {unknown[0]} among them")
     members: dict[int, list[str]] = defaultdict(list)
     for name in sorted(groups):
         members[groups[name]].append(name)

@@ -10,11 +10,10 @@ import numpy as np
 
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import metrics
-from uaps_jax.labels import IGNORE
 from uaps_jax.trees import Tree
 
 Predictor = Callable[[Tree, jax.Array], jax.Array]
-Confuser = Callable[[Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], jax.Array]
+ConfusionFunction = Callable[[Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], jax.Array]
 
 
 def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Array:
@@ -26,24 +25,24 @@ def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Arr
       classes: C.
     """
     # Counts stay below 2^24, so sums of products of 0 and 1 are exact in float32.
-    truth = jax.nn.one_hot(labels, classes) * (labels != IGNORE)[..., None]
+    truth = jax.nn.one_hot(labels, classes)  # all zero for 255
     guess = jax.nn.one_hot(prediction, classes)
     return jnp.einsum("bhwt,bhwp->btp", truth, guess).astype(jnp.int32)
 
 
-def make_confuser(predictor: Predictor, classes: int) -> Confuser:
+def make_confusion_function(predictor: Predictor, classes: int) -> ConfusionFunction:
     """The jitted function from (variables, images, masks) to confusion matrices."""
 
     @jax.jit
-    def confuser(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
+    def confusion_function(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
         prediction = predictor(variables, images).argmax(-1)
         return confusion(masks, prediction, classes)
 
-    return confuser
+    return confusion_function
 
 
 def evaluate(
-    confuser: Confuser,
+    confusion_function: ConfusionFunction,
     variables: Tree,
     pool: Pool,
     class_names: Sequence[str],
@@ -51,7 +50,7 @@ def evaluate(
 ) -> dict[str, float]:
     """All metrics of `metrics.scores` over a pool."""
     found = [
-        np.asarray(confuser(variables, images, masks))[:count]
+        np.asarray(confusion_function(variables, images, masks))[:count]
         for images, masks, count in batches(pool, batch_size)
     ]
     return metrics.scores(np.concatenate(found), class_names)

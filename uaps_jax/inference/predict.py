@@ -44,7 +44,7 @@ def predict_pool(config: Config, method: Method, variables: Tree, pool: Pool) ->
     predictor = method.predictor(config.evaluation.predictor)
 
     @jax.jit
-    def run(images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def run(variables: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         probabilities = predictor(variables, images)
         if method.uncertainty is None:
             doubt = jax.scipy.special.entr(probabilities).sum(-1)
@@ -58,7 +58,7 @@ def predict_pool(config: Config, method: Method, variables: Tree, pool: Pool) ->
     for number, (images, _, count) in enumerate(
         evaluate.batches(pool, config.evaluation.batch_size)
     ):
-        mask, doubt = run(images, jax.random.fold_in(key, number))
+        mask, doubt = run(variables, images, jax.random.fold_in(key, number))
         masks.append(np.asarray(mask)[:count])
         doubts.append(np.asarray(doubt)[:count])
     return Predictions(
@@ -106,7 +106,14 @@ def predict_folder(
         raise DataError(problems, "Repair or remove the files named above, then predict again.")
     small = np.stack([source.prepare(image, config.data) for image in images])
     pool = Pool(names=tuple(names), images=small, masks=np.full(small.shape[:3], IGNORE, np.uint8))
-    write(predict_pool(config, method, variables, pool), pool.names, images, target)
+    found = predict_pool(config, method, variables, pool)
+    if config.data.transpose:  # back to the way the images stand
+        found = dataclasses.replace(
+            found,
+            masks=found.masks.swapaxes(1, 2),
+            uncertainty=found.uncertainty.swapaxes(1, 2),
+        )
+    write(found, pool.names, images, target)
     return len(images)
 
 

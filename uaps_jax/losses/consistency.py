@@ -22,4 +22,5 @@ def mixed_pseudo_label(logits: jax.Array, weights: jax.Array) -> jax.Array:
       Class ids `[B, H, W]`, int32.
     """
     probabilities = jax.nn.softmax(jax.lax.stop_gradient(logits))
-    return jnp.einsum("k,k...->...", weights, probabilities).argmax(-1).astype(jnp.int32)
+    shape = (-1,) + (1,) * (logits.ndim - 1)
+    return (weights.reshape(shape) * probabilities).sum(0).argmax(-1).astype(jnp.int32)

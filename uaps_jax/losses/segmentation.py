@@ -42,11 +42,11 @@ def dice(logits: jax.Array, labels: jax.Array, weight: jax.Array | None = None) 
     """
     classes = logits.shape[-1]
     valid = (labels != IGNORE).astype(logits.dtype)
-    weight = valid if weight is None else valid * weight
+    weight = (valid if weight is None else valid * weight)[..., None]
     p = jax.nn.softmax(logits)
     y = jax.nn.one_hot(labels, classes, dtype=logits.dtype)
-    intersection = jnp.einsum("bhw,bhwc,bhwc->c", weight, p, y)
-    total = jnp.einsum("bhw,bhwc->c", weight, p + y)
+    intersection = (weight * p * y).sum((0, 1, 2))
+    total = (weight * (p + y)).sum((0, 1, 2))
     return 1 - (2 * intersection / (total + DICE_EPSILON)).mean()
 
 

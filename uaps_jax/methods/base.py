@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -60,8 +61,14 @@ class Method:
 
 
 def build_model(config: Config) -> UNet:
-    """The network that `config.model` describes."""
+    """The network that `config.model` describes.
+
+    Raises:
+      ConfigError: float64 was asked for, and JAX is not set up for it.
+    """
     model = config.model
+    if model.dtype == "float64" and not jax.config.read("jax_enable_x64"):
+        raise ConfigError("model.dtype = 'float64': set JAX_ENABLE_X64=1 for it")
     return UNet(
         channels=config.data.channels,
         classes=config.data.classes,
@@ -88,8 +95,11 @@ def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
     return lambda images: view_lib.normalize(images, data.mean, data.std, dtype)
 
 
-def weak_views(config: Config) -> Callable[[jax.Array, Tree], Tree]:
-    """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`."""
+def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Array, Tree], Tree]:
+    """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`.
+
+    A stream's key is made from its name: the labeled views of all methods are the same.
+    """
     normalize = normalizer(config)
     policies = {
         "labeled": view_policy(config.views.labeled),
@@ -98,15 +108,15 @@ def weak_views(config: Config) -> Callable[[jax.Array, Tree], Tree]:
 
     def views(key: jax.Array, batch: Tree) -> Tree:
         made: dict[str, Any] = {}
-        for position, stream in enumerate(sorted(batch)):
+        for stream in sorted(batch):
             images = batch[stream]["image"]
             masks = batch[stream].get("mask")
             blank = jnp.zeros(images.shape[:3], jnp.uint8)
             image, mask = view_lib.weak_view(
-                jax.random.fold_in(key, position),
+                jax.random.fold_in(key, zlib.crc32(stream.encode())),
                 images,
                 blank if masks is None else masks,
-                policies[stream],
+                policies[streams[stream]],
             )
             made[stream] = {"image": normalize(image)}
             if masks is not None:

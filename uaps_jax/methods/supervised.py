@@ -16,6 +16,8 @@ from uaps_jax.losses import segmentation
 from uaps_jax.methods import base
 from uaps_jax.trees import Tree
 
+STREAMS = {"labeled": "labeled"}
+
 
 def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """L_sup of `logits` `[K, B, H, W, C]` and `labels` `[B, H, W]`."""
@@ -41,9 +43,9 @@ def build(config: Config) -> base.Method:
         return value, (state | {"batch_stats": stats}, {"supervised": value})
 
     return base.Method(
-        streams={"labeled": "labeled"},
+        streams=STREAMS,
         weights={},
-        views=base.weak_views(config),
+        views=base.weak_views(config, STREAMS),
         loss=loss,
         uncertainty=None,
         **base.single_network(config, model),

@@ -28,6 +28,8 @@ from uaps_jax.losses import consistency, energy, ramps, segmentation, uncertaint
 from uaps_jax.methods import base, supervised
 from uaps_jax.trees import Tree
 
+STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+
 
 def objective(
     labeled_logits: jax.Array,
@@ -49,7 +51,8 @@ def objective(
       weight_pseudo: w1 r(t).
       weight_uncertainty: w2 r(t).
       weight_energy: w3.
-      options: which form each term takes; its weights and ramps are not read here.
+      options: which form each term takes. Of its weights, only a `weight_energy` of 0 is read: it
+        leaves the energy out of the compiled program.
 
     Returns:
       The total and its parts by name.
@@ -144,7 +147,7 @@ def build(config: Config) -> base.Method:
         else:
             beta = jnp.full(members, 1 / members, labeled.dtype)
 
-        ramp = ramps.ramp_up(step, weights["ramp_stair"], weights["ramp_length"])
+        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
         value, parts = objective(
             labeled,
             unlabeled,
@@ -164,15 +167,15 @@ def build(config: Config) -> base.Method:
         return uncertainty.kl_to_mean(logits).mean(0)
 
     return base.Method(
-        streams={"labeled": "labeled", "unlabeled": "unlabeled"},
+        streams=STREAMS,
         weights={
             "pseudo": options.weight_pseudo,
             "uncertainty": options.weight_uncertainty,
             "energy": options.weight_energy,
-            "ramp_stair": options.ramp_stair,
+            "ramp_interval": options.ramp_interval,
             "ramp_length": options.ramp_length,
         },
-        views=base.weak_views(config),
+        views=base.weak_views(config, STREAMS),
         loss=loss,
         uncertainty=uncertainty_map,
         **base.single_network(config, model),

@@ -66,8 +66,10 @@ class BatchNorm(nn.Module):
             for g in range(groups):
                 new_mean = jax.lax.stop_gradient(mean[0, g, 0, 0])
                 new_var = jax.lax.stop_gradient(var[0, g, 0, 0]) * (count / max(count - 1, 1))
-                running_mean.value += self.momentum * (new_mean - running_mean.value)
-                running_var.value += self.momentum * (new_var - running_var.value)
+                mean_so_far = running_mean.value
+                running_mean.value = mean_so_far + self.momentum * (new_mean - mean_so_far)
+                var_so_far = running_var.value
+                running_var.value = var_so_far + self.momentum * (new_var - var_so_far)
         y = _normalize(grouped, mean, var, scale, bias, self.epsilon)
         return y.reshape(x.shape).astype(self.dtype or x.dtype)
 
@@ -114,7 +116,10 @@ def interpolation_matrix(size: int, out: int) -> np.ndarray:
 
 def upsample(x: jax.Array) -> jax.Array:
     """Bilinear upsampling by 2 with aligned corners: `[B, H, W, C]` to `[B, 2H, 2W, C]`."""
-    rows = jnp.asarray(interpolation_matrix(x.shape[1], 2 * x.shape[1]), x.dtype)
-    columns = jnp.asarray(interpolation_matrix(x.shape[2], 2 * x.shape[2]), x.dtype)
-    x = jnp.einsum("oh,bhwc->bowc", rows, x)
-    return jnp.einsum("ow,bhwc->bhoc", columns, x)
+    # Rounded weights would not add up to one: the sums are float32 or wider, whatever x is.
+    wide = jnp.promote_types(x.dtype, jnp.float32)
+    rows = jnp.asarray(interpolation_matrix(x.shape[1], 2 * x.shape[1]), wide)
+    columns = jnp.asarray(interpolation_matrix(x.shape[2], 2 * x.shape[2]), wide)
+    exact = jax.lax.Precision.HIGHEST
+    y = jnp.einsum("oh,bhwc->bowc", rows, x.astype(wide), precision=exact)
+    return jnp.einsum("ow,bhwc->bhoc", columns, y, precision=exact).astype(x.dtype)

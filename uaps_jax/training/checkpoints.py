@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,9 @@ class CheckpointError(ValueError):
     """A checkpoint that is not there or does not fit; its text says which and why."""
 
 
-def _score(metrics: Any) -> float:
-    value = metrics.get(SELECTION)
-    return -1.0 if value is None else float(value)
+def _rank(metrics: Any) -> tuple[float, int]:
+    """A higher score is better, and of equal ones the earlier."""
+    return float(metrics[SELECTION]), -int(metrics["step"])
 
 
 @contextlib.contextmanager
@@ -40,9 +41,7 @@ def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointMan
     """
     policies: list[preservation_policy.PreservationPolicy] = [
         preservation_policy.LatestN(1),
-        preservation_policy.BestN(
-            get_metric_fn=_score, n=1, keep_checkpoints_without_metrics=False
-        ),
+        preservation_policy.BestN(get_metric_fn=_rank, n=1, keep_checkpoints_without_metrics=False),
     ]
     if keep.keep_every:
         policies.append(preservation_policy.EveryNSteps(keep.keep_every))
@@ -50,7 +49,7 @@ def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointMan
         policies.append(preservation_policy.CustomSteps(keep.keep_at))
     options = ocp.CheckpointManagerOptions(
         preservation_policy=preservation_policy.AnyPreservationPolicy(policies),
-        best_fn=_score,
+        best_fn=_rank,
         best_mode="max",
         cleanup_tmp_directories=True,
     )
@@ -63,10 +62,16 @@ def folder(workdir: Path) -> Path:
     return workdir.resolve() / "checkpoints"
 
 
+def is_due(keep: CheckpointConfig, step: int) -> bool:
+    """Whether a checkpoint of this step is asked for, whatever its score."""
+    kept = keep.keep_every and step % keep.keep_every == 0
+    return step % keep.every == 0 or step in keep.keep_at or bool(kept)
+
+
 def best_score(checkpoints: ocp.CheckpointManager) -> float:
     """The best validation score among the checkpoints that are kept; -1 if none was evaluated."""
     found = (checkpoints.metrics(step) for step in checkpoints.all_steps())
-    return max((_score(metrics) for metrics in found if metrics is not None), default=-1.0)
+    return max((_rank(metrics)[0] for metrics in found if metrics is not None), default=-1.0)
 
 
 def save(
@@ -83,11 +88,13 @@ def save(
       state: to resume from.
       variables: what prediction needs, as an item of its own, so that evaluation reads no more.
       config: of the run.
-      metrics: validation scores; None if this step was not evaluated.
+      metrics: validation scores; None if this step was not evaluated. A step without a finite
+        score, for want of a validation image with a defect, is never the best.
     """
     step = int(state.step)
     if step in checkpoints.all_steps():
         return
+    scored = metrics is not None and math.isfinite(metrics[SELECTION])
     checkpoints.save(
         step,
         args=ocp.args.Composite(
@@ -95,7 +102,7 @@ def save(
             variables=ocp.args.StandardSave(variables),
             config=ocp.args.JsonSave(config_lib.flatten(config)),
         ),
-        metrics=None if metrics is None else {SELECTION: metrics[SELECTION]},
+        metrics={SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None,
     )
 
 
@@ -122,15 +129,21 @@ def find_step(workdir: Path, which: str) -> int:
     if which == "latest":
         return steps[-1]
     if which == "best":
-        scored = {step: score for step in steps if (score := _saved_score(workdir, step)) >= 0}
-        if not scored:
-            raise CheckpointError(f"no checkpoint in {folder(workdir)} was evaluated; use latest")
-        return max(scored, key=lambda step: (scored[step], -step))
+        if not has_best(workdir):
+            raise CheckpointError(
+                f"no checkpoint in {folder(workdir)} has a validation score; use latest"
+            )
+        return -max(rank for step in steps if (rank := _saved_rank(workdir, step)))[1]
     if not which.isdigit() or int(which) not in steps:
         raise CheckpointError(
             f"--checkpoint={which}: must be best, latest or one of {', '.join(map(str, steps))}"
         )
     return int(which)
+
+
+def has_best(workdir: Path) -> bool:
+    """Whether any checkpoint of a work directory has a validation score."""
+    return any(_saved_rank(workdir, step) for step in saved_steps(workdir))
 
 
 def saved_steps(workdir: Path) -> list[int]:
@@ -140,9 +153,9 @@ def saved_steps(workdir: Path) -> list[int]:
     return sorted(ocp.utils.checkpoint_steps(folder(workdir)))
 
 
-def _saved_score(workdir: Path, step: int) -> float:
+def _saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
     file = folder(workdir) / str(step) / "metrics" / "metrics"
-    return _score(json.loads(file.read_text())) if file.is_file() else -1.0
+    return _rank(json.loads(file.read_text())) if file.is_file() else None
 
 
 def read_config(workdir: Path, step: int) -> Config:

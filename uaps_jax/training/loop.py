@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import math
 import sys
@@ -69,23 +70,24 @@ def train(
     """
     method = methods.build(config)
     shards = sharding.over_devices()
-    sharding.check_batches(config, shards)
+    sharding.check_batches(config, method.streams.values(), shards)
     optimizer = optimizers.adam(config.optimizer)
     step_function = make_train_step(method, optimizer, config, shards)
-    confuser = evaluate.make_confuser(
+    confusion_function = evaluate.make_confusion_function(
         method.predictor(config.evaluation.predictor), config.data.classes
     )
     state, resident = _start(method, optimizer, config, pools, shards)
     key = jax.device_put(jax.random.key(config.train.seed), shards.replicated)
     weights = jax.device_put(traced_weights(method), shards.replicated)
 
-    with checkpoints.manager(directory, config.checkpoint) as saved:
+    with contextlib.ExitStack() as opened:
+        saved = opened.enter_context(checkpoints.manager(directory, config.checkpoint))
         if saved.latest_step() is not None:
             state = checkpoints.restore_state(saved, state, shards.replicated)
         start = int(state.step)
         best = checkpoints.best_score(saved)
-        writer = workdir.MetricWriter(directory, start)
-        progress = Progress(start, config.train.steps)
+        writer = opened.enter_context(contextlib.closing(workdir.MetricWriter(directory, start)))
+        progress = opened.enter_context(contextlib.closing(Progress(start, config.train.steps)))
         pending: tuple[int, Tree] | None = None
         for step in range(start, config.train.steps):
             indices = {
@@ -100,17 +102,21 @@ def train(
 
             done = step + 1
             last = done == config.train.steps
-            due = last or done % config.checkpoint.every == 0
+            due = last or checkpoints.is_due(config.checkpoint, done)
             evaluated = last or done % config.train.eval_every == 0
             if not (evaluated or due):
                 continue
             _record(pending, writer, progress, config, method, pools)
             pending = None
-            variables = method.variables(state.params, state.method)
+            variables = method.variables(state.params, state.method_state)
             scores = None
             if evaluated:
                 scores = evaluate.evaluate(
-                    confuser, variables, pools.val, class_names, config.evaluation.batch_size
+                    confusion_function,
+                    variables,
+                    pools.val,
+                    class_names,
+                    config.evaluation.batch_size,
                 )
                 writer.write(done, "val", scores)
                 score = scores[checkpoints.SELECTION]
@@ -122,8 +128,6 @@ def train(
                 best = max(best, score)
             if due:
                 checkpoints.save(saved, state, variables, config, scores)
-        progress.close()
-        writer.close()
     return state
 
 
@@ -176,10 +180,10 @@ def _record(
             for stream, rows in _indices(method, config, pools, step).items()
         }
         raise NonFiniteLoss(
-            f"step {step}: {', '.join(f'{k} = {v:g}' for k, v in values.items())}\n"
+            f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in values.items())}\n"
             f"images: {names}\n"
-            "The last checkpoint is from before it. A smaller optimizer.learning_rate, or "
-            "model.dtype=float32, often helps."
+            "Nothing of this step was saved. In another --workdir, a smaller "
+            "optimizer.learning_rate or model.dtype=float32 often helps."
         )
     rate = progress.step(values)
     done = step + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 
 from uaps_jax.config import OptimizerConfig
@@ -51,6 +52,7 @@ def advance_plateau(config: OptimizerConfig, plateau: Plateau, score: float) -> 
     floor, and the count starts again. A NaN score never improves. Host code, once an evaluation.
     """
     rate, best, bad = float(plateau.learning_rate), float(plateau.best), int(plateau.bad)
+    score = float(np.float32(score))  # as `best` is stored
     if score > best * (1 + config.plateau_threshold):
         best, bad = score, 0
     else:

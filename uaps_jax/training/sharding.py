@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from uaps_jax.config import Config, ConfigError
+from uaps_jax.config import Config, ConfigError, lookup
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,19 +37,17 @@ def over_devices(count: int | None = None) -> Shardings:
     )
 
 
-def check_batches(config: Config, shardings: Shardings) -> None:
-    """Checks that every batch divides over the devices.
+def check_batches(config: Config, pools: Iterable[str], shardings: Shardings) -> None:
+    """Checks that the batches from these pools divide over the devices.
 
     Raises:
       ConfigError: with each key that does not, and the device count.
     """
     devices = shardings.mesh.size
-    sizes = {
-        "train.batch_labeled": config.train.batch_labeled,
-        "train.batch_unlabeled": config.train.batch_unlabeled,
-    }
-    problems = [f"{key} = {size}" for key, size in sizes.items() if size % devices]
+    keys = [f"train.batch_{pool}" for pool in sorted(set(pools))]
+    problems = [f"{key} = {size}" for key in keys if (size := lookup(config, key)) % devices]
     if problems:
         raise ConfigError(
-            f"{' and '.join(problems)}: must be a multiple of the {devices} devices in use"
+            f"{' and '.join(problems)}: must be a multiple of the {devices} devices in use "
+            "(CUDA_VISIBLE_DEVICES=0 leaves one)"
         )

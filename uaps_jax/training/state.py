@@ -37,15 +37,15 @@ class TrainState:
     Attributes:
       step: optimizer steps done, int32.
       params: what the optimizer changes.
-      method: the method's other variables (batch statistics, teachers).
-      optimizer: the optimizer's moments.
+      method_state: the method's other variables (batch statistics, teachers).
+      opt_state: the optimizer's moments.
       plateau: the plateau schedule's counters.
     """
 
     step: jax.Array
     params: Tree
-    method: Tree
-    optimizer: optax.OptState
+    method_state: Tree
+    opt_state: optax.OptState
     plateau: Plateau
 
 
@@ -56,13 +56,13 @@ def create(
     params, method_state = method.init(seed)
     plateau = Plateau(
         learning_rate=jnp.asarray(config.learning_rate, jnp.float32),
-        best=jnp.zeros((), jnp.float32),
+        best=jnp.full((), -jnp.inf, jnp.float32),
         bad=jnp.zeros((), jnp.int32),
     )
     return TrainState(
         step=jnp.zeros((), jnp.int32),
         params=params,
-        method=method_state,
-        optimizer=optimizer.init(params),
+        method_state=method_state,
+        opt_state=optimizer.init(params),
         plateau=plateau,
     )

@@ -60,7 +60,7 @@ def make_train_step(
 
         def loss(params: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
             loss_key = jax.random.fold_in(step_key, LOSS)
-            return method.loss(params, state.method, views, loss_key, state.step, weights)
+            return method.loss(params, state.method_state, views, loss_key, state.step, weights)
 
         (value, (method_state, parts)), gradients = jax.value_and_grad(loss, has_aux=True)(
             state.params
@@ -68,15 +68,15 @@ def make_train_step(
         rate = optimizers.learning_rate(
             config.optimizer, state.plateau, state.step, config.train.steps
         )
-        updates, optimizer_state = optimizer.update(gradients, state.optimizer, state.params)
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = jax.tree.map(
             lambda p, u: p - rate.astype(p.dtype) * u.astype(p.dtype), state.params, updates
         )
         new_state = TrainState(
             step=state.step + 1,
             params=params,
-            method=method.after_update(params, method_state, state.step),
-            optimizer=optimizer_state,
+            method_state=method.after_update(params, method_state, state.step),
+            opt_state=opt_state,
             plateau=state.plateau,
         )
         measurements = {

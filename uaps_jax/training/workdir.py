@@ -13,6 +13,7 @@ from tensorboardX import SummaryWriter
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data.splits import Split
+from uaps_jax.training import checkpoints
 
 PLACES = ("data.data_dir", "data.manual_dir")
 """Settings that say where files are: they may differ between the parts of one run."""
@@ -28,15 +29,20 @@ def write_text(path: Path, text: str) -> None:
 def claim(workdir: Path, config: Config, split: Split) -> None:
     """Makes a directory this run's, or checks that it is.
 
+    A directory without a checkpoint has nothing to lose: it is taken over.
+
     Raises:
       ConfigError: it belongs to a run of another configuration or of other images; the text
         shows the difference.
     """
-    workdir.mkdir(parents=True, exist_ok=True)
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--workdir={workdir}: {error.strerror}") from error
     flat = config_lib.flatten(config)
-    file = workdir / "config.json"
-    if file.exists():
-        old = json.loads(file.read_text())
+    steps = checkpoints.saved_steps(workdir)
+    if steps:
+        old = config_lib.flatten(checkpoints.read_config(workdir, steps[-1]))
         changed = [
             line
             for line in config_lib.differences(old, flat)
@@ -50,13 +56,13 @@ def claim(workdir: Path, config: Config, split: Split) -> None:
             )
     split_file = workdir / "split.json"
     text = json.dumps(split, indent=1) + "\n"
-    if split_file.exists() and split_file.read_text() != text:
+    if steps and split_file.exists() and split_file.read_text() != text:
         raise ConfigError(
             f"{workdir} was started on other images than these: {split_file} differs from the "
             "split of the dataset as it is now. Use another --workdir."
         )
     write_text(split_file, text)
-    write_text(file, config_lib.to_json(config))
+    write_text(workdir / "config.json", config_lib.to_json(config))
 
 
 class MetricWriter:
@@ -101,7 +107,9 @@ def _step(line: str) -> float:
 
 
 def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Adds one line to a file of JSON lines."""
+    """Adds one line to a file of JSON lines, unless it is there."""
     clean = {k: finite_or_none(v) if isinstance(v, float) else v for k, v in record.items()}
-    with path.open("a") as lines:
-        lines.write(json.dumps(clean) + "\n")
+    line = json.dumps(clean) + "\n"
+    written = path.read_text() if path.exists() else ""
+    if line not in written.splitlines(keepends=True):
+        write_text(path, written + line)
