@@ -62,7 +62,7 @@ def parse(argv: list[str]) -> list[str]:
         if not raised and file is not None:
             _explain_override(argv, file)
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
-    if file is not None and not isinstance(CONFIG.value, Config):
+    if file is not None and not issubclass(type(CONFIG.value), Config):
         sys.exit(f"error: --config={file}: has no get_config() that returns a Config")
     return rest
 
@@ -81,7 +81,7 @@ def _explain_override(argv: list[str], file: str) -> None:
     values = flags.FlagValues()
     config = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
     values([argv[0]])
-    if not isinstance(config.value, Config):
+    if not issubclass(type(config.value), Config):
         return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")

@@ -317,7 +317,7 @@ def _problems(config: Config) -> Iterator[str]:
     yield from check("model.noise_limit", model.noise_limit >= 0, "cannot be negative")
     yield from check(
         "model.feature_dropout",
-        _is_range(model.feature_dropout) and 0 <= min(model.feature_dropout),
+        _is_range(model.feature_dropout) and min(model.feature_dropout) >= 0,
         "must be (low, high), not negative",
     )
     yield from check("model.dtype", model.dtype in DTYPES, _one_of(DTYPES))
