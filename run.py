@@ -79,18 +79,16 @@ def _config_file(argv: list[str]) -> str | None:
 def _explain_override(argv: list[str], file: str) -> None:
     """Exits with the nearest setting if one of the overrides does not exist."""
     values = flags.FlagValues()
-    shape = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
     try:
+        shape = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
         values([argv[0]])
-        config = shape.value
-        config.data  # noqa: B018  what could not be loaded raises when it is used
-    except AttributeError:
+    except AttributeError:  # the file has no get_config
         return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
         if name.startswith("config."):
             try:
-                check_key(config, name.removeprefix("config."))
+                check_key(shape.value, name.removeprefix("config."))
             except ConfigError as problem:
                 sys.exit(f"error: {problem}")
 
