@@ -190,6 +190,20 @@ def test_max_pool_equals_the_oracle(height, width):
     assert_array_equal(layers.max_pool(x), oracles.max_pool2(x))
 
 
+def test_max_pool_gives_the_gradient_to_the_first_of_equal_values():
+    windows = np.array([[1, 1, 0, 1], [0, 2, 2, 2], [0, 0, 3, 3], [0, 0, 0, 4], [5, 5, 5, 5]])
+    x = jnp.asarray(windows.reshape(5, 2, 2, 1), jnp.float32)
+    gradient = jax.grad(lambda x: layers.max_pool(x).sum())(x)
+    assert gradient.reshape(5, 4).argmax(1).tolist() == [0, 1, 2, 3, 0]
+    assert_array_equal(gradient.reshape(5, 4).sum(1), np.ones(5))
+
+
+@pytest.mark.parametrize("position", range(4))
+def test_max_pool_does_not_hide_a_nan(position):
+    x = jnp.zeros(4).at[position].set(jnp.nan).reshape(1, 2, 2, 1)
+    assert jnp.isnan(layers.max_pool(x)).all()
+
+
 def test_leaky_relu_has_slope_one_hundredth_below_zero():
     x = np.array([-2.0, -1e-3, 0.0, 3.0], np.float32)
     assert_allclose(layers.leaky_relu(x), [-0.02, -1e-5, 0.0, 3.0], rtol=1e-6)

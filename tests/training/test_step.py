@@ -75,9 +75,13 @@ def test_one_and_four_devices_agree_in_float32():
         assert np.abs(a - b).max() <= 1e-5 * scale, name
 
 
-def test_no_collective_on_activations_but_all_reduce():
-    step, arguments = prepared(tiny.config(), sharding.over_devices(4))
-    text = step.lower(*arguments).compile().as_text()
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
+def test_no_collective_on_activations_but_all_reduce(dtype):
+    config = tiny.config()
+    config.model.dtype = dtype
+    with jax.enable_x64(dtype == "float64"):
+        step, arguments = prepared(config, sharding.over_devices(4))
+        text = step.lower(*arguments).compile().as_text()
     assert "all-reduce" in text
     found = re.findall(r"(all-gather|all-to-all|collective-permute|reduce-scatter)[-(]", text)
     assert not found

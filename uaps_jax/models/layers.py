@@ -95,8 +95,22 @@ def leaky_relu(x: jax.Array) -> jax.Array:
 
 
 def max_pool(x: jax.Array) -> jax.Array:
-    """2x2 max pooling with stride 2: `[B, H, W, C]` to `[B, H/2, W/2, C]`."""
-    return nn.max_pool(x, (2, 2), strides=(2, 2))
+    """2x2 max pooling with stride 2: `[B, H, W, C]` to `[B, H // 2, W // 2, C]`.
+
+    Of equal values the first in row-major order takes the gradient, as in PyTorch; a NaN wins.
+    Elementwise, because the gradient of XLA's windowed form is slow, and in float64 is gathered
+    from all devices.
+    """
+    batch, height, width, channels = x.shape
+    x = x[:, : height // 2 * 2, : width // 2 * 2]
+    quads = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
+    top = _first_larger(quads[:, :, 0, :, 0], quads[:, :, 0, :, 1])
+    bottom = _first_larger(quads[:, :, 1, :, 0], quads[:, :, 1, :, 1])
+    return _first_larger(top, bottom)
+
+
+def _first_larger(first: jax.Array, second: jax.Array) -> jax.Array:
+    return jnp.where((first >= second) | jnp.isnan(first), first, second)
 
 
 def interpolation_matrix(size: int, out: int) -> np.ndarray:
