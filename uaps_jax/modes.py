@@ -231,7 +231,7 @@ class _Run:
     def predict(self, model: _Model, dataset: Dataset, pool: Pool) -> None:
         """Writes the predictions of the test split, and the contact sheet of the run."""
         target = self._target(model) / "test"
-        found = prediction.predict_pool(self.config, self._method, model.variables, pool)
+        found = prediction.make_predictor(self.config, self._method)(model.variables, pool, 0)
         prediction.write(found, pool.names, list(pool.images), target)
         sheet = self._directory / "contact_sheet.png"
         figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)

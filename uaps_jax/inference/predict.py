@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from datasets.common import DataError, UnreadableError, read_image
 from uaps_jax.config import Config, ConfigError
@@ -39,9 +40,18 @@ class Predictions:
     measure: str
 
 
-def predict_pool(config: Config, method: Method, variables: Tree, pool: Pool) -> Predictions:
-    """Predicts images that are at the network's size already."""
+Predictor = Callable[[Tree, Pool, int], Predictions]
+
+
+def make_predictor(config: Config, method: Method) -> Predictor:
+    """`(variables, pool, first) -> Predictions` for images at the network's size; compiles once.
+
+    The perturbed heads of an uncertainty draw from the run's seed and the number of the batch
+    alone. `first` is the number of the pool's first batch: a pool that comes in pieces of whole
+    batches is predicted as it would be in one.
+    """
     predictor = method.predictor(config.evaluation.predictor)
+    key = jax.random.key(config.train.seed)
 
     @jax.jit
     def run(variables: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -52,20 +62,21 @@ def predict_pool(config: Config, method: Method, variables: Tree, pool: Pool) ->
             doubt = method.uncertainty(variables, images, key)
         return probabilities.argmax(-1).astype(np.uint8), doubt
 
-    # The perturbed heads draw from the run's seed and the number of the batch alone.
-    key = jax.random.key(config.train.seed)
-    masks, doubts = [], []
-    for number, (images, _, count) in enumerate(
-        evaluate.batches(pool, config.evaluation.batch_size)
-    ):
-        mask, doubt = run(variables, images, jax.random.fold_in(key, number))
-        masks.append(np.asarray(mask)[:count])
-        doubts.append(np.asarray(doubt)[:count])
-    return Predictions(
-        masks=np.concatenate(masks),
-        uncertainty=np.concatenate(doubts),
-        measure="entropy" if method.uncertainty is None else "KL of the heads",
-    )
+    def predict(variables: Tree, pool: Pool, first: int) -> Predictions:
+        masks, doubts = [], []
+        for number, (images, _, count) in enumerate(
+            evaluate.batches(pool, config.evaluation.batch_size), start=first
+        ):
+            mask, doubt = run(variables, images, jax.random.fold_in(key, number))
+            masks.append(np.asarray(mask)[:count])
+            doubts.append(np.asarray(doubt)[:count])
+        return Predictions(
+            masks=np.concatenate(masks),
+            uncertainty=np.concatenate(doubts),
+            measure="entropy" if method.uncertainty is None else "KL of the heads",
+        )
+
+    return predict
 
 
 def predict_folder(
@@ -90,31 +101,46 @@ def predict_folder(
     if not files:
         known = ", ".join(sorted(SUFFIXES))
         raise ConfigError(f"--input={folder}: holds no image ({known})")
+    names = _checked(files, folder)
+    predictor = make_predictor(config, method)
+    size = config.evaluation.batch_size
+    starts = tqdm(range(0, len(files), size), desc="predicting", unit="batch")
+    for number, start in enumerate(starts):
+        images = [read_image(file) for file in files[start : start + size]]
+        small = np.stack([source.prepare(image, config.data) for image in images])
+        unknown = np.full(small.shape[:3], IGNORE, np.uint8)
+        pool = Pool(names=names[start : start + size], images=small, masks=unknown)
+        found = predictor(variables, pool, number)
+        if config.data.transpose:  # back to the way the images stand
+            found = dataclasses.replace(
+                found,
+                masks=found.masks.swapaxes(1, 2),
+                uncertainty=found.uncertainty.swapaxes(1, 2),
+            )
+        write(found, pool.names, images, target)
+    return len(files)
+
+
+def _checked(files: Sequence[Path], folder: Path) -> tuple[str, ...]:
+    """The names of images, all of which have been decoded once and differ in name.
+
+    Raises:
+      DataError: some cannot be, or do not; the report names them all.
+    """
     problems: list[tuple[str, str]] = []
-    images: list[np.ndarray] = []
     names: dict[str, Path] = {}
-    for file in files:
+    for file in tqdm(files, desc="checking", unit="image", leave=False):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in names:
             problems.append((str(file), f"would overwrite the result of {names[name]}"))
         names[name] = file
         try:
-            images.append(read_image(file))
+            read_image(file)
         except (UnreadableError, OSError) as error:
             problems.append((str(file), str(error)))
     if problems:
         raise DataError(problems, "Repair or remove the files named above, then predict again.")
-    small = np.stack([source.prepare(image, config.data) for image in images])
-    pool = Pool(names=tuple(names), images=small, masks=np.full(small.shape[:3], IGNORE, np.uint8))
-    found = predict_pool(config, method, variables, pool)
-    if config.data.transpose:  # back to the way the images stand
-        found = dataclasses.replace(
-            found,
-            masks=found.masks.swapaxes(1, 2),
-            uncertainty=found.uncertainty.swapaxes(1, 2),
-        )
-    write(found, pool.names, images, target)
-    return len(images)
+    return tuple(names)
 
 
 def write(

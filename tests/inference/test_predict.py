@@ -1,0 +1,115 @@
+"""Prediction of folders: every size, either orientation, nothing written from bad input."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from datasets.common import DataError
+from tests import tiny
+from uaps_jax import methods
+from uaps_jax.config import ConfigError
+from uaps_jax.data.source import Pool
+from uaps_jax.inference import predict
+
+
+def by_brightness(config):
+    """A method that needs no training: dark pixels are class 1, bright ones class 2."""
+
+    def probabilities(variables, images):
+        grey = images.astype(jnp.float32).mean(-1)
+        return jax.nn.one_hot(jnp.where(grey < 60, 1, jnp.where(grey > 200, 2, 0)), 3)
+
+    def uncertainty(variables, images, key):
+        return jnp.where(images.astype(jnp.float32).mean(-1) > 200, 0.5, 0.0)
+
+    method = methods.build(config)
+    return dataclasses.replace(method, predictors={"main": probabilities}, uncertainty=uncertainty)
+
+
+def save(file, array):
+    file.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array.astype(np.uint8)).save(file)
+
+
+def read(file):
+    return np.array(Image.open(file))
+
+
+def striped(height, width):
+    image = np.full((height, width), 128)
+    image[: height // 2, : width // 4] = 0
+    image[height // 2 :, width // 2 :] = 255
+    return image
+
+
+@pytest.mark.parametrize("transpose", [False, True])
+def test_results_have_the_size_and_orientation_of_the_images(tmp_path, transpose):
+    config = tiny.config()
+    config.data.height, config.data.width, config.data.transpose = 32, 16, transpose
+    sizes = {"a": (64, 32), "deep/b": (16, 48), "c": (32, 16), "d": (32, 32), "e": (96, 64)}
+    for name, size in sizes.items():
+        save(tmp_path / "in" / f"{name}.png", striped(*size))
+    count = predict.predict_folder(
+        config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out"
+    )
+    assert count == 5
+    for name, (height, width) in sizes.items():
+        image = striped(height, width)
+        expected = np.where(image == 0, 1, np.where(image == 255, 2, 0))
+        np.testing.assert_array_equal(read(tmp_path / "out" / "mask" / f"{name}.png"), expected)
+        doubt = read(tmp_path / "out" / "uncertainty" / f"{name}.png")
+        np.testing.assert_array_equal(doubt, np.where(expected == 2, 128, 0))
+        assert read(tmp_path / "out" / "overlay" / f"{name}.png").shape == (height, width, 3)
+
+
+def test_a_pool_in_pieces_is_predicted_as_in_one():
+    config = tiny.config()
+    method = methods.build(config)
+    variables = method.variables(*method.init(0))
+    run = predict.make_predictor(config, method)
+    pool = tiny.pool(8)
+    whole = run(variables, pool, 0)
+    size = config.evaluation.batch_size
+    pieces = [
+        run(
+            variables,
+            Pool(
+                names=pool.names[start : start + size],
+                images=pool.images[start : start + size],
+                masks=pool.masks[start : start + size],
+            ),
+            start // size,
+        )
+        for start in range(0, 8, size)
+    ]
+    np.testing.assert_array_equal(np.concatenate([p.masks for p in pieces]), whole.masks)
+    doubt = np.concatenate([p.uncertainty for p in pieces])
+    np.testing.assert_array_equal(doubt, whole.uncertainty)
+    assert doubt[:4].std() > 0
+    again = run(variables, pool, 1)
+    assert (again.uncertainty != whole.uncertainty).any()
+
+
+def test_all_bad_files_are_named_and_nothing_is_written(tmp_path):
+    config = tiny.config()
+    save(tmp_path / "in" / "good.png", striped(16, 16))
+    save(tmp_path / "in" / "good.jpg", striped(16, 16))
+    (tmp_path / "in" / "empty.png").write_bytes(b"")
+    (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "good.png").read_bytes()[:40])
+    with pytest.raises(DataError) as caught:
+        predict.predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
+    named = {problem.path.rsplit("/", 1)[-1] for problem in caught.value.problems}
+    assert named == {"good.png", "empty.png", "cut.png"}
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_missing_or_holds_no_image_is_said_so(tmp_path):
+    config = tiny.config()
+    (tmp_path / "notes.txt").write_text("no image")
+    for folder, reason in ((tmp_path, "holds no image"), (tmp_path / "none", "is not a folder")):
+        with pytest.raises(ConfigError, match=reason):
+            predict.predict_folder(config, by_brightness(config), {}, folder, tmp_path / "out")
