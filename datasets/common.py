@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,9 @@ from uaps_jax.labels import IGNORE
 
 Source = str | os.PathLike | bytes
 """An encoded image: the path of a file, or its bytes."""
+
+Decoder = Callable[[bytes], np.ndarray]
+"""Decodes an image or a mask; raises `UnreadableError`."""
 
 # 16-bit, integer and float images would be clipped, not scaled, by a conversion to RGB.
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
@@ -141,55 +144,61 @@ def read_mask(source: Source) -> np.ndarray:
 
 
 def check_pair(
-    image: Source | None,
-    mask: Source | None,
+    image: bytes | None,
+    mask: bytes | None,
     num_classes: int,
     *,
-    image_path: str | None = None,
-    mask_path: str | None = None,
+    image_path: str,
+    mask_path: str | None,
+    decode_image: Decoder = read_image,
+    decode_mask: Decoder = read_mask,
 ) -> list[Problem]:
     """Returns everything that is wrong with an image and its mask; an empty list if nothing is.
 
     Args:
-      image: the image; None, or a path where no file is, if it is missing.
-      mask: the mask; None, or a path where no file is, if it is missing.
+      image: the encoded image; None if it is missing.
+      mask: the encoded mask; None if it is missing.
       num_classes: masks may hold the ids 0..num_classes - 1 and `IGNORE`.
-      image_path: how a report names the image; by default its path. Needed for bytes and None.
-      mask_path: how a report names the mask; by default its path. Needed for bytes and None.
+      image_path: how a report names the image.
+      mask_path: how a report names the mask; None for an image that needs none.
+      decode_image: bytes to uint8 [H, W, 3]; raises `UnreadableError`.
+      decode_mask: bytes to class ids uint8 [H, W]; raises `UnreadableError`.
 
     Returns:
       Problems with these reasons: missing mask, missing image, unreadable or truncated file, mask
-      that is not single-channel 8-bit, sizes that differ, mask values that are no class.
+      that is not what its decoder wants, sizes that differ, mask values that are no class.
     """
-    image_path = image_path or _name(image, "image")
-    mask_path = mask_path or _name(mask, "mask")
-    has_image, has_mask = _exists(image), _exists(mask)
-    if not has_image and not has_mask:
-        return [Problem(image_path, "missing image"), Problem(mask_path, "missing mask")]
-
-    problems = []
-    if not has_image:
+    problems: list[Problem] = []
+    if image is None and mask is None:
+        problems.append(Problem(image_path, "missing image"))
+        if mask_path is not None:
+            problems.append(Problem(mask_path, "missing mask"))
+        return problems
+    if image is None:
+        assert mask_path is not None
         problems.append(Problem(mask_path, f"missing image: this mask belongs to {image_path}"))
-    if not has_mask:
+    if mask is None and mask_path is not None:
         problems.append(Problem(image_path, f"missing mask: expected {mask_path}"))
 
     image_size = mask_size = None
-    if image is not None and has_image:
+    if image is not None:
         try:
-            image_size = read_image(image).shape[:2]
+            image_size = decode_image(image).shape[:2]
         except UnreadableError as error:
             problems.append(Problem(image_path, str(error)))
-    if mask is not None and has_mask:
+    if mask is not None and mask_path is not None:
         try:
-            ids = read_mask(mask)
+            ids = decode_mask(mask)
         except UnreadableError as error:
             problems.append(Problem(mask_path, str(error)))
         else:
             mask_size = ids.shape
             problems += [Problem(mask_path, reason) for reason in _value_reasons(ids, num_classes)]
-    if image_size and mask_size and image_size != mask_size:
-        reason = f"the mask is {_size(mask_size)} but its image {image_path} is {_size(image_size)}"
-        problems.append(Problem(mask_path, reason))
+        if image_size and mask_size and image_size != mask_size:
+            reason = (
+                f"the mask is {_size(mask_size)} but its image {image_path} is {_size(image_size)}"
+            )
+            problems.append(Problem(mask_path, reason))
     return problems
 
 
@@ -246,11 +255,3 @@ def _value_reasons(ids: np.ndarray, num_classes: int) -> Sequence[str]:
 
 def _size(shape: tuple[int, ...]) -> str:
     return f"{shape[1]}x{shape[0]} (width x height)"
-
-
-def _name(source: Source | None, role: str) -> str:
-    return f"<{role}>" if source is None or isinstance(source, bytes) else os.fspath(source)
-
-
-def _exists(source: Source | None) -> bool:
-    return source is not None and (isinstance(source, bytes) or os.path.exists(source))

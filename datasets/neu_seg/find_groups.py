@@ -153,9 +153,9 @@ def main(argv: Sequence[str]) -> None:
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {argv[1:]}")
     found = layouts.find(Path(_MANUAL_DIR.value))
-    pairs = [pair for pair in layouts.pairs(found)[0] if pair.image]
+    pairs = layouts.pairs(found)[0]
     with found.tree.reading() as read:
-        groups = find_groups(read_image(read(pair.image)) for pair in pairs if pair.image)
+        groups = find_groups(read_image(read(pair.image)) for pair in pairs)
     names = [(pair.split, pair.id) for pair in pairs]
     Path(_OUTPUT.value).write_text(to_csv(names, groups), encoding="utf-8")
     sizes, counts = np.unique(np.bincount(groups), return_counts=True)

@@ -1,7 +1,7 @@
 """Makes one example of the synthetic data set from (seed, split, index, size) alone.
 
 The generator is frozen: what it makes is part of the data set's version. A change that alters a
-single pixel needs a new `VERSION` and new hashes in the tests.
+single pixel needs a new version of the builder and new hashes in the tests.
 """
 
 from __future__ import annotations
@@ -25,9 +25,6 @@ from datasets.synthetic.fields import (
 from datasets.synthetic.surfaces import SURFACES, illumination
 
 T = TypeVar("T")
-
-VERSION = "1.0.0"
-"""Version of what the generator makes."""
 
 LABELS = ("background", "scratch", "pit", "stain", "crack")
 """Class names; their positions are the class ids of the masks."""

@@ -6,12 +6,12 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any, ClassVar
 
-import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
 from datasets.array_record_builder import ArrayRecordBuilder
-from datasets.synthetic.generator import LABELS, SPLITS, VERSION, make_example
+from datasets.segmentation_builder import features
+from datasets.synthetic.generator import LABELS, SPLITS, make_example
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -37,15 +37,14 @@ class Builder(ArrayRecordBuilder):
 
     Splits: "train" (512), "val" (96) and "test" (192).
 
-    Features:
-      image: uint8 [H, W, 3], RGB.
-      mask: uint8 [H, W, 1], the ids of `LABELS`.
-      name: for example "train/00012".
-      group: int32, different for each image: no two share a source.
+    Names are for example "train/00012". The group differs for each image: no two share a source.
     """
 
-    VERSION = tfds.core.Version(VERSION)
-    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
+    VERSION = tfds.core.Version("1.1.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {
+        "1.0.0": "Initial release.",
+        "1.1.0": "Feature has_mask.",
+    }
     BUILDER_CONFIGS: ClassVar[list[SyntheticConfig]] = [
         SyntheticConfig(name="64px", size=64, description="Pictures of 64x64 pixels."),
         SyntheticConfig(name="256px", size=256, description="Pictures of 256x256 pixels."),
@@ -53,16 +52,7 @@ class Builder(ArrayRecordBuilder):
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(None, None, 3), encoding_format="png"),
-                    "mask": tfds.features.LabeledImage(
-                        labels=list(LABELS), shape=(None, None, 1), encoding_format="png"
-                    ),
-                    "name": tfds.features.Text(),
-                    "group": tfds.features.Scalar(dtype=np.int32),
-                }
-            ),
+            features=features(LABELS),
             supervised_keys=("image", "mask"),
         )
 
@@ -87,5 +77,6 @@ class Builder(ArrayRecordBuilder):
                     "mask": Image.fromarray(mask),
                     "name": name,
                     "group": first_group + index,
+                    "has_mask": 1,
                 },
             )

@@ -155,10 +155,28 @@ class TestCheckPair:
     def test_both_missing(self):
         assert [problem.path for problem in self.check(None, None)] == ["i.jpg", "m.png"]
 
-    def test_paths_name_themselves(self, picture, tmp_path):
-        image, mask = tmp_path / "a.png", tmp_path / "b.png"
-        image.write_bytes(encode(picture))
-        assert check_pair(image, mask, 4) == [(str(image), f"missing mask: expected {mask}")]
+    def test_an_image_that_needs_no_mask(self, picture):
+        def check(image):
+            return check_pair(image, None, 4, image_path="i.jpg", mask_path=None)
+
+        assert check(encode(picture)) == []
+        assert check(None) == [("i.jpg", "missing image")]
+        assert [problem.path for problem in check(encode(picture)[:50])] == ["i.jpg"]
+
+    def test_decoders_are_the_callers(self, picture, ids):
+        def colours(data):
+            return (np.array(Image.open(io.BytesIO(data))) == (255, 0, 0)).all(-1).astype(np.uint8)
+
+        problems = check_pair(
+            encode(picture),
+            encode(np.repeat(ids[:20, :, None], 3, 2)),
+            2,
+            image_path="i.jpg",
+            mask_path="m.png",
+            decode_mask=colours,
+        )
+        (problem,) = problems
+        assert "30x20" in problem.reason
 
     def test_both_unreadable(self, picture, ids):
         problems = self.check(encode(picture)[:50], encode(ids)[:50])

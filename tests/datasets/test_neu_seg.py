@@ -19,6 +19,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import dataset_metadata
 
+from datasets import locate
 from datasets.common import DataError, read_mask
 from datasets.neu_seg import find_groups, layouts, neu_seg_dataset_builder, protocols
 from datasets.neu_seg.groups import GROUPS_FILE, groups
@@ -114,7 +115,7 @@ def test_builds_from_every_layout(case, raw, tmp_path):
             name = example["name"].decode()
             seen[name] = example["group"]
             id_ = name.removeprefix(f"{official}/")
-            assert set(example) == {"image", "mask", "name", "group"}
+            assert set(example) == {"image", "mask", "name", "group", "has_mask"}
             assert example["image"].dtype == example["mask"].dtype == np.uint8
             assert example["image"].shape == (24, 20, 3)
             assert example["mask"].shape == (24, 20, 1)
@@ -351,7 +352,7 @@ REAL = Path(os.environ.get("UAPS_DATA_DIR", PROJECT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
-def real() -> layouts.Found:
+def real() -> locate.Found:
     if not (REAL / "NEU_Seg-main.zip").exists():
         pytest.skip("NEU_Seg-main.zip is not in UAPS_DATA_DIR")
     return layouts.find(REAL)

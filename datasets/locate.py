@@ -1,0 +1,151 @@
+"""Finds raw data in any layout and place in which people keep it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from absl import logging
+
+from datasets.common import DataError, Problem
+from datasets.file_trees import Archive, FileTree, Folder
+
+
+class Layout(NamedTuple):
+    """A way to keep a data set in folders.
+
+    Attributes:
+      name: as reports and logs call it, for example "official".
+      folders: the folders that hold files, relative to the root of the layout.
+      places: where the root may lie on disk, relative to `manual_dir`; "" is the folder itself.
+        In an archive it may lie anywhere.
+      partial: whether one of the folders is enough; otherwise all of them must hold files.
+    """
+
+    name: str
+    folders: tuple[str, ...]
+    places: tuple[str, ...]
+    partial: bool = False
+
+
+class Found(NamedTuple):
+    """Raw data that was found.
+
+    Attributes:
+      tree: what the files are read from.
+      layout: the name of the layout.
+    """
+
+    tree: FileTree
+    layout: str
+
+
+def find(title: str, manual_dir: Path, layouts: Sequence[Layout], instructions: str) -> Found:
+    """The raw data in a folder.
+
+    Args:
+      title: name of the data set, for reports.
+      manual_dir: the folder in which the user put it.
+      layouts: what to look for; archives come first, then places on disk, each in this order.
+      instructions: how to get the data and where to put it.
+
+    Returns:
+      The first layout that is complete.
+
+    Raises:
+      DataError: if there is none, or if several archives hold one. It says what was looked for,
+        where, and how near each place came.
+    """
+    archives, missed = in_archives(manual_dir, layouts)
+    if len(archives) > 1:
+        reason = f"holds {title}, and so does another archive"
+        problems = [(candidate.tree.label(""), reason) for candidate in archives]
+        raise DataError(problems, "Leave only one of them in manual_dir, then build again.")
+    found = archives[0] if archives else on_disk(manual_dir, layouts, missed)
+    if found is None:
+        raise not_found(title, manual_dir, layouts, instructions, missed)
+    announce(title, found)
+    return found
+
+
+def in_archives(manual_dir: Path, layouts: Sequence[Layout]) -> tuple[list[Found], list[Problem]]:
+    """All layouts in the zip files of a folder, and what came near or could not be read."""
+    missed: list[Problem] = []
+    found = []
+    for archive in _archives(manual_dir, missed):
+        for layout in layouts:
+            roots = {root for folder in layout.folders for root in archive.roots(folder)}
+            candidates = [Found(archive.within(root), layout.name) for root in sorted(roots)]
+            found += [c for c in candidates if _is_complete(c.tree, layout, missed)]
+    return found, missed
+
+
+def on_disk(manual_dir: Path, layouts: Sequence[Layout], missed: list[Problem]) -> Found | None:
+    """The first layout in one of its places on disk; near misses go into `missed`."""
+    for layout in layouts:
+        for place in layout.places:
+            tree = Folder(manual_dir / place)
+            if _is_complete(tree, layout, missed):
+                return Found(tree, layout.name)
+    return None
+
+
+def not_found(
+    title: str,
+    manual_dir: Path,
+    layouts: Sequence[Layout],
+    instructions: str,
+    missed: Sequence[Problem],
+) -> DataError:
+    """The error that says what was looked for, where, and how near each place came."""
+    places = dict.fromkeys(place for layout in layouts for place in layout.places)
+    looked = ", ".join(["*.zip", *(place or "the folder itself" for place in places)])
+    missing = Problem(str(manual_dir), f"no {title} found here; looked in: {looked}")
+    return DataError([missing, *missed], instructions)
+
+
+def announce(title: str, found: Found) -> None:
+    """Logs where a data set is read from."""
+    logging.info("%s: reading the %s layout in %s", title, found.layout, found.tree.label(""))
+
+
+def by_stem(
+    tree: FileTree, folder: str, suffixes: Sequence[str], problems: list[Problem]
+) -> dict[str, str]:
+    """The files of a folder with one of these lower-case suffixes, by name without suffix.
+
+    A second file of the same stem goes into `problems`.
+    """
+    files: dict[str, str] = {}
+    for file in tree.files(folder):
+        path = PurePosixPath(file)
+        if path.suffix.lower() not in suffixes:
+            continue
+        if path.stem in files:
+            other = tree.label(files[path.stem])
+            problems.append(Problem(tree.label(file), f"a second file of this name, after {other}"))
+        else:
+            files[path.stem] = file
+    return files
+
+
+def _archives(manual_dir: Path, unreadable: list[Problem]) -> Iterator[Archive]:
+    for path in sorted(manual_dir.glob("*.zip")):
+        try:
+            yield Archive(path)
+        except (OSError, zipfile.BadZipFile) as error:
+            # It may be another data set's, so it counts only if nothing else is found.
+            unreadable.append(Problem(str(path), f"not a readable zip file: {error}"))
+
+
+def _is_complete(tree: FileTree, layout: Layout, incomplete: list[Problem]) -> bool:
+    """Whether enough folders hold files; a near miss goes into `incomplete`."""
+    empty = [name for name in layout.folders if not tree.files(name)]
+    if layout.partial:
+        return len(empty) < len(layout.folders)
+    if empty and len(empty) < len(layout.folders):
+        reason = f"looks like the {layout.name} layout, but holds no files in "
+        incomplete.append(Problem(tree.label(""), reason + ", ".join(empty)))
+    return not empty

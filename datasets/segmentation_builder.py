@@ -1,0 +1,190 @@
+"""The base of the builders that read images and masks: check everything, then write."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image
+from tqdm import tqdm
+
+from datasets.array_record_builder import ArrayRecordBuilder, manual_dir
+from datasets.common import DataError, Problem, check_pair, read_image, read_mask
+from datasets.file_trees import FileTree, Read
+from uaps_jax.labels import IGNORE
+
+
+class Example(NamedTuple):
+    """One image of the raw data, before any of its files is opened.
+
+    Attributes:
+      split: the TFDS split it goes into.
+      name: unique over all splits.
+      image: file of the tree where the image is, or should be.
+      mask: likewise; None where the image has no mask and needs none.
+      group: images of one group show the same thing and must not be divided between training and
+        test; -1 where it is not known.
+      label: the class of the foreground, where the place of the file says it and not its pixels.
+    """
+
+    split: str
+    name: str
+    image: str
+    mask: str | None
+    group: int
+    label: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RawData:
+    """A complete raw data set.
+
+    Attributes:
+      tree: what the files are read from.
+      examples: in any order.
+      problems: what is wrong already, from names alone.
+    """
+
+    tree: FileTree
+    examples: Sequence[Example]
+    problems: Sequence[Problem] = ()
+
+
+def features(labels: Sequence[str]) -> tfds.features.FeaturesDict:
+    """What every dataset of this project holds.
+
+    image: uint8 [H, W, 3], RGB. mask: uint8 [H, W, 1], class ids, all 255 where there is no mask.
+    name: unique. group: int32. has_mask: 1 or 0.
+    """
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "mask": tfds.features.LabeledImage(
+                labels=list(labels), shape=(None, None, 1), encoding_format="png"
+            ),
+            "name": tfds.features.Text(),
+            "group": tfds.features.Scalar(dtype=np.int32),
+            "has_mask": tfds.features.Scalar(dtype=np.uint8),
+        }
+    )
+
+
+class SegmentationBuilder(ArrayRecordBuilder):
+    """Reads raw images and masks, checks every one of them, and only then writes.
+
+    A subclass says where the files are (`raw_data`), what the classes are called (`labels`) and,
+    where a mask is no image of class ids, how it is decoded (`decode_mask`).
+
+    Raises:
+      DataError: by `download_and_prepare`, if the raw data is not found or any file of it is bad;
+        then nothing is built.
+    """
+
+    HOMEPAGE: ClassVar[str | None] = None
+    SPLITS: ClassVar[tuple[str, ...]] = ("train", "test")
+
+    def labels(self) -> Sequence[str]:
+        """Class names; their positions are the class ids, 0 is the background."""
+        raise NotImplementedError
+
+    def raw_data(self, manual_dir: Path) -> RawData:
+        """Finds the files; raises `DataError` where there are none."""
+        raise NotImplementedError
+
+    def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
+        """Class ids uint8 [H, W] of an encoded mask; raises `UnreadableError`."""
+        del example
+        return read_mask(data)
+
+    def decode_image(self, data: bytes) -> np.ndarray:
+        """uint8 [H, W, 3] of an encoded image; raises `UnreadableError`."""
+        return read_image(data)
+
+    def stored_image(self, data: bytes) -> bytes | Image.Image:
+        """What is stored of an image: by default its file as it is, which loses nothing."""
+        return data
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        return self.dataset_info_from_configs(
+            features=features(self.labels()),
+            supervised_keys=("image", "mask"),
+            homepage=self.HOMEPAGE,
+        )
+
+    def _split_generators(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
+        raw = self.raw_data(manual_dir(dl_manager))
+        problems = [*raw.problems, *self._check(raw)]
+        if problems:
+            raise DataError(problems)
+        present = {example.split for example in raw.examples}
+        return {
+            split: self._generate_examples(raw, split) for split in self.SPLITS if split in present
+        }
+
+    def _generate_examples(self, raw: RawData, split: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        with raw.tree.reading() as read:
+            for example in raw.examples:
+                if example.split != split:
+                    continue
+                data = read(example.image)
+                if example.mask is None:
+                    ids = np.full(self.decode_image(data).shape[:2], IGNORE, np.uint8)
+                else:
+                    ids = self.decode_mask(read(example.mask), example)
+                record = {
+                    "image": self.stored_image(data),
+                    # As PIL image: TFDS needs TensorFlow to encode arrays.
+                    "mask": Image.fromarray(ids),
+                    "name": example.name,
+                    "group": example.group,
+                    "has_mask": int(example.mask is not None),
+                }
+                yield example.name, record
+
+    def _check(self, raw: RawData) -> list[Problem]:
+        """Decodes every file of every example and returns all problems."""
+        problems: list[Problem] = []
+        first: dict[str, str] = {}
+        with raw.tree.reading() as read:
+            for example in tqdm(raw.examples, desc=f"checking {self.name}", unit="image"):
+                image_path = raw.tree.label(example.image)
+                other = first.setdefault(example.name, image_path)
+                if other is not image_path:
+                    problems.append(Problem(image_path, f"has the name of {other}"))
+                problems += self._check_example(raw, example, read)
+        return problems
+
+    def _check_example(self, raw: RawData, example: Example, read: Read) -> list[Problem]:
+        unread: list[Problem] = []
+        image_path = raw.tree.label(example.image)
+        image = _read(read, example.image, image_path, unread)
+        mask_path = mask = None
+        if example.mask is not None:
+            mask_path = raw.tree.label(example.mask)
+            mask = _read(read, example.mask, mask_path, unread)
+        return unread or check_pair(
+            image,
+            mask,
+            len(self.labels()),
+            image_path=image_path,
+            mask_path=mask_path,
+            decode_image=self.decode_image,
+            decode_mask=lambda data: self.decode_mask(data, example),
+        )
+
+
+def _read(read: Read, file: str, path: str, problems: list[Problem]) -> bytes | None:
+    """The bytes of a file; None where it is missing, and also where it is damaged."""
+    try:
+        return read(file)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        problems.append(Problem(path, f"cannot be read: {error.strerror or error}"))
+        return None
