@@ -170,7 +170,7 @@ def test_configs_are_data_sets_of_their_own(tmp_path):
     )
     assert large.builder_config.size == 256
     assert large.data_dir.endswith("synthetic/256px/1.1.0")
-    assert own.data_dir.endswith("synthetic/32px_seed7/1.0.0")
+    assert own.data_dir.endswith("synthetic/32px_seed7/1.1.0")
     own.download_and_prepare()
     example = own.as_data_source("val")[0]
     index = int(example["name"].decode().removeprefix("val/"))
