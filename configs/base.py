@@ -29,7 +29,7 @@ def view(**probabilities: float) -> c.ViewConfig:
 
 def neu_seg() -> c.Config:
     """NEU-Seg: 800 epochs of 60 iterations, an evaluation an epoch."""
-    return _config(
+    config = _config(
         dataset="neu_seg",
         classes=4,
         view=view(hflip=0.4, vflip=0.4, rot90=0.3, brightness_contrast=0.5, blur=0.3, noise=0.3),
@@ -38,6 +38,8 @@ def neu_seg() -> c.Config:
         per_epoch=59,
         plateau_min_lr=1e-8,
     )
+    config.data.shares = (3085 / 4470, 545 / 4470, 840 / 4470)  # the published sizes
+    return config
 
 
 def dagm() -> c.Config:
@@ -170,7 +172,11 @@ def _config(
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
             protocol="published",
+            shares=(0.7, 0.1, 0.2),
+            split_file="",
             labeled_ratio=ratio,
+            labeled_count=0,
+            labeled_list="",
             split_seed=45,
         ),
         views=c.ViewsConfig(labeled=dataclasses.replace(view), unlabeled=dataclasses.replace(view)),

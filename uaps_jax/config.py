@@ -59,7 +59,11 @@ class DataConfig(Section):
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...]  # per channel, divided by after that
     protocol: str  # how images are split: one of PROTOCOLS below
-    labeled_ratio: float  # share of the training images that is labeled
+    shares: tuple[float, ...]  # "grouped": shares of train, val and test
+    split_file: str  # "file": a split.json
+    labeled_ratio: float  # share of the training images that is labeled, of those with a mask
+    labeled_count: int  # if positive, so many are labeled, whatever labeled_ratio says
+    labeled_list: str  # if set, a file with the names of the labeled images, one a line
     split_seed: int  # seed of the labeled/unlabeled draw (and of "grouped")
 
 
@@ -221,7 +225,7 @@ class Config(Section):
 
 
 SCHEDULES = ("plateau", "constant", "poly", "cosine")
-PROTOCOLS = ("published", "reconstructed", "grouped", "native")
+PROTOCOLS = ("published", "full", "ppl", "reconstructed", "grouped", "native", "file")
 DTYPES = ("float32", "bfloat16", "float64")
 
 
@@ -282,6 +286,17 @@ def _problems(config: Config) -> Iterator[str]:
     yield from check("data.std", all(s > 0 for s in data.std), "must be positive")
     yield from check("data.protocol", data.protocol in PROTOCOLS, _one_of(PROTOCOLS))
     yield from check("data.labeled_ratio", 0 < data.labeled_ratio <= 1, "must be in (0, 1]")
+    yield from check("data.labeled_count", data.labeled_count >= 0, "cannot be negative")
+    yield from check(
+        "data.shares",
+        len(data.shares) == 3 and min(data.shares) > 0 and abs(sum(data.shares) - 1) < 1e-6,
+        "must be three positive shares, of train, val and test, that add up to 1",
+    )
+    yield from check(
+        "data.split_file",
+        bool(data.split_file) == (data.protocol == "file"),
+        'belongs to data.protocol = "file", which needs it',
+    )
 
     for stream in ("labeled", "unlabeled"):
         for name in ("hflip", "vflip", "rot90", "brightness_contrast", "blur", "noise"):

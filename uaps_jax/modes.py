@@ -14,7 +14,7 @@ from datasets.common import DataError
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import source, splits
+from uaps_jax.data import protocols, source, splits
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.inference import predict as prediction
@@ -36,7 +36,7 @@ HEADLINE = (
     "clean_image_false_positive_rate",
 )
 
-ADJUSTABLE = (*(f"{key}:" for key in workdir.PLACES), "evaluation.", "model.dtype:")
+ADJUSTABLE = (*(f"{key}:" for key in workdir.PLACES), "checkpoint.", "evaluation.", "model.dtype:")
 """Settings that may differ between training and evaluation."""
 
 
@@ -70,12 +70,12 @@ def train(request: Request) -> None:
     if empty := sorted(part for part in used if not split[part]):
         raise ConfigError(
             f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
-            f"{config.data.labeled_ratio}: no {' and no '.join(empty)} images are left, and "
-            f"method {config.method.name} needs them"
+            f"{config.data.labeled_ratio} and data.labeled_count = {config.data.labeled_count}: "
+            f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
+            "them"
         )
-    workdir.claim(request.workdir, config, split)
-    sizes = ", ".join(f"{part} {len(names)}" for part, names in split.items())
-    logging.info("%s, protocol %s: %s images", dataset.name, config.data.protocol, sizes)
+    workdir.claim(request.workdir, config, protocols.describe(dataset, config.data) | split)
+    _log_split(dataset, config, split)
     logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
     logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
@@ -122,8 +122,23 @@ def predict(request: Request) -> None:
     run.predict(model, dataset, source.read(dataset, split["test"], run.config.data))
 
 
+def split(request: Request) -> None:
+    """Writes who would see which image: `split.json` and four lists of names."""
+    if request.config is None:
+        raise ConfigError("--mode=split needs --config=configs/<dataset>_<method>.py")
+    config = config_lib.validate(request.config)
+    dataset, parts = _data(config)
+    _log_split(dataset, config, parts)
+    workdir.write_split(request.workdir, protocols.describe(dataset, config.data) | parts)
+    for part in splits.PARTS:
+        text = "".join(f"{name}\n" for name in parts[part])
+        workdir.write_text(request.workdir / f"{part}.txt", text)
+    logging.info("written: %s and a .txt for each part", request.workdir / "split.json")
+
+
 MODES: dict[str, Callable[[Request], None]] = {
     "train": train,
+    "split": split,
     "evaluate": evaluate,
     "predict": predict,
 }
@@ -132,7 +147,29 @@ MODES: dict[str, Callable[[Request], None]] = {
 def _data(config: Config) -> tuple[Dataset, splits.Split]:
     dataset = source.open_dataset(config.data)
     config_lib.check_classes(config, dataset.class_names)
-    return dataset, source.make_split(dataset, config.data)
+    return dataset, protocols.make_split(dataset, config.data)
+
+
+def _log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
+    """Sizes of the parts, and what about them makes a score look better than it is."""
+    sizes = ", ".join(f"{part} {len(names)}" for part, names in parts.items())
+    logging.info("%s, protocol %s: %s images", dataset.name, config.data.protocol, sizes)
+    if splits.validates_on_test(parts):
+        logging.warning(
+            "protocol %s has no validation images of its own: the best checkpoint is chosen on "
+            "the test images. Report the last one.",
+            config.data.protocol,
+        )
+    leaks = {part: count for part, count in splits.leaks(parts, dataset.groups).items() if count}
+    if leaks:
+        found = ", ".join(f"{count} in {part}" for part, count in leaks.items())
+        logging.warning(
+            "protocol %s leaks: of %d test images, so many show the same thing as an image of "
+            "another part: %s. data.protocol=grouped has none.",
+            config.data.protocol,
+            len(parts["test"]),
+            found,
+        )
 
 
 def _restored(request: Request) -> _Run:
@@ -210,6 +247,8 @@ class _Run:
             "dataset": config.data.name,
             "protocol": config.data.protocol,
             "labeled_ratio": config.data.labeled_ratio,
+            "labeled_count": config.data.labeled_count,
+            "labeled_list": config.data.labeled_list,
             "split_seed": config.data.split_seed,
             "method": config.method.name,
             "seed": config.train.seed,

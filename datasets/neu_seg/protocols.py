@@ -1,33 +1,52 @@
-"""The published division of NEU-Seg's official training split."""
+"""The published divisions of NEU-Seg. All of them leak: see `groups.py`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
+from datasets.protocols import Parts, Protocol, of_split, read_list, require
+
 _FOLDER = Path(__file__).parent
-
-GROUPED_SHARES = {"train": 3085 / 4470, "val": 545 / 4470, "test": 840 / 4470}
-"""Shares of all 4470 images in a re-split by groups: those of the published division."""
+_PPL_SIZES = (226, 453, 907, 1815)
 
 
-def published() -> dict[str, list[str]]:
-    """Returns the names of the published training and validation images.
+def _published(names: Mapping[str, str]) -> Parts:
+    """3085 training, 545 validation and the 840 official test images: UAPS's sizes.
 
-    The two lists, 3085 and 545 names, are disjoint and together they are the official training
-    split. The test set is the whole official test split and is not listed. Rotated copies of the
-    same picture lie on all sides of this division (see `groups.py`); results on it compare with
-    the literature, but say little about unseen steel.
-
-    Returns:
-      {"train": names, "val": names}, both sorted; a name is as in the feature `name`, for example
-      "training/000201".
-
-    Source:
-      neu_seg/train.txt and neu_seg/val.txt of https://github.com/djene-mengistu/STAC.
+    The training and validation lists are those of https://github.com/djene-mengistu/STAC
+    (neu_seg/train.txt, neu_seg/val.txt), by UAPS's first author. UAPS published none.
     """
-    return {split: _names(_FOLDER / f"published_{split}.txt") for split in ("train", "val")}
+    train, val = (_training(f"published_{part}.txt") for part in ("train", "val"))
+    require([*train, *val], names, "published")
+    return Parts(train=train, val=val, test=of_split(names, "test"), labeled={})
 
 
-def _names(path: Path) -> list[str]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [f"training/{line}" for line in lines if line and not line.startswith("#")]
+def _full(names: Mapping[str, str]) -> Parts:
+    """All 3630 training images, as papers count that report 363, 726, 1089 or 1815 labeled ones.
+
+    Their lists are not published, nor is a validation set: the test images are it.
+    """
+    test = of_split(names, "test")
+    return Parts(train=of_split(names, "train"), val=test, test=test, labeled={})
+
+
+def _ppl(names: Mapping[str, str]) -> Parts:
+    """PPL's lists: 226, 453, 907 or 1815 of all 3630 training images; the test images validate.
+
+    https://github.com/Barcaaaa/Perturbed-Progressive-Learning, neu_seg/1_16 to 1_2 (Apache-2.0).
+    """
+    labeled = {size: _training(f"ppl_labeled_{size}.txt") for size in _PPL_SIZES}
+    require([name for listed in labeled.values() for name in listed], names, "ppl")
+    return _full(names)._replace(labeled=labeled)
+
+
+def _training(file: str) -> list[str]:
+    return [f"training/{line}" for line in read_list(_FOLDER / file)]
+
+
+PROTOCOLS = {
+    "published": Protocol(1, _published),
+    "full": Protocol(1, _full),
+    "ppl": Protocol(1, _ppl),
+}

@@ -8,7 +8,7 @@ from configs import neu_uaps, synthetic_uaps
 from datasets.synthetic.generator import make_example
 from tests import oracles
 from uaps_jax.config import ConfigError
-from uaps_jax.data import source
+from uaps_jax.data import protocols, source
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def test_pixels_names_and_masks_belong_together(built):
 
 def test_the_native_split_labels_sixteen_images(built):
     config, dataset = built
-    split = source.make_split(dataset, config.data)
+    split = protocols.make_split(dataset, config.data)
     sizes = {part: len(names) for part, names in split.items()}
     assert sizes == {"labeled": 16, "unlabeled": 496, "val": 96, "test": 192}
-    assert split == source.make_split(dataset, config.data)
+    assert split == protocols.make_split(dataset, config.data)
 
 
 def test_resizing_is_opencvs_nearest_neighbour(built):
@@ -93,7 +93,7 @@ def test_a_protocol_that_a_dataset_lacks_is_refused(built):
     config = synthetic_uaps.get_config()
     config.data.protocol = "published"
     with pytest.raises(ConfigError, match=r"data\.protocol = 'published': synthetic does not"):
-        source.make_split(dataset, config.data)
+        protocols.make_split(dataset, config.data)
 
 
 def test_grouped_neu_seg_on_the_real_masks(data_dir, tmp_path):
@@ -101,7 +101,7 @@ def test_grouped_neu_seg_on_the_real_masks(data_dir, tmp_path):
     config.data.data_dir, config.data.manual_dir = str(tmp_path), str(data_dir)
     config.data.protocol = "grouped"
     dataset = source.open_dataset(config.data)
-    split = source.make_split(dataset, config.data)
+    split = protocols.make_split(dataset, config.data)
     assert sum(map(len, split.values())) == 4470
     groups = {part: {dataset.groups[n] for n in names} for part, names in split.items()}
     for one in groups:

@@ -1,21 +1,47 @@
 """Splits are pure functions of names and groups, and nothing slips through them."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split as sklearn_split
 
+from datasets import protocols as lists
 from datasets.neu_seg import groups as neu_groups
-from datasets.neu_seg import protocols
+from datasets.neu_seg import protocols as neu
 from tests import oracles
 from uaps_jax.data import splits
+
+TENTH = splits.Labeled(names=(), count=0, ratio=0.1, seed=45)
+NEU_SHARES = {"train": 3085 / 4470, "val": 545 / 4470, "test": 840 / 4470}
+SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
+
+
+def labeled(**changes):
+    return dataclasses.replace(TENTH, **changes)
+
+
+def neu_names():
+    """name -> TFDS split, as the built dataset has them."""
+    of = {"training": "train", "test": "test"}
+    return {name: of[name.split("/")[0]] for name in neu_groups.groups()}
+
+
+def neu_split(protocol, request=TENTH):
+    names = neu_names()
+    return splits.from_parts(neu.PROTOCOLS[protocol].parts(names), names.keys(), request)
+
+
+def sizes(split):
+    return {part: len(names) for part, names in split.items()}
 
 
 @given(count=st.integers(2, 400), share=st.floats(0.01, 0.99), seed=st.integers(0, 2**32 - 1))
 @settings(deadline=None)
 def test_train_test_split_is_scikit_learns(count, share, seed):
     names = [f"{i:04d}" for i in range(count)]
-    ours = splits.train_test_split(names, share, seed)
+    ours = lists.train_test_split(names, share, seed)
     assert [list(part) for part in ours] == [
         list(part) for part in oracles.train_test_split(names, share, seed)
     ]
@@ -28,88 +54,176 @@ def test_train_test_split_is_scikit_learns(count, share, seed):
 
 
 @pytest.mark.parametrize(
-    ("ratio", "labeled", "unlabeled"),
+    ("ratio", "few", "many"),
     [(0.1, 308, 2777), (0.2, 617, 2468), (0.3, 925, 2160), (0.4, 1234, 1851), (0.5, 1542, 1543)],
 )
-def test_the_published_sizes_of_neu_seg(ratio, labeled, unlabeled):
-    lists = protocols.published()
-    test = [f"test/{i:06d}" for i in range(1, 841)]
-    split = splits.from_lists(lists["train"], lists["val"], test, ratio=ratio, seed=45)
-    sizes = {part: len(names) for part, names in split.items()}
-    assert sizes == {"labeled": labeled, "unlabeled": unlabeled, "val": 545, "test": 840}
+def test_the_published_sizes_of_neu_seg(ratio, few, many):
+    split = neu_split("published", labeled(ratio=ratio))
+    assert sizes(split) == {"labeled": few, "unlabeled": many, "val": 545, "test": 840}
     names = [name for part in split.values() for name in part]
     assert len(set(names)) == 4470
-    assert not splits.check(split, names, None)
+    assert not splits.check(split, names, names, None)
 
 
-def test_the_labeled_draw_does_not_depend_on_the_order_of_files():
-    names = [f"train/{i:03d}" for i in range(100)]
-    assert splits.draw_labeled(names, 0.1, 45) == splits.draw_labeled(names[::-1], 0.1, 45)
-    assert splits.draw_labeled(names, 0.1, 45) != splits.draw_labeled(names, 0.1, 46)
+def test_the_published_labeled_images_of_neu_seg_are_scikit_learns_draw():
+    train = sorted(neu.PROTOCOLS["published"].parts(neu_names()).train)
+    chosen, rest = sklearn_split(train, test_size=0.9, random_state=45)
+    split = neu_split("published")
+    assert (split["labeled"], split["unlabeled"]) == (sorted(chosen), sorted(rest))
 
 
-def test_a_ratio_that_labels_nothing_is_refused():
-    with pytest.raises(ValueError, match="labeled_ratio = 0.001 leaves none of 100"):
-        splits.draw_labeled([str(i) for i in range(100)], 0.001, 0)
+@pytest.mark.parametrize("count", [363, 726, 1089, 1815])
+def test_counts_of_the_whole_training_set_of_neu_seg(count):
+    split = neu_split("full", labeled(count=count))
+    assert sizes(split) == {"labeled": count, "unlabeled": 3630 - count, "val": 840, "test": 840}
+    assert splits.validates_on_test(split)
+    assert not splits.check(split, neu_names().keys(), neu_names().keys(), None)
+
+
+@pytest.mark.parametrize("count", [226, 453, 907, 1815])
+def test_ppls_lists_of_neu_seg(count):
+    split = neu_split("ppl", labeled(count=count))
+    assert sizes(split) == {"labeled": count, "unlabeled": 3630 - count, "val": 840, "test": 840}
+    assert split == neu_split("ppl", labeled(count=count, seed=7))
+    # As measured on the lists: test images with a rotated twin that is labeled.
+    twins = {226: 152, 453: 266, 907: 479, 1815: 707}[count]
+    assert splits.leaks(split, neu_groups.groups())["labeled"] >= twins
+
+
+def test_a_size_that_ppl_does_not_list_is_refused_with_those_it_does():
+    with pytest.raises(ValueError, match=r"labeled_count = 0.*226, 453, 907, 1815"):
+        neu_split("ppl")
+
+
+def test_a_dataset_that_lacks_images_of_a_protocol_is_refused():
+    names = neu_names()
+    del names["training/000201"]
+    with pytest.raises(ValueError, match="1 are not in the dataset, training/000201 among them"):
+        neu.PROTOCOLS["published"].parts(names)
+
+
+NAMES = [f"train/{i:03d}" for i in range(100)]
+PARTS = lists.Parts(train=NAMES[:80], val=NAMES[80:90], test=NAMES[90:], labeled={})
+
+
+@pytest.mark.parametrize(
+    ("request_", "problem"),
+    [
+        (labeled(ratio=0.001), r"labeled_ratio = 0\.001 leaves none of 80"),
+        (labeled(count=81), "labeled_count = 81: only 80 training images"),
+        (labeled(names=("train/079", "train/080", "nowhere")), "2 of 3 names.*nowhere"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused(request_, problem):
+    with pytest.raises(ValueError, match=problem):
+        splits.from_parts(PARTS, NAMES, request_)
+
+
+def test_labeled_images_by_ratio_count_and_list():
+    by_ratio = splits.from_parts(PARTS, NAMES, labeled(ratio=0.1))
+    assert by_ratio == splits.from_parts(PARTS, NAMES, labeled(ratio=1.0, count=8))
+    assert sizes(by_ratio) == {"labeled": 8, "unlabeled": 72, "val": 10, "test": 10}
+    assert by_ratio != splits.from_parts(PARTS, NAMES, labeled(ratio=0.1, seed=46))
+    by_list = splits.from_parts(PARTS, NAMES, labeled(count=8, names=("train/005", "train/001")))
+    assert by_list["labeled"] == ["train/001", "train/005"]
+    assert len(by_list["unlabeled"]) == 78
+    one = splits.from_parts(PARTS, NAMES, labeled(count=1))
+    assert sizes(one)["labeled"] == 1
+    everything = splits.from_parts(PARTS, NAMES, labeled(ratio=1.0))
+    assert sizes(everything)["unlabeled"] == 0
+
+
+def test_an_image_without_a_mask_is_only_ever_unlabeled():
+    masked = [name for name in NAMES if int(name[-3:]) % 4 == 0 or int(name[-3:]) >= 80]
+    split = splits.from_parts(PARTS, masked, labeled(ratio=1.0))
+    assert sizes(split) == {"labeled": 20, "unlabeled": 60, "val": 10, "test": 10}
+    assert not splits.check(split, NAMES, masked, None)
+    assert splits.check(split, NAMES, masked[:-1], None) == [f"test: {masked[-1]} has no mask"]
+    with pytest.raises(ValueError, match="not training images with a mask, train/001 among"):
+        splits.from_parts(PARTS, masked, labeled(names=("train/001",)))
 
 
 def neu_grouped(seed=0, ratio=0.1):
     groups = neu_groups.groups()
     classes = {name: frozenset({1 + group % 3}) for name, group in groups.items()}
     return groups, splits.grouped(
-        groups, classes, shares=protocols.GROUPED_SHARES, ratio=ratio, seed=seed
+        groups, classes, shares=NEU_SHARES, labeled=labeled(ratio=ratio), seed=seed
     )
 
 
 def test_no_rotation_of_neu_seg_crosses_the_grouped_split():
     groups, split = neu_grouped()
-    assert not splits.check(split, list(groups), groups)
+    assert not splits.check(split, groups.keys(), groups.keys(), groups)
     assert sum(map(len, split.values())) == 4470
-    sizes = {part: len(names) for part, names in split.items()}
-    assert abs(sizes["test"] - 840) <= 40
-    assert abs(sizes["val"] - 545) <= 40
-    assert abs(sizes["labeled"] - 308) <= 20
+    assert abs(len(split["test"]) - 840) <= 40
+    assert abs(len(split["val"]) - 545) <= 40
+    assert abs(len(split["labeled"]) - 308) <= 20
+    assert splits.leaks(split, groups) == {"labeled": 0, "unlabeled": 0, "val": 0}
     assert neu_grouped()[1] == split
     assert neu_grouped(seed=1)[1] != split
 
 
 def test_the_published_split_of_neu_seg_leaks_and_the_check_says_so():
-    lists = protocols.published()
     groups = neu_groups.groups()
-    test = [name for name in groups if name.startswith("test/")]
-    split = splits.from_lists(lists["train"], lists["val"], test, ratio=0.1, seed=45)
-    problems = splits.check(split, list(groups), groups)
-    assert len(problems) > 810
+    split = neu_split("published")
+    assert len(splits.check(split, groups.keys(), groups.keys(), groups)) > 810
     train = {groups[n] for n in split["labeled"] + split["unlabeled"] + split["val"]}
-    assert sum(groups[name] in train for name in test) == 810
+    assert sum(groups[name] in train for name in split["test"]) == 810
+    assert splits.leaks(neu_split("full"), groups)["unlabeled"] > 700
 
 
 @given(
-    sizes=st.lists(st.integers(1, 6), min_size=12, max_size=60),
+    members=st.lists(st.integers(1, 6), min_size=12, max_size=60),
     seed=st.integers(0, 1000),
-    ratio=st.sampled_from([0.1, 0.3, 0.5]),
+    ratio=st.sampled_from([0.1, 0.3, 0.5, 1.0]),
+    bare=st.integers(1, 5),
+    listed=st.booleans(),
 )
 @settings(deadline=None)
-def test_grouped_never_divides_a_group(sizes, seed, ratio):
-    groups = {f"{g}-{i}": g for g, size in enumerate(sizes) for i in range(size)}
-    classes = {name: frozenset({group % 2}) for name, group in groups.items()}
-    shares = {"train": 0.7, "val": 0.1, "test": 0.2}
-    split = splits.grouped(groups, classes, shares=shares, ratio=ratio, seed=seed)
-    assert not splits.check(split, list(groups), groups)
-    assert sorted(n for part in split.values() for n in part) == sorted(groups)
+def test_grouped_never_divides_a_group_nor_labels_an_image_without_a_mask(
+    members, seed, ratio, bare, listed
+):
+    groups = {f"{g}-{i}": g for g, size in enumerate(members) for i in range(size)}
+    masked = [name for name in groups if (groups[name] + int(name[-1])) % bare == 0]
+    classes = {name: frozenset({groups[name] % 2}) for name in masked}
+    request = labeled(ratio=ratio, names=tuple(masked[:2]) if listed else ())
+    split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
+    assert not splits.check(split, groups.keys(), masked, groups)
+    if listed:
+        assert split["labeled"] == sorted(masked[:2])
+    used = {name for part in split.values() for name in part}
+    for name in groups.keys() - used:
+        # Left out: its group serves in a part where an image without this mask has no place.
+        assert any(
+            groups[n] == groups[name] for n in split["labeled"] + split["val"] + split["test"]
+        )
+    if bare == 1 and not listed:
+        assert used == groups.keys()
 
 
 def test_classes_are_balanced_over_the_parts():
     groups = {f"{g:03d}-{i}": g for g in range(300) for i in range(4)}
     classes = {name: frozenset({1 + group % 3}) for name, group in groups.items()}
-    shares = {"train": 0.7, "val": 0.1, "test": 0.2}
-    split = splits.grouped(groups, classes, shares=shares, ratio=0.1, seed=0)
+    split = splits.grouped(groups, classes, shares=SHARES, labeled=TENTH, seed=0)
     for part in splits.PARTS:
         counts = [sum(c in classes[n] for n in split[part]) for c in (1, 2, 3)]
         assert max(counts) - min(counts) <= 4, part
 
 
+def test_grouped_takes_a_count_to_within_a_group():
+    groups = {f"{i:03d}": i for i in range(200)}
+    classes = {name: frozenset({1}) for name in groups}
+    for count in (1, 7, 30):
+        request = labeled(count=count)
+        split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=0)
+        assert abs(len(split["labeled"]) - count) <= 1
+    with pytest.raises(ValueError, match="labeled_count = 150: only 140"):
+        splits.grouped(groups, classes, shares=SHARES, labeled=labeled(count=150), seed=0)
+
+
 def test_check_names_what_is_unknown_or_repeated():
     split = {"labeled": ["a"], "unlabeled": ["b", "x"], "val": ["a"], "test": []}
-    problems = splits.check(split, ["a", "b"], None)
+    problems = splits.check(split, ["a", "b"], ["a", "b"], None)
     assert problems == ["unlabeled: x is not in the dataset", "a is in labeled and in val"]
+    part_of_test = {"labeled": [], "unlabeled": [], "val": ["a"], "test": ["a", "b"]}
+    assert splits.check(part_of_test, ["a", "b"], ["a", "b"], None) == ["a is in val and in test"]

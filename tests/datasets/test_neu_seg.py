@@ -306,12 +306,13 @@ def test_folder_has_what_tfds_expects():
 
 
 def test_published_lists_divide_the_official_training_split():
-    published = protocols.published()
-    train, val = set(published["train"]), set(published["val"])
-    assert (len(published["train"]), len(published["val"])) == (3085, 545)
+    names = {n: "test" if n.startswith("test/") else "train" for n in groups()}
+    published = protocols.PROTOCOLS["published"].parts(names)
+    train, val = set(published.train), set(published.val)
+    assert (len(published.train), len(published.val), len(published.test)) == (3085, 545, 840)
     assert not train & val
-    assert train | val == {name for name in groups() if name.startswith("training/")}
-    assert published["train"] == sorted(published["train"])
+    assert train | val == {name for name in names if names[name] == "train"}
+    assert list(published.train) == sorted(published.train)
 
 
 class TestGroups:

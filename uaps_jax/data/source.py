@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
-import importlib.util
 import pkgutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,8 +17,6 @@ from absl import logging
 import datasets
 from datasets.common import read_image, read_mask
 from uaps_jax.config import ConfigError, DataConfig
-from uaps_jax.data import splits
-from uaps_jax.labels import IGNORE
 
 READ_THREADS = 4
 
@@ -34,6 +31,7 @@ class Dataset:
       records: per TFDS split, a random-access source of examples, images and masks encoded.
       position: name -> (TFDS split, index in it).
       groups: name -> group.
+      masked: names of the images that have a mask.
     """
 
     name: str
@@ -41,6 +39,7 @@ class Dataset:
     records: Mapping[str, Any]
     position: Mapping[str, tuple[str, int]]
     groups: Mapping[str, int]
+    masked: frozenset[str]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,19 +73,22 @@ def open_dataset(data: DataConfig) -> Dataset:
         )
     # TFDS would decode with OpenCV where it is installed, whose pixels differ from Pillow's.
     encoded = {key: tfds.decode.SkipDecoding() for key in ("image", "mask")}
-    records, position, groups = {}, {}, {}
+    records, position, groups, masked = {}, {}, {}, set()
     for split in builder.info.splits:
         records[split] = builder.as_data_source(split, decoders=encoded)
         for index, example in enumerate(records[split]):
             name = example["name"].decode()
             position[name] = (split, index)
             groups[name] = int(example["group"])
+            if example["has_mask"]:
+                masked.add(name)
     return Dataset(
         name=builder.name,
         class_names=tuple(builder.info.features["mask"].names),
         records=records,
         position=position,
         groups=groups,
+        masked=frozenset(masked),
     )
 
 
@@ -120,62 +122,6 @@ def _manual_dir(builder: tfds.core.DatasetBuilder, data: DataConfig) -> str | No
         reason = "is a file; give the folder it is in" if folder.exists() else "does not exist"
         raise ConfigError(f"data.manual_dir = {folder}: {reason}. {advice}")
     return str(folder)
-
-
-def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
-    """The split that `data.protocol` names.
-
-    Raises:
-      ConfigError: the dataset has no such protocol, or the split does not hold on it.
-    """
-    by_part: dict[str, list[str]] = {}
-    for name, (part, _) in dataset.position.items():
-        by_part.setdefault(part, []).append(name)
-    protocols = _protocols(dataset.name)
-    ratio, seed = data.labeled_ratio, data.split_seed
-    try:
-        if data.protocol == "native" and {"train", "val", "test"} <= by_part.keys():
-            split = splits.from_lists(
-                by_part["train"], by_part["val"], by_part["test"], ratio=ratio, seed=seed
-            )
-        elif data.protocol == "published" and hasattr(protocols, "published"):
-            lists = protocols.published()
-            split = splits.from_lists(
-                lists["train"], lists["val"], by_part["test"], ratio=ratio, seed=seed
-            )
-        elif data.protocol == "grouped" and hasattr(protocols, "GROUPED_SHARES"):
-            shares = protocols.GROUPED_SHARES
-            split = splits.grouped(
-                dataset.groups, _classes(dataset), shares=shares, ratio=ratio, seed=seed
-            )
-        else:
-            raise ConfigError(f"data.protocol = {data.protocol!r}: {dataset.name} does not have it")
-    except ValueError as error:
-        raise ConfigError(str(error)) from error
-    whole = dataset.groups if data.protocol == "grouped" else None
-    problems = splits.check(split, list(dataset.position), whole)
-    if problems:
-        shown = [*problems[:8], *([f"and {len(problems) - 8} more"] if len(problems) > 8 else [])]
-        lines = "\n".join(f"  {problem}" for problem in shown)
-        raise ConfigError(f"protocol {data.protocol} does not hold on this dataset:\n{lines}")
-    return split
-
-
-def _protocols(name: str) -> Any:
-    """The module with a dataset's own protocols; None if it has none."""
-    package = f"datasets.{name}"
-    if importlib.util.find_spec(f"{package}.protocols") is None:
-        return None
-    return importlib.import_module(f"{package}.protocols")
-
-
-def _classes(dataset: Dataset) -> dict[str, frozenset[int]]:
-    found = {}
-    for examples in dataset.records.values():
-        for example in examples:
-            present = frozenset(np.unique(read_mask(example["mask"])).tolist())
-            found[example["name"].decode()] = present - {0, IGNORE}
-    return found
 
 
 def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:

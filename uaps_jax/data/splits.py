@@ -2,54 +2,105 @@
 
 A split has four parts: `labeled` and `unlabeled` training images, `val` for choosing, `test` for
 the score at the end. Lists are sorted, and depend on nothing but the arguments: neither on the
-order of files nor on earlier draws.
+order of files nor on earlier draws. Images without a mask are never anything but unlabeled.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
+from datasets.protocols import Parts, cut
+
 Split = dict[str, list[str]]
 PARTS = ("labeled", "unlabeled", "val", "test")
-T = TypeVar("T")
 
 
-def train_test_split(items: Sequence[T], test_size: float, seed: int) -> tuple[list[T], list[T]]:
-    """scikit-learn's `train_test_split(items, test_size=..., random_state=seed)`.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Labeled:
+    """Which of the training images that have a mask are labeled.
 
-    The second part has ceil(n * test_size) items. The published splits were drawn this way.
+    Attributes:
+      names: these; empty if they are to be drawn.
+      count: so many; 0 if `ratio` says it.
+      ratio: this share, in (0, 1].
+      seed: of the draw.
     """
-    order = np.random.RandomState(seed).permutation(len(items))
-    cut = math.ceil(len(items) * test_size)
-    return [items[i] for i in order[cut:]], [items[i] for i in order[:cut]]
+
+    names: tuple[str, ...]
+    count: int
+    ratio: float
+    seed: int
 
 
-def draw_labeled(train: Sequence[str], ratio: float, seed: int) -> tuple[list[str], list[str]]:
-    """Labeled and unlabeled names, as UAPS's loaders draw them from the sorted list.
+def from_parts(parts: Parts, masked: Collection[str], labeled: Labeled) -> Split:
+    """A split whose training, validation and test images are given.
+
+    Args:
+      parts: the division. Labeled images are drawn from `parts.train` in its order, by the rule
+        of UAPS's loaders: scikit-learn's `train_test_split`.
+      masked: the names that have a mask.
+      labeled: which training images are labeled.
 
     Raises:
-      ValueError: the ratio leaves no labeled image.
+      ValueError: the request cannot be met.
     """
-    # 1 - 0.7 is not 0.3: the share has to be the one a person would write.
-    labeled, unlabeled = train_test_split(sorted(train), round(1 - ratio, 12), seed)
-    if not labeled:
+    train = [name for name in parts.train if name in masked]
+    if labeled.names:
+        chosen = _listed(labeled.names, train)
+    elif parts.labeled:
+        if labeled.count not in parts.labeled:
+            sizes = ", ".join(map(str, sorted(parts.labeled)))
+            raise ValueError(
+                f"data.labeled_count = {labeled.count}: this protocol lists the labeled images; "
+                f"set it to one of {sizes}"
+            )
+        chosen = list(parts.labeled[labeled.count])
+    else:
+        chosen = draw_labeled(train, labeled)
+    rest = set(parts.train) - set(chosen)
+    return {
+        "labeled": sorted(chosen),
+        "unlabeled": sorted(rest),
+        "val": sorted(parts.val),
+        "test": sorted(parts.test),
+    }
+
+
+def draw_labeled(train: Sequence[str], labeled: Labeled) -> list[str]:
+    """Draws labeled names; the order of `train` matters.
+
+    Raises:
+      ValueError: more are asked for than there are, or none.
+    """
+    if labeled.count > len(train):
         raise ValueError(
-            f"data.labeled_ratio = {ratio} leaves none of {len(train)} training images labeled"
+            f"data.labeled_count = {labeled.count}: only {len(train)} training images have a mask"
         )
-    return sorted(labeled), sorted(unlabeled)
+    # 1 - 0.7 is not 0.3: the share has to be the one a person would write.
+    share = round(1 - labeled.ratio, 12)
+    unlabeled = len(train) - labeled.count if labeled.count else math.ceil(len(train) * share)
+    chosen, _ = cut(train, unlabeled, labeled.seed)
+    if not chosen:
+        raise ValueError(
+            f"data.labeled_ratio = {labeled.ratio} leaves none of {len(train)} training images "
+            "labeled"
+        )
+    return chosen
 
 
-def from_lists(
-    train: Sequence[str], val: Sequence[str], test: Sequence[str], *, ratio: float, seed: int
-) -> Split:
-    """A split whose training, validation and test images are given."""
-    labeled, unlabeled = draw_labeled(train, ratio, seed)
-    return {"labeled": labeled, "unlabeled": unlabeled, "val": sorted(val), "test": sorted(test)}
+def _listed(names: Sequence[str], train: Collection[str]) -> list[str]:
+    wrong = sorted(set(names) - set(train))
+    if wrong:
+        raise ValueError(
+            f"data.labeled_list: {len(wrong)} of {len(set(names))} names are not training images "
+            f"with a mask, {wrong[0]} among them"
+        )
+    return sorted(set(names))
 
 
 def grouped(
@@ -57,41 +108,63 @@ def grouped(
     classes: Mapping[str, frozenset[int]],
     *,
     shares: Mapping[str, float],
-    ratio: float,
+    labeled: Labeled,
     seed: int,
 ) -> Split:
     """Re-splits all images so that no group is divided, between labeled and unlabeled neither.
 
+    Groups without any mask are unlabeled. In the others, images without a mask stay unlabeled
+    where their group is, and are left out where it is labeled, val or test.
+
     Args:
-      groups: name -> group (rotations of one picture, shots of one part).
-      classes: name -> foreground classes in its mask; parts are balanced over the sets of
-        classes that occur in a group.
+      groups: name -> group (rotations of one picture, shots of one part), of all images.
+      classes: name -> foreground classes in its mask, of the images that have one; parts are
+        balanced over the sets of classes that occur in a group.
       shares: shares of `train`, `val` and `test`; they add up to 1.
-      ratio: share of the training images that is labeled.
-      seed: of the draw.
+      labeled: which training images are labeled; listed ones take their groups along.
+      seed: of the division into train, val and test.
 
     Returns:
       The split; parts have their shares of images to within about a group per set of classes.
 
     Raises:
-      ValueError: images whose group is not known (negative).
+      ValueError: images whose group is not known (negative), or a request that cannot be met.
     """
     unknown = [name for name, group in groups.items() if group < 0]
     if unknown:
         raise ValueError(f"{len(unknown)} images have no known group, {unknown[0]} among them")
     members: dict[int, list[str]] = defaultdict(list)
-    for name in sorted(groups):
+    for name in sorted(classes):
         members[groups[name]].append(name)
     stratum = {
         group: tuple(sorted(frozenset[int]().union(*(classes[name] for name in names))))
         for group, names in members.items()
     }
     generator = np.random.Generator(np.random.Philox(seed))
-    outer = _deal(members, stratum, shares, generator)
-    train = {group: members[group] for group in outer["train"]}
-    inner = _deal(train, stratum, {"unlabeled": 1 - ratio, "labeled": ratio}, generator)
-    chosen = {**inner, "val": outer["val"], "test": outer["test"]}
-    return {part: sorted(n for g in chosen[part] for n in members[g]) for part in PARTS}
+    if labeled.names:
+        chosen = _listed(labeled.names, list(classes))
+        fixed = {groups[name] for name in chosen}
+        free = {group: names for group, names in members.items() if group not in fixed}
+        outer = _deal(free, stratum, shares, generator)
+        parts = {"unlabeled": outer["train"], "val": outer["val"], "test": outer["test"]}
+        split = {part: [n for g in own for n in members[g]] for part, own in parts.items()}
+        split["labeled"] = chosen
+    else:
+        outer = _deal(members, stratum, shares, generator)
+        train = {group: members[group] for group in outer["train"]}
+        size = sum(map(len, train.values()))
+        if labeled.count > size:
+            raise ValueError(
+                f"data.labeled_count = {labeled.count}: only {size} training images have a mask"
+            )
+        ratio = labeled.count / size if labeled.count else labeled.ratio
+        inner = _deal(train, stratum, {"unlabeled": 1 - ratio, "labeled": ratio}, generator)
+        parts = {**inner, "val": outer["val"], "test": outer["test"]}
+        split = {part: [n for g in own for n in members[g]] for part, own in parts.items()}
+    used = {groups[name] for part in ("labeled", "val", "test") for name in split[part]}
+    bare = [name for name in groups if name not in classes and groups[name] not in used]
+    split["unlabeled"] += bare
+    return {part: sorted(split[part]) for part in PARTS}
 
 
 def _deal(
@@ -121,21 +194,32 @@ def _deal(
     return dealt
 
 
-def check(split: Split, names: Sequence[str], groups: Mapping[str, int] | None) -> list[str]:
-    """What is wrong with a split: unknown or repeated names, and groups that cross its parts.
+def check(
+    split: Split,
+    names: Collection[str],
+    masked: Collection[str],
+    groups: Mapping[str, int] | None,
+) -> list[str]:
+    """What is wrong with a split.
+
+    Unknown and repeated names, labeled, val or test images without a mask, and groups that cross
+    its parts. Where val is the whole test list, as some protocols have it, that is no repetition.
 
     Args:
       split: the four parts.
       names: all names of the dataset.
+      masked: those that have a mask.
       groups: name -> group, where groups must not be divided; None where they may be.
     """
     problems = []
-    known = set(names)
+    parts = [p for p in PARTS if not (p == "val" and validates_on_test(split))]
     owner: dict[str, str] = {}
-    for part in PARTS:
+    for part in parts:
         for name in split[part]:
-            if name not in known:
+            if name not in names:
                 problems.append(f"{part}: {name} is not in the dataset")
+            elif part != "unlabeled" and name not in masked:
+                problems.append(f"{part}: {name} has no mask")
             if name in owner:
                 problems.append(f"{name} is in {owner[name]} and in {part}")
             owner[name] = part
@@ -146,3 +230,21 @@ def check(split: Split, names: Sequence[str], groups: Mapping[str, int] | None) 
             if other != part:
                 problems.append(f"group {groups[name]} is in {other} and in {part}")
     return problems
+
+
+def validates_on_test(split: Split) -> bool:
+    """Whether the test images are the validation images, which flatters the best checkpoint."""
+    return bool(split["test"]) and split["val"] == split["test"]
+
+
+def leaks(split: Split, groups: Mapping[str, int]) -> dict[str, int]:
+    """Of how many test images another member of the group is in a part, for each other part.
+
+    Images whose group is not known (negative) count as alone.
+    """
+    tested = [groups[name] for name in split["test"] if groups[name] >= 0]
+    found = {}
+    for part in ("labeled", "unlabeled", *(() if validates_on_test(split) else ("val",))):
+        seen = {groups[name] for name in split[part]}
+        found[part] = sum(group in seen for group in tested)
+    return found

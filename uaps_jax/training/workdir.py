@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from tensorboardX import SummaryWriter
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data.splits import Split
 from uaps_jax.training import checkpoints
 
 PLACES = ("data.data_dir", "data.manual_dir")
@@ -26,19 +26,45 @@ def write_text(path: Path, text: str) -> None:
     os.replace(partial, path)
 
 
-def claim(workdir: Path, config: Config, split: Split) -> None:
+def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
+    """Writes `split.json`: the protocol, its version, and the names of each part.
+
+    Raises:
+      ConfigError: the directory cannot be made, or holds a split that another run rests on.
+    """
+    _make(workdir)
+    file = workdir / "split.json"
+    text = json.dumps(record, indent=1) + "\n"
+    if checkpoints.saved_steps(workdir) and file.exists() and file.read_text() != text:
+        raise ConfigError(
+            f"{workdir} was started on other images than these: {file} differs from the "
+            "split of the dataset as it is now. Use another --workdir."
+        )
+    write_text(file, text)
+
+
+def _make(workdir: Path) -> None:
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--workdir={workdir}: {error.strerror}") from error
+
+
+def claim(workdir: Path, config: Config, split: Mapping[str, Any]) -> None:
     """Makes a directory this run's, or checks that it is.
 
     A directory without a checkpoint has nothing to lose: it is taken over.
+
+    Args:
+      workdir: the directory.
+      config: the settings of the run.
+      split: the protocol, its version, and the names of each part.
 
     Raises:
       ConfigError: it belongs to a run of another configuration or of other images; the text
         shows the difference.
     """
-    try:
-        workdir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--workdir={workdir}: {error.strerror}") from error
+    _make(workdir)
     flat = config_lib.flatten(config)
     steps = checkpoints.saved_steps(workdir)
     if steps:
@@ -54,14 +80,7 @@ def claim(workdir: Path, config: Config, split: Split) -> None:
                 + "\n".join(f"  {line}" for line in changed)
                 + "\nUse another --workdir, or the configuration it was started with."
             )
-    split_file = workdir / "split.json"
-    text = json.dumps(split, indent=1) + "\n"
-    if steps and split_file.exists() and split_file.read_text() != text:
-        raise ConfigError(
-            f"{workdir} was started on other images than these: {split_file} differs from the "
-            "split of the dataset as it is now. Use another --workdir."
-        )
-    write_text(split_file, text)
+    write_split(workdir, split)
     write_text(workdir / "config.json", config_lib.to_json(config))
 
 

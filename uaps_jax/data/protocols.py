@@ -1,0 +1,141 @@
+"""From a built dataset and the settings to a split: the protocols by name."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from datasets.common import read_mask
+from datasets.protocols import Parts, Protocol, of_split, read_list
+from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.data import splits
+from uaps_jax.data.source import Dataset
+from uaps_jax.labels import IGNORE
+
+GENERAL_VERSION = 1
+"""Version of the protocols that every dataset has: native, grouped, file."""
+
+_MOST_SHOWN = 8
+
+
+def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
+    """The split that `data.protocol` names.
+
+    Raises:
+      ConfigError: the dataset has no such protocol, or the split does not hold on it.
+    """
+    try:
+        split = _split(dataset, data)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    whole = dataset.groups if data.protocol == "grouped" else None
+    problems = splits.check(split, dataset.position.keys(), dataset.masked, whole)
+    if problems:
+        hidden = len(problems) - _MOST_SHOWN
+        shown = [*problems[:_MOST_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
+        lines = "\n".join(f"  {problem}" for problem in shown)
+        raise ConfigError(f"protocol {data.protocol} does not hold on this dataset:\n{lines}")
+    return split
+
+
+def describe(dataset: Dataset, data: DataConfig) -> dict[str, str | int]:
+    """The name and version of the protocol, as a run records them."""
+    published = published_protocols(dataset.name).get(data.protocol)
+    version = published.version if published else GENERAL_VERSION
+    return {"dataset": data.name, "protocol": data.protocol, "version": version}
+
+
+def available(dataset: Dataset) -> list[str]:
+    """The names of the protocols that a dataset has."""
+    native = ["native"] if _is_native(dataset) else []
+    return [*published_protocols(dataset.name), "grouped", *native, "file"]
+
+
+def published_protocols(name: str) -> Mapping[str, Protocol]:
+    """The protocols of one dataset, from its package; none if it has no such module."""
+    package = f"datasets.{name}"
+    if importlib.util.find_spec(f"{package}.protocols") is None:
+        return {}
+    protocols: Mapping[str, Protocol] = importlib.import_module(f"{package}.protocols").PROTOCOLS
+    return protocols
+
+
+def classes(dataset: Dataset) -> dict[str, frozenset[int]]:
+    """Name -> foreground classes in the mask, of the images that have one. Decodes all masks."""
+    found = {}
+    for examples in dataset.records.values():
+        for example in examples:
+            if example["has_mask"]:
+                present = frozenset(np.unique(read_mask(example["mask"])).tolist())
+                found[example["name"].decode()] = present - {0, IGNORE}
+    return found
+
+
+def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
+    names = {name: where for name, (where, _) in dataset.position.items()}
+    labeled = _labeled(data)
+    if data.protocol == "grouped":
+        return splits.grouped(
+            dataset.groups,
+            classes(dataset),
+            shares=dict(zip(("train", "val", "test"), data.shares, strict=True)),
+            labeled=labeled,
+            seed=data.split_seed,
+        )
+    if data.protocol == "file":
+        return read_split(data.split_file)
+    if data.protocol == "native" and _is_native(dataset):
+        train, val, test = (of_split(names, part) for part in ("train", "val", "test"))
+        parts = Parts(train=train, val=val, test=test, labeled={})
+    else:
+        published = published_protocols(dataset.name).get(data.protocol)
+        if published is None:
+            raise ConfigError(
+                f"data.protocol = {data.protocol!r}: {dataset.name} does not have it; it has "
+                f"{', '.join(available(dataset))}"
+            )
+        parts = published.parts(names)
+    return splits.from_parts(parts, dataset.masked, labeled)
+
+
+def _is_native(dataset: Dataset) -> bool:
+    return {"train", "val", "test"} <= dataset.records.keys()
+
+
+def _labeled(data: DataConfig) -> splits.Labeled:
+    names: tuple[str, ...] = ()
+    if data.labeled_list:
+        names = tuple(_lines(data.labeled_list))
+        if not names:
+            raise ConfigError(f"data.labeled_list = {data.labeled_list!r}: names no image")
+    return splits.Labeled(
+        names=names, count=data.labeled_count, ratio=data.labeled_ratio, seed=data.split_seed
+    )
+
+
+def _lines(file: str) -> list[str]:
+    try:
+        return read_list(Path(file).expanduser())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"data.labeled_list = {file!r}: cannot be read: {error}") from error
+
+
+def read_split(file: str) -> splits.Split:
+    """The split of a `split.json`.
+
+    Raises:
+      ConfigError: it cannot be read, or holds no split.
+    """
+    try:
+        content = json.loads(Path(file).expanduser().read_text())
+        return {part: sorted(map(str, content[part])) for part in splits.PARTS}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"data.split_file = {file!r}: is no split.json as --mode=split and training runs "
+            f"write it: {error!r}"
+        ) from error
