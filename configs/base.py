@@ -110,6 +110,39 @@ def synthetic() -> c.Config:
     return config
 
 
+def folder(
+    manual_dir: str = "",
+    *,
+    classes: tuple[str, ...] = (),
+    height: int = 256,
+    width: int = 256,
+    labeled_ratio: float = 1.0,
+) -> c.Config:
+    """A user's own images: all masks of the training part are used, split by part.
+
+    Args:
+      manual_dir: the folder that holds `images` and `masks`.
+      classes: `name=value` entries, background first; () leaves it to `classes.yaml` in the folder.
+      height: of the network's input, in pixels.
+      width: likewise.
+      labeled_ratio: share of the training images with a mask that is used as labeled.
+    """
+    config = _config(
+        dataset="folder",
+        classes=0,
+        view=view(hflip=0.5, vflip=0.5, brightness_contrast=0.3),
+        ratio=labeled_ratio,
+        steps=20_000,
+        per_epoch=200,
+        plateau_min_lr=1e-8,
+    )
+    config.data.manual_dir, config.data.folder.classes = manual_dir, classes
+    config.data.height, config.data.width = height, width
+    config.data.protocol = "grouped"
+    config.optimizer.schedule = "cosine"
+    return config
+
+
 def supervised(config: c.Config, variant: str) -> c.Config:
     """One decoder on clean features, labeled images only."""
     config.method = c.SupervisedConfig()
@@ -164,8 +197,12 @@ def _config(
             name=dataset,
             data_dir="data",
             manual_dir="",
+            folder=c.FolderConfig(
+                images="", masks="", table="", classes=(), group="", white=2**16 - 1
+            ),
             height=256,
             width=256,
+            fit="resize",
             transpose=False,
             channels=3,
             classes=classes,

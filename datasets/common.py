@@ -111,7 +111,7 @@ def read_image(source: Source) -> np.ndarray:
       UnreadableError: if the file is empty, truncated, damaged or no image, or has more than 8 bits
         per channel.
     """
-    image = _decode(source)
+    image = decode(source)
     if image.mode not in _EIGHT_BIT_MODES:
         raise UnreadableError(
             f"the image has mode {image.mode!r}, more than 8 bits per channel; scale it to 8 bits"
@@ -134,7 +134,7 @@ def read_mask(source: Source) -> np.ndarray:
       UnreadableError: if the file cannot be decoded (see `read_image`) or is not single-channel
         8-bit.
     """
-    mask = _decode(source)
+    mask = decode(source)
     if mask.mode not in _MASK_MODES:
         raise UnreadableError(
             f"the mask is not single-channel 8-bit (its mode is {mask.mode!r}); "
@@ -202,7 +202,7 @@ def check_pair(
     return problems
 
 
-def _decode(source: Source) -> Image.Image:
+def decode(source: Source) -> Image.Image:
     """Returns the image with all of its pixels decoded, or raises `UnreadableError`."""
     try:
         data = read_bytes(source)

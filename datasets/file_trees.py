@@ -1,6 +1,6 @@
 """Raw data where it lies: a folder, or an archive that is read in place and never extracted.
 
-Both offer the same three things: the names of their files, a reader for the bytes of a file, and
+All offer the same three things: the names of their files, a reader for the bytes of a file, and
 a way to name a file in a report.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
@@ -117,3 +117,50 @@ class Archive:
     def label(self, file: str) -> str:
         """See `FileTree`."""
         return f"{self.path}/{self.root}{file}"
+
+
+class Union:
+    """Several trees as one, for data that came in several archives.
+
+    Args:
+      trees: at least one; no file may be in two of them.
+    """
+
+    def __init__(self, trees: Sequence[FileTree]) -> None:
+        """Takes what the class describes."""
+        self.trees = tuple(trees)
+        self._folders: dict[str, dict[str, int]] = {}
+
+    def files(self, folder: str) -> list[str]:
+        """See `FileTree`."""
+        return sorted(self._owners(folder))
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Read]:
+        """See `FileTree`."""
+        with contextlib.ExitStack() as stack:
+            reads = [stack.enter_context(tree.reading()) for tree in self.trees]
+            yield lambda file: reads[self._owner(file)](file)
+
+    def label(self, file: str) -> str:
+        """See `FileTree`; the whole is named by all of its parts."""
+        if not file:
+            return ", ".join(tree.label("") for tree in self.trees)
+        return self.trees[self._owner(file)].label(file)
+
+    def _owners(self, folder: str) -> dict[str, int]:
+        """File of a folder -> position of its tree."""
+        if folder not in self._folders:
+            files = [(file, i) for i, tree in enumerate(self.trees) for file in tree.files(folder)]
+            self._folders[folder] = dict(files)
+        return self._folders[folder]
+
+    def _owner(self, file: str) -> int:
+        """Where a file is; a missing one would be where its folder is, or the folder above."""
+        owners = self._owners(str(PurePosixPath(file).parent))
+        if file in owners:
+            return owners[file]
+        for folder in PurePosixPath(file).parents:
+            if self._owners(str(folder)):
+                return next(iter(self._owners(str(folder)).values()))
+        return 0

@@ -25,10 +25,12 @@ class Example(NamedTuple):
       split: the TFDS split it goes into.
       name: unique over all splits.
       image: file of the tree where the image is, or should be.
-      mask: likewise; None where the image has no mask and needs none.
+      mask: likewise; None where the image has no mask file and needs none.
       group: images of one group show the same thing and must not be divided between training and
         test; -1 where it is not known.
       label: the class of the foreground, where the place of the file says it and not its pixels.
+      clean: for an image without a mask file, whether it is known to show no defect: then its mask
+        is all background, and otherwise unknown.
     """
 
     split: str
@@ -37,6 +39,7 @@ class Example(NamedTuple):
     mask: str | None
     group: int
     label: int | None = None
+    clean: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -100,12 +103,14 @@ class SegmentationBuilder(ArrayRecordBuilder):
         del example
         return read_mask(data)
 
-    def decode_image(self, data: bytes) -> np.ndarray:
+    def decode_image(self, data: bytes, example: Example) -> np.ndarray:
         """uint8 [H, W, 3] of an encoded image; raises `UnreadableError`."""
+        del example
         return read_image(data)
 
-    def stored_image(self, data: bytes) -> bytes | Image.Image:
+    def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
         """What is stored of an image: by default its file as it is, which loses nothing."""
+        del example
         return data
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -120,6 +125,8 @@ class SegmentationBuilder(ArrayRecordBuilder):
     ) -> dict[str, Iterator[tuple[str, dict[str, Any]]]]:
         raw = self.raw_data(manual_dir(dl_manager))
         problems = [*raw.problems, *self._check(raw)]
+        if not raw.examples and not problems:
+            problems = [Problem(raw.tree.label(""), f"holds no image of {self.info.full_name}")]
         if problems:
             raise DataError(problems)
         present = {example.split for example in raw.examples}
@@ -134,16 +141,17 @@ class SegmentationBuilder(ArrayRecordBuilder):
                     continue
                 data = read(example.image)
                 if example.mask is None:
-                    ids = np.full(self.decode_image(data).shape[:2], IGNORE, np.uint8)
+                    size = self.decode_image(data, example).shape[:2]
+                    ids = np.full(size, 0 if example.clean else IGNORE, np.uint8)
                 else:
                     ids = self.decode_mask(read(example.mask), example)
                 record = {
-                    "image": self.stored_image(data),
+                    "image": self.stored_image(data, example),
                     # As PIL image: TFDS needs TensorFlow to encode arrays.
                     "mask": Image.fromarray(ids),
                     "name": example.name,
                     "group": example.group,
-                    "has_mask": int(example.mask is not None),
+                    "has_mask": int(example.mask is not None or example.clean),
                 }
                 yield example.name, record
 
@@ -174,7 +182,7 @@ class SegmentationBuilder(ArrayRecordBuilder):
             len(self.labels()),
             image_path=image_path,
             mask_path=mask_path,
-            decode_image=self.decode_image,
+            decode_image=lambda data: self.decode_image(data, example),
             decode_mask=lambda data: self.decode_mask(data, example),
         )
 

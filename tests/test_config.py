@@ -210,9 +210,12 @@ def test_a_file_of_another_version_is_refused_with_its_keys():
 
 def test_classes_are_checked_against_the_dataset():
     config = neu_uaps.get_config()
-    config_lib.check_classes(config, ("background", "a", "b", "c"))
+    same = config_lib.with_classes(config, ("background", "a", "b", "c"))
+    assert config_lib.flatten(same) == config_lib.flatten(config)
     with pytest.raises(ConfigError, match=r"data\.classes = 4: neu_seg has 2 classes"):
-        config_lib.check_classes(config, ("background", "defect"))
+        config_lib.with_classes(config, ("background", "defect"))
+    config.data.classes = 0
+    assert config_lib.with_classes(config, ("background", "defect")).data.classes == 2
 
 
 def test_every_setting_has_a_comment():

@@ -45,17 +45,31 @@ class Section:
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
+class FolderConfig(Section):
+    """Where a user's own images are (data.name = "folder"); relative to data.manual_dir."""
+
+    images: str  # folder of images; "": images
+    masks: str  # folder of masks of the same names, for some of the images; "": masks
+    table: str  # in place of both: CSV with the columns image, mask, split, group
+    classes: tuple[str, ...]  # "name=value", background first; (): data.manual_dir/classes.yaml
+    group: str  # regular expression: what in a name tells which part is shown; "": each its own
+    white: int  # value of a 16-bit image that becomes 255: 65535, or 4095 for 12-bit cameras
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
 class DataConfig(Section):
     """Which images a run sees."""
 
     name: str  # TFDS builder, optionally with its own config: "neu_seg", "synthetic/64px"
     data_dir: str  # folder of the built datasets
     manual_dir: str  # folder of the downloaded archive; "" where the dataset is built
-    height: int  # images and masks are resized to height x width (OpenCV's nearest neighbour)
+    folder: FolderConfig
+    height: int  # the network sees height x width pixels
     width: int
+    fit: str  # "resize" (nearest neighbour, as OpenCV), or "pad" (or crop), nothing scaled
     transpose: bool  # swap height and width after resizing, as the released KolektorSDD2 code does
     channels: int  # 3, or 1 for grey
-    classes: int  # background included
+    classes: int  # background included; 0: as many as the dataset has
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...]  # per channel, divided by after that
     protocol: str  # how images are split: one of PROTOCOLS below
@@ -224,6 +238,7 @@ class Config(Section):
     evaluation: EvaluationConfig
 
 
+FITS = ("resize", "pad")
 SCHEDULES = ("plateau", "constant", "poly", "cosine")
 PROTOCOLS = ("published", "full", "ppl", "reconstructed", "grouped", "native", "file")
 DTYPES = ("float32", "bfloat16", "float64")
@@ -249,17 +264,19 @@ def validate(config: Config) -> Config:
     return config
 
 
-def check_classes(config: Config, names: Sequence[str]) -> None:
-    """Checks `data.classes` against the class names of the dataset.
+def with_classes(config: Config, names: Sequence[str]) -> Config:
+    """The configuration with the number of classes that the dataset has.
 
     Raises:
-      ConfigError: they differ.
+      ConfigError: it asks for another number.
     """
-    if config.data.classes != len(names):
+    if config.data.classes not in (0, len(names)):
         raise ConfigError(
             f"data.classes = {config.data.classes}: {config.data.name} has {len(names)} classes "
             f"({', '.join(names)})"
         )
+    data = dataclasses.replace(config.data, classes=len(names))
+    return validate(dataclasses.replace(config, data=data))
 
 
 def _problems(config: Config) -> Iterator[str]:
@@ -276,7 +293,23 @@ def _problems(config: Config) -> Iterator[str]:
             f"{len(model.widths) - 1} times)",
         )
     yield from check("data.channels", data.channels in (1, 3), "must be 1 or 3")
-    yield from check("data.classes", 2 <= data.classes < IGNORE, f"must be 2 to {IGNORE - 1}")
+    yield from check(
+        "data.classes",
+        data.classes == 0 or 2 <= data.classes < IGNORE,
+        f"must be 2 to {IGNORE - 1}, or 0 for as many as the dataset has",
+    )
+    yield from check("data.fit", data.fit in FITS, _one_of(FITS))
+    yield from check("data.folder.white", 0 < data.folder.white < 2**16, "must be 1 to 65535")
+    for name in ("images", "masks", "table", "classes", "group"):
+        key = f"data.folder.{name}"
+        yield from check(
+            key, not lookup(config, key) or data.name == "folder", 'is for data.name = "folder"'
+        )
+    yield from check(
+        "data.folder.table",
+        not (data.folder.table and (data.folder.images or data.folder.masks)),
+        "takes the place of data.folder.images and data.folder.masks; set one or the other",
+    )
     for key in ("data.mean", "data.std"):
         yield from check(
             key,

@@ -13,7 +13,7 @@ from absl import logging
 from datasets.common import DataError
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.config import Config, ConfigError
+from uaps_jax.config import Config, ConfigError, DataConfig
 from uaps_jax.data import protocols, source, splits
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
@@ -61,11 +61,11 @@ def train(request: Request) -> None:
     """Trains or resumes, then scores the test split at the best and the last checkpoint."""
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
-    config = config_lib.validate(request.config)
+    config, dataset = _open(request.config)
     method = methods.build(config)
     method.predictor(config.evaluation.predictor)
     sharding.check_batches(config, method.streams.values(), sharding.over_devices())
-    dataset, split = _data(config)
+    split = protocols.make_split(dataset, config.data)
     used = {*method.streams.values(), "val", "test"}
     if empty := sorted(part for part in used if not split[part]):
         raise ConfigError(
@@ -106,9 +106,10 @@ def evaluate(request: Request) -> None:
     """Scores a checkpoint on the validation and test splits; needs no more than the checkpoint."""
     run = _restored(request)
     model = run.restore(request.checkpoint)
-    dataset, split = _data(run.config)
+    _, dataset = _open(run.config)
+    parts = _recorded_split(request.workdir, dataset, run.config.data)
     for part in ("val", "test"):
-        run.score(model, part, dataset, source.read(dataset, split[part], run.config.data))
+        run.score(model, part, dataset, source.read(dataset, parts[part], run.config.data))
 
 
 def predict(request: Request) -> None:
@@ -118,16 +119,17 @@ def predict(request: Request) -> None:
     if request.input is not None:
         run.predict_folder(model, request.input)
         return
-    dataset, split = _data(run.config)
-    run.predict(model, dataset, source.read(dataset, split["test"], run.config.data))
+    _, dataset = _open(run.config)
+    test = _recorded_split(request.workdir, dataset, run.config.data)["test"]
+    run.predict(model, dataset, source.read(dataset, test, run.config.data))
 
 
 def split(request: Request) -> None:
     """Writes who would see which image: `split.json` and four lists of names."""
     if request.config is None:
         raise ConfigError("--mode=split needs --config=configs/<dataset>_<method>.py")
-    config = config_lib.validate(request.config)
-    dataset, parts = _data(config)
+    config, dataset = _open(request.config)
+    parts = protocols.make_split(dataset, config.data)
     _log_split(dataset, config, parts)
     workdir.write_split(request.workdir, protocols.describe(dataset, config.data) | parts)
     for part in splits.PARTS:
@@ -144,10 +146,30 @@ MODES: dict[str, Callable[[Request], None]] = {
 }
 
 
-def _data(config: Config) -> tuple[Dataset, splits.Split]:
+def _open(config: Config) -> tuple[Config, Dataset]:
+    """The checked configuration, and its dataset, built where it has not been."""
+    config = config_lib.validate(config)
     dataset = source.open_dataset(config.data)
-    config_lib.check_classes(config, dataset.class_names)
-    return dataset, protocols.make_split(dataset, config.data)
+    return config_lib.with_classes(config, dataset.class_names), dataset
+
+
+def _recorded_split(directory: Path, dataset: Dataset, data: DataConfig) -> splits.Split:
+    """The split that a run was trained on, whatever its protocol would give today.
+
+    Raises:
+      ConfigError: it names images that the dataset has no more.
+    """
+    file = directory / "split.json"
+    if not file.exists():  # The checkpoints were moved without it.
+        return protocols.make_split(dataset, data)
+    parts = protocols.read_split(str(file))
+    gone = [name for part in ("val", "test") for name in parts[part] if name not in dataset.masked]
+    if gone:
+        raise ConfigError(
+            f"{file} names {len(gone)} val and test images that the dataset does not have with "
+            f"masks (any more), {gone[0]} among them"
+        )
+    return parts
 
 
 def _log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
@@ -184,11 +206,11 @@ def _restored(request: Request) -> _Run:
     step = checkpoints.find_step(request.workdir, request.checkpoint)
     config = checkpoints.read_config(request.workdir, step)
     if request.config is not None:
+        given = config_lib.flatten(request.config)
+        given["data.classes"] = given["data.classes"] or config.data.classes
         changed = [
             line
-            for line in config_lib.differences(
-                config_lib.flatten(config), config_lib.flatten(request.config)
-            )
+            for line in config_lib.differences(config_lib.flatten(config), given)
             if not line.startswith(ADJUSTABLE)
         ]
         if changed:
@@ -197,7 +219,7 @@ def _restored(request: Request) -> _Run:
                 + "\n".join(f"  {line}" for line in changed)
                 + "\nLeave --config out to use the checkpoint's own configuration."
             )
-        config = request.config
+        config = config_lib.from_flat(given)
     return _Run(config_lib.validate(config), request.workdir)
 
 
@@ -271,7 +293,10 @@ class _Run:
         """Writes the predictions of the test split, and the contact sheet of the run."""
         target = self._target(model) / "test"
         found = prediction.make_predictor(self.config, self._method)(model.variables, pool, 0)
-        prediction.write(found, pool.names, list(pool.images), target)
+        for row, name in enumerate(pool.names):
+            prediction.write_one(
+                target, name, pool.images[row], found.masks[row], found.uncertainty[row]
+            )
         sheet = self._directory / "contact_sheet.png"
         figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)
         logging.info("predictions: %s; contact sheet: %s", target, sheet)

@@ -8,7 +8,7 @@ from configs import neu_uaps, synthetic_uaps
 from datasets.synthetic.generator import make_example
 from tests import oracles
 from uaps_jax.config import ConfigError
-from uaps_jax.data import protocols, source
+from uaps_jax.data import prepare, protocols, source
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_transposing_swaps_height_and_width_after_resizing():
     data = neu_uaps.get_config().data
     data.height, data.width, data.transpose = 4, 2, True
     image = np.arange(8 * 6 * 3, dtype=np.uint8).reshape(8, 6, 3)
-    got = source.prepare(image, data)
+    got = prepare.image(image, data)
     expected = oracles.nearest_resize(image, (4, 2)).swapaxes(0, 1)
     np.testing.assert_array_equal(got, expected)
 
@@ -64,7 +64,7 @@ def test_one_channel_is_pillows_grey():
     data.channels, data.height, data.width = 1, 8, 8
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     grey = np.asarray(Image.fromarray(image).convert("L")).astype(int)
-    assert np.abs(source.prepare(image, data)[..., 0].astype(int) - grey).max() <= 1
+    assert np.abs(prepare.image(image, data)[..., 0].astype(int) - grey).max() <= 1
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):

@@ -136,6 +136,5 @@ def read_split(file: str) -> splits.Split:
         return {part: sorted(map(str, content[part])) for part in splits.PARTS}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ConfigError(
-            f"data.split_file = {file!r}: is no split.json as --mode=split and training runs "
-            f"write it: {error!r}"
+            f"{file}: is no split.json as --mode=split and training runs write it: {error!r}"
         ) from error

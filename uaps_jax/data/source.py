@@ -16,7 +16,9 @@ from absl import logging
 
 import datasets
 from datasets.common import read_image, read_mask
+from datasets.folder import scan
 from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.data import prepare
 
 READ_THREADS = 4
 
@@ -66,11 +68,9 @@ def open_dataset(data: DataConfig) -> Dataset:
     """
     builder = _builder(data)
     if not builder.info.splits:
-        manual_dir = _manual_dir(builder, data)
+        config = tfds.download.DownloadConfig(manual_dir=_manual_dir(builder, data))
         logging.info("building %s in %s", data.name, builder.data_path)
-        builder.download_and_prepare(
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir)
-        )
+        builder.download_and_prepare(download_config=config)
     # TFDS would decode with OpenCV where it is installed, whose pixels differ from Pillow's.
     encoded = {key: tfds.decode.SkipDecoding() for key in ("image", "mask")}
     records, position, groups, masked = {}, {}, {}, set()
@@ -97,23 +97,35 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
     known = sorted(m.name for m in pkgutil.iter_modules(datasets.__path__) if m.ispkg)
     if base not in known:
         raise ConfigError(f"data.name = {base!r}: must be one of {', '.join(known)}")
-    builder = importlib.import_module(f"datasets.{base}.{base}_dataset_builder").Builder
+    module = importlib.import_module(f"datasets.{base}.{base}_dataset_builder")
+    builder = module.Builder
     variants = [f"{base}/{c}" for c in builder.builder_configs]
     if variant and data.name not in variants:
         raise ConfigError(
             f"data.name = {data.name!r}: must be one of {', '.join([base, *variants])}"
         )
-    folder = Path(data.data_dir).expanduser().resolve()
-    return builder(config=variant or None, data_dir=str(folder), file_format="array_record")
+    config: Any = variant or None
+    if base == "folder":  # Its configurations are the states of a user's folder.
+        config = module.configure(_folder_settings(builder, data))
+    target = Path(data.data_dir).expanduser().resolve()
+    return builder(config=config, data_dir=str(target), file_format="array_record")
 
 
-def _manual_dir(builder: tfds.core.DatasetBuilder, data: DataConfig) -> str | None:
+def _folder_settings(builder: Any, data: DataConfig) -> scan.Settings:
+    values = {
+        field.name: getattr(data.folder, field.name) for field in dataclasses.fields(data.folder)
+    }
+    return scan.Settings(root=Path(_manual_dir(builder, data)), **values)
+
+
+def _manual_dir(builder: Any, data: DataConfig) -> str:
     instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if not instructions:
-        return None
+        return ""
+    base = data.name.partition("/")[0]
     advice = (
-        f"{builder.name} has to be downloaded by hand. {instructions.strip()}\n"
-        "Then pass its folder: --config.data.manual_dir=FOLDER"
+        f"{base} cannot be downloaded automatically. {instructions.strip()}\n"
+        "Then pass the folder: --config.data.manual_dir=FOLDER"
     )
     if not data.manual_dir:
         raise ConfigError(f"data.manual_dir is not set. {advice}")
@@ -125,15 +137,15 @@ def _manual_dir(builder: tfds.core.DatasetBuilder, data: DataConfig) -> str | No
 
 
 def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
-    """Decodes and resizes images and masks, several at a time, in the order of `names`."""
+    """Decodes images and masks, several at a time, at the network's size, in order of `names`."""
 
     def load(name: str) -> tuple[np.ndarray, np.ndarray]:
         part, index = dataset.position[name]
         example = dataset.records[part][index]
         image, mask = read_image(example["image"]), read_mask(example["mask"])
-        return prepare(image, data), prepare(mask[..., None], data)[..., 0]
+        return prepare.image(image, data), prepare.mask(mask, data)
 
-    height, width = (data.width, data.height) if data.transpose else (data.height, data.width)
+    height, width = prepare.network_size(data)
     images = np.empty((len(names), height, width, data.channels), np.uint8)
     masks = np.empty((len(names), height, width), np.uint8)
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
@@ -141,17 +153,3 @@ def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
     for row, (image, mask) in enumerate(loaded):
         images[row], masks[row] = image, mask
     return Pool(names=tuple(names), images=images, masks=masks)
-
-
-def prepare(image: np.ndarray, data: DataConfig) -> np.ndarray:
-    """An image or mask `[H, W, C]` at the network's size and, for images, channel count.
-
-    Nearest neighbour as OpenCV takes it, source row floor(i * in / out), for images and masks
-    alike, as the released loaders do.
-    """
-    rows = np.arange(data.height) * image.shape[0] // data.height
-    columns = np.arange(data.width) * image.shape[1] // data.width
-    image = image[rows[:, None], columns[None]]
-    if image.shape[-1] == 3 and data.channels == 1:
-        image = np.round(image @ np.array([0.299, 0.587, 0.114]))[..., None].astype(np.uint8)
-    return image.swapaxes(0, 1) if data.transpose else image

@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from datasets.common import DataError, UnreadableError, read_image
+from datasets.common import DataError, UnreadableError
+from datasets.folder.images import read_any_image
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import source
+from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import evaluate
 from uaps_jax.inference import palette
@@ -84,8 +85,9 @@ def predict_folder(
 ) -> int:
     """Predicts every image of a folder, of whatever size, and writes the results in that size.
 
-    Each image is resized to the network's input; its mask and uncertainty are resized back, both
-    by nearest neighbour. Results keep the folder's structure.
+    Images are fitted to the network's input as in training (`data.fit`): resized, and the results
+    resized back by nearest neighbour; or, unscaled, covered by tiles. Results keep the folder's
+    structure.
 
     Returns:
       The number of images.
@@ -101,27 +103,38 @@ def predict_folder(
     if not files:
         known = ", ".join(sorted(SUFFIXES))
         raise ConfigError(f"--input={folder}: holds no image ({known})")
-    names = _checked(files, folder)
+    white = config.data.folder.white
+    names = _checked(files, folder, white)
     predictor = make_predictor(config, method)
-    size = config.evaluation.batch_size
-    starts = tqdm(range(0, len(files), size), desc="predicting", unit="batch")
-    for number, start in enumerate(starts):
-        images = [read_image(file) for file in files[start : start + size]]
-        small = np.stack([source.prepare(image, config.data) for image in images])
-        unknown = np.full(small.shape[:3], IGNORE, np.uint8)
-        pool = Pool(names=names[start : start + size], images=small, masks=unknown)
-        found = predictor(variables, pool, number)
-        if config.data.transpose:  # back to the way the images stand
-            found = dataclasses.replace(
-                found,
-                masks=found.masks.swapaxes(1, 2),
-                uncertainty=found.uncertainty.swapaxes(1, 2),
+    size, first = config.evaluation.batch_size, 0
+    for start in tqdm(range(0, len(files), size), desc="predicting", unit="batch"):
+        images = [read_any_image(f.read_bytes(), white) for f in files[start : start + size]]
+        tiled = [prepare.tiles(image, config.data) for image in images]
+        pieces = np.concatenate([tiles for tiles, _ in tiled])
+        pool = Pool(
+            names=tuple(map(str, range(len(pieces)))),
+            images=pieces,
+            masks=np.full(pieces.shape[:3], IGNORE, np.uint8),
+        )
+        found = predictor(variables, pool, first)
+        first += -(-len(pieces) // size)
+        ends = np.cumsum([len(tiles) for tiles, _ in tiled])[:-1]
+        masks, doubts = (np.split(array, ends) for array in (found.masks, found.uncertainty))
+        for name, image, (_, corners), mask, doubt in zip(
+            names[start : start + size], images, tiled, masks, doubts, strict=True
+        ):
+            whole = image.shape[:2]
+            write_one(
+                target,
+                name,
+                image,
+                prepare.untiled(mask, corners, whole, config.data),
+                prepare.untiled(doubt, corners, whole, config.data),
             )
-        write(found, pool.names, images, target)
     return len(files)
 
 
-def _checked(files: Sequence[Path], folder: Path) -> tuple[str, ...]:
+def _checked(files: Sequence[Path], folder: Path, white: int) -> tuple[str, ...]:
     """The names of images, all of which have been decoded once and differ in name.
 
     Raises:
@@ -135,7 +148,7 @@ def _checked(files: Sequence[Path], folder: Path) -> tuple[str, ...]:
             problems.append((str(file), f"would overwrite the result of {names[name]}"))
         names[name] = file
         try:
-            read_image(file)
+            read_any_image(file.read_bytes(), white)
         except (UnreadableError, OSError) as error:
             problems.append((str(file), str(error)))
     if problems:
@@ -143,29 +156,19 @@ def _checked(files: Sequence[Path], folder: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def write(
-    found: Predictions, names: Sequence[str], images: Sequence[np.ndarray], target: Path
+def write_one(
+    target: Path, name: str, image: np.ndarray, mask: np.ndarray, doubt: np.ndarray
 ) -> None:
-    """Writes `mask/`, `overlay/` and `uncertainty/` PNGs, at the size of `images`.
+    """Writes the PNGs `mask/`, `overlay/` and `uncertainty/` of one image, all of its size.
 
     A mask holds class ids. An uncertainty map is grey, 255 for 1 nat and more.
     """
-    for name, image, mask, doubt in zip(names, images, found.masks, found.uncertainty, strict=True):
-        mask, doubt = (resize_like(array, image) for array in (mask, doubt))
-        pictures = {
-            "mask": mask,
-            "overlay": palette.overlay(image, mask),
-            "uncertainty": np.round(255 * np.clip(doubt, 0, 1)).astype(np.uint8),
-        }
-        for kind, picture in pictures.items():
-            file = target / kind / f"{name}.png"
-            file.parent.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(picture).save(file)
-
-
-def resize_like(array: np.ndarray, image: np.ndarray) -> np.ndarray:
-    """`array` `[h, w]` at the height and width of `image`, by nearest neighbour."""
-    height, width = image.shape[:2]
-    rows = np.arange(height) * array.shape[0] // height
-    columns = np.arange(width) * array.shape[1] // width
-    return array[rows[:, None], columns[None]]
+    pictures = {
+        "mask": mask,
+        "overlay": palette.overlay(image, mask),
+        "uncertainty": np.round(255 * np.clip(doubt, 0, 1)).astype(np.uint8),
+    }
+    for kind, picture in pictures.items():
+        file = target / kind / f"{name}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(file)

@@ -1,0 +1,13 @@
+r"""The images with masks alone, of your own folder: what UAPS has to beat.
+
+python run.py --config=configs/folder_supervised.py:small --workdir=runs/mine \
+    --config.data.manual_dir=FOLDER
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.supervised(base.folder(), variant)

@@ -1,0 +1,13 @@
+r"""UAPS on your own images: a folder with `images`, some `masks`, and `classes.yaml`.
+
+python run.py --config=configs/folder_uaps.py:small --workdir=runs/mine \
+    --config.data.manual_dir=FOLDER
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.uaps(base.folder(), variant)

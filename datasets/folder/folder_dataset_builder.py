@@ -1,0 +1,167 @@
+"""The TFDS builder of a user's own images."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import tensorflow_datasets as tfds
+from PIL import Image, ImageOps
+
+from datasets.common import DataError, Problem, UnreadableError
+from datasets.file_trees import Folder
+from datasets.folder import class_map, images
+from datasets.folder import scan as scanning
+from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+
+_KEPT = {("PNG", "L"), ("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "RGB")}
+_UPRIGHT = 1
+_MOST_SUGGESTED = 20
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class FolderConfig(tfds.core.BuilderConfig):
+    """One state of one user's folder; made by `configure`.
+
+    Attributes:
+      settings: where the data are.
+      classes: what the values of the masks mean.
+      entries: the images, sorted by name.
+      groups: the group of each.
+      problems: what is wrong already, from names alone.
+    """
+
+    settings: scanning.Settings
+    classes: class_map.ClassMap
+    # TFDS prints a configuration, which should not be a page for each image.
+    entries: tuple[scanning.Entry, ...] = dataclasses.field(repr=False)
+    groups: tuple[int, ...] = dataclasses.field(repr=False)
+    problems: tuple[Problem, ...] = dataclasses.field(repr=False)
+
+
+def configure(settings: scanning.Settings) -> FolderConfig:
+    """Looks at a folder and names its present state.
+
+    The name holds a fingerprint of every file, so what was built of another state is not used.
+
+    Raises:
+      DataError: there are no images, or it is not said what the values of the masks mean.
+    """
+    entries, problems = scanning.scan(settings)
+    classes = _classes(settings, entries)
+    digests = scanning.digest_files(entries)
+    meaning = repr((classes, settings.white, Builder.VERSION))
+    state = scanning.fingerprint(entries, digests, meaning)
+    stem = re.sub(r"\W+", "_", settings.root.resolve().name) or "root"
+    return FolderConfig(
+        name=f"{stem}_{state}",
+        settings=settings,
+        classes=classes,
+        entries=tuple(entries),
+        groups=tuple(scanning.number_groups(entries, digests)),
+        problems=tuple(problems),
+    )
+
+
+class Builder(SegmentationBuilder):
+    """A user's images, with masks for some of them.
+
+    Splits: "train", or those of the table. Names are paths in the images folder without suffix.
+    Images are stored as they are where they are 8-bit grey or RGB, otherwise as 8-bit RGB PNG.
+    """
+
+    VERSION = tfds.core.Version("1.0.0")
+    RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
+    MANUAL_DOWNLOAD_INSTRUCTIONS = scanning.INSTRUCTIONS
+    SPLITS = scanning.SPLITS
+
+    builder_config: FolderConfig
+
+    def labels(self) -> Sequence[str]:
+        """See `SegmentationBuilder`."""
+        return self.builder_config.classes.names
+
+    def raw_data(self, manual_dir: Path) -> RawData:
+        """See `SegmentationBuilder`."""
+        config = self.builder_config
+        examples = [
+            Example(
+                entry.split,
+                entry.name,
+                str(entry.image),
+                None if entry.mask is None else str(entry.mask),
+                group,
+            )
+            for entry, group in zip(config.entries, config.groups, strict=True)
+        ]
+        # All files are named by whole paths, so any folder serves as the root of the tree.
+        tree = Folder(config.settings.root.resolve())
+        return RawData(tree=tree, examples=examples, problems=config.problems)
+
+    def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
+        """See `SegmentationBuilder`."""
+        return class_map.decode_mask(data, self.builder_config.classes)
+
+    def decode_image(self, data: bytes, example: Example) -> np.ndarray:
+        """See `SegmentationBuilder`; an image with a mask must be upright as it is stored."""
+        pixels = images.read_any_image(data, self.builder_config.settings.white)
+        turned = images.orientation(data)
+        if turned == _UPRIGHT:
+            return pixels
+        if example.mask is not None:
+            raise UnreadableError(
+                f"the camera says that the image is to be turned (EXIF orientation {turned}), and "
+                "programs for annotation differ on that; save it upright, with its mask to match"
+            )
+        with Image.open(io.BytesIO(data)) as image:
+            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+
+    def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
+        """See `SegmentationBuilder`."""
+        with Image.open(io.BytesIO(data)) as image:
+            kind = (image.format, image.mode)
+        if kind in _KEPT and images.orientation(data) == _UPRIGHT:
+            return data
+        return Image.fromarray(self.decode_image(data, example))
+
+
+def _classes(settings: scanning.Settings, entries: Sequence[scanning.Entry]) -> class_map.ClassMap:
+    file = settings.root / class_map.CLASSES_FILE
+    where = "data.folder.classes" if settings.classes else str(file)
+    try:
+        if settings.classes:
+            return class_map.from_settings(settings.classes)
+        if file.exists():
+            return class_map.from_file(file)
+    except class_map.ClassMapError as error:
+        raise DataError([(where, str(error))], scanning.INSTRUCTIONS) from error
+    raise DataError(
+        [(where, f"does not exist, and data.folder.classes is not set. {_suggestion(entries)}")],
+        scanning.INSTRUCTIONS,
+    )
+
+
+def _suggestion(entries: Sequence[scanning.Entry]) -> str:
+    """The values that masks hold, as lines of a `classes.yaml` with names to be filled in."""
+    masks = [entry.mask for entry in entries if entry.mask is not None]
+    for by_colour in (False, True):
+        counts: Counter[int] = Counter()
+        try:
+            for mask in masks:
+                found = np.unique(class_map.mask_values(mask.read_bytes(), by_colour=by_colour))
+                counts.update(found.tolist())
+        except (UnreadableError, OSError):
+            continue
+        if counts and len(counts) <= _MOST_SUGGESTED:
+            values = sorted(counts)
+            shown = [f'"#{value:06x}"' if by_colour else str(value) for value in values]
+            names = ["background", *(f"defect_{i}" for i in range(1, len(values)))]
+            lines = (f"  {name}: {value}" for name, value in zip(names, shown, strict=True))
+            return "The masks hold these values; write them with your names:\n" + "\n".join(lines)
+    return f"{len(masks)} masks were found."

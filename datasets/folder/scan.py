@@ -1,0 +1,232 @@
+"""Finds a user's images and masks: two folders with equal names in them, or a table."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from datasets.common import DataError, Problem
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+SPLITS = ("train", "val", "test")
+COLUMNS = ("image", "mask", "split", "group")
+
+INSTRUCTIONS = """\
+Put your images into a folder `images` and the masks that you have into a folder `masks` beside it,
+each under the name of its image (images/part_01.jpg, masks/part_01.png); images without a mask are
+used as unlabeled ones. Then pass the folder that holds both: --config.data.manual_dir=FOLDER. Other
+places: --config.data.folder.images and --config.data.folder.masks, or a table with the columns
+image, mask, split, group (all but the first may be empty or absent): --config.data.folder.table.
+PNG, JPEG, BMP and TIFF images of any size are read, masks as PNG, BMP or TIFF. What the values of
+the masks mean stands in FOLDER/classes.yaml, background first:
+  background: 0
+  scratch: 255        # or a colour, "#ff0000", or several values, [1, 2]
+  ignore: 128         # optional: pixels without a label"""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Where a user's data are and what they mean.
+
+    Attributes:
+      root: the folder that relative paths start from.
+      images: folder of images; "" is `images`.
+      masks: folder of masks; "" is `masks`.
+      table: CSV file that takes the place of both; "" for none.
+      classes: `name=value` entries; () leaves it to `classes.yaml`.
+      group: regular expression that finds in an image's name what it shows; its first group, or
+        the whole match, is the same for images of the same part. "" for none.
+      white: the value of a 16-bit image that becomes 255.
+    """
+
+    root: Path
+    images: str
+    masks: str
+    table: str
+    classes: tuple[str, ...]
+    group: str
+    white: int
+
+
+class Entry(NamedTuple):
+    """One image.
+
+    Attributes:
+      name: unique; its path in the images folder without suffix.
+      image: its file.
+      mask: the file of its mask; None where it has none.
+      split: "train", "val" or "test".
+      group: what it shows; "" where nothing is known.
+    """
+
+    name: str
+    image: Path
+    mask: Path | None
+    split: str
+    group: str
+
+
+def scan(settings: Settings) -> tuple[list[Entry], list[Problem]]:
+    """All images, sorted by name, and what is wrong with their names and places.
+
+    Raises:
+      DataError: there is no image at all.
+    """
+    problems: list[Problem] = []
+    found = _from_table if settings.table else _from_folders
+    entries = sorted(found(settings, problems), key=lambda entry: entry.name)
+    if not entries and not problems:
+        problems.append(Problem(str(settings.root), "no images found"))
+    if not entries:
+        raise DataError(problems, INSTRUCTIONS)
+    return entries, problems
+
+
+def digest_files(entries: Sequence[Entry]) -> dict[Path, str]:
+    """A digest of the bytes of every file that can be read."""
+    files = {file for entry in entries for file in (entry.image, entry.mask) if file}
+    digests = {}
+    for file in sorted(files):
+        try:
+            digests[file] = hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+        except OSError:  # The builder reports it.
+            digests[file] = ""
+    return digests
+
+
+def fingerprint(entries: Sequence[Entry], digests: dict[Path, str], meaning: str) -> str:
+    """16 hexadecimal digits that change with any byte, name, split, group, or `meaning`."""
+    total = hashlib.blake2b(meaning.encode(), digest_size=8)
+    for entry in entries:
+        contents = [digests[entry.image], digests[entry.mask] if entry.mask else "none"]
+        total.update("\0".join([entry.name, entry.split, entry.group, *contents, ""]).encode())
+    return total.hexdigest()
+
+
+def number_groups(entries: Sequence[Entry], digests: dict[Path, str]) -> list[int]:
+    """A number for each entry, the same for entries of one group or of the same bytes."""
+    parent = list(range(len(entries)))
+
+    def root(index: int) -> int:
+        while parent[index] != index:
+            index = parent[index]
+        return index
+
+    first: dict[tuple[str, str], int] = {}
+    for index, entry in enumerate(entries):
+        keys = [("group", entry.group), ("bytes", digests[entry.image])]
+        for key in keys:
+            if key[1]:
+                a, b = root(first.setdefault(key, index)), root(index)
+                parent[max(a, b)] = min(a, b)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(index), len(numbers)) for index in range(len(entries))]
+
+
+def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
+    images = settings.root / (settings.images or "images")
+    masks = settings.root / (settings.masks or "masks")
+    if not images.is_dir():
+        problems.append(Problem(str(images), "this folder of images does not exist"))
+        return
+    by_name = _by_name(images, problems)
+    if settings.masks and not masks.is_dir():
+        problems.append(Problem(str(masks), "this folder of masks does not exist"))
+    mask_by_name = _by_name(masks, problems) if masks.is_dir() else {}
+    for name in sorted(mask_by_name.keys() - by_name.keys()):
+        problems.append(
+            Problem(str(mask_by_name[name]), f"no image of this name, {name}.*, in {images}")
+        )
+    pattern = _pattern(settings.group, problems)
+    for name, image in by_name.items():
+        found = pattern.search(name) if pattern else None
+        group = found.group(found.re.groups and 1) if found else ""
+        yield Entry(name, image, mask_by_name.get(name), "train", group or "")
+
+
+def _by_name(folder: Path, problems: list[Problem]) -> dict[str, Path]:
+    """The images below a folder by relative path without suffix."""
+    files: dict[str, Path] = {}
+    for file in _walk(folder, problems):
+        name = file.relative_to(folder).with_suffix("").as_posix()
+        if name in files:
+            problems.append(Problem(str(file), f"a second file of this name, after {files[name]}"))
+        else:
+            files[name] = file
+    return files
+
+
+def _walk(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+    """Image files below a folder, hidden ones left out; links to folders are problems."""
+
+    def failed(error: OSError) -> None:
+        problems.append(Problem(str(error.filename), f"cannot be read: {error.strerror}"))
+
+    for here, folders, files in os.walk(folder, onerror=failed):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in folders:
+            link = Path(here, name)
+            if link.is_symlink():
+                problems.append(Problem(str(link), "a link to a folder, which is not followed"))
+        for name in sorted(files):
+            file = Path(here, name)
+            if not name.startswith(".") and file.suffix.lower() in IMAGE_SUFFIXES:
+                yield file
+
+
+def _pattern(text: str, problems: list[Problem]) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        problems.append(Problem("data.folder.group", f"{text!r} is no regular expression: {error}"))
+        return None
+
+
+def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
+    table = settings.root / settings.table
+    try:
+        with table.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+            columns = [] if not rows else list(rows[0])
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        problems.append(Problem(str(table), f"cannot be read: {error}"))
+        return
+    unknown = [str(column) for column in columns if column not in COLUMNS]
+    if "image" not in columns or unknown:
+        problems.append(
+            Problem(
+                str(table),
+                f"has the columns {', '.join(map(str, columns)) or 'none'}; must be image and, "
+                "where wanted, mask, split, group",
+            )
+        )
+        return
+    lines: dict[str, int] = {}
+    pattern = _pattern(settings.group, problems)
+    for line, row in enumerate(rows, start=2):
+        where = f"{table}, line {line}"
+        cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
+        name = Path(cells["image"]).with_suffix("").as_posix() if cells["image"] else ""
+        split = cells["split"] or "train"
+        if not name:
+            problems.append(Problem(where, "names no image"))
+        elif split not in SPLITS:
+            problems.append(Problem(where, f"split {split!r} must be one of {', '.join(SPLITS)}"))
+        elif name in lines:
+            problems.append(Problem(where, f"{name} stands in line {lines[name]} already"))
+        else:
+            lines[name] = line
+            found = pattern.search(name) if pattern else None
+            yield Entry(
+                name,
+                table.parent / cells["image"],
+                table.parent / cells["mask"] if cells["mask"] else None,
+                split,
+                cells["group"] or (found.group(found.re.groups and 1) if found else ""),
+            )

@@ -1,0 +1,404 @@
+"""A user's own images: every kind that people bring, and every way in which they can be bad."""
+
+# ruff: noqa: D102
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+from PIL import Image
+
+from datasets.common import DataError, UnreadableError
+from datasets.folder import class_map, folder_dataset_builder, images
+from datasets.folder.scan import Settings
+
+Builder = folder_dataset_builder.Builder
+HEIGHT, WIDTH = 12, 10
+
+
+def encode(array, kind="PNG", mode=None, **options):
+    image = Image.fromarray(array)
+    file = io.BytesIO()
+    (image.convert(mode) if mode else image).save(file, kind, **options)
+    return file.getvalue()
+
+
+def picture(seed=0, size=(HEIGHT, WIDTH)):
+    return np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+
+
+def ids(size=(HEIGHT, WIDTH)):
+    array = np.zeros(size, np.uint8)
+    array[:4, :3], array[6:, 5:] = 1, 2
+    return array
+
+
+def write(root, files):
+    for name, data in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def settings(root, **changes):
+    plain = Settings(
+        root=root, images="", masks="", table="", classes=(), group="", white=2**16 - 1
+    )
+    return dataclasses.replace(plain, **changes)
+
+
+def build(root, data_dir, **changes):
+    config = folder_dataset_builder.configure(settings(root, **changes))
+    builder = Builder(config=config, data_dir=data_dir)
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=str(root)))
+    return builder
+
+
+def examples(builder):
+    return {e["name"].decode(): e for s in builder.as_data_source().values() for e in s}
+
+
+CLASSES = b"background: 0\nscratch: 1\ndent: 2\n"
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "line 4"
+    write(folder, {"classes.yaml": CLASSES})
+    return folder
+
+
+class TestImages:
+    @pytest.mark.parametrize(
+        ("name", "kind", "mode"),
+        [
+            ("a.png", "PNG", None),
+            ("a.bmp", "BMP", None),
+            ("a.tif", "TIFF", None),
+            ("a.TIFF", "TIFF", None),
+            ("a.png", "PNG", "RGBA"),
+            ("a.png", "PNG", "L"),
+            ("a.png", "PNG", "LA"),
+            ("a.png", "PNG", "1"),
+            ("a.jpg", "JPEG", None),
+            ("a.JPEG", "JPEG", "L"),
+        ],
+    )
+    def test_every_format_gives_eight_bit_rgb(self, name, kind, mode, root, tmp_path):
+        data = encode(picture(), kind, mode)
+        write(root, {f"images/{name}": data, "masks/a.png": encode(ids())})
+        (example,) = examples(build(root, tmp_path / "built")).values()
+        expected = np.array(Image.open(io.BytesIO(data)).convert("RGB"))
+        stored = example["image"]
+        assert stored.dtype == np.uint8
+        np.testing.assert_array_equal(np.broadcast_to(stored, expected.shape), expected)
+
+    def test_palette_image(self, root, tmp_path):
+        image = Image.fromarray(picture()).quantize(16)
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        write(root, {"images/a.png": file.getvalue()})
+        (example,) = examples(build(root, tmp_path / "built")).values()
+        np.testing.assert_array_equal(example["image"], np.array(image.convert("RGB")))
+        assert example["has_mask"] == 0
+        assert (example["mask"] == 255).all()
+
+    @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+    def test_sixteen_bits_are_scaled_by_their_white(self, kind):
+        deep = np.array([[0, 2048, 4095], [16, 8190, 65535]], np.uint16)
+        data = encode(deep, kind)
+        of_12 = images.read_any_image(data, 4095)[..., 0]
+        assert of_12.tolist() == [[0, 128, 255], [1, 255, 255]]
+        of_16 = images.read_any_image(data, 65535)
+        assert of_16[..., 0].tolist() == [[0, 8, 16], [0, 32, 255]]
+        assert of_16.shape == (2, 3, 3)
+
+    def test_floating_point_has_no_white(self):
+        with pytest.raises(UnreadableError, match="more than 8 bits"):
+            images.read_any_image(encode(np.zeros((4, 4), np.float32), "TIFF"), 65535)
+
+    def test_names_with_spaces_letters_and_folders(self, root, tmp_path):
+        write(root, {"images/Straße 1/teil ü.png": encode(picture())})
+        write(root, {"masks/Straße 1/teil ü.png": encode(ids())})
+        found = examples(build(root, tmp_path / "built"))
+        assert list(found) == ["Straße 1/teil ü"]
+        assert found["Straße 1/teil ü"]["has_mask"] == 1
+
+    def test_a_camera_held_sideways(self, root, tmp_path):
+        exif = Image.Exif()
+        exif[0x0112] = 6
+        data = encode(picture(), "JPEG", exif=exif)
+        write(root, {"images/a.jpg": data})
+        (example,) = examples(build(root, tmp_path / "built")).values()
+        assert example["image"].shape == (WIDTH, HEIGHT, 3)
+        write(root, {"masks/a.png": encode(ids())})
+        with pytest.raises(DataError, match=r"a\.jpg: .*EXIF orientation 6"):
+            build(root, tmp_path / "built")
+
+
+def classes(*entries):
+    return class_map.from_settings(entries)
+
+
+THREE = classes("background=0", "scratch=1", "dent=2")
+COLOURS = classes("background=#000000", "scratch=#ff0000", "dent=#00ff00,#00ee00")
+
+
+class TestMasks:
+    @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+    def test_ids(self, kind):
+        np.testing.assert_array_equal(class_map.decode_mask(encode(ids(), kind), THREE), ids())
+
+    def test_grey_saved_as_rgb_or_with_a_full_alpha(self):
+        grey = np.repeat(ids()[..., None], 3, 2)
+        for mode in ("RGB", "RGBA"):
+            found = class_map.decode_mask(encode(grey, mode=mode), THREE)
+            np.testing.assert_array_equal(found, ids())
+        found = class_map.decode_mask(encode(ids(), mode="LA"), THREE)
+        np.testing.assert_array_equal(found, ids())
+
+    def test_palette_indices(self):
+        image = Image.fromarray(ids())
+        image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+        file = io.BytesIO()
+        image.save(file, "PNG")
+        np.testing.assert_array_equal(class_map.decode_mask(file.getvalue(), THREE), ids())
+        np.testing.assert_array_equal(class_map.decode_mask(file.getvalue(), COLOURS), ids())
+
+    def test_black_and_white(self):
+        two = classes("background=0", "defect=255")
+        for mode in ("L", "1"):
+            data = encode((ids() > 0).astype(np.uint8) * 255, mode=mode)
+            np.testing.assert_array_equal(class_map.decode_mask(data, two), ids() > 0)
+
+    def test_sixteen_bit_values(self):
+        many = classes("background=0", "scratch=1000", "dent=2000")
+        data = encode(ids().astype(np.uint16) * 1000)
+        np.testing.assert_array_equal(class_map.decode_mask(data, many), ids())
+
+    def test_colours_some_of_which_share_a_class(self):
+        table = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 238, 0]], np.uint8)
+        painted = ids()
+        painted[-1, -1] = 3
+        found = class_map.decode_mask(encode(table[painted]), COLOURS)
+        np.testing.assert_array_equal(found, ids())
+
+    def test_ignore(self):
+        with_border = classes("background=0", "scratch=1", "dent=2", "ignore=255")
+        array = ids()
+        array[0] = 255
+        np.testing.assert_array_equal(class_map.decode_mask(encode(array), with_border), array)
+        assert with_border.names == ("background", "scratch", "dent")
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            (encode(ids() + 5), r"no class: 5 \(.* pixels\), 6 .*, 7 .*; known are 0, 1, 2"),
+            (encode(ids(), "JPEG"), "is a JPEG"),
+            (encode(picture()), "coloured, but the class map holds numbers"),
+            (encode(picture(), mode="CMYK", kind="TIFF"), "mode 'CMYK'"),
+            (encode(np.zeros((4, 4, 4), np.uint8)), "transparent"),
+            (encode(ids())[:50], "cannot be read"),
+            (b"", "is empty"),
+        ],
+    )
+    def test_what_cannot_be_understood_is_said(self, data, reason):
+        with pytest.raises(UnreadableError, match=reason):
+            class_map.decode_mask(data, THREE)
+
+    def test_unknown_colours_are_named_as_colours(self):
+        array = np.zeros((4, 4, 3), np.uint8)
+        array[:2, :, 2] = 255
+        with pytest.raises(UnreadableError, match=r"no class: #0000ff \(8 pixels\)"):
+            class_map.decode_mask(encode(array), COLOURS)
+
+
+class TestClassMap:
+    @pytest.mark.parametrize(
+        ("entries", "reason"),
+        [
+            (("background=0",), "at least one class of defect"),
+            (("background=0", "ignore=1"), "at least one class of defect"),
+            (("background=0", "dent=0"), "value 0 stands for two"),
+            (("background=0", "dent=1", "dent=2"), "'dent' comes twice"),
+            (("background=0", "dent=#ff0000"), "all numbers or all colours"),
+            (("background=0", "dent=red"), "'red' is neither"),
+            (("background=0", "dent"), "not of the form name=value"),
+            (("background=0", "dent=70000"), "'70000' is neither"),
+        ],
+    )
+    def test_what_makes_no_sense_is_refused(self, entries, reason):
+        with pytest.raises(class_map.ClassMapError, match=reason):
+            class_map.from_settings(entries)
+
+    def test_yaml_and_settings_say_the_same(self, tmp_path):
+        file = tmp_path / "classes.yaml"
+        file.write_text('background: "#000000"\nscratch: "#ff0000"\ndent: ["#00ff00", "#00ee00"]\n')
+        assert class_map.from_file(file) == COLOURS
+
+    @pytest.mark.parametrize("text", ["[1, 2]", "a: b: c", "", "background"])
+    def test_another_yaml_is_refused(self, text, tmp_path):
+        (tmp_path / "classes.yaml").write_text(text)
+        with pytest.raises(class_map.ClassMapError, match=r"cannot be read|must map class names"):
+            class_map.from_file(tmp_path / "classes.yaml")
+
+    def test_a_missing_map_is_answered_with_the_values_found(self, root, tmp_path):
+        (root / "classes.yaml").unlink()
+        write(root, {"images/a.png": encode(picture()), "masks/a.png": encode(ids() * 100)})
+        with pytest.raises(DataError, match=r"(?s)background: 0\n  defect_1: 100\n  defect_2: 200"):
+            build(root, tmp_path / "built")
+
+
+class TestPlaces:
+    def test_two_folders(self, tmp_path):
+        write(tmp_path, {"here/a.png": encode(picture()), "there/a.png": encode(ids())})
+        named = {"images": "here", "masks": str(tmp_path / "there")}
+        entries = ("background=0", "scratch=1", "dent=2")
+        found = examples(build(tmp_path, tmp_path / "built", classes=entries, **named))
+        np.testing.assert_array_equal(found["a"]["mask"][..., 0], ids())
+
+    def test_a_table(self, root, tmp_path):
+        rows = ["image,mask,split,group", "x/a.png,m/a.png,train,p1", "x/b.png,,,p1"]
+        table = "\n".join([*rows, "x/c.png,m/a.png,test,"])
+        write(root, {f"x/{n}.png": encode(picture(i)) for i, n in enumerate("abc")})
+        write(root, {"m/a.png": encode(ids()), "list.csv": table.encode()})
+        builder = build(root, tmp_path / "built", table="list.csv")
+        found = examples(builder)
+        assert {s: len(v) for s, v in builder.as_data_source().items()} == {"train": 2, "test": 1}
+        assert {n: e["has_mask"] for n, e in found.items()} == {"x/a": 1, "x/b": 0, "x/c": 1}
+        assert found["x/a"]["group"] == found["x/b"]["group"] != found["x/c"]["group"]
+
+    @pytest.mark.parametrize(
+        ("table", "reason"),
+        [
+            ("image,mask\na.png,none.png\n", r"missing mask: expected .*none\.png"),
+            ("image\nb.png\n", r"b\.png: missing image"),
+            ("image\na.png\na.png\n", "line 3: a stands in line 2"),
+            ("image,split\na.png,dev\n", "line 2: split 'dev' must be one of train, val, test"),
+            ("picture\na.png\n", "has the columns picture"),
+            ("image,labels\na.png,1\n", "has the columns image, labels"),
+            ("image,mask\n,x.png\n", "line 2: names no image"),
+        ],
+    )
+    def test_a_bad_table_is_reported(self, table, reason, root, tmp_path):
+        write(root, {"a.png": encode(picture()), "list.csv": table.encode()})
+        with pytest.raises(DataError, match=reason):
+            build(root, tmp_path / "built", table="list.csv")
+        assert not list((tmp_path / "built").rglob("*.array_record*"))
+
+    def test_parts_by_pattern_and_by_equal_bytes(self, root, tmp_path):
+        names = ["p1_a", "p1_b", "p2_a", "other", "copy"]
+        write(root, {f"images/{n}.png": encode(picture(i)) for i, n in enumerate(names)})
+        write(root, {"images/copy.png": encode(picture(2))})
+        found = examples(build(root, tmp_path / "built", group=r"^(p\d+)_"))
+        group = {name: int(example["group"]) for name, example in found.items()}
+        assert group["p1_a"] == group["p1_b"]
+        assert group["p2_a"] == group["copy"]
+        assert len(set(group.values())) == 3
+
+
+class TestFingerprint:
+    def name(self, root, **changes):
+        return folder_dataset_builder.configure(settings(root, **changes)).name
+
+    def test_changes_with_whatever_was_built(self, root):
+        write(root, {"images/a.png": encode(picture()), "masks/a.png": encode(ids())})
+        names = [self.name(root), self.name(root, white=4095), self.name(root, group="a")]
+        write(root, {"masks/a.png": encode(ids()[::-1])})
+        names.append(self.name(root))
+        write(root, {"images/b.png": encode(picture(1))})
+        names.append(self.name(root))
+        write(root, {"classes.yaml": CLASSES.replace(b"dent", b"bump")})
+        names.append(self.name(root))
+        assert len(set(names)) == len(names)
+        (root / "images/b.png").touch()
+        assert self.name(root) == names[-1]
+
+    def test_a_changed_folder_is_built_anew(self, root, tmp_path):
+        write(root, {"images/a.png": encode(picture())})
+        assert len(examples(build(root, tmp_path / "built"))) == 1
+        write(root, {"images/b.png": encode(picture(1))})
+        assert len(examples(build(root, tmp_path / "built"))) == 2
+
+
+def corpus(root):
+    """Every kind of bad file in one folder; returns file name -> part of its reason."""
+    good, mask = encode(picture()), encode(ids())
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    rgba = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    border = ids()
+    border[0] = 255
+    pairs = {
+        "orphan": (None, mask, "orphan.png", "no image of this name"),
+        "size": (good, encode(ids((5, 6))), "masks/size.png", "6x5"),
+        "id": (good, encode(ids() + 5), "masks/id.png", "no class: 5"),
+        "border": (good, encode(border), "masks/border.png", "no class: 255"),
+        "rgba": (good, encode(rgba), "masks/rgba.png", "transparent"),
+        "zero_255": (good, encode(255 * (ids() > 0).astype(np.uint8)), "masks/zero_255.png", "255"),
+        "cut": (encode(picture(), "PNG")[:150], mask, "images/cut.png", "cannot be read"),
+        "nothing": (b"", mask, "images/nothing.png", "is empty"),
+        "text": (b"not an image at all", mask, "images/text.png", "not an image"),
+    }
+    reasons = {}
+    for name, (image, label, where, reason) in pairs.items():
+        if image is not None:
+            write(root, {f"images/{name}.png": image})
+        write(root, {f"masks/{name}.png": label})
+        reasons[where] = reason
+    photo = encode(picture(), "JPEG")
+    write(root, {"images/jpeg.jpg": photo, "masks/jpeg.jpg": encode(ids(), "JPEG")})
+    reasons["masks/jpeg.jpg"] = "is a JPEG"
+    whole = encode(picture(size=(64, 64)), "JPEG")
+    write(root, {"images/half.jpg": whole[: len(whole) // 2]})
+    reasons["images/half.jpg"] = "cannot be read"
+    write(
+        root, {"images/turned.jpg": encode(picture(), "JPEG", exif=exif), "masks/turned.png": mask}
+    )
+    reasons["images/turned.jpg"] = "EXIF orientation 6"
+    write(root, {"images/twice.jpg": photo, "images/twice.png": good})
+    reasons["images/twice.png"] = "a second file of this name"
+    (root / "images/loop.png").symlink_to(root / "images/loop.png")
+    reasons["images/loop.png"] = "cannot be read"
+    (root / "images/around").symlink_to(root / "images")
+    reasons["images/around"] = "a link to a folder"
+    (root / "images/folder.png").symlink_to("/proc/self/mem")  # Nobody can read its first byte.
+    reasons["images/folder.png"] = "cannot be read"
+    # And files that are as good as others.
+    write(root, {"images/grün und gut.png": good, "masks/grün und gut.png": mask})
+    write(root, {"images/unlabeled.png": good, "images/.hidden.png": b"", "images/notes.txt": b"x"})
+    write(root, {"images/deep.png": encode(np.zeros((HEIGHT, WIDTH), np.uint16))})
+    return reasons
+
+
+def test_every_bad_file_is_in_one_report_and_nothing_is_written(root, tmp_path):
+    reasons = corpus(root)
+    with pytest.raises(DataError) as caught:
+        build(root, tmp_path / "built")
+    found = {os.path.relpath(p.path, root): p.reason for p in caught.value.problems}
+    assert found.keys() == {w if "/" in w else f"masks/{w}" for w in reasons}
+    for where, reason in reasons.items():
+        assert reason in found[where if "/" in where else f"masks/{where}"]
+    built = tmp_path / "built"
+    assert not built.exists() or not [p for p in built.rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("made", [(), ("images",), ("masks",)])
+def test_a_folder_without_images_is_explained(made, tmp_path):
+    for name in made:
+        (tmp_path / name).mkdir()
+    write(tmp_path, {"classes.yaml": CLASSES})
+    with pytest.raises(DataError, match=r"(?s)images.*Put your images into a folder `images`"):
+        build(tmp_path, tmp_path / "built")
+
+
+def test_package_has_what_tfds_expects():
+    package = Path(folder_dataset_builder.__file__).parent
+    assert not (package / "checksums.tsv").read_text()
+    assert (package / "README.md").read_text()
