@@ -1,4 +1,4 @@
-"""The front door: splits, trains, evaluates, predicts.
+"""The front door: audits, splits, trains, evaluates, predicts.
 
     python run.py --config=configs/neu_uaps.py --workdir=runs/neu_uaps
     python run.py --mode=evaluate --workdir=runs/neu_uaps --checkpoint=best

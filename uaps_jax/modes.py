@@ -14,12 +14,13 @@ from datasets.common import DataError
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError, DataConfig
-from uaps_jax.data import protocols, source, splits
+from uaps_jax.data import audit as auditing
+from uaps_jax.data import protocols, source, splits, survey
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.inference import predict as prediction
 from uaps_jax.models import initialize
-from uaps_jax.reports import figures
+from uaps_jax.reports import audit_page, figures
 from uaps_jax.training import checkpoints, loop, sharding, workdir
 from uaps_jax.trees import Tree
 
@@ -138,7 +139,41 @@ def split(request: Request) -> None:
     logging.info("written: %s and a .txt for each part", request.workdir / "split.json")
 
 
+def audit(request: Request) -> None:
+    """Looks at a dataset before training: a report, and `audit.html` with pictures.
+
+    Raises:
+      DataError, ConfigError: training could not start; the report says why.
+    """
+    if request.config is None:
+        raise ConfigError("--mode=audit needs --config=configs/<dataset>_<method>.py")
+    file = request.workdir / "audit.html"
+    name = request.config.data.name
+    try:
+        config, dataset = _open(request.config)
+    except DataError as error:
+        workdir.write_report(file, audit_page.render_problems(name, error))
+        logging.error("what is wrong, as a page: %s", file)
+        raise
+    parts = protocols.make_split(dataset, config.data)
+    found = survey.survey(dataset)
+    page = audit_page.Page(
+        title=name,
+        dataset=dataset,
+        survey=found,
+        audit=auditing.audit(dataset, found, parts, config.data.height, config.data.width),
+        split=parts,
+        protocol=config.data.protocol,
+    )
+    workdir.write_report(file, audit_page.render(page))
+    print(audit_page.text_report(page), flush=True)
+    logging.info("the same with pictures: %s", file)
+    if any(finding.level == "error" for finding in page.audit.findings):
+        raise ConfigError(audit_page.verdict(page.audit.findings))
+
+
 MODES: dict[str, Callable[[Request], None]] = {
+    "audit": audit,
     "train": train,
     "split": split,
     "evaluate": evaluate,

@@ -11,18 +11,15 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from absl import app, flags
-from PIL import Image
 
+from datasets import similarity
 from datasets.common import read_image
 from datasets.neu_seg import layouts
-
-THUMBNAIL = 40
-"""Side of a thumbnail in pixels: small enough to forget JPEG noise, large enough for texture."""
 
 THRESHOLD = 0.97
 """Correlation above which two images share a group.
@@ -32,9 +29,6 @@ the two errors do not weigh the same: it merges a few different but look-alike p
 (1123 groups instead of 1132), which costs nothing, while a missed copy would leak into the test.
 """
 
-_BLOCK = 512
-_FLAT = 1e-6
-
 _MANUAL_DIR = flags.DEFINE_string(
     "manual_dir", None, "Folder that holds the raw data.", required=True
 )
@@ -43,95 +37,14 @@ _OUTPUT = flags.DEFINE_string(
 )
 
 
-def thumbnail(image: np.ndarray) -> np.ndarray:
-    """Returns a grey thumbnail.
-
-    Args:
-      image: uint8 [H, W, 3].
-
-    Returns:
-      float32 [THUMBNAIL, THUMBNAIL], grey values 0..255.
-    """
-    # Float, for rounding the means to grey levels costs plain images a few thousandths.
-    grey = Image.fromarray(image).convert("L").convert("F")
-    # Means over boxes; unlike the usual filters, they commute with rotations exactly.
-    return np.array(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
-
-
-def standardize(thumbnails: np.ndarray) -> np.ndarray:
-    """Returns vectors whose dot products are correlations.
-
-    Args:
-      thumbnails: float [N, S, S].
-
-    Returns:
-      float32 [N, S * S], each row with mean 0 and norm 1; a flat image gives a row of zeros.
-    """
-    rows = thumbnails.reshape(len(thumbnails), -1)
-    rows = rows - rows.mean(axis=1, keepdims=True)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.where(norms > _FLAT, rows / np.maximum(norms, _FLAT), 0).astype(np.float32)
-
-
-def similar_pairs(thumbnails: np.ndarray, threshold: float) -> Iterator[tuple[int, int]]:
-    """Yields the pairs that correlate above the threshold in one of the four rotations.
-
-    Args:
-      thumbnails: float [N, S, S].
-      threshold: a correlation, in [-1, 1].
-
-    Yields:
-      Indices `(i, j)` with i < j; a pair can come more than once.
-    """
-    upright = standardize(thumbnails)
-    for quarter_turns in range(4):
-        # The rotation of one side is enough: corr(a, R b) = corr(R^-1 a, b).
-        turned = standardize(np.rot90(thumbnails, quarter_turns, axes=(1, 2)))
-        for start in range(0, len(upright), _BLOCK):
-            # Columns before the block's first row would give pairs that came already.
-            correlations = upright[start : start + _BLOCK] @ turned[start:].T
-            for i, j in np.argwhere(correlations > threshold):
-                if i != j:
-                    yield start + int(min(i, j)), start + int(max(i, j))
-
-
-def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Numbers the connected components, in the order of their first members.
-
-    Args:
-      count: number of elements.
-      pairs: indices of elements that belong together.
-
-    Returns:
-      The component of each element.
-
-    Example:
-      >>> connected(5, [(1, 3), (3, 4)])
-      [0, 1, 2, 1, 1]
-    """
-    parent = list(range(count))
-
-    def root(element: int) -> int:
-        while parent[element] != element:
-            parent[element] = parent[parent[element]]  # Halves the path for the next time.
-            element = parent[element]
-        return element
-
-    for i, j in pairs:
-        a, b = root(i), root(j)
-        parent[max(a, b)] = min(a, b)
-    numbers: dict[int, int] = {}
-    return [numbers.setdefault(root(element), len(numbers)) for element in range(count)]
-
-
 def find_groups(images: Iterable[np.ndarray]) -> list[int]:
     """Returns the rotation group of each image, groups numbered by their first members.
 
     Args:
       images: uint8 [H, W, 3] each.
     """
-    thumbnails = np.stack([thumbnail(image) for image in images])
-    return connected(len(thumbnails), similar_pairs(thumbnails, THRESHOLD))
+    thumbnails = np.stack([similarity.thumbnail(image) for image in images])
+    return similarity.connected(len(thumbnails), similarity.similar_pairs(thumbnails, THRESHOLD))
 
 
 def to_csv(names: Sequence[tuple[str, str]], groups: Sequence[int]) -> str:

@@ -19,7 +19,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import dataset_metadata
 
-from datasets import locate
+from datasets import locate, similarity
 from datasets.common import DataError, read_mask
 from datasets.neu_seg import find_groups, layouts, neu_seg_dataset_builder, protocols
 from datasets.neu_seg.groups import GROUPS_FILE, groups
@@ -343,7 +343,7 @@ class TestGroups:
         assert find_groups.find_groups([flat, flat]) == [0, 1]
 
     def test_chains_are_joined(self):
-        assert find_groups.connected(5, [(3, 4), (1, 3)]) == [0, 1, 2, 1, 1]
+        assert similarity.connected(5, [(3, 4), (1, 3)]) == [0, 1, 2, 1, 1]
 
 
 # The complete data set, where somebody has put it.

@@ -43,6 +43,12 @@ def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
     write_text(file, text)
 
 
+def write_report(file: Path, text: str) -> None:
+    """Writes a page into a work directory, which is made where it does not exist."""
+    _make(file.parent)
+    write_text(file, text)
+
+
 def _make(workdir: Path) -> None:
     try:
         workdir.mkdir(parents=True, exist_ok=True)

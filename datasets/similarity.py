@@ -1,0 +1,110 @@
+"""Finds images that show the same thing, turned or mirrored, by small thumbnails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+from PIL import Image
+
+THUMBNAIL = 40
+"""Side of a thumbnail in pixels: small enough to forget JPEG noise, large enough for texture."""
+
+TURNS = tuple((quarter_turns, False) for quarter_turns in range(4))
+"""The four rotations, as (quarter turns, mirrored)."""
+
+TURNS_AND_FLIPS = (*TURNS, *((quarter_turns, True) for quarter_turns in range(4)))
+"""All eight ways to lay down a square."""
+
+_BLOCK = 512
+_FLAT = 1e-6
+
+
+def turned(images: np.ndarray, quarter_turns: int, mirrored: bool) -> np.ndarray:
+    """Images `[N, H, W, ...]` mirrored left to right where asked, then turned."""
+    images = images[:, :, ::-1] if mirrored else images
+    return np.rot90(images, quarter_turns, axes=(1, 2))
+
+
+def thumbnail(image: np.ndarray) -> np.ndarray:
+    """Returns a grey thumbnail.
+
+    Args:
+      image: uint8 [H, W, 3].
+
+    Returns:
+      float32 [THUMBNAIL, THUMBNAIL], grey values 0..255.
+    """
+    # Float, for rounding the means to grey levels costs plain images a few thousandths.
+    grey = Image.fromarray(image).convert("L").convert("F")
+    # Means over boxes; unlike the usual filters, they commute with rotations exactly.
+    return np.array(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+
+
+def standardize(thumbnails: np.ndarray) -> np.ndarray:
+    """Returns vectors whose dot products are correlations.
+
+    Args:
+      thumbnails: float [N, S, S].
+
+    Returns:
+      float32 [N, S * S], each row with mean 0 and norm 1; a flat image gives a row of zeros.
+    """
+    rows = thumbnails.reshape(len(thumbnails), -1)
+    rows = rows - rows.mean(axis=1, keepdims=True)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(norms > _FLAT, rows / np.maximum(norms, _FLAT), 0).astype(np.float32)
+
+
+def similar_pairs(
+    thumbnails: np.ndarray, threshold: float, ways: Sequence[tuple[int, bool]] = TURNS
+) -> Iterator[tuple[int, int]]:
+    """Yields the pairs that correlate above the threshold in one of the ways to lay them down.
+
+    Args:
+      thumbnails: float [N, S, S].
+      threshold: a correlation, in [-1, 1].
+      ways: (quarter turns, mirrored); for each, the opposite turn must be among them too.
+
+    Yields:
+      Indices `(i, j)` with i < j; a pair can come more than once.
+    """
+    upright = standardize(thumbnails)
+    for way in ways:
+        # To turn one side is enough: corr(a, R b) = corr(R^-1 a, b).
+        other = standardize(turned(thumbnails, *way))
+        for start in range(0, len(upright), _BLOCK):
+            # Columns before the block's first row would give pairs that came already.
+            correlations = upright[start : start + _BLOCK] @ other[start:].T
+            for i, j in np.argwhere(correlations > threshold):
+                if i != j:
+                    yield start + int(min(i, j)), start + int(max(i, j))
+
+
+def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
+    """Numbers the connected components, in the order of their first members.
+
+    Args:
+      count: number of elements.
+      pairs: indices of elements that belong together.
+
+    Returns:
+      The component of each element.
+
+    Example:
+      >>> connected(5, [(1, 3), (3, 4)])
+      [0, 1, 2, 1, 1]
+    """
+    parent = list(range(count))
+
+    def root(element: int) -> int:
+        while parent[element] != element:
+            parent[element] = parent[parent[element]]  # Halves the path for the next time.
+            element = parent[element]
+        return element
+
+    for i, j in pairs:
+        a, b = root(i), root(j)
+        parent[max(a, b)] = min(a, b)
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(root(element), len(numbers)) for element in range(count)]

@@ -1,0 +1,192 @@
+"""The audit notices what was put into a dataset on purpose, and nothing where nothing is."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from configs import folder_uaps
+from datasets.common import DataError
+from uaps_jax import modes
+from uaps_jax.config import ConfigError
+from uaps_jax.data import audit, protocols, source, survey
+from uaps_jax.reports import audit_page
+
+SIZE = 48
+
+
+def texture(seed):
+    coarse = np.random.default_rng(seed).integers(40, 200, (8, 8), np.uint8)
+    return np.array(Image.fromarray(coarse).resize((SIZE, SIZE), Image.Resampling.BICUBIC))
+
+
+def defect(area=14):
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    mask[4 : 4 + area, 6 : 6 + area] = 1
+    return mask
+
+
+def save(root, name, image, mask):
+    for folder, array in (("images", image), ("masks", mask)):
+        if array is not None:
+            file = root / folder / f"{name}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(file)
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Twenty-four images that have nothing to do with each other."""
+    for index in range(24):
+        save(tmp_path, f"part_{index:02d}", texture(index), defect())
+    (tmp_path / "classes.yaml").write_text("background: 0\nscratch: 1\n")
+    return tmp_path
+
+
+def settings(root, **changes):
+    config = folder_uaps.get_config()
+    config.data.manual_dir, config.data.data_dir = str(root), str(root / "built")
+    config.data.height = config.data.width = 64
+    for name, value in changes.items():
+        setattr(config.data, name, value)
+    return config
+
+
+def audited(root, **changes):
+    data = settings(root, **changes).data
+    dataset = source.open_dataset(data)
+    found = survey.survey(dataset)
+    parts = protocols.make_split(dataset, data)
+    result = audit.audit(dataset, found, parts, data.height, data.width)
+    page = audit_page.Page(
+        title="mine",
+        dataset=dataset,
+        survey=found,
+        audit=result,
+        split=parts,
+        protocol=data.protocol,
+    )
+    return {finding.title: finding for finding in result.findings}, page
+
+
+def test_a_dataset_without_faults_has_no_findings(root):
+    findings, page = audited(root)
+    assert not findings
+    assert "Training may start. 0 warnings." in audit_page.text_report(page)
+    assert "Training may start." in audit_page.render(page)
+
+
+def test_counts_and_shares(root):
+    save(root, "bare", texture(90), None)
+    save(root, "clean", texture(91), np.zeros((SIZE, SIZE), np.uint8))
+    findings, page = audited(root)
+    assert findings["images without a mask"].names == ("bare",)
+    assert findings["masks without a defect"].names == ("clean",)
+    background, scratch = audit_page.class_rows(page.dataset, page.survey)
+    share = 100 * 24 * 14 * 14 / (25 * SIZE * SIZE)
+    assert scratch == ("scratch", f"{share:.4f}", "24", "96.00")
+    assert background == ("background", f"{100 - share:.4f}", "25", "100.00")
+
+
+@pytest.mark.parametrize("way", ["same", "turned", "mirrored"])
+def test_exact_duplicates_and_masks_that_differ(way, root):
+    change = {"same": lambda a: a, "turned": np.rot90, "mirrored": np.fliplr}[way]
+    save(root, "copy_a", change(texture(3)), change(defect()))
+    save(root, "copy_b", change(texture(4)), change(defect(9)))
+    findings, _ = audited(root)
+    assert set(findings["exact duplicates"].names) == {"part_03", "copy_a", "part_04", "copy_b"}
+    assert set(findings["equal images, different masks"].names) == {"part_04", "copy_b"}
+
+
+def test_near_duplicates_that_cross_the_split(root):
+    noise = np.random.default_rng(0).integers(-5, 6, (24, SIZE, SIZE))
+    for index in range(24):
+        copy = np.clip(np.rot90(texture(index)) + noise[index], 0, 255).astype(np.uint8)
+        save(root, f"again_{index:02d}", copy, np.rot90(defect()))
+    findings, page = audited(root)
+    assert len(page.audit.near) == 24
+    found = findings["test images that labeled nearly contains"]
+    assert set(found.names) <= set(page.split["test"])
+    assert "exact duplicates" not in findings
+    together, _ = audited(root, folder=with_group(root))
+    assert not [title for title in together if "nearly contains" in title]
+
+
+def with_group(root):
+    return dataclasses.replace(settings(root).data.folder, group=r"_(\d+)$")
+
+
+def test_groups_that_cross_the_split(root):
+    rows = ["image,mask,split,group"]
+    for index in range(24):
+        part = ("train", "val", "test")[index % 3]
+        rows.append(f"images/part_{index:02d}.png,masks/part_{index:02d}.png,{part},{index // 3}")
+    (root / "list.csv").write_text("\n".join(rows))
+    folder = dataclasses.replace(settings(root).data.folder, table="list.csv")
+    findings, _ = audited(root, folder=folder, protocol="native")
+    assert "of 8 test images" in findings["groups that cross the split"].text
+    assert "8 in labeled, 8 in val" in findings["groups that cross the split"].text
+
+
+def test_a_class_that_cannot_be_learnt_is_an_error(root):
+    (root / "classes.yaml").write_text("background: 0\nscratch: 1\ndent: 2\n")
+    findings, page = audited(root)
+    assert findings["class missing from labeled"].level == "error"
+    assert "dent" in findings["class missing from labeled"].text
+    assert audit_page.text_report(page).endswith("Training cannot start: 1 errors.")
+
+
+def test_tiny_defects_and_sizes(root):
+    save(root, "small", texture(80)[:24, :40], defect()[:24, :40])
+    for index in range(24):
+        save(root, f"part_{index:02d}", texture(index), defect(2))
+    findings, page = audited(root)
+    assert "scratch is tiny at the network's size" in findings
+    assert "2 sizes, width 40 to 48, height 24 to 48" in findings["sizes differ"].text
+    assert "40 x 24" in audit_page.render(page)
+
+
+def test_exposures(root):
+    for index in range(24):
+        image = (texture(index) * (0.3 + 0.2 * (index % 3))).astype(np.uint8)
+        (root / f"images/part_{index:02d}.png").unlink()
+        (root / f"masks/part_{index:02d}.png").unlink()
+        save(root, f"exp{index % 3}_num_{1000 + index}", image, defect())
+    findings, _ = audited(root)
+    clue = findings["a number in the names tells the exposure"]
+    assert clue.text.startswith("the number after 'exp' explains")
+
+
+def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys):
+    request = modes.Request(
+        config=settings(root), workdir=root / "out", checkpoint="best", input=None
+    )
+    modes.audit(request)
+    assert "Training may start" in capsys.readouterr().out
+    page = (root / "out" / "audit.html").read_text()
+    assert page.count("<img") >= 6
+    assert "http" not in page.replace("</html>", "")
+
+    (root / "masks/part_00.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match=r"part_00\.png"):
+        modes.audit(dataclasses.replace(request, config=settings(root)))
+    page = (root / "out" / "audit.html").read_text()
+    assert "part_00.png" in page
+    assert "Training cannot start: 1 problems" in page
+
+    save(root, "part_00", texture(0), defect())
+    (root / "classes.yaml").write_text("background: 0\nscratch: 1\ndent: 2\n")
+    with pytest.raises(ConfigError, match="cannot start"):
+        modes.audit(dataclasses.replace(request, config=settings(root)))
+
+
+def test_names_are_escaped(root):
+    save(root, "a<b>&c", texture(70), defect())
+    _, page = audited(root)
+    text = audit_page.render(page)
+    assert "a<b>" not in text
+    assert audit.number_columns(["exp1_num_20", "exp2_num_30"]) == {
+        "the number after 'exp'": [1, 2],
+        "the number after '_num_'": [20, 30],
+    }

@@ -1,0 +1,92 @@
+"""Measures every image of a dataset once: what an audit and its page are made of."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Iterator
+
+import grain
+import numpy as np
+from tqdm import tqdm
+
+from datasets.common import read_image, read_mask
+from datasets.similarity import THUMBNAIL, TURNS_AND_FLIPS, thumbnail, turned
+from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.labels import IGNORE
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Survey:
+    """Measurements of all images, in the order of `names`.
+
+    Attributes:
+      names: sorted.
+      sizes: height and width, int `[N, 2]`.
+      pixels: pixels of each class and, last, without a label, int `[N, C + 1]`.
+      has_mask: bool `[N]`.
+      brightness: mean grey level, 0..255, float `[N]`.
+      thumbnails: grey, float32 `[N, S, S]`.
+      content: a digest of the pixels that no turn and no flip changes, `[N]`.
+      mask_content: likewise of the mask, `[N]`; "" where there is none.
+    """
+
+    names: tuple[str, ...]
+    sizes: np.ndarray
+    pixels: np.ndarray
+    has_mask: np.ndarray
+    brightness: np.ndarray
+    thumbnails: np.ndarray
+    content: tuple[str, ...]
+    mask_content: tuple[str, ...]
+
+
+def survey(dataset: Dataset) -> Survey:
+    """Reads every image and mask of a dataset."""
+    names = sorted(dataset.position)
+    classes = len(dataset.class_names)
+    rows = list(tqdm(_measured(dataset, names), total=len(names), desc="looking", unit="image"))
+    sizes, pixels, brightness, thumbnails, content, mask_content = zip(*rows, strict=True)
+    return Survey(
+        names=tuple(names),
+        sizes=np.array(sizes),
+        pixels=np.stack([np.append(p[:classes], p[IGNORE]) for p in pixels]),
+        has_mask=np.array([name in dataset.masked for name in names]),
+        brightness=np.array(brightness),
+        thumbnails=np.stack(thumbnails).reshape(-1, THUMBNAIL, THUMBNAIL),
+        content=content,
+        mask_content=mask_content,
+    )
+
+
+Row = tuple[tuple[int, int], np.ndarray, float, np.ndarray, str, str]
+
+
+def _measured(dataset: Dataset, names: list[str]) -> Iterator[Row]:
+    def measure(name: str) -> Row:
+        part, index = dataset.position[name]
+        example = dataset.records[part][index]
+        image, mask = read_image(example["image"]), read_mask(example["mask"])
+        small = thumbnail(image)
+        return (
+            image.shape[:2],
+            np.bincount(mask.ravel(), minlength=IGNORE + 1),
+            float(small.mean()),
+            small,
+            content_digest(image),
+            content_digest(mask) if name in dataset.masked else "",
+        )
+
+    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
+    yield from grain.MapDataset.source(names).map(measure).to_iter_dataset(options)
+
+
+def content_digest(array: np.ndarray) -> str:
+    """A digest of an image or mask that is the same for all its turns and mirror images."""
+    digests = []
+    for way in TURNS_AND_FLIPS:
+        laid = np.ascontiguousarray(turned(array[None], *way)[0])
+        digest = hashlib.blake2b(str(laid.shape).encode(), digest_size=16)
+        digest.update(laid.data)
+        digests.append(digest.hexdigest())
+    return min(digests)
