@@ -208,6 +208,7 @@ def _config(
             classes=classes,
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
+            resident_mib=4096,
             protocol="published",
             shares=(0.7, 0.1, 0.2),
             split_file="",
@@ -271,8 +272,9 @@ def _shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     defects at 64 px.
     """
     shorter = min(config.data.height, config.data.width)
-    config.data.height = size * config.data.height // shorter
-    config.data.width = size * config.data.width // shorter
+    stride = 2 ** (len(config.model.widths) - 1)
+    config.data.height = round(size * config.data.height / shorter / stride) * stride
+    config.data.width = round(size * config.data.width / shorter / stride) * stride
     config.train.steps = steps
     config.train.batch_labeled = config.train.batch_unlabeled = batch
     config.train.eval_every = steps // 10

@@ -26,6 +26,11 @@ Decoder = Callable[[bytes], np.ndarray]
 # 16-bit, integer and float images would be clipped, not scaled, by a conversion to RGB.
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
 _MASK_MODES = frozenset({"L", "P"})
+SIXTEEN_BIT_GREY = ("I", "I;16", "I;16B", "I;16L")
+"""Pillow's modes of 16-bit grey images."""
+_EIGHT = 8
+_PNG_BIT_DEPTH = 24  # offset of the byte in the file
+_TIFF_BITS_PER_SAMPLE = 258  # tag
 _MOST_VALUES_NAMED = 8
 
 
@@ -203,13 +208,19 @@ def check_pair(
 
 
 def decode(source: Source) -> Image.Image:
-    """Returns the image with all of its pixels decoded, or raises `UnreadableError`."""
+    """Returns the image with all of its pixels decoded.
+
+    Raises:
+      UnreadableError: the file is empty, damaged or no image, holds several images, or has more
+        than 8 bits per channel without being grey, which Pillow would cut off in silence.
+    """
     try:
         data = read_bytes(source)
         if not data:
             raise UnreadableError("the file is empty")
         with Image.open(io.BytesIO(data)) as image:
-            kind = image.format
+            kind, frames = image.format, getattr(image, "n_frames", 1)
+            bits = _bits(image, data)
             image.verify()  # PNG: the checksums of all chunks; it leaves the image unusable.
         with Image.open(io.BytesIO(data)) as image:
             image.load()
@@ -219,7 +230,23 @@ def decode(source: Source) -> Image.Image:
         raise UnreadableError(f"cannot be read: {_reason(error)}") from error
     if kind == "JPEG" and not _jpeg_is_complete(data):
         raise UnreadableError("cannot be read: truncated JPEG, it has no end marker")
+    if frames > 1 and kind != "MPO":  # Cameras add a thumbnail to a JPEG, which makes it an MPO.
+        raise UnreadableError(f"holds {frames} images; save each as a file of its own")
+    if bits > _EIGHT and image.mode in _EIGHT_BIT_MODES:
+        raise UnreadableError(
+            f"has {bits} bits per channel and is not plain grey; save it with 8 bits per channel"
+        )
     return image
+
+
+def _bits(image: Image.Image, data: bytes) -> int:
+    """Bits per channel as the file states them; 8 where its format knows no others."""
+    if image.format == "PNG":
+        return data[_PNG_BIT_DEPTH]
+    if image.format == "TIFF":
+        stated = image.tag_v2.get(_TIFF_BITS_PER_SAMPLE, _EIGHT)  # type: ignore[attr-defined]
+        return int(max(stated) if isinstance(stated, tuple) else stated)
+    return _EIGHT
 
 
 def _jpeg_is_complete(data: bytes) -> bool:

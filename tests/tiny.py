@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from configs import base
 from uaps_jax.config import Config
-from uaps_jax.data.source import Pool
+from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.training.loop import TrainingPools
 
 CLASS_NAMES = ("background", "dark", "bright")
@@ -48,4 +50,30 @@ def pool(count: int, seed: int = 0) -> Pool:
 
 def pools() -> TrainingPools:
     """Fewer labeled images than two batches, so that epochs end inside the run."""
-    return TrainingPools(labeled=pool(5, 1), unlabeled=pool(11, 2), val=pool(6, 3))
+    return TrainingPools(train={"labeled": pool(5, 1), "unlabeled": pool(11, 2)}, val=pool(6, 3))
+
+
+def record() -> dict[str, Any]:
+    """What the checkpoints say of these data."""
+    names = {name: sorted(pool.names) for name, pool in pools().train.items()}
+    val = sorted(pools().val.names)
+    return {"build": "tiny", "classes": list(CLASS_NAMES), "protocol": "native", "version": 1} | {
+        **names,
+        "val": val,
+        "test": val,
+    }
+
+
+def in_files(pools: TrainingPools) -> TrainingPools:
+    """The same images, to be streamed."""
+    return TrainingPools(
+        train={name: _files(pool) for name, pool in pools.train.items()}, val=pools.val
+    )
+
+
+def _files(pool: Images) -> Files:
+    assert isinstance(pool, Pool)
+    row = {name: index for index, name in enumerate(pool.names)}
+    return Files(
+        names=pool.names, load=lambda name: (pool.images[row[name]], pool.masks[row[name]])
+    )

@@ -72,6 +72,7 @@ class DataConfig(Section):
     classes: int  # background included; 0: as many as the dataset has
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...]  # per channel, divided by after that
+    resident_mib: int  # training images up to this size live on the devices; more are streamed
     protocol: str  # how images are split: one of PROTOCOLS below
     shares: tuple[float, ...]  # "grouped": shares of train, val and test
     split_file: str  # "file": a split.json
@@ -298,6 +299,7 @@ def _problems(config: Config) -> Iterator[str]:
         data.classes == 0 or 2 <= data.classes < IGNORE,
         f"must be 2 to {IGNORE - 1}, or 0 for as many as the dataset has",
     )
+    yield from check("data.resident_mib", data.resident_mib >= 0, "cannot be negative")
     yield from check("data.fit", data.fit in FITS, _one_of(FITS))
     yield from check("data.folder.white", 0 < data.folder.white < 2**16, "must be 1 to 65535")
     for name in ("images", "masks", "table", "classes", "group"):
@@ -324,6 +326,17 @@ def _problems(config: Config) -> Iterator[str]:
         "data.shares",
         len(data.shares) == 3 and min(data.shares) > 0 and abs(sum(data.shares) - 1) < 1e-6,
         "must be three positive shares, of train, val and test, that add up to 1",
+    )
+    for key in ("data.labeled_count", "data.labeled_list"):
+        yield from check(
+            key,
+            not lookup(config, key) or data.protocol != "file",
+            'is for protocols that choose the labeled images; "file" names them',
+        )
+    yield from check(
+        "data.labeled_list",
+        not (data.labeled_list and data.labeled_count),
+        f"names the labeled images, data.labeled_count = {data.labeled_count} draws them; set one",
     )
     yield from check(
         "data.split_file",

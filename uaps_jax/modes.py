@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 from absl import logging
@@ -13,7 +14,7 @@ from absl import logging
 from datasets.common import DataError
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.config import Config, ConfigError, DataConfig
+from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import audit as auditing
 from uaps_jax.data import protocols, source, splits, survey
 from uaps_jax.data.source import Dataset, Pool
@@ -37,7 +38,13 @@ HEADLINE = (
     "clean_image_false_positive_rate",
 )
 
-ADJUSTABLE = (*(f"{key}:" for key in workdir.PLACES), "checkpoint.", "evaluation.", "model.dtype:")
+ADJUSTABLE = (
+    *(f"{key}:" for key in workdir.PLACES),
+    "checkpoint.",
+    "evaluation.",
+    "model.dtype:",
+    "data.folder.white:",
+)
 """Settings that may differ between training and evaluation."""
 
 
@@ -75,21 +82,30 @@ def train(request: Request) -> None:
             f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
             "them"
         )
-    workdir.claim(request.workdir, config, protocols.describe(dataset, config.data) | split)
+    record = protocols.record(dataset, config.data, split)
+    workdir.claim(request.workdir, config, record)
     _log_split(dataset, config, split)
     logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
     logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
 
     started = time.perf_counter()
+    names = {pool: split[pool] for pool in sorted(set(method.streams.values()))}
+    size = source.mebibytes(sum(map(len, names.values())), config.data)
+    bring = source.read if size <= config.data.resident_mib else source.files
     pools = loop.TrainingPools(
-        labeled=source.read(dataset, split["labeled"], config.data),
-        unlabeled=source.read(dataset, split["unlabeled"], config.data),
+        train={pool: bring(dataset, listed, config.data) for pool, listed in names.items()},
         val=source.read(dataset, split["val"], config.data),
     )
-    logging.info("images read in %.1f s", time.perf_counter() - started)
+    where = "live on the devices" if bring is source.read else "are streamed"
+    logging.info(
+        "images read in %.1f s; training images (%.0f MiB) %s",
+        time.perf_counter() - started,
+        size,
+        where,
+    )
     started = time.perf_counter()
-    loop.train(config, request.workdir, pools, dataset.class_names)
+    loop.train(config, request.workdir, pools, dataset.class_names, record)
     logging.info("training took %s", loop.duration(time.perf_counter() - started))
 
     figures.curves(request.workdir / "metrics.jsonl", request.workdir / "curves.png")
@@ -108,9 +124,10 @@ def evaluate(request: Request) -> None:
     run = _restored(request)
     model = run.restore(request.checkpoint)
     _, dataset = _open(run.config)
-    parts = _recorded_split(request.workdir, dataset, run.config.data)
+    record = checkpoints.read_record(request.workdir, model.step)
+    _same_data(record, dataset)
     for part in ("val", "test"):
-        run.score(model, part, dataset, source.read(dataset, parts[part], run.config.data))
+        run.score(model, part, dataset, source.read(dataset, record[part], run.config.data))
 
 
 def predict(request: Request) -> None:
@@ -121,8 +138,9 @@ def predict(request: Request) -> None:
         run.predict_folder(model, request.input)
         return
     _, dataset = _open(run.config)
-    test = _recorded_split(request.workdir, dataset, run.config.data)["test"]
-    run.predict(model, dataset, source.read(dataset, test, run.config.data))
+    record = checkpoints.read_record(request.workdir, model.step)
+    _same_data(record, dataset)
+    run.predict(model, dataset, source.read(dataset, record["test"], run.config.data))
 
 
 def split(request: Request) -> None:
@@ -132,7 +150,7 @@ def split(request: Request) -> None:
     config, dataset = _open(request.config)
     parts = protocols.make_split(dataset, config.data)
     _log_split(dataset, config, parts)
-    workdir.write_split(request.workdir, protocols.describe(dataset, config.data) | parts)
+    workdir.write_split(request.workdir, protocols.record(dataset, config.data, parts))
     for part in splits.PARTS:
         text = "".join(f"{name}\n" for name in parts[part])
         workdir.write_text(request.workdir / f"{part}.txt", text)
@@ -188,34 +206,50 @@ def _open(config: Config) -> tuple[Config, Dataset]:
     return config_lib.with_classes(config, dataset.class_names), dataset
 
 
-def _recorded_split(directory: Path, dataset: Dataset, data: DataConfig) -> splits.Split:
-    """The split that a run was trained on, whatever its protocol would give today.
+def _same_data(record: Mapping[str, Any], dataset: Dataset) -> None:
+    """Checks that a dataset still is what a checkpoint was trained on.
 
     Raises:
-      ConfigError: it names images that the dataset has no more.
+      ConfigError: its classes are others, or images of val and test are gone.
     """
-    file = directory / "split.json"
-    if not file.exists():  # The checkpoints were moved without it.
-        return protocols.make_split(dataset, data)
-    parts = protocols.read_split(str(file))
-    gone = [name for part in ("val", "test") for name in parts[part] if name not in dataset.masked]
+    if list(record["classes"]) != list(dataset.class_names):
+        raise ConfigError(
+            f"the checkpoint knows the classes {', '.join(record['classes'])}, in this order; "
+            f"{dataset.build} has {', '.join(dataset.class_names)}"
+        )
+    gone = [name for part in ("val", "test") for name in record[part] if name not in dataset.masked]
     if gone:
         raise ConfigError(
-            f"{file} names {len(gone)} val and test images that the dataset does not have with "
-            f"masks (any more), {gone[0]} among them"
+            f"{len(gone)} val and test images of the checkpoint are not in {dataset.build} with a "
+            f"mask any more, {gone[0]} among them"
         )
-    return parts
+    if record["build"] != dataset.build:
+        logging.warning(
+            "the checkpoint was trained on %s, this is %s: images or masks have changed since",
+            record["build"],
+            dataset.build,
+        )
 
 
 def _log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
     """Sizes of the parts, and what about them makes a score look better than it is."""
     sizes = ", ".join(f"{part} {len(names)}" for part, names in parts.items())
+    left = len(dataset.position) - len({name for names in parts.values() for name in names})
+    if left:
+        sizes += f", left out {left}"
     logging.info("%s, protocol %s: %s images", dataset.name, config.data.protocol, sizes)
     if splits.validates_on_test(parts):
         logging.warning(
             "protocol %s has no validation images of its own: the best checkpoint is chosen on "
             "the test images. Report the last one.",
             config.data.protocol,
+        )
+    if config.data.fit == "pad":
+        logging.warning(
+            "data.fit = 'pad': of an image larger than %d x %d pixels, the centre alone is trained "
+            "on and scored",
+            config.data.width,
+            config.data.height,
         )
     leaks = {part: count for part, count in splits.leaks(parts, dataset.groups).items() if count}
     if leaks:
@@ -289,6 +323,7 @@ class _Run:
     def score(self, model: _Model, part: str, dataset: Dataset, pool: Pool) -> None:
         """Scores a model on a pool, prints the result, adds it to evaluations.jsonl."""
         config = self.config
+        labeled = len(checkpoints.read_record(self._directory, model.step)["labeled"])
         scores = evaluation.evaluate(
             self._confusion,
             model.variables,
@@ -303,9 +338,7 @@ class _Run:
             "predictor": self._predictor,
             "dataset": config.data.name,
             "protocol": config.data.protocol,
-            "labeled_ratio": config.data.labeled_ratio,
-            "labeled_count": config.data.labeled_count,
-            "labeled_list": config.data.labeled_list,
+            "labeled": labeled,
             "split_seed": config.data.split_seed,
             "method": config.method.name,
             "seed": config.train.seed,

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
-from datasets.common import UnreadableError, decode
+from datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode
 from uaps_jax.labels import IGNORE
 
 IGNORE_NAME = "ignore"
@@ -22,8 +22,7 @@ Value = int | tuple[int, int, int]
 """A grey level or palette index, or a colour."""
 
 _MOST_NAMED = 8
-_SIXTEEN_BIT = ("I", "I;16", "I;16B", "I;16L")
-_GREY_MODES = ("L", "P", *_SIXTEEN_BIT)
+_GREY_MODES = ("L", "P", *SIXTEEN_BIT_GREY)
 
 
 class ClassMapError(ValueError):
@@ -73,6 +72,8 @@ def parse(entries: Sequence[tuple[str, Sequence[str | int]]]) -> ClassMap:
             if value in ids:
                 raise ClassMapError(f"value {text} stands for two classes")
             ids[value] = label
+    if "background" in names[1:]:
+        raise ClassMapError("the background must come first: the order of classes is that of ids")
     if len(names) < 2:
         raise ClassMapError("needs a background and at least one class of defect")
     if len({isinstance(value, tuple) for value in ids}) > 1:
@@ -166,7 +167,7 @@ def mask_values(data: bytes, *, by_colour: bool) -> np.ndarray:
     if mask.mode == "1":
         mask = mask.convert("L")
     if by_colour:
-        if mask.mode in _SIXTEEN_BIT:
+        if mask.mode in SIXTEEN_BIT_GREY:
             raise UnreadableError("the mask is 16-bit, but the class map holds colours")
         return _pack(np.array(mask.convert("RGB")))
     if mask.mode == "RGB":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import io
-import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
-from PIL import Image, ImageOps
+from PIL import Image
 
 from datasets.common import DataError, Problem, UnreadableError
 from datasets.file_trees import Folder
@@ -56,11 +55,11 @@ def configure(settings: scanning.Settings) -> FolderConfig:
     entries, problems = scanning.scan(settings)
     classes = _classes(settings, entries)
     digests = scanning.digest_files(entries)
-    meaning = repr((classes, settings.white, Builder.VERSION))
+    # Problems are part of the state: what was built without them does not hide them.
+    meaning = repr((classes, settings.white, Builder.VERSION, problems))
     state = scanning.fingerprint(entries, digests, meaning)
-    stem = re.sub(r"\W+", "_", settings.root.resolve().name) or "root"
     return FolderConfig(
-        name=f"{stem}_{state}",
+        name=f"state_{state}",
         settings=settings,
         classes=classes,
         entries=tuple(entries),
@@ -72,7 +71,7 @@ def configure(settings: scanning.Settings) -> FolderConfig:
 class Builder(SegmentationBuilder):
     """A user's images, with masks for some of them.
 
-    Splits: "train", or those of the table. Names are paths in the images folder without suffix.
+    Splits: "train", or those of the table. Names are paths without suffix.
     Images are stored as they are where they are 8-bit grey or RGB, otherwise as 8-bit RGB PNG.
     """
 
@@ -112,15 +111,12 @@ class Builder(SegmentationBuilder):
         """See `SegmentationBuilder`; an image with a mask must be upright as it is stored."""
         pixels = images.read_any_image(data, self.builder_config.settings.white)
         turned = images.orientation(data)
-        if turned == _UPRIGHT:
-            return pixels
-        if example.mask is not None:
+        if turned != _UPRIGHT and example.mask is not None:
             raise UnreadableError(
                 f"the camera says that the image is to be turned (EXIF orientation {turned}), and "
                 "programs for annotation differ on that; save it upright, with its mask to match"
             )
-        with Image.open(io.BytesIO(data)) as image:
-            return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+        return pixels
 
     def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
         """See `SegmentationBuilder`."""

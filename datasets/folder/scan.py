@@ -35,7 +35,7 @@ class Settings:
     """Where a user's data are and what they mean.
 
     Attributes:
-      root: the folder that relative paths start from.
+      root: the folder that relative paths start from (those in a table start from the table's).
       images: folder of images; "" is `images`.
       masks: folder of masks; "" is `masks`.
       table: CSV file that takes the place of both; "" for none.
@@ -58,7 +58,7 @@ class Entry(NamedTuple):
     """One image.
 
     Attributes:
-      name: unique; its path in the images folder without suffix.
+      name: unique; its path without suffix, in the images folder or, of a table, below the root.
       image: its file.
       mask: the file of its mask; None where it has none.
       split: "train", "val" or "test".
@@ -135,10 +135,10 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
     if not images.is_dir():
         problems.append(Problem(str(images), "this folder of images does not exist"))
         return
-    by_name = _by_name(images, problems)
+    by_name = _by_name(images, problems, leave_out=masks)
     if settings.masks and not masks.is_dir():
         problems.append(Problem(str(masks), "this folder of masks does not exist"))
-    mask_by_name = _by_name(masks, problems) if masks.is_dir() else {}
+    mask_by_name = _by_name(masks, problems, leave_out=images) if masks.is_dir() else {}
     for name in sorted(mask_by_name.keys() - by_name.keys()):
         problems.append(
             Problem(str(mask_by_name[name]), f"no image of this name, {name}.*, in {images}")
@@ -150,10 +150,10 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
         yield Entry(name, image, mask_by_name.get(name), "train", group or "")
 
 
-def _by_name(folder: Path, problems: list[Problem]) -> dict[str, Path]:
-    """The images below a folder by relative path without suffix."""
+def _by_name(folder: Path, problems: list[Problem], leave_out: Path) -> dict[str, Path]:
+    """The images below a folder by relative path without suffix; one folder is not entered."""
     files: dict[str, Path] = {}
-    for file in _walk(folder, problems):
+    for file in walk(folder, problems, leave_out):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in files:
             problems.append(Problem(str(file), f"a second file of this name, after {files[name]}"))
@@ -162,14 +162,19 @@ def _by_name(folder: Path, problems: list[Problem]) -> dict[str, Path]:
     return files
 
 
-def _walk(folder: Path, problems: list[Problem]) -> Iterator[Path]:
+def walk(folder: Path, problems: list[Problem], leave_out: Path | None = None) -> Iterator[Path]:
     """Image files below a folder, hidden ones left out; links to folders are problems."""
+    left_out = None if leave_out is None else os.path.abspath(leave_out)
 
     def failed(error: OSError) -> None:
         problems.append(Problem(str(error.filename), f"cannot be read: {error.strerror}"))
 
     for here, folders, files in os.walk(folder, onerror=failed):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if not name.startswith(".") and os.path.abspath(Path(here, name)) != left_out
+        )
         for name in folders:
             link = Path(here, name)
             if link.is_symlink():
@@ -192,31 +197,35 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
     table = settings.root / settings.table
     try:
         with table.open(newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
-            columns = [] if not rows else list(rows[0])
+            reader = csv.DictReader(file)
+            columns = [str(column).strip() for column in reader.fieldnames or ()]
+            reader.fieldnames = columns
+            rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(Problem(str(table), f"cannot be read: {error}"))
         return
-    unknown = [str(column) for column in columns if column not in COLUMNS]
-    if "image" not in columns or unknown:
+    if "image" not in columns or not set(columns) <= set(COLUMNS):
         problems.append(
             Problem(
                 str(table),
-                f"has the columns {', '.join(map(str, columns)) or 'none'}; must be image and, "
-                "where wanted, mask, split, group",
+                f"has the columns {', '.join(columns) or 'none'}; must be image and, where wanted, "
+                "mask, split, group, with commas between them",
             )
         )
         return
+    if not rows:
+        problems.append(Problem(str(table), "has no rows"))
     lines: dict[str, int] = {}
     pattern = _pattern(settings.group, problems)
     for line, row in enumerate(rows, start=2):
         where = f"{table}, line {line}"
         cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
-        name = Path(cells["image"]).with_suffix("").as_posix() if cells["image"] else ""
         split = cells["split"] or "train"
-        if not name:
+        if not Path(cells["image"]).name:
             problems.append(Problem(where, "names no image"))
-        elif split not in SPLITS:
+            continue
+        name = _table_name(table.parent / cells["image"], settings.root)
+        if split not in SPLITS:
             problems.append(Problem(where, f"split {split!r} must be one of {', '.join(SPLITS)}"))
         elif name in lines:
             problems.append(Problem(where, f"{name} stands in line {lines[name]} already"))
@@ -228,5 +237,16 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
                 table.parent / cells["image"],
                 table.parent / cells["mask"] if cells["mask"] else None,
                 split,
-                cells["group"] or (found.group(found.re.groups and 1) if found else ""),
+                cells["group"] or (found and found.group(found.re.groups and 1)) or "",
             )
+
+
+def _table_name(image: Path, root: Path) -> str:
+    """The path of an image without suffix: below the root if it is there, else the whole path.
+
+    Never absolute and never upwards: results are written under this name.
+    """
+    whole = Path(os.path.abspath(image)).with_suffix("")
+    top = Path(os.path.abspath(root))
+    start = top if whole.is_relative_to(top) else whole.anchor
+    return whole.relative_to(start).as_posix()

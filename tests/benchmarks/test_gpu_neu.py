@@ -41,4 +41,4 @@ def test_a_run_goes_on_from_its_parts(tmp_path, monkeypatch):
 
 def _train(config, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    return loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES)
+    return loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, tiny.record())

@@ -1,6 +1,7 @@
 """Splits are pure functions of names and groups, and nothing slips through them."""
 
 import dataclasses
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -186,11 +187,18 @@ def test_grouped_never_divides_a_group_nor_labels_an_image_without_a_mask(
     groups = {f"{g}-{i}": g for g, size in enumerate(members) for i in range(size)}
     masked = [name for name in groups if (groups[name] + int(name[-1])) % bare == 0]
     classes = {name: frozenset({groups[name] % 2}) for name in masked}
-    request = labeled(ratio=ratio, names=tuple(masked[:2]) if listed else ())
+    request = labeled(ratio=ratio)
     split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
+    held_out = (split["val"], split["test"])
+    trained = [n for n in split["labeled"] + split["unlabeled"] if n in classes]
+    listed = listed and len(trained) > 1
+    if listed:
+        request = labeled(names=tuple(trained[:2]))
+        split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
+        assert (split["val"], split["test"]) == held_out
     assert not splits.check(split, groups.keys(), masked, groups)
     if listed:
-        assert split["labeled"] == sorted(masked[:2])
+        assert split["labeled"] == sorted(trained[:2])
     used = {name for part in split.values() for name in part}
     for name in groups.keys() - used:
         # Left out: its group serves in a part where an image without this mask has no place.
@@ -215,10 +223,45 @@ def test_grouped_takes_a_count_to_within_a_group():
     classes = {name: frozenset({1}) for name in groups}
     for count in (1, 7, 30):
         request = labeled(count=count)
-        split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=0)
-        assert abs(len(split["labeled"]) - count) <= 1
+        for strata in (1, 3, 15):
+            classes = {name: frozenset({1 + i % strata}) for i, name in enumerate(groups)}
+            split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=0)
+            assert abs(len(split["labeled"]) - count) <= 1
+            assert abs(len(split["val"]) - 20) <= 1
+            assert abs(len(split["test"]) - 40) <= 1
     with pytest.raises(ValueError, match="labeled_count = 150: only 140"):
         splits.grouped(groups, classes, shares=SHARES, labeled=labeled(count=150), seed=0)
+
+
+@pytest.mark.parametrize("classes", [1, 3, 5])
+def test_thirty_annotated_images_fill_every_part(classes):
+    for seed in range(20):
+        choose = random.Random(seed)
+        groups = {f"{i:03d}": i for i in range(200)}
+        sets = {
+            f"{i:03d}": frozenset(choose.sample(range(1, classes + 1), choose.randint(1, classes)))
+            for i in range(30)
+        }
+        split = splits.grouped(groups, sets, shares=SHARES, labeled=labeled(ratio=1.0), seed=seed)
+        assert sizes(split) == {"labeled": 21, "unlabeled": 170, "val": 3, "test": 6}
+
+
+def test_five_annotated_images_leave_no_part_empty():
+    groups = {f"{i}": i for i in range(5)}
+    classes = {name: frozenset({1}) for name in groups}
+    for seed in range(20):
+        request = labeled(ratio=0.5)
+        split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
+        assert all(split.values())
+
+
+def test_a_listed_image_that_is_tested_on_is_refused():
+    groups = {f"{i:03d}": i for i in range(50)}
+    classes = {name: frozenset({1}) for name in groups}
+    split = splits.grouped(groups, classes, shares=SHARES, labeled=TENTH, seed=0)
+    listed = labeled(names=(split["test"][0],))
+    with pytest.raises(ValueError, match="not training images"):
+        splits.grouped(groups, classes, shares=SHARES, labeled=listed, seed=0)
 
 
 def test_check_names_what_is_unknown_or_repeated():

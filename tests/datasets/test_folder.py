@@ -7,12 +7,14 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from PIL import Image
+from PIL import Image, ImageOps
 
 from datasets.common import DataError, UnreadableError
 from datasets.folder import class_map, folder_dataset_builder, images
@@ -62,6 +64,20 @@ def build(root, data_dir, **changes):
 
 def examples(builder):
     return {e["name"].decode(): e for s in builder.as_data_source().values() for e in s}
+
+
+def _sixteen_bit_rgb(array):
+    """A PNG that Pillow can read and cannot write."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    height, width, _ = array.shape
+    head = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    body = chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
 
 
 CLASSES = b"background: 0\nscratch: 1\ndent: 2\n"
@@ -118,6 +134,34 @@ class TestImages:
         of_16 = images.read_any_image(data, 65535)
         assert of_16[..., 0].tolist() == [[0, 8, 16], [0, 32, 255]]
         assert of_16.shape == (2, 3, 3)
+
+    def test_sixteen_bit_colours_are_not_cut_off(self):
+        deep = _sixteen_bit_rgb(np.full((4, 4, 3), 4095, np.uint16))
+        with pytest.raises(UnreadableError, match="16 bits per channel and is not plain grey"):
+            images.read_any_image(deep, 4095)
+        with pytest.raises(UnreadableError, match="16 bits per channel"):
+            class_map.decode_mask(_sixteen_bit_rgb(np.ones((4, 4, 3), np.uint16)), THREE)
+
+    @pytest.mark.parametrize("turn", range(1, 9))
+    def test_every_orientation_is_turned_as_pillow_turns_it(self, turn):
+        exif = Image.Exif()
+        exif[0x0112] = turn
+        data = encode(picture(), exif=exif)
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+        np.testing.assert_array_equal(images.read_any_image(data, 255), np.array(upright))
+        assert images.orientation(data) == turn
+
+    def test_an_undefined_orientation_is_none(self):
+        exif = Image.Exif()
+        exif[0x0112] = 0
+        assert images.orientation(encode(picture(), "JPEG", exif=exif)) == 1
+
+    def test_a_stack_is_not_read_as_its_first_page(self):
+        pages = [Image.fromarray(picture(i)) for i in range(3)]
+        file = io.BytesIO()
+        pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:])
+        with pytest.raises(UnreadableError, match="holds 3 images"):
+            images.read_any_image(file.getvalue(), 255)
 
     def test_floating_point_has_no_white(self):
         with pytest.raises(UnreadableError, match="more than 8 bits"):
@@ -226,6 +270,7 @@ class TestClassMap:
             (("background=0",), "at least one class of defect"),
             (("background=0", "ignore=1"), "at least one class of defect"),
             (("background=0", "dent=0"), "value 0 stands for two"),
+            (("dent=1", "background=0"), "background must come first"),
             (("background=0", "dent=1", "dent=2"), "'dent' comes twice"),
             (("background=0", "dent=#ff0000"), "all numbers or all colours"),
             (("background=0", "dent=red"), "'red' is neither"),
@@ -284,6 +329,9 @@ class TestPlaces:
             ("picture\na.png\n", "has the columns picture"),
             ("image,labels\na.png,1\n", "has the columns image, labels"),
             ("image,mask\n,x.png\n", "line 2: names no image"),
+            ("image\n.\n", "line 2: names no image"),
+            ("image\n", "has no rows"),
+            ("image;mask\na.png;b.png\n", "has the columns image;mask; .*with commas"),
         ],
     )
     def test_a_bad_table_is_reported(self, table, reason, root, tmp_path):
@@ -302,6 +350,27 @@ class TestPlaces:
         assert group["p2_a"] == group["copy"]
         assert len(set(group.values())) == 3
 
+    def test_a_table_of_whole_and_upward_paths_gives_names_that_stay_inside(self, tmp_path):
+        write(tmp_path, {"elsewhere/a.png": encode(picture()), "here/classes.yaml": CLASSES})
+        write(tmp_path, {"here/b.png": encode(picture(1))})
+        rows = ["image", str(tmp_path / "elsewhere/a.png"), str(tmp_path / "here/b.png")]
+        (tmp_path / "here/list.csv").write_text("\n".join(rows))
+        names = set(examples(build(tmp_path / "here", tmp_path / "built", table="list.csv")))
+        assert names == {"b", (tmp_path / "elsewhere/a").relative_to("/").as_posix()}
+        (tmp_path / "here/list.csv").write_text("image\n../elsewhere/a.png\n")
+        again = set(examples(build(tmp_path / "here", tmp_path / "built", table="list.csv")))
+        assert again == names - {"b"}
+
+    def test_masks_below_the_images_are_no_images(self, root, tmp_path):
+        write(root, {"a.png": encode(picture()), "masks/a.png": encode(ids())})
+        found = examples(build(root, tmp_path / "built", images="."))
+        assert list(found) == ["a"]
+        assert found["a"]["has_mask"] == 1
+
+    def test_a_pattern_whose_group_does_not_take_part(self, root, tmp_path):
+        write(root, {"p1.png": encode(picture()), "list.csv": b"image\np1.png\n"})
+        assert examples(build(root, tmp_path / "built", table="list.csv", group=r"^(x\d+)?"))
+
 
 class TestFingerprint:
     def name(self, root, **changes):
@@ -319,6 +388,13 @@ class TestFingerprint:
         assert len(set(names)) == len(names)
         (root / "images/b.png").touch()
         assert self.name(root) == names[-1]
+
+    def test_a_problem_that_comes_later_is_reported(self, root, tmp_path):
+        write(root, {"images/a.png": encode(picture())})
+        build(root, tmp_path / "built")
+        write(root, {"masks/a_mask.png": encode(ids())})
+        with pytest.raises(DataError, match=r"a_mask\.png: no image of this name"):
+            build(root, tmp_path / "built")
 
     def test_a_changed_folder_is_built_anew(self, root, tmp_path):
         write(root, {"images/a.png": encode(picture())})

@@ -107,6 +107,24 @@ def test_all_bad_files_are_named_and_nothing_is_written(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_no_name_leads_out_of_the_target(tmp_path):
+    image = striped(16, 16)
+    mask = np.zeros((16, 16), np.uint8)
+    for name in (str(tmp_path / "raw"), "../raw", "a/../../raw"):
+        with pytest.raises(ValueError, match="leads out of"):
+            predict.write_one(tmp_path / "out", name, image[..., None], mask, mask)
+    assert not list(tmp_path.rglob("*.png"))
+
+
+def test_hidden_files_and_earlier_results_are_left_out(tmp_path):
+    config = tiny.config()
+    save(tmp_path / "a.png", striped(16, 16))
+    (tmp_path / "._a.png").write_bytes(b"x")
+    for _ in range(2):
+        target = tmp_path / "results"
+        assert predict.predict_folder(config, by_brightness(config), {}, tmp_path, target) == 1
+
+
 def test_a_folder_that_is_missing_or_holds_no_image_is_said_so(tmp_path):
     config = tiny.config()
     (tmp_path / "notes.txt").write_text("no image")

@@ -21,7 +21,7 @@ def frozen(config):
 
 def run(config, folder, **kwargs):
     folder.mkdir(exist_ok=True)
-    return loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, **kwargs)
+    return loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, tiny.record(), **kwargs)
 
 
 def assert_equal(a, b):
@@ -33,6 +33,23 @@ def assert_equal(a, b):
 
 class Interrupted(Exception):
     pass
+
+
+def losses(folder):
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    return [line["train/loss"] for line in lines if "train/loss" in line]
+
+
+def test_streamed_equals_resident_to_the_bit(tmp_path):
+    config = frozen(tiny.config())
+    resident = run(config, tmp_path / "resident")
+    streamed = tmp_path / "streamed"
+    streamed.mkdir()
+    state = loop.train(
+        config, streamed, tiny.in_files(tiny.pools()), tiny.CLASS_NAMES, tiny.record()
+    )
+    assert_equal(resident, state)
+    assert losses(streamed) == losses(tmp_path / "resident")
 
 
 @pytest.mark.parametrize("method", ["uaps", "supervised"])
@@ -57,7 +74,11 @@ def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, 
 
     lines = {
         name: [
-            {k: v for k, v in json.loads(line).items() if "per_second" not in k}
+            {
+                k: v
+                for k, v in json.loads(line).items()
+                if not k.endswith(("per_second", "waiting_for_data"))
+            }
             for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()
         ]
         for name in ("whole", "cut")
@@ -159,38 +180,46 @@ def test_a_non_finite_loss_stops_with_step_and_images(tmp_path):
         assert step < 6
 
 
-SPLIT = {"labeled": ["a"], "unlabeled": ["b"], "val": ["c"], "test": ["d"]}
-
-
 @pytest.fixture(scope="module")
 def begun(tmp_path_factory):
     """A work directory with a checkpoint, and the configuration of its run."""
     folder = tmp_path_factory.mktemp("begun") / "run"
     config = tiny.config("supervised", steps=2)
-    workdir.claim(folder, config, SPLIT)
+    workdir.claim(folder, config, tiny.record())
     run(frozen(config), folder)
     return folder
 
 
 def test_a_work_directory_of_another_configuration_is_refused(begun):
     config = tiny.config("supervised", steps=2)
-    workdir.claim(begun, config, SPLIT)
+    workdir.claim(begun, config, tiny.record())
     config.train.seed = 7
     with pytest.raises(ConfigError, match=r"train\.seed: 0 -> 7"):
-        workdir.claim(begun, config, SPLIT)
+        workdir.claim(begun, config, tiny.record())
     moved = tiny.config("supervised", steps=2)
     moved.data.data_dir = "/elsewhere"
-    workdir.claim(begun, moved, SPLIT)
+    workdir.claim(begun, moved, tiny.record())
 
 
-def test_a_work_directory_of_other_images_is_refused(begun):
-    with pytest.raises(ConfigError, match="other images"):
-        workdir.claim(begun, tiny.config("supervised", steps=2), SPLIT | {"unlabeled": ["b", "e"]})
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"unlabeled": ["x"]}, r"unlabeled: 11 -> 1 images\n.*11 fewer.*\n.*1 more, x among"),
+        ({"classes": ["background", "bright", "dark"]}, r"classes: .*'dark', 'bright'\] -> "),
+        ({"build": "tiny/state_2"}, "build: tiny -> tiny/state_2"),
+        ({"version": 2}, "version: 1 -> 2"),
+    ],
+)
+def test_a_work_directory_of_other_data_is_refused(begun, change, reason):
+    before = (begun / "split.json").read_text()
+    with pytest.raises(ConfigError, match=reason):
+        workdir.claim(begun, tiny.config("supervised", steps=2), tiny.record() | change)
+    assert (begun / "split.json").read_text() == before
 
 
 def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):
-    workdir.claim(tmp_path / "run", tiny.config(), SPLIT)
-    workdir.claim(tmp_path / "run", tiny.config("supervised"), SPLIT)
+    workdir.claim(tmp_path / "run", tiny.config(), tiny.record())
+    workdir.claim(tmp_path / "run", tiny.config("supervised"), tiny.record())
     flat = json.loads((tmp_path / "run" / "config.json").read_text())
     assert flat["method.name"] == "supervised"
 
@@ -198,7 +227,7 @@ def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):
 def test_a_work_directory_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(ConfigError, match=r"--workdir=.*run: File exists"):
-        workdir.claim(tmp_path / "run", tiny.config(), SPLIT)
+        workdir.claim(tmp_path / "run", tiny.config(), tiny.record())
 
 
 def test_without_a_finite_score_there_is_no_best(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ import pytest
 from tests import tiny
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
-from uaps_jax.training import optimizers, sharding
+from uaps_jax.training import loop, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_weights
 
@@ -24,10 +24,7 @@ def prepared(config, shards):
         state = jax.tree.map(
             lambda x: x.astype(jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x, state
         )
-    resident = {
-        "labeled": {"image": pools.labeled.images, "mask": pools.labeled.masks},
-        "unlabeled": {"image": pools.unlabeled.images},
-    }
+    resident = loop._resident(pools)
     indices = {
         "labeled": np.array([0, 1, 2, 3], np.int32),
         "unlabeled": np.array([4, 9, 2, 7], np.int32),

@@ -7,6 +7,7 @@ import importlib.util
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,11 +44,35 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
     return split
 
 
-def describe(dataset: Dataset, data: DataConfig) -> dict[str, str | int]:
-    """The name and version of the protocol, as a run records them."""
+def record(dataset: Dataset, data: DataConfig, split: splits.Split) -> dict[str, Any]:
+    """What a run was trained on: the build, its classes, the protocol, and who saw which image."""
     published = published_protocols(dataset.name).get(data.protocol)
-    version = published.version if published else GENERAL_VERSION
-    return {"dataset": data.name, "protocol": data.protocol, "version": version}
+    return {
+        "build": dataset.build,
+        "classes": list(dataset.class_names),
+        "protocol": data.protocol,
+        "version": published.version if published else GENERAL_VERSION,
+    } | split
+
+
+def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Lines that say how two records differ; empty if they agree."""
+    lines = []
+    for key in new:
+        if old[key] == new[key]:
+            continue
+        if key not in splits.PARTS:
+            lines.append(f"{key}: {old[key]} -> {new[key]}")
+            continue
+        before, now = set(old[key]), set(new[key])
+        gone, come = sorted(before - now), sorted(now - before)
+        lines.append(f"{key}: {len(old[key])} -> {len(new[key])} images")
+        lines += [
+            f"  {len(names)} {what}, {names[0]} among them"
+            for names, what in ((gone, "fewer"), (come, "more"))
+            if names
+        ]
+    return lines
 
 
 def available(dataset: Dataset) -> list[str]:
@@ -77,9 +102,18 @@ def classes(dataset: Dataset) -> dict[str, frozenset[int]]:
 
 
 def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
+    if not dataset.masked:
+        raise ConfigError(
+            f"{data.name}: none of the {len(dataset.position)} images has a mask; a few are needed"
+        )
     names = {name: where for name, (where, _) in dataset.position.items()}
     labeled = _labeled(data)
     if data.protocol == "grouped":
+        if dataset.name == "folder" and len(dataset.records) > 1:
+            raise ConfigError(
+                "data.protocol = 'grouped' would divide the images anew, but the table has a "
+                "column split: set data.protocol=native, or leave the column out"
+            )
         return splits.grouped(
             dataset.groups,
             classes(dataset),
@@ -89,7 +123,12 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
         )
     if data.protocol == "file":
         return read_split(data.split_file)
-    if data.protocol == "native" and _is_native(dataset):
+    if data.protocol == "native":
+        if missing := [part for part in ("train", "val", "test") if part not in dataset.records]:
+            raise ConfigError(
+                f"data.protocol = 'native': {dataset.name} has no {' and no '.join(missing)} part "
+                f"of its own; it has {', '.join(available(dataset))}"
+            )
         train, val, test = (of_split(names, part) for part in ("train", "val", "test"))
         parts = Parts(train=train, val=val, test=test, labeled={})
     else:

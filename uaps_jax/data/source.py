@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class Dataset:
 
     Attributes:
       name: of the TFDS builder.
+      build: name, configuration and version of what was built; of a user's folder, its state.
       class_names: background first.
       records: per TFDS split, a random-access source of examples, images and masks encoded.
       position: name -> (TFDS split, index in it).
@@ -37,6 +38,7 @@ class Dataset:
     """
 
     name: str
+    build: str
     class_names: tuple[str, ...]
     records: Mapping[str, Any]
     position: Mapping[str, tuple[str, int]]
@@ -57,6 +59,22 @@ class Pool:
     names: tuple[str, ...]
     images: np.ndarray
     masks: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Files:
+    """Images on disk.
+
+    Attributes:
+      names: `[N]`.
+      load: name -> image uint8 `[H, W, C]` and mask uint8 `[H, W]`; called by several threads.
+    """
+
+    names: tuple[str, ...]
+    load: Callable[[str], tuple[np.ndarray, np.ndarray]]
+
+
+Images = Pool | Files
 
 
 def open_dataset(data: DataConfig) -> Dataset:
@@ -84,6 +102,7 @@ def open_dataset(data: DataConfig) -> Dataset:
                 masked.add(name)
     return Dataset(
         name=builder.name,
+        build=builder.info.full_name,
         class_names=tuple(builder.info.features["mask"].names),
         records=records,
         position=position,
@@ -136,8 +155,8 @@ def _manual_dir(builder: Any, data: DataConfig) -> str:
     return str(folder)
 
 
-def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
-    """Decodes images and masks, several at a time, at the network's size, in order of `names`."""
+def files(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Files:
+    """Images that stay on disk until they are asked for, at the network's size then."""
 
     def load(name: str) -> tuple[np.ndarray, np.ndarray]:
         part, index = dataset.position[name]
@@ -145,11 +164,22 @@ def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
         image, mask = read_image(example["image"]), read_mask(example["mask"])
         return prepare.image(image, data), prepare.mask(mask, data)
 
+    return Files(names=tuple(names), load=load)
+
+
+def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
+    """Decodes images and masks, several at a time, at the network's size, in order of `names`."""
     height, width = prepare.network_size(data)
     images = np.empty((len(names), height, width, data.channels), np.uint8)
     masks = np.empty((len(names), height, width), np.uint8)
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
+    load = files(dataset, names, data).load
     loaded = grain.MapDataset.source(list(names)).map(load).to_iter_dataset(options)
     for row, (image, mask) in enumerate(loaded):
         images[row], masks[row] = image, mask
     return Pool(names=tuple(names), images=images, masks=masks)
+
+
+def mebibytes(count: int, data: DataConfig) -> float:
+    """What so many images and masks take in memory, at the network's size."""
+    return count * data.height * data.width * (data.channels + 1) / 2**20

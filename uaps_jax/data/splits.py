@@ -114,18 +114,22 @@ def grouped(
     """Re-splits all images so that no group is divided, between labeled and unlabeled neither.
 
     Groups without any mask are unlabeled. In the others, images without a mask stay unlabeled
-    where their group is, and are left out where it is labeled, val or test.
+    where their group is, and are left out where it is labeled, val or test. Listed labeled images
+    leave the rest of their groups out. Train, val and test do not depend on what is labeled, but
+    on every name, group and class set of an image with a mask: to keep them while data are added,
+    save them (`split.json`) and use them by protocol "file".
 
     Args:
       groups: name -> group (rotations of one picture, shots of one part), of all images.
       classes: name -> foreground classes in its mask, of the images that have one; parts are
         balanced over the sets of classes that occur in a group.
       shares: shares of `train`, `val` and `test`; they add up to 1.
-      labeled: which training images are labeled; listed ones take their groups along.
-      seed: of the division into train, val and test.
+      labeled: which training images are labeled.
+      seed: of the division.
 
     Returns:
-      The split; parts have their shares of images to within about a group per set of classes.
+      The split; parts have their shares of images to within about a group, and no part that has
+      a share is empty while there are groups enough.
 
     Raises:
       ValueError: images whose group is not known (negative), or a request that cannot be met.
@@ -141,29 +145,25 @@ def grouped(
         for group, names in members.items()
     }
     generator = np.random.Generator(np.random.Philox(seed))
+    outer = _deal(members, stratum, shares, generator)
+    train = {group: members[group] for group in outer["train"]}
+    in_train = [name for names in train.values() for name in names]
+    split = {part: [n for g in outer[part] for n in members[g]] for part in ("val", "test")}
     if labeled.names:
-        chosen = _listed(labeled.names, list(classes))
-        fixed = {groups[name] for name in chosen}
-        free = {group: names for group, names in members.items() if group not in fixed}
-        outer = _deal(free, stratum, shares, generator)
-        parts = {"unlabeled": outer["train"], "val": outer["val"], "test": outer["test"]}
-        split = {part: [n for g in own for n in members[g]] for part, own in parts.items()}
-        split["labeled"] = chosen
+        split["labeled"] = _listed(labeled.names, in_train)
+        fixed = {groups[name] for name in split["labeled"]}
+        split["unlabeled"] = [name for name in in_train if groups[name] not in fixed]
     else:
-        outer = _deal(members, stratum, shares, generator)
-        train = {group: members[group] for group in outer["train"]}
-        size = sum(map(len, train.values()))
-        if labeled.count > size:
+        if labeled.count > len(in_train):
             raise ValueError(
-                f"data.labeled_count = {labeled.count}: only {size} training images have a mask"
+                f"data.labeled_count = {labeled.count}: only {len(in_train)} training images have "
+                "a mask"
             )
-        ratio = labeled.count / size if labeled.count else labeled.ratio
+        ratio = labeled.count / len(in_train) if labeled.count else labeled.ratio
         inner = _deal(train, stratum, {"unlabeled": 1 - ratio, "labeled": ratio}, generator)
-        parts = {**inner, "val": outer["val"], "test": outer["test"]}
-        split = {part: [n for g in own for n in members[g]] for part, own in parts.items()}
+        split |= {part: [n for g in own for n in members[g]] for part, own in inner.items()}
     used = {groups[name] for part in ("labeled", "val", "test") for name in split[part]}
-    bare = [name for name in groups if name not in classes and groups[name] not in used]
-    split["unlabeled"] += bare
+    split["unlabeled"] += [n for n in groups if n not in classes and groups[n] not in used]
     return {part: sorted(split[part]) for part in PARTS}
 
 
@@ -173,24 +173,29 @@ def _deal(
     shares: Mapping[str, float],
     generator: np.random.Generator,
 ) -> dict[str, list[int]]:
-    """Gives each group, in random order, to the part that is furthest behind in its stratum."""
+    """Gives each group to the part that is furthest behind its share, stratum after stratum.
+
+    Within a stratum the order is random. What a part is behind is carried from one stratum to the
+    next, so that many small strata do not all go to the largest part.
+    """
     strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for group in sorted(members):
         strata[stratum[group]].append(group)
     dealt: dict[str, list[int]] = {part: [] for part in shares}
-    total = dict.fromkeys(shares, 0.0)  # images each part is behind, over all strata
+    behind = dict.fromkeys(shares, 0.0)
     for key in sorted(strata):
-        behind = dict.fromkeys(shares, 0.0)
         for index in generator.permutation(len(strata[key])):
             group = strata[key][index]
             size = len(members[group])
             for part, share in shares.items():
                 behind[part] += share * size
-                total[part] += share * size
-            part = max(shares, key=lambda p: (behind[p] + 1e-3 * total[p], p))
+            part = max(shares, key=lambda p: (behind[p], shares[p], p))
             behind[part] -= size
-            total[part] -= size
             dealt[part].append(group)
+    for part in sorted(p for p, share in shares.items() if share > 0 and not dealt[p]):
+        richest = max(shares, key=lambda p: (len(dealt[p]), p))
+        if len(dealt[richest]) > 1:
+            dealt[part].append(dealt[richest].pop())
     return dealt
 
 

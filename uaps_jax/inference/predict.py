@@ -11,8 +11,9 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from datasets.common import DataError, UnreadableError
+from datasets.common import DataError, Problem, UnreadableError
 from datasets.folder.images import read_any_image
+from datasets.folder.scan import IMAGE_SUFFIXES, walk
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
@@ -21,8 +22,6 @@ from uaps_jax.inference import palette
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods.base import Method
 from uaps_jax.trees import Tree
-
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -99,12 +98,13 @@ def predict_folder(
     """
     if not folder.is_dir():
         raise ConfigError(f"--input={folder}: is not a folder")
-    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not files:
-        known = ", ".join(sorted(SUFFIXES))
+    problems: list[Problem] = []
+    files = sorted(walk(folder, problems, leave_out=target))
+    if not files and not problems:
+        known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise ConfigError(f"--input={folder}: holds no image ({known})")
     white = config.data.folder.white
-    names = _checked(files, folder, white)
+    names = _checked(files, folder, white, problems)
     predictor = make_predictor(config, method)
     size, first = config.evaluation.batch_size, 0
     for start in tqdm(range(0, len(files), size), desc="predicting", unit="batch"):
@@ -134,23 +134,24 @@ def predict_folder(
     return len(files)
 
 
-def _checked(files: Sequence[Path], folder: Path, white: int) -> tuple[str, ...]:
+def _checked(
+    files: Sequence[Path], folder: Path, white: int, problems: list[Problem]
+) -> tuple[str, ...]:
     """The names of images, all of which have been decoded once and differ in name.
 
     Raises:
       DataError: some cannot be, or do not; the report names them all.
     """
-    problems: list[tuple[str, str]] = []
     names: dict[str, Path] = {}
     for file in tqdm(files, desc="checking", unit="image", leave=False):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in names:
-            problems.append((str(file), f"would overwrite the result of {names[name]}"))
+            problems.append(Problem(str(file), f"would overwrite the result of {names[name]}"))
         names[name] = file
         try:
             read_any_image(file.read_bytes(), white)
         except (UnreadableError, OSError) as error:
-            problems.append((str(file), str(error)))
+            problems.append(Problem(str(file), str(error)))
     if problems:
         raise DataError(problems, "Repair or remove the files named above, then predict again.")
     return tuple(names)
@@ -162,7 +163,12 @@ def write_one(
     """Writes the PNGs `mask/`, `overlay/` and `uncertainty/` of one image, all of its size.
 
     A mask holds class ids. An uncertainty map is grey, 255 for 1 nat and more.
+
+    Raises:
+      ValueError: the name leads out of the target folder.
     """
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError(f"{name!r} leads out of {target}")
     pictures = {
         "mask": mask,
         "overlay": palette.overlay(image, mask),

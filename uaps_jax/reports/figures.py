@@ -22,7 +22,10 @@ def curves(metrics: Path, target: Path) -> None:
     """Losses and validation scores over the steps, from a run's `metrics.jsonl`."""
     records = [json.loads(line) for line in metrics.read_text().splitlines()]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
-    hidden = {"train/learning_rate", "train/gradient_norm", "train/steps_per_second"}
+    hidden = {
+        f"train/{name}"
+        for name in ("learning_rate", "gradient_norm", "steps_per_second", "waiting_for_data")
+    }
     names = sorted({n for r in records for n in r if n.startswith("train/")} - hidden)
     for name in names:
         left.plot(*_series(records, name), label=name.removeprefix("train/"), linewidth=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,7 @@ def save(
     state: TrainState,
     variables: Tree,
     config: Config,
+    record: Mapping[str, Any],
     metrics: dict[str, float] | None,
 ) -> None:
     """Writes a checkpoint of the state's step, unless it is there.
@@ -88,6 +89,7 @@ def save(
       state: to resume from.
       variables: what prediction needs, as an item of its own, so that evaluation reads no more.
       config: of the run.
+      record: which data it is trained on (`data.protocols.record`).
       metrics: validation scores; None if this step was not evaluated. A step without a finite
         score, for want of a validation image with a defect, is never the best.
     """
@@ -101,6 +103,7 @@ def save(
             state=ocp.args.StandardSave(state),
             variables=ocp.args.StandardSave(variables),
             config=ocp.args.JsonSave(config_lib.flatten(config)),
+            data=ocp.args.JsonSave(dict(record)),
         ),
         metrics={SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None,
     )
@@ -162,6 +165,13 @@ def read_config(workdir: Path, step: int) -> Config:
     """The configuration that a checkpoint was trained with."""
     item = folder(workdir) / str(step) / "config"
     return config_lib.from_flat(ocp.JsonCheckpointHandler().restore(item))
+
+
+def read_record(workdir: Path, step: int) -> dict[str, Any]:
+    """Which data a checkpoint was trained on: build, classes, protocol, and names by part."""
+    item = folder(workdir) / str(step) / "data"
+    record: dict[str, Any] = ocp.JsonCheckpointHandler().restore(item)
+    return record
 
 
 def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:

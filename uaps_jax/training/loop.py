@@ -7,19 +7,19 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
-import optax
 import tqdm
 from absl import logging
 
 from uaps_jax import methods
 from uaps_jax.config import Config
-from uaps_jax.data import order
-from uaps_jax.data.source import Pool
+from uaps_jax.data import streams
+from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import evaluate
 from uaps_jax.methods.base import Method
 from uaps_jax.training import checkpoints, optimizers, sharding, workdir
@@ -41,18 +41,21 @@ class TrainingPools:
     """The images of one run.
 
     Attributes:
-      labeled: with masks.
-      unlabeled: its masks are never handed to the method.
+      train: "labeled" and, where the method wants it, "unlabeled": all in memory, to live on the
+        devices, or all in files, to be streamed. Masks of unlabeled images are never handed on.
       val: for choosing the checkpoint.
     """
 
-    labeled: Pool
-    unlabeled: Pool
+    train: Mapping[str, Images]
     val: Pool
 
 
 def train(
-    config: Config, directory: Path, pools: TrainingPools, class_names: Sequence[str]
+    config: Config,
+    directory: Path,
+    pools: TrainingPools,
+    class_names: Sequence[str],
+    record: Mapping[str, Any],
 ) -> TrainState:
     """Trains, or goes on training, in a work directory.
 
@@ -61,6 +64,7 @@ def train(
       directory: claimed by `workdir.claim`.
       pools: the images.
       class_names: background first.
+      record: which data these are, for the checkpoints (`data.protocols.record`).
 
     Returns:
       The state after the last step; its checkpoint is written.
@@ -76,7 +80,9 @@ def train(
     confusion_function = evaluate.make_confusion_function(
         method.predictor(config.evaluation.predictor), config.data.classes
     )
-    state, resident = _start(method, optimizer, config, pools, shards)
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    state = jax.device_put(state, shards.replicated)
+    resident = jax.device_put(_resident(pools), shards.replicated)
     key = jax.device_put(jax.random.key(config.train.seed), shards.replicated)
     weights = jax.device_put(traced_weights(method), shards.replicated)
 
@@ -89,12 +95,12 @@ def train(
         writer = opened.enter_context(contextlib.closing(workdir.MetricWriter(directory, start)))
         progress = opened.enter_context(contextlib.closing(Progress(start, config.train.steps)))
         pending: tuple[int, Tree] | None = None
+        feed = _feed(method, config, pools, start, shards)
         for step in range(start, config.train.steps):
-            indices = {
-                stream: jax.device_put(rows, shards.batch)
-                for stream, rows in _indices(method, config, pools, step).items()
-            }
-            state, measured = step_function(state, resident, indices, key, weights)
+            asked = time.perf_counter()
+            fed = next(feed)
+            progress.waited(time.perf_counter() - asked)
+            state, measured = step_function(state, resident, fed, key, weights)
             # The numbers of the step before are read while this one runs.
             if pending is not None:
                 _record(pending, writer, progress, config, method, pools)
@@ -127,40 +133,37 @@ def train(
                 due = due or score > best
                 best = max(best, score)
             if due:
-                checkpoints.save(saved, state, variables, config, scores)
+                checkpoints.save(saved, state, variables, config, record, scores)
     return state
 
 
-def _start(
-    method: Method,
-    optimizer: optax.GradientTransformation,
-    config: Config,
-    pools: TrainingPools,
-    shards: sharding.Shardings,
-) -> tuple[TrainState, Tree]:
-    """The initial state and the training images, on the devices."""
-    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
-    resident: Tree = {"labeled": {"image": pools.labeled.images, "mask": pools.labeled.masks}}
-    if "unlabeled" in method.streams.values():
-        resident["unlabeled"] = {"image": pools.unlabeled.images}
-    return jax.device_put(state, shards.replicated), jax.device_put(resident, shards.replicated)
-
-
-def _indices(
-    method: Method, config: Config, pools: TrainingPools, step: int
-) -> dict[str, np.ndarray]:
-    sizes = {"labeled": len(pools.labeled.names), "unlabeled": len(pools.unlabeled.names)}
-    counts = {"labeled": config.train.batch_labeled, "unlabeled": config.train.batch_unlabeled}
+def _resident(pools: TrainingPools) -> Tree:
+    """The training images for the devices; nothing where they are streamed."""
+    images = {name: pool for name, pool in pools.train.items() if isinstance(pool, Pool)}
     return {
-        stream: order.batch_indices(
-            seed=config.train.seed,
-            stream=stream,
-            step=step,
-            batch=counts[pool],
-            size=sizes[pool],
-        )
-        for stream, pool in method.streams.items()
+        name: {"image": pool.images} | ({"mask": pool.masks} if name == "labeled" else {})
+        for name, pool in images.items()
     }
+
+
+def _feed(
+    method: Method, config: Config, pools: TrainingPools, start: int, shards: sharding.Shardings
+) -> Iterator[Tree]:
+    """What the step is fed, from step `start` on: numbers of resident rows, or whole batches."""
+    files = {name: pool for name, pool in pools.train.items() if isinstance(pool, Files)}
+    if not files:
+        for step in range(start, config.train.steps):
+            yield jax.device_put(
+                streams.rows(config, method.streams, pools.train, step), shards.batch
+            )
+        return
+    process, processes = jax.process_index(), jax.process_count()
+    for batch in streams.decoded(
+        config, method.streams, files, start, process=process, processes=processes
+    ):
+        yield jax.tree.map(
+            lambda rows: jax.make_array_from_process_local_data(shards.batch, rows), batch
+        )
 
 
 def _record(
@@ -176,8 +179,8 @@ def _record(
     values = {name: float(value) for name, value in measured.items()}
     if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
         names = {
-            stream: [getattr(pools, method.streams[stream]).names[i] for i in rows]
-            for stream, rows in _indices(method, config, pools, step).items()
+            stream: [pools.train[method.streams[stream]].names[i] for i in rows]
+            for stream, rows in streams.rows(config, method.streams, pools.train, step).items()
         }
         raise NonFiniteLoss(
             f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in values.items())}\n"
@@ -188,7 +191,8 @@ def _record(
     rate = progress.step(values)
     done = step + 1
     if done % config.train.log_every == 0 or done == config.train.steps:
-        writer.write(done, "train", values | {"steps_per_second": rate} | _peak_memory())
+        timing = {"steps_per_second": rate, "waiting_for_data": progress.waiting_share()}
+        writer.write(done, "train", values | timing | _peak_memory())
 
 
 def _peak_memory() -> dict[str, float]:
@@ -208,6 +212,7 @@ class Progress:
             total=steps, initial=start, unit="step", mininterval=quiet, dynamic_ncols=True
         )
         self._times = [time.perf_counter()]
+        self._waits: list[float] = []
         self._remaining = steps - start
         self._score = ""
 
@@ -227,6 +232,16 @@ class Progress:
         if count == 6:
             self._estimate(seconds)
         return 1 / seconds
+
+    def waited(self, seconds: float) -> None:
+        """Notes how long the loop waited for the data of a step."""
+        self._waits = [*self._waits[-50:], seconds]
+
+    def waiting_share(self) -> float:
+        """The median wait for data as a share of the median step; 0 until it is known."""
+        if len(self._times) < 3:
+            return 0.0
+        return float(np.median(self._waits) / np.median(np.diff(self._times)))
 
     def evaluated(self, score: float) -> None:
         """Shows a validation score from now on."""

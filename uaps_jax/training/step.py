@@ -37,23 +37,26 @@ def make_train_step(
 
     Returns:
       The jitted step; its state is donated. `pools` holds `labeled` and `unlabeled`, each with
-      `image` uint8 `[N, H, W, C]` (and `mask`), resident on the devices; `indices` an int32
-      `[B]` per stream; `key` is the run's key: everything random is a function of it and of
-      `state.step`. `weights` are `method.weights`.
+      `image` uint8 `[N, H, W, C]` (and `mask`), resident on the devices, and `fed` then is an
+      int32 `[B]` per stream, the rows to show. With empty `pools`, `fed` is the batch itself.
+      `key` is the run's key: everything random is a function of it and of `state.step`. `weights`
+      are `method.weights`.
     """
 
     def train_step(
         state: TrainState,
         pools: Tree,
-        indices: Mapping[str, jax.Array],
+        fed: Tree,
         key: jax.Array,
         weights: Mapping[str, jax.Array],
     ) -> tuple[TrainState, Tree]:
-        batch = {
-            stream: {name: rows[indices[stream]] for name, rows in pools[pool].items()}
-            | {"index": indices[stream]}
-            for stream, pool in method.streams.items()
-        }
+        batch = fed
+        if pools:
+            batch = {
+                stream: {name: array[fed[stream]] for name, array in pools[pool].items()}
+                | {"index": fed[stream]}
+                for stream, pool in method.streams.items()
+            }
         batch = jax.lax.with_sharding_constraint(batch, shardings.batch)
         step_key = jax.random.fold_in(key, state.step)
         views = method.views(jax.random.fold_in(step_key, VIEWS), batch)

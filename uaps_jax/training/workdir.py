@@ -13,6 +13,7 @@ from tensorboardX import SummaryWriter
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.data import protocols
 from uaps_jax.training import checkpoints
 
 PLACES = ("data.data_dir", "data.manual_dir")
@@ -27,20 +28,22 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
-    """Writes `split.json`: the protocol, its version, and the names of each part.
+    """Writes `split.json`, what a run sees, for people and for protocol "file".
 
     Raises:
-      ConfigError: the directory cannot be made, or holds a split that another run rests on.
+      ConfigError: the directory cannot be made, or holds a run that saw other data.
     """
     _make(workdir)
-    file = workdir / "split.json"
-    text = json.dumps(record, indent=1) + "\n"
-    if checkpoints.saved_steps(workdir) and file.exists() and file.read_text() != text:
-        raise ConfigError(
-            f"{workdir} was started on other images than these: {file} differs from the "
-            "split of the dataset as it is now. Use another --workdir."
-        )
-    write_text(file, text)
+    steps = checkpoints.saved_steps(workdir)
+    if steps:
+        old = checkpoints.read_record(workdir, steps[-1])
+        if changed := protocols.record_differences(old, record):
+            raise ConfigError(
+                f"{workdir} holds a run on other data:\n"
+                + "\n".join(f"  {line}" for line in changed)
+                + "\nUse another --workdir, or the data that it was started with."
+            )
+    write_text(workdir / "split.json", json.dumps(record, indent=1) + "\n")
 
 
 def write_report(file: Path, text: str) -> None:
@@ -56,7 +59,7 @@ def _make(workdir: Path) -> None:
         raise ConfigError(f"--workdir={workdir}: {error.strerror}") from error
 
 
-def claim(workdir: Path, config: Config, split: Mapping[str, Any]) -> None:
+def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
     """Makes a directory this run's, or checks that it is.
 
     A directory without a checkpoint has nothing to lose: it is taken over.
@@ -64,7 +67,7 @@ def claim(workdir: Path, config: Config, split: Mapping[str, Any]) -> None:
     Args:
       workdir: the directory.
       config: the settings of the run.
-      split: the protocol, its version, and the names of each part.
+      record: which data it sees (`data.protocols.record`).
 
     Raises:
       ConfigError: it belongs to a run of another configuration or of other images; the text
@@ -86,7 +89,7 @@ def claim(workdir: Path, config: Config, split: Mapping[str, Any]) -> None:
                 + "\n".join(f"  {line}" for line in changed)
                 + "\nUse another --workdir, or the configuration it was started with."
             )
-    write_split(workdir, split)
+    write_split(workdir, record)
     write_text(workdir / "config.json", config_lib.to_json(config))
 
 

@@ -1,0 +1,1 @@
+"""CrackForest: photographs of asphalt, cracks marked in most of them."""

@@ -1,0 +1,1 @@
+"""DAGM 2007: ten kinds of synthetic texture, each with one kind of defect."""

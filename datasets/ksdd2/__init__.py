@@ -1,0 +1,1 @@
+"""KolektorSDD2: surfaces of electrical parts, with and without defects."""

@@ -1,0 +1,1 @@
+"""Magnetic tiles: blowholes, breaks, cracks, fraying and uneven grinding, one class a folder."""

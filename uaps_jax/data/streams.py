@@ -1,0 +1,102 @@
+"""The batches of a run, as a pure function of the seed and the step.
+
+Which rows a step shows is decided once (`order.batch_indices`). Where the training images live on
+the devices, the rows' numbers are all that is handed over; otherwise Grain's threads decode the
+rows themselves, some steps ahead. Both show the same images, and neither the number of threads nor
+a restart changes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import grain
+import numpy as np
+
+from uaps_jax.config import Config
+from uaps_jax.data import order
+from uaps_jax.data.source import Files, Images
+
+THREADS = 4
+AHEAD = 8  # batches that are decoded before they are asked for
+
+
+def rows(
+    config: Config, streams: Mapping[str, str], pools: Mapping[str, Images], step: int
+) -> dict[str, np.ndarray]:
+    """Rows of its pool that each stream shows at a step, int32 `[B]`.
+
+    Args:
+      config: seed and batch sizes.
+      streams: name of a stream -> name of its pool.
+      pools: name -> images.
+      step: 0-based.
+    """
+    counts = {"labeled": config.train.batch_labeled, "unlabeled": config.train.batch_unlabeled}
+    return {
+        stream: order.batch_indices(
+            seed=config.train.seed,
+            stream=stream,
+            step=step,
+            batch=counts[pool],
+            size=len(pools[pool].names),
+        )
+        for stream, pool in streams.items()
+    }
+
+
+def share(indices: np.ndarray, process: int, processes: int) -> np.ndarray:
+    """The part of a batch that one of several processes reads: consecutive rows, all different.
+
+    Raises:
+      ValueError: the batch does not divide.
+    """
+    if len(indices) % processes:
+        raise ValueError(f"a batch of {len(indices)} does not divide over {processes} processes")
+    size = len(indices) // processes
+    return indices[process * size : (process + 1) * size]
+
+
+def decoded(
+    config: Config,
+    streams: Mapping[str, str],
+    pools: Mapping[str, Files],
+    start: int,
+    *,
+    process: int,
+    processes: int,
+    threads: int = THREADS,
+) -> Iterator[dict[str, dict[str, np.ndarray]]]:
+    """Batches from files, from step `start` to the last.
+
+    Args:
+      config: seed, batch sizes and number of steps.
+      streams: name of a stream -> name of its pool.
+      pools: name -> images; their masks reach a batch for the pool "labeled" alone.
+      start: the first step.
+      process: which of the processes this is.
+      processes: their number; each gets its own rows of every batch.
+      threads: batches that are decoded at the same time.
+
+    Yields:
+      stream -> image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]` (labeled), index int32 `[b]`.
+    """
+
+    def batch(step: int) -> dict[str, dict[str, np.ndarray]]:
+        chosen = rows(config, streams, pools, step)
+        made = {}
+        for stream, pool in streams.items():
+            mine = share(chosen[stream], process, processes)
+            made[stream] = _stack(pools[pool], mine, with_mask=pool == "labeled")
+        return made
+
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=AHEAD)
+    steps = grain.MapDataset.source(range(start, config.train.steps))
+    yield from steps.map(batch).to_iter_dataset(options)
+
+
+def _stack(files: Files, indices: np.ndarray, *, with_mask: bool) -> dict[str, Any]:
+    images, masks = zip(*(files.load(files.names[i]) for i in indices), strict=True)
+    masked = {"mask": np.stack(masks)} if with_mask else {}
+    return {"image": np.stack(images), "index": indices, **masked}
