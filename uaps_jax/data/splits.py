@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -18,6 +18,7 @@ from datasets.protocols import Parts, cut
 
 Split = dict[str, list[str]]
 PARTS = ("labeled", "unlabeled", "val", "test")
+CLEAN = 0  # stands among the classes of an image without a defect
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -122,14 +123,14 @@ def grouped(
     Args:
       groups: name -> group (rotations of one picture, shots of one part), of all images.
       classes: name -> foreground classes in its mask, of the images that have one; parts are
-        balanced over the sets of classes that occur in a group.
+        balanced over them, the rarest first.
       shares: shares of `train`, `val` and `test`; they add up to 1.
       labeled: which training images are labeled.
       seed: of the division.
 
     Returns:
-      The split; parts have their shares of images to within about a group, and no part that has
-      a share is empty while there are groups enough.
+      The split; parts have their shares of images to within about a group, and of each class as
+      nearly as its groups allow.
 
     Raises:
       ValueError: images whose group is not known (negative), or a request that cannot be met.
@@ -140,12 +141,12 @@ def grouped(
     members: dict[int, list[str]] = defaultdict(list)
     for name in sorted(classes):
         members[groups[name]].append(name)
-    stratum = {
-        group: tuple(sorted(frozenset[int]().union(*(classes[name] for name in names))))
+    holds = {
+        group: Counter(label for name in names for label in classes[name] or {CLEAN})
         for group, names in members.items()
     }
     generator = np.random.Generator(np.random.Philox(seed))
-    outer = _deal(members, stratum, shares, generator)
+    outer = _deal(members, holds, shares, generator)
     train = {group: members[group] for group in outer["train"]}
     in_train = [name for names in train.values() for name in names]
     split = {part: [n for g in outer[part] for n in members[g]] for part in ("val", "test")}
@@ -160,7 +161,7 @@ def grouped(
                 "a mask"
             )
         ratio = labeled.count / len(in_train) if labeled.count else labeled.ratio
-        inner = _deal(train, stratum, {"unlabeled": 1 - ratio, "labeled": ratio}, generator)
+        inner = _deal(train, holds, {"unlabeled": 1 - ratio, "labeled": ratio}, generator)
         split |= {part: [n for g in own for n in members[g]] for part, own in inner.items()}
     used = {groups[name] for part in ("labeled", "val", "test") for name in split[part]}
     split["unlabeled"] += [n for n in groups if n not in classes and groups[n] not in used]
@@ -169,34 +170,72 @@ def grouped(
 
 def _deal(
     members: Mapping[int, Sequence[str]],
-    stratum: Mapping[int, tuple[int, ...]],
+    holds: Mapping[int, Counter[int]],
     shares: Mapping[str, float],
     generator: np.random.Generator,
 ) -> dict[str, list[int]]:
-    """Gives each group to the part that is furthest behind its share, stratum after stratum.
+    """Divides groups by shares of images, balanced over classes, the rarest first.
 
-    Within a stratum the order is random. What a part is behind is carried from one stratum to the
-    next, so that many small strata do not all go to the largest part.
+    Iterative stratification (Sechidis, Tsoumakas and Vlahavas, 2011, Alg. 1) with groups in the
+    place of examples; each part gets every class while there are groups enough; then moves that
+    bring the sizes of the parts to their shares.
+
+    Args:
+      members: group -> names.
+      holds: group -> class -> images of it in the group.
+      shares: of each part.
+      generator: of the order in which groups are dealt.
     """
-    strata: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for group in sorted(members):
-        strata[stratum[group]].append(group)
-    dealt: dict[str, list[int]] = {part: [] for part in shares}
-    behind = dict.fromkeys(shares, 0.0)
-    for key in sorted(strata):
-        for index in generator.permutation(len(strata[key])):
-            group = strata[key][index]
-            size = len(members[group])
-            for part, share in shares.items():
-                behind[part] += share * size
-            part = max(shares, key=lambda p: (behind[p], shares[p], p))
-            behind[part] -= size
-            dealt[part].append(group)
-    for part in sorted(p for p, share in shares.items() if share > 0 and not dealt[p]):
-        richest = max(shares, key=lambda p: (len(dealt[p]), p))
-        if len(dealt[richest]) > 1:
-            dealt[part].append(dealt[richest].pop())
-    return dealt
+    groups = sorted(members)
+    order = [groups[i] for i in generator.permutation(len(groups))]
+    totals: Counter[int] = sum((holds[group] for group in groups), Counter())
+    size = sum(len(members[group]) for group in groups)
+    # What each part still wants, of every class and in all.
+    wanted = {p: {c: share * n for c, n in totals.items()} for p, share in shares.items()}
+    room = {part: share * size for part, share in shares.items()}
+    part_of: dict[int, str] = {}
+
+    def give(group: int, part: str, sign: int = 1) -> None:
+        for label, count in holds[group].items():
+            wanted[part][label] -= sign * count
+        room[part] -= sign * len(members[group])
+
+    while len(part_of) < len(groups):
+        left = Counter(c for group in groups if group not in part_of for c in holds[group])
+        rarest = min(left, key=lambda c: (left[c], c))
+        own = [g for g in order if g not in part_of and rarest in holds[g]]
+        seen = {part_of[g] for g in part_of if rarest in holds[g]}
+        for index, group in enumerate(own):
+            # The last groups of a class are for the parts that would go without it.
+            lacking = [p for p in shares if p not in seen and room[p] > 0 and shares[p] > 0]
+            among = lacking if len(own) - index <= len(lacking) else list(shares)
+            part = max(among, key=lambda p: (wanted[p][rarest], room[p], p))
+            seen.add(part)
+            part_of[group] = part
+            give(group, part)
+
+    for _ in groups:
+        full, empty = min(room, key=lambda p: (room[p], p)), max(room, key=lambda p: (room[p], p))
+        gap = room[empty] - room[full]
+        held = Counter(c for group in groups if part_of[group] == full for c in holds[group])
+        movable = [
+            group
+            for group in order
+            if part_of[group] == full
+            and len(members[group]) < gap
+            and all(held[c] > 1 for c in holds[group])
+        ]
+        if not movable or gap <= 1:
+            break
+        # The one whose classes the full part has most too much of, and the empty one too little.
+        best = max(
+            movable,
+            key=lambda g: min(wanted[empty][c] - wanted[full][c] for c in holds[g]),
+        )
+        give(best, full, -1)
+        give(best, empty)
+        part_of[best] = empty
+    return {part: [group for group in order if part_of[group] == part] for part in shares}
 
 
 def check(

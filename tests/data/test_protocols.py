@@ -1,0 +1,113 @@
+"""Every protocol on the names that the real datasets have: sizes, lists, and what leaks."""
+
+import zipfile
+from collections import Counter
+
+import pytest
+
+from configs import mtiles_uaps
+from datasets.dagm import labels
+from datasets.dagm.protocols import PROTOCOLS as DAGM
+from datasets.ksdd2.protocols import PROTOCOLS as KSDD2
+from uaps_jax.data import protocols, source, splits
+
+SIX = (1, 2, 6, 7, 9, 10)
+
+
+def request(**changes):
+    plain = {"names": (), "count": 0, "ratio": 0.1, "seed": 45}
+    return splits.Labeled(**(plain | changes))
+
+
+def sizes(split):
+    return {part: len(names) for part, names in split.items()}
+
+
+@pytest.fixture(scope="module")
+def defective(data_dir):
+    """The names of the 1350 defective images of six classes of DAGM, from the official lists."""
+    file = data_dir / "DAGM2007_labels.zip"
+    if not file.exists():
+        pytest.skip(f"{file.name} is not in UAPS_DATA_DIR")
+    names = {}
+    with zipfile.ZipFile(file) as archive:
+        for number in SIX:
+            for folder in ("Train", "Test"):
+                rows, _ = labels.parse(archive.read(f"Class{number}/{folder}/Label/Labels.txt"))
+                names |= {f"cl{number}_{row.id}": folder.lower() for row in rows if row.defective}
+    return names
+
+
+def test_dagms_published_division(defective, data_dir):
+    parts = DAGM["published"].parts(defective)
+    listed = data_dir / "splits" / "dagm" / "published_test_270.txt"
+    if listed.exists():
+        assert set(parts.test) == set(listed.read_text().split())
+    split = splits.from_parts(parts, defective.keys(), request())
+    assert sizes(split) == {"labeled": 91, "unlabeled": 827, "val": 162, "test": 270}
+    assert not splits.check(split, defective.keys(), defective.keys(), None)
+    drawn = Counter(name.split("_")[0] for name in split["labeled"])
+    assert drawn == {"cl6": 19, "cl9": 19, "cl7": 16, "cl10": 14, "cl2": 13, "cl1": 10}
+
+
+@pytest.mark.parametrize(("ratio", "few"), [(0.2, 183), (0.3, 275), (0.4, 367), (0.5, 459)])
+def test_dagms_sizes(ratio, few, defective):
+    parts = DAGM["published"].parts(defective)
+    split = splits.from_parts(parts, defective.keys(), request(ratio=ratio))
+    assert (len(split["labeled"]), len(split["unlabeled"])) == (few, 918 - few)
+
+
+@pytest.mark.parametrize(("ratio", "few"), [(0.1, 19), (0.2, 39), (0.3, 58), (0.4, 78), (0.5, 98)])
+def test_ksdd2s_sizes(ratio, few):
+    names = {f"train/{i:05d}": "train" for i in range(246)}
+    names |= {f"test/{i:05d}": "test" for i in range(110)}
+    parts = KSDD2["reconstructed"].parts(names)
+    split = splits.from_parts(parts, names.keys(), request(ratio=ratio))
+    assert sizes(split) == {"labeled": few, "unlabeled": 196 - few, "val": 50, "test": 110}
+    assert not splits.check(split, names.keys(), names.keys(), None)
+
+
+@pytest.fixture(scope="module")
+def tiles(data_dir, tmp_path_factory):
+    """Opens the magnetic tiles as a configuration asks for them, built once."""
+    built = tmp_path_factory.mktemp("built")
+
+    def opened(name, **changes):
+        data = mtiles_uaps.get_config().data
+        data.name, data.data_dir, data.manual_dir = name, str(built), str(data_dir)
+        for key, value in changes.items():
+            setattr(data, key, value)
+        dataset = source.open_dataset(data)
+        return dataset, protocols.make_split(dataset, data)
+
+    if not list(data_dir.glob("Magnetic-tile*.zip")):
+        pytest.skip("the archive of the magnetic tiles is not in UAPS_DATA_DIR")
+    return opened
+
+
+def test_the_reconstructed_division_of_the_tiles(tiles):
+    _, split = tiles("mtiles/defective")
+    assert sizes(split) == {"labeled": 124, "unlabeled": 186, "val": 78, "test": 78}
+    assert splits.validates_on_test(split)
+
+
+@pytest.mark.parametrize("count", [137, 270, 538])
+def test_ppls_division_of_the_tiles(count, tiles):
+    dataset, split = tiles("mtiles/all", protocol="ppl", labeled_count=count)
+    assert sizes(split) == {"labeled": count, "unlabeled": 1073 - count, "val": 271, "test": 271}
+    found = protocols.classes(dataset)
+    defects = {name for name in split["test"] if found[name]}
+    # 80 of a defect class, one of which has an empty mask.
+    assert len(defects) == 79
+    train = {dataset.groups[name] for name in split["labeled"] + split["unlabeled"]}
+    assert all(dataset.groups[name] in train for name in defects)
+
+
+@pytest.mark.parametrize("name", ["mtiles/all", "mtiles/defective"])
+def test_no_tile_crosses_the_grouped_division(name, tiles):
+    dataset, split = tiles(name, protocol="grouped", labeled_ratio=0.2)
+    assert splits.leaks(split, dataset.groups) == {"labeled": 0, "unlabeled": 0, "val": 0}
+    assert sum(sizes(split).values()) == len(dataset.position)
+    found = protocols.classes(dataset)
+    for part in splits.PARTS:
+        assert {c for n in split[part] for c in found[n]} == {1, 2, 3, 4, 5}, part
