@@ -94,6 +94,23 @@ def ksdd2() -> c.Config:
     return config
 
 
+def crackforest() -> c.Config:
+    """CrackForest, cracks on roads, 37 of 155 images without a mask; no published division."""
+    config = _config(
+        dataset="crackforest/crack",
+        classes=2,
+        view=view(hflip=0.5, vflip=0.5, brightness_contrast=0.5, blur=0.3, noise=0.3),
+        ratio=0.2,
+        steps=20_000,
+        per_epoch=200,
+        plateau_min_lr=1e-8,
+    )
+    config.data.height, config.data.width = 320, 480
+    config.data.protocol = "grouped"
+    config.optimizer.schedule = "cosine"
+    return config
+
+
 def synthetic() -> c.Config:
     """The embedded dataset: 64 px, 16 of 512 training images labeled, a few minutes."""
     config = _config(

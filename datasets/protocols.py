@@ -34,11 +34,15 @@ class Protocol(NamedTuple):
 
     Attributes:
       version: rises when the same arguments give other lists.
+      images: number of images of the complete dataset that it divides.
+      config: the configuration of the builder that holds them, for the error.
       parts: name -> TFDS split, of all images of the dataset, to the division. Raises `ValueError`
         where images are missing that the protocol needs.
     """
 
     version: int
+    images: int
+    config: str
     parts: Callable[[Mapping[str, str]], Parts]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -112,6 +113,16 @@ class SegmentationBuilder(ArrayRecordBuilder):
         """What is stored of an image: by default its file as it is, which loses nothing."""
         del example
         return data
+
+    def source_digest(self, manual_dir: Path) -> str:
+        """A digest of the names of the raw files, by which a build knows what it was made of.
+
+        Raises:
+          DataError: no raw data are there.
+        """
+        examples = self.raw_data(manual_dir).examples
+        files = sorted((e.split, e.name, e.image, e.mask or "") for e in examples)
+        return hashlib.blake2b(repr(files).encode(), digest_size=8).hexdigest()
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -69,16 +71,66 @@ def similar_pairs(
     Yields:
       Indices `(i, j)` with i < j; a pair can come more than once.
     """
+    for _, start, above in _blocks(thumbnails, threshold, ways):
+        for i, j in np.argwhere(above):
+            yield start + int(min(i, j)), start + int(max(i, j))
+
+
+class Twins(NamedTuple):
+    """Which images have near duplicates, without a list of all pairs.
+
+    Attributes:
+      among: bool [N, P], whether image i has one in part p.
+      share: of all pairs, those that are near duplicates, in the way in which most are.
+      examples: some pairs, at most one for each image.
+    """
+
+    among: np.ndarray
+    share: float
+    examples: list[tuple[int, int]]
+
+
+def twins(thumbnails: np.ndarray, threshold: float, part: np.ndarray, parts: int) -> Twins:
+    """Near duplicates, turns and flips included, counted by part.
+
+    Args:
+      thumbnails: float [N, S, S].
+      threshold: a correlation, in [-1, 1].
+      part: the part of each image, int [N], 0 to `parts` - 1.
+      parts: their number.
+    """
+    count = len(thumbnails)
+    among = np.zeros((count, parts), bool)
+    examples: dict[int, int] = {}
+    near: Counter[tuple[int, bool]] = Counter()
+    for way, start, above in _blocks(thumbnails, threshold, TURNS_AND_FLIPS):
+        stop = start + len(above)
+        square = above[:, : len(above)]  # holds each of its pairs twice
+        near[way] += int(above.sum()) - int(square.sum()) // 2
+        for p in range(parts):
+            among[start:stop, p] |= above[:, part[start:] == p].any(1)
+            among[start:, p] |= above[part[start:stop] == p].any(0)
+        for row in np.flatnonzero(above.any(1)):
+            examples.setdefault(start + int(row), start + int(above[row].argmax()))
+    pairs = max(count * (count - 1) / 2, 1)
+    found = sorted({(min(pair), max(pair)) for pair in examples.items()})
+    return Twins(among, max(near.values(), default=0) / pairs, found)
+
+
+def _blocks(
+    thumbnails: np.ndarray, threshold: float, ways: Sequence[tuple[int, bool]]
+) -> Iterator[tuple[tuple[int, bool], int, np.ndarray]]:
+    """Yields (way, s, bool [B, N - s]): which images from s on are near images s to s + B."""
     upright = standardize(thumbnails)
     for way in ways:
         # To turn one side is enough: corr(a, R b) = corr(R^-1 a, b).
         other = standardize(turned(thumbnails, *way))
         for start in range(0, len(upright), _BLOCK):
             # Columns before the block's first row would give pairs that came already.
-            correlations = upright[start : start + _BLOCK] @ other[start:].T
-            for i, j in np.argwhere(correlations > threshold):
-                if i != j:
-                    yield start + int(min(i, j)), start + int(max(i, j))
+            above = upright[start : start + _BLOCK] @ other[start:].T > threshold
+            rows = np.arange(len(above))
+            above[rows, rows] = False
+            yield way, start, above
 
 
 def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:

@@ -57,6 +57,23 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     assert len(list((root.parent / "run/predictions/step_2/folder/mask").iterdir())) == 16
 
 
+def test_streamed_from_the_dataset_equals_resident(root):
+    """On disk the images are of other sizes and formats than the network sees."""
+    runs = {}
+    for name, mebibytes in (("resident", 64), ("streamed", 0)):
+        config = settings(root, folder_uaps)
+        config.data.resident_mib = mebibytes
+        workdir = root.parent / name
+        modes.train(dataclasses.replace(request(root, config), workdir=workdir))
+        lines = (workdir / "metrics.jsonl").read_text().splitlines()
+        runs[name] = [
+            {k: v for k, v in json.loads(line).items() if "waiting" not in k and "per_sec" not in k}
+            for line in lines
+        ]
+    assert runs["resident"] == runs["streamed"]
+    assert "train/loss" in str(runs["streamed"])
+
+
 def test_classes_in_another_order_are_noticed(root):
     modes.train(request(root, settings(root)))
     (root / "classes.yaml").write_text("background: 0\ndent: 2\nscratch: 1\n")

@@ -14,6 +14,8 @@ import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 
+from tests.datasets.test_folder import corpus
+
 PROJECT = Path(__file__).resolve().parents[1]
 STEPS = 24
 TINY = [
@@ -191,6 +193,37 @@ def test_unreadable_images_of_a_folder_are_all_named(shared, trained, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def test_a_folder_of_everything_that_can_be_bad(shared, tmp_path):
+    _, environment = shared
+    reasons = corpus(tmp_path / "bad")
+    (tmp_path / "bad" / "classes.yaml").write_text("background: 0\nscratch: 1\ndent: 2\n")
+    for mode in ("audit", "split", "train"):
+        done = subprocess.run(
+            [
+                *(sys.executable, "run.py", "--config=configs/folder_uaps.py:small"),
+                *(f"--mode={mode}", f"--workdir={tmp_path / mode}"),
+                f"--config.data.manual_dir={tmp_path / 'bad'}",
+                f"--config.data.data_dir={tmp_path / 'built'}",
+            ],
+            cwd=PROJECT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert f"{len(reasons)} problems in the files" in done.stderr
+        for name, reason in reasons.items():
+            assert name in done.stderr
+            assert reason in done.stderr
+    assert not [p for p in (tmp_path / "built").rglob("*") if p.is_file()]
+    assert not (tmp_path / "train").exists()
+    assert not (tmp_path / "split").exists()
+    assert [p.name for p in (tmp_path / "audit").iterdir()] == ["audit.html"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -205,6 +238,7 @@ def test_unreadable_images_of_a_folder_are_all_named(shared, trained, tmp_path):
         (["--config.train.seed=3", "--mode=evaluate"], "train.seed: 0 -> 3"),
         (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
         (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
+        (["--mode=audit", "--config.data.labeled_ratio=1"], "no unlabeled images are left"),
     ],
 )
 def test_mistakes_are_explained_without_a_traceback(shared, trained, arguments, expected):

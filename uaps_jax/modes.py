@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from uaps_jax.data import protocols, source, splits, survey
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.inference import predict as prediction
+from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
 from uaps_jax.reports import audit_page, figures
 from uaps_jax.training import checkpoints, loop, sharding, workdir
@@ -70,18 +72,7 @@ def train(request: Request) -> None:
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
     config, dataset = _open(request.config)
-    method = methods.build(config)
-    method.predictor(config.evaluation.predictor)
-    sharding.check_batches(config, method.streams.values(), sharding.over_devices())
-    split = protocols.make_split(dataset, config.data)
-    used = {*method.streams.values(), "val", "test"}
-    if empty := sorted(part for part in used if not split[part]):
-        raise ConfigError(
-            f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
-            f"{config.data.labeled_ratio} and data.labeled_count = {config.data.labeled_count}: "
-            f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
-            "them"
-        )
+    method, split = _trainable(config, dataset)
     record = protocols.record(dataset, config.data, split)
     workdir.claim(request.workdir, config, record)
     _log_split(dataset, config, split)
@@ -158,7 +149,7 @@ def split(request: Request) -> None:
 
 
 def audit(request: Request) -> None:
-    """Looks at a dataset before training: a report, and `audit.html` with pictures.
+    """Looks at a dataset before training: a report, `audit.html` with pictures, `audit.json`.
 
     Raises:
       DataError, ConfigError: training could not start; the report says why.
@@ -169,25 +160,25 @@ def audit(request: Request) -> None:
     name = request.config.data.name
     try:
         config, dataset = _open(request.config)
-    except DataError as error:
-        workdir.write_report(file, audit_page.render_problems(name, error))
-        logging.error("what is wrong, as a page: %s", file)
+        _, parts = _trainable(config, dataset)
+    except USER_ERRORS as error:
+        workdir.write_report(file, audit_page.render_refusal(name, error))
+        logging.error("the same as a page: %s", file)
         raise
-    parts = protocols.make_split(dataset, config.data)
     found = survey.survey(dataset)
     page = audit_page.Page(
         title=name,
         dataset=dataset,
         survey=found,
-        audit=auditing.audit(dataset, found, parts, config.data.height, config.data.width),
+        findings=auditing.audit(dataset, found, parts, config.data),
         split=parts,
         protocol=config.data.protocol,
     )
     workdir.write_report(file, audit_page.render(page))
+    details = [dataclasses.asdict(finding) for finding in page.findings]
+    workdir.write_report(request.workdir / "audit.json", json.dumps(details, indent=1) + "\n")
     print(audit_page.text_report(page), flush=True)
-    logging.info("the same with pictures: %s", file)
-    if any(finding.level == "error" for finding in page.audit.findings):
-        raise ConfigError(audit_page.verdict(page.audit.findings))
+    logging.info("with pictures: %s; with all names: %s", file, file.with_suffix(".json"))
 
 
 MODES: dict[str, Callable[[Request], None]] = {
@@ -229,6 +220,27 @@ def _same_data(record: Mapping[str, Any], dataset: Dataset) -> None:
             record["build"],
             dataset.build,
         )
+
+
+def _trainable(config: Config, dataset: Dataset) -> tuple[Method, splits.Split]:
+    """The method and the split of a training run that can start.
+
+    Raises:
+      ConfigError: it cannot; the text says why.
+    """
+    method = methods.build(config)
+    method.predictor(config.evaluation.predictor)
+    sharding.check_batches(config, method.streams.values(), sharding.over_devices())
+    split = protocols.make_split(dataset, config.data)
+    used = {*method.streams.values(), "val", "test"}
+    if empty := sorted(part for part in used if not split[part]):
+        raise ConfigError(
+            f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
+            f"{config.data.labeled_ratio} and data.labeled_count = {config.data.labeled_count}: "
+            f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
+            "them"
+        )
+    return method, split
 
 
 def _log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
@@ -337,6 +349,7 @@ class _Run:
             "part": part,
             "predictor": self._predictor,
             "dataset": config.data.name,
+            "build": dataset.build,
             "protocol": config.data.protocol,
             "labeled": labeled,
             "split_seed": config.data.split_seed,

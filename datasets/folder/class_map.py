@@ -72,8 +72,11 @@ def parse(entries: Sequence[tuple[str, Sequence[str | int]]]) -> ClassMap:
             if value in ids:
                 raise ClassMapError(f"value {text} stands for two classes")
             ids[value] = label
-    if "background" in names[1:]:
-        raise ClassMapError("the background must come first: the order of classes is that of ids")
+    if "background" in names[1:] or (names and ids.get(0, 0) not in (0, IGNORE)):
+        raise ClassMapError(
+            "the background must come first: the order of classes is that of ids, and value 0 "
+            f"stands for {names[ids[0]] if ids.get(0, 0) not in (0, IGNORE) else 'a class'!r}"
+        )
     if len(names) < 2:
         raise ClassMapError("needs a background and at least one class of defect")
     if len({isinstance(value, tuple) for value in ids}) > 1:
@@ -192,7 +195,10 @@ def _value(text: str | int) -> Value:
             return (int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
         if re.fullmatch(r"\d{1,5}", text) and int(text) < 2**16:
             return int(text)
-    raise ClassMapError(f"{text!r} is neither a number from 0 to 65535 nor a colour like '#ff0000'")
+    hint = "; in YAML a colour needs quotes, or # begins a comment" if text is None else ""
+    raise ClassMapError(
+        f"{text!r} is neither a number from 0 to 65535 nor a colour like '#ff0000'{hint}"
+    )
 
 
 def _pack(colours: np.ndarray) -> np.ndarray:

@@ -14,6 +14,11 @@ from typing import NamedTuple
 from datasets.common import DataError, Problem
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+OTHER_SUFFIXES = frozenset(
+    {".gif", ".webp", ".jp2", ".heic", ".avif", ".ppm", ".pgm", ".npy", ".npz", ".mat", ".dcm"}
+    | {".json", ".svg", ".raw"}
+)
+"""What else people keep images and masks in; passing over it in silence would lose data."""
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "mask", "split", "group")
 
@@ -143,17 +148,15 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
         problems.append(
             Problem(str(mask_by_name[name]), f"no image of this name, {name}.*, in {images}")
         )
-    pattern = _pattern(settings.group, problems)
+    group_of = _grouping(settings.group, list(by_name), problems)
     for name, image in by_name.items():
-        found = pattern.search(name) if pattern else None
-        group = found.group(found.re.groups and 1) if found else ""
-        yield Entry(name, image, mask_by_name.get(name), "train", group or "")
+        yield Entry(name, image, mask_by_name.get(name), "train", group_of.get(name, ""))
 
 
 def _by_name(folder: Path, problems: list[Problem], leave_out: Path) -> dict[str, Path]:
     """The images below a folder by relative path without suffix; one folder is not entered."""
     files: dict[str, Path] = {}
-    for file in walk(folder, problems, leave_out):
+    for file in walk(folder, problems, leave_out, strict=True):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in files:
             problems.append(Problem(str(file), f"a second file of this name, after {files[name]}"))
@@ -162,8 +165,13 @@ def _by_name(folder: Path, problems: list[Problem], leave_out: Path) -> dict[str
     return files
 
 
-def walk(folder: Path, problems: list[Problem], leave_out: Path | None = None) -> Iterator[Path]:
-    """Image files below a folder, hidden ones left out; links to folders are problems."""
+def walk(
+    folder: Path, problems: list[Problem], leave_out: Path | None = None, *, strict: bool = False
+) -> Iterator[Path]:
+    """Image files below a folder, hidden ones left out.
+
+    Links to folders are problems; where `strict`, images of formats that are not read are, too.
+    """
     left_out = None if leave_out is None else os.path.abspath(leave_out)
 
     def failed(error: OSError) -> None:
@@ -181,16 +189,32 @@ def walk(folder: Path, problems: list[Problem], leave_out: Path | None = None) -
                 problems.append(Problem(str(link), "a link to a folder, which is not followed"))
         for name in sorted(files):
             file = Path(here, name)
-            if not name.startswith(".") and file.suffix.lower() in IMAGE_SUFFIXES:
+            if name.startswith("."):
+                continue
+            if file.suffix.lower() in IMAGE_SUFFIXES:
                 yield file
+            elif strict and file.suffix.lower() in OTHER_SUFFIXES:
+                known = ", ".join(sorted(IMAGE_SUFFIXES))
+                problems.append(Problem(str(file), f"is not of a format that is read: {known}"))
 
 
-def _pattern(text: str, problems: list[Problem]) -> re.Pattern[str] | None:
+def _grouping(text: str, names: Sequence[str], problems: list[Problem]) -> dict[str, str]:
+    """name -> what a pattern finds in it, of the names in which it finds something."""
+    where = "data.folder.group"
+    if not text:
+        return {}
     try:
-        return re.compile(text) if text else None
+        pattern = re.compile(text)
     except re.error as error:
-        problems.append(Problem("data.folder.group", f"{text!r} is no regular expression: {error}"))
-        return None
+        problems.append(Problem(where, f"{text!r} is no regular expression: {error}"))
+        return {}
+    matches = {name: pattern.search(name) for name in names}
+    found = {n: m.group(m.re.groups and 1) or "" for n, m in matches.items() if m}
+    if names and not any(found.values()):
+        problems.append(
+            Problem(where, f"{text!r} finds nothing in any of {len(names)} names, {names[0]!r} say")
+        )
+    return found
 
 
 def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
@@ -216,7 +240,7 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
     if not rows:
         problems.append(Problem(str(table), "has no rows"))
     lines: dict[str, int] = {}
-    pattern = _pattern(settings.group, problems)
+    entries: list[Entry] = []
     for line, row in enumerate(rows, start=2):
         where = f"{table}, line {line}"
         cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
@@ -231,14 +255,11 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
             problems.append(Problem(where, f"{name} stands in line {lines[name]} already"))
         else:
             lines[name] = line
-            found = pattern.search(name) if pattern else None
-            yield Entry(
-                name,
-                table.parent / cells["image"],
-                table.parent / cells["mask"] if cells["mask"] else None,
-                split,
-                cells["group"] or (found and found.group(found.re.groups and 1)) or "",
-            )
+            mask = table.parent / cells["mask"] if cells["mask"] else None
+            entries.append(Entry(name, table.parent / cells["image"], mask, split, cells["group"]))
+    group_of = _grouping(settings.group, [entry.name for entry in entries], problems)
+    for entry in entries:
+        yield entry._replace(group=entry.group or group_of.get(entry.name, ""))
 
 
 def _table_name(image: Path, root: Path) -> str:

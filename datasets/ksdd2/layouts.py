@@ -150,9 +150,11 @@ def _official(tree: FileTree, split: str, problems: list[Problem]) -> list[Pair]
 
 
 def _uaps(tree: FileTree, images: str, masks: str, problems: list[Problem]) -> list[Pair]:
+    found = [locate.by_stem(tree, folder, (_SUFFIX,), problems) for folder in (images, masks)]
+    kept = [{stem: f for stem, f in files.items() if COPY not in stem} for files in found]
     return match(
-        locate.by_stem(tree, images, (_SUFFIX,), problems),
-        locate.by_stem(tree, masks, (_SUFFIX,), problems),
+        kept[0],
+        kept[1],
         f"{images}/{{}}{_SUFFIX}",
         f"{masks}/{{}}{_SUFFIX}",
     )

@@ -16,4 +16,4 @@ def _reconstructed(names: Mapping[str, str]) -> Parts:
     return Parts(train=train, val=val, test=of_split(names, "test"), labeled={})
 
 
-PROTOCOLS = {"reconstructed": Protocol(1, _reconstructed)}
+PROTOCOLS = {"reconstructed": Protocol(1, 246 + 110, "ksdd2/defective", _reconstructed)}

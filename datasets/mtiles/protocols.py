@@ -34,4 +34,7 @@ def _ppl(names: Mapping[str, str]) -> Parts:
     return Parts(train=train, val=test, test=test, labeled=labeled)
 
 
-PROTOCOLS = {"reconstructed": Protocol(1, _reconstructed), "ppl": Protocol(1, _ppl)}
+PROTOCOLS = {
+    "reconstructed": Protocol(1, 388, "mtiles/defective", _reconstructed),
+    "ppl": Protocol(1, 1344, "mtiles/all", _ppl),
+}

@@ -46,7 +46,7 @@ def _training(file: str) -> list[str]:
 
 
 PROTOCOLS = {
-    "published": Protocol(1, _published),
-    "full": Protocol(1, _full),
-    "ppl": Protocol(1, _ppl),
+    "published": Protocol(1, 4470, "neu_seg", _published),
+    "full": Protocol(1, 4470, "neu_seg", _full),
+    "ppl": Protocol(1, 4470, "neu_seg", _ppl),
 }

@@ -106,7 +106,12 @@ def test_ppls_division_of_the_tiles(count, tiles):
 @pytest.mark.parametrize("name", ["mtiles/all", "mtiles/defective"])
 def test_no_tile_crosses_the_grouped_division(name, tiles):
     dataset, split = tiles(name, protocol="grouped", labeled_ratio=0.2)
-    assert splits.leaks(split, dataset.groups) == {"labeled": 0, "unlabeled": 0, "val": 0}
+    assert splits.leaks(split, dataset.groups) == {
+        "train or val": 0,
+        "labeled": 0,
+        "unlabeled": 0,
+        "val": 0,
+    }
     assert sum(sizes(split).values()) == len(dataset.position)
     found = protocols.classes(dataset)
     for part in splits.PARTS:

@@ -7,6 +7,7 @@ from PIL import Image
 from configs import neu_uaps, synthetic_uaps
 from datasets.synthetic.generator import make_example
 from tests import oracles
+from tests.datasets.test_neu_seg import make_files, write_files
 from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare, protocols, source
 
@@ -86,6 +87,22 @@ def test_a_missing_download_is_explained(tmp_path, folder):
     with pytest.raises(ConfigError, match=r"(?s)data\.manual_dir.*github\.com/DHW-Master/NEU_Seg"):
         source.open_dataset(config.data)
     assert not (tmp_path / "built" / "neu_seg").exists()
+
+
+def test_a_build_of_other_raw_data_is_not_used(tmp_path):
+    write_files(tmp_path / "raw", make_files("official"))
+    config = neu_uaps.get_config()
+    config.data.data_dir, config.data.manual_dir = str(tmp_path / "built"), str(tmp_path / "raw")
+    assert len(source.open_dataset(config.data).position) == 6
+    assert len(source.open_dataset(config.data).position) == 6
+    for folder, suffix in (("images", "jpg"), ("annotations", "png")):
+        (tmp_path / "raw" / folder / f"test/000001.{suffix}").unlink()
+    with pytest.raises(ConfigError, match="built of other files than those in data.manual_dir"):
+        source.open_dataset(config.data)
+    config.data.manual_dir = str(tmp_path / "elsewhere")
+    assert len(source.open_dataset(config.data).position) == 6
+    config.data.manual_dir = ""
+    assert len(source.open_dataset(config.data).position) == 6
 
 
 def test_a_protocol_that_a_dataset_lacks_is_refused(built):

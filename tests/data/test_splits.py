@@ -1,6 +1,8 @@
 """Splits are pure functions of names and groups, and nothing slips through them."""
 
 import dataclasses
+import hashlib
+import json
 import random
 
 import pytest
@@ -13,6 +15,7 @@ from datasets.neu_seg import groups as neu_groups
 from datasets.neu_seg import protocols as neu
 from tests import oracles
 from uaps_jax.data import splits
+from uaps_jax.data.protocols import GENERAL_VERSION
 
 TENTH = splits.Labeled(names=(), count=0, ratio=0.1, seed=45)
 NEU_SHARES = {"train": 3085 / 4470, "val": 545 / 4470, "test": 840 / 4470}
@@ -159,9 +162,20 @@ def test_no_rotation_of_neu_seg_crosses_the_grouped_split():
     assert abs(len(split["test"]) - 840) <= 40
     assert abs(len(split["val"]) - 545) <= 40
     assert abs(len(split["labeled"]) - 308) <= 20
-    assert splits.leaks(split, groups) == {"labeled": 0, "unlabeled": 0, "val": 0}
+    assert splits.leaks(split, groups) == {
+        "train or val": 0,
+        "labeled": 0,
+        "unlabeled": 0,
+        "val": 0,
+    }
     assert neu_grouped()[1] == split
     assert neu_grouped(seed=1)[1] != split
+
+
+def test_the_grouped_lists_are_those_of_their_version():
+    """Other lists need another `protocols.GENERAL_VERSION`: runs are told by it."""
+    text = json.dumps(neu_grouped()[1]).encode()
+    assert (GENERAL_VERSION, hashlib.sha256(text).hexdigest()[:16]) == (1, "3f0b1da11a9dcaf1")
 
 
 def test_the_published_split_of_neu_seg_leaks_and_the_check_says_so():
@@ -170,6 +184,7 @@ def test_the_published_split_of_neu_seg_leaks_and_the_check_says_so():
     assert len(splits.check(split, groups.keys(), groups.keys(), groups)) > 810
     train = {groups[n] for n in split["labeled"] + split["unlabeled"] + split["val"]}
     assert sum(groups[name] in train for name in split["test"]) == 810
+    assert splits.leaks(split, groups)["train or val"] == 810
     assert splits.leaks(neu_split("full"), groups)["unlabeled"] > 700
 
 

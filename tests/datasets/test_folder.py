@@ -271,6 +271,7 @@ class TestClassMap:
             (("background=0", "ignore=1"), "at least one class of defect"),
             (("background=0", "dent=0"), "value 0 stands for two"),
             (("dent=1", "background=0"), "background must come first"),
+            (("dent=1", "plain=0"), "background must come first.*value 0 stands for 'plain'"),
             (("background=0", "dent=1", "dent=2"), "'dent' comes twice"),
             (("background=0", "dent=#ff0000"), "all numbers or all colours"),
             (("background=0", "dent=red"), "'red' is neither"),
@@ -368,8 +369,23 @@ class TestPlaces:
         assert found["a"]["has_mask"] == 1
 
     def test_a_pattern_whose_group_does_not_take_part(self, root, tmp_path):
-        write(root, {"p1.png": encode(picture()), "list.csv": b"image\np1.png\n"})
-        assert examples(build(root, tmp_path / "built", table="list.csv", group=r"^(x\d+)?"))
+        write(root, {f"{n}.png": encode(picture(i)) for i, n in enumerate(("p1", "x2", "x2b"))})
+        write(root, {"list.csv": b"image\np1.png\nx2.png\nx2b.png\n"})
+        found = examples(build(root, tmp_path / "built", table="list.csv", group=r"^(x\d+)?"))
+        assert found["x2"]["group"] == found["x2b"]["group"] != found["p1"]["group"]
+
+    def test_a_pattern_that_finds_nothing_is_refused(self, root, tmp_path):
+        write(root, {"images/p1.png": encode(picture())})
+        with pytest.raises(DataError, match="finds nothing in any of 1 names, 'p1' say"):
+            build(root, tmp_path / "built", group=r"^teil_(\d+)")
+
+    def test_files_of_formats_that_are_not_read_are_not_passed_over(self, root, tmp_path):
+        write(root, {"images/a.png": encode(picture()), "masks/a.gif": encode(ids(), "GIF")})
+        write(root, {"images/b.webp": b"x", "images/readme.txt": b"x"})
+        with pytest.raises(DataError) as caught:
+            build(root, tmp_path / "built")
+        named = {Path(problem.path).name for problem in caught.value.problems}
+        assert named == {"a.gif", "b.webp"}
 
 
 class TestFingerprint:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from datasets.similarity import TURNS_AND_FLIPS, similar_pairs
+from datasets.similarity import twins
+from uaps_jax.config import DataConfig
 from uaps_jax.data import splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
@@ -17,10 +18,12 @@ from uaps_jax.data.survey import Survey
 NEAR = 0.97
 """Correlation of 40 x 40 thumbnails above which two images are near duplicates."""
 
+ALIKE = 0.2
+"""Share of all pairs above which near duplicates mean nothing."""
+
 EXPLAINED = 0.3
 """Share of the variance of brightness above which a number in the names is called a clue."""
 
-_FEW = 20
 _LEVELS = 12
 _TINY = 10
 
@@ -30,11 +33,11 @@ class Finding:
     """One thing that an audit noticed.
 
     Attributes:
-      level: "error": training may not start; "warning": a score may not mean what it seems to;
-        "note": good to know.
+      level: "warning": a score may not mean what it seems to; "note": good to know. What keeps
+        training from starting is no finding but an error.
       title: what, in a few words.
       text: how much of it, and what it means.
-      names: images that show it, the first few.
+      names: the images that show it.
     """
 
     level: str
@@ -43,41 +46,31 @@ class Finding:
     names: tuple[str, ...] = ()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Audit:
-    """All that an audit found.
-
-    Attributes:
-      findings: errors first.
-      near: pairs of near duplicates, as indices of the survey's names.
-    """
-
-    findings: tuple[Finding, ...]
-    near: tuple[tuple[int, int], ...]
-
-
-def audit(dataset: Dataset, found: Survey, split: splits.Split, height: int, width: int) -> Audit:
+def audit(
+    dataset: Dataset, found: Survey, split: splits.Split, data: DataConfig
+) -> tuple[Finding, ...]:
     """Looks at the measurements of a dataset and at a split of it.
 
     Args:
       dataset: the dataset.
       found: its measurements.
       split: who would see which image.
-      height: of the network's input, in pixels.
-      width: likewise.
+      data: size and fit of the network's input.
+
+    Returns:
+      The findings, warnings first.
     """
-    near = tuple(sorted(set(similar_pairs(found.thumbnails, NEAR, TURNS_AND_FLIPS))))
     findings = [
         *_classes(dataset, found, split),
         *_masks(found),
         *_sizes(found),
-        *_small_defects(dataset, found, height, width),
+        *_small_defects(dataset, found, data),
         *_duplicates(found),
-        *_crossing(found, split, near, dataset.groups),
+        *_groups(split, dataset.groups),
+        *_twins(found, split),
         *_brightness(found, dataset.groups),
     ]
-    order = ("error", "warning", "note")
-    return Audit(findings=tuple(sorted(findings, key=lambda f: order.index(f.level))), near=near)
+    return tuple(sorted(findings, key=lambda finding: finding.level, reverse=True))
 
 
 def _classes(dataset: Dataset, found: Survey, split: splits.Split) -> Iterator[Finding]:
@@ -88,7 +81,7 @@ def _classes(dataset: Dataset, found: Survey, split: splits.Split) -> Iterator[F
         absent = [n for n, s in zip(dataset.class_names, seen, strict=True) if not s]
         if rows and absent:
             yield Finding(
-                level="error" if part == "labeled" else "warning",
+                level="warning",
                 title=f"class missing from {part}",
                 text=f"no pixel of {', '.join(absent)} in the {len(rows)} {part} images: "
                 + (
@@ -106,7 +99,7 @@ def _masks(found: Survey) -> Iterator[Finding]:
             level="note",
             title="images without a mask",
             text=f"{len(bare)} of {len(found.names)}; they serve as unlabeled ones.",
-            names=tuple(bare[:_FEW]),
+            names=tuple(bare),
         )
     clean = found.has_mask & (found.pixels[:, 1:-1].sum(1) == 0)
     if clean.any():
@@ -147,17 +140,18 @@ def _sizes(found: Survey) -> Iterator[Finding]:
         )
 
 
-def _small_defects(dataset: Dataset, found: Survey, height: int, width: int) -> Iterator[Finding]:
+def _small_defects(dataset: Dataset, found: Survey, data: DataConfig) -> Iterator[Finding]:
     area = found.sizes.prod(1)
+    scale = 1 if data.fit == "pad" else data.height * data.width / area
     for label, name in enumerate(dataset.class_names[1:], start=1):
         present = found.has_mask & (found.pixels[:, label] > 0)
-        shares = found.pixels[present, label] / area[present]
-        if present.any() and np.median(shares) * height * width < _TINY:
+        seen = (found.pixels[:, label] * scale)[present]
+        if present.any() and np.median(seen) < _TINY:
             yield Finding(
                 level="warning",
                 title=f"{name} is tiny at the network's size",
-                text=f"its median area is {np.median(shares) * height * width:.1f} pixels at "
-                f"{width} x {height}; set data.height and data.width larger.",
+                text=f"its median area is {np.median(seen):.1f} pixels at "
+                f"{data.width} x {data.height}; set data.height and data.width larger.",
                 names=_named(found, present),
             )
 
@@ -173,7 +167,7 @@ def _duplicates(found: Survey) -> Iterator[Finding]:
             title="exact duplicates",
             text=f"{sum(map(len, sets))} images in {len(sets)} sets have the same pixels, up to "
             "turns and flips.",
-            names=tuple(found.names[i] for indices in sets for i in indices)[:_FEW],
+            names=tuple(found.names[i] for indices in sets for i in indices),
         )
     differing = [
         indices
@@ -185,49 +179,57 @@ def _duplicates(found: Survey) -> Iterator[Finding]:
             level="warning",
             title="equal images, different masks",
             text=f"{len(differing)} sets of equal images carry masks that differ.",
-            names=tuple(found.names[i] for indices in differing for i in indices)[:_FEW],
+            names=tuple(found.names[i] for indices in differing for i in indices),
         )
 
 
-def _crossing(
-    found: Survey,
-    split: splits.Split,
-    near: Sequence[tuple[int, int]],
-    groups: Mapping[str, int],
-) -> Iterator[Finding]:
-    leaks = {part: n for part, n in splits.leaks(split, groups).items() if n}
-    if leaks:
+def _groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[Finding]:
+    leaks = splits.leaks(split, groups)
+    if leaks.pop("train or val"):
         shown = ", ".join(f"{count} in {part}" for part, count in leaks.items())
+        total = splits.leaks(split, groups)["train or val"]
         yield Finding(
             level="warning",
             title="groups that cross the split",
-            text=f"of {len(split['test'])} test images, so many belong to a group with an image "
-            f"elsewhere: {shown}. data.protocol=grouped divides none.",
+            text=f"{total} of {len(split['test'])} test images belong to a group with an image in "
+            f"another part ({shown}). data.protocol=grouped divides none.",
         )
-    part_of = {name: part for part in splits.PARTS for name in split[part]}
-    twins: dict[str, set[str]] = defaultdict(set)
-    for pair in near:
-        for one, other in (pair, pair[::-1]):
-            twins[found.names[one]].add(part_of.get(found.names[other], ""))
-    for part in ("labeled", "unlabeled", "val"):
-        if part == "val" and splits.validates_on_test(split):
+
+
+def _twins(found: Survey, split: splits.Split) -> Iterator[Finding]:
+    """Near duplicates, and those that cross the split."""
+    part_of = {name: p for p, part in enumerate(splits.PARTS) for name in split[part]}
+    part = np.array([part_of.get(name, len(splits.PARTS)) for name in found.names])
+    near = twins(found.thumbnails, NEAR, part, len(splits.PARTS) + 1)
+    if near.share > ALIKE:
+        yield Finding(
+            level="warning",
+            title="images look alike",
+            text=f"{100 * near.share:.0f} % of all pairs correlate above {NEAR} as thumbnails, as "
+            "under a fixed camera: near duplicates cannot be told from other parts. Tell which "
+            "images show the same part: data.folder.group.",
+        )
+        return
+    index = {name: row for row, name in enumerate(found.names)}
+    tested = np.array([index[name] for name in split["test"]], int)
+    for p, name in enumerate(splits.PARTS[:3]):
+        if name == "val" and splits.validates_on_test(split):
             continue
-        tested = [name for name in split["test"] if part in twins[name]]
-        if tested:
+        crossing = tested[near.among[tested, p]]
+        if len(crossing):
             yield Finding(
                 level="warning",
-                title=f"test images that {part} nearly contains",
-                text=f"{len(tested)} of {len(split['test'])} test images have a near duplicate "
-                f"(correlation above {NEAR} of thumbnails, turns and flips included) in {part}.",
-                names=tuple(tested[:_FEW]),
+                title=f"test images that {name} nearly contains",
+                text=f"{len(crossing)} of {len(tested)} test images have a near duplicate "
+                f"(correlation above {NEAR} of thumbnails, turns and flips included) in {name}.",
+                names=tuple(found.names[row] for row in crossing),
             )
-    if near:
-        involved = len({index for pair in near for index in pair})
+    if near.examples:
         yield Finding(
             level="note",
             title="near duplicates",
-            text=f"{involved} of {len(found.names)} images have one.",
-            names=tuple(found.names[i] for pair in near[: _FEW // 2] for i in pair),
+            text=f"{near.among.any(1).sum()} of {len(found.names)} images have one.",
+            names=tuple(found.names[row] for pair in near.examples for row in pair),
         )
 
 
@@ -282,4 +284,4 @@ def number_columns(names: Sequence[str]) -> dict[str, list[int | None]]:
 
 
 def _named(found: Survey, chosen: np.ndarray) -> tuple[str, ...]:
-    return tuple(found.names[i] for i in np.flatnonzero(chosen)[:_FEW])
+    return tuple(found.names[i] for i in np.flatnonzero(chosen))

@@ -138,6 +138,11 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
                 f"data.protocol = {data.protocol!r}: {dataset.name} does not have it; it has "
                 f"{', '.join(available(dataset))}"
             )
+        if len(names) != published.images:
+            raise ConfigError(
+                f"data.protocol = {data.protocol!r} divides the {published.images} images of the "
+                f"complete {published.config}; {dataset.build} has {len(names)}"
+            )
         parts = published.parts(names)
     return splits.from_parts(parts, dataset.masked, labeled)
 

@@ -15,12 +15,14 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 import datasets
-from datasets.common import read_image, read_mask
+from datasets.common import DataError, read_image, read_mask
 from datasets.folder import scan
+from datasets.segmentation_builder import SegmentationBuilder
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import prepare
 
 READ_THREADS = 4
+SOURCE = "source.txt"  # in a build: a digest of the names of what it was made of
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,11 @@ def open_dataset(data: DataConfig) -> Dataset:
         config = tfds.download.DownloadConfig(manual_dir=_manual_dir(builder, data))
         logging.info("building %s in %s", data.name, builder.data_path)
         builder.download_and_prepare(download_config=config)
+        if isinstance(builder, SegmentationBuilder):
+            digest = builder.source_digest(Path(_manual_dir(builder, data)))
+            (Path(builder.data_path) / SOURCE).write_text(digest)
+    else:
+        _check_source(builder, data)
     # TFDS would decode with OpenCV where it is installed, whose pixels differ from Pillow's.
     encoded = {key: tfds.decode.SkipDecoding() for key in ("image", "mask")}
     records, position, groups, masked = {}, {}, {}, set()
@@ -128,6 +135,28 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
         config = module.configure(_folder_settings(builder, data))
     target = Path(data.data_dir).expanduser().resolve()
     return builder(config=config, data_dir=str(target), file_format="array_record")
+
+
+def _check_source(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:
+    """Checks that a build was made of the raw data in `manual_dir`, where there are any.
+
+    Raises:
+      ConfigError: it was made of others, or of an incomplete download.
+    """
+    made_of = Path(builder.data_path) / SOURCE
+    folder = Path(data.manual_dir).expanduser()
+    if not (isinstance(builder, SegmentationBuilder) and made_of.exists() and data.manual_dir):
+        return
+    try:
+        digest = builder.source_digest(folder.resolve())
+    except (DataError, OSError) as error:
+        logging.warning("using what was built before: %s", str(error).splitlines()[0])
+        return
+    if digest != made_of.read_text():
+        raise ConfigError(
+            f"{builder.data_path} was built of other files than those in data.manual_dir = "
+            f"{folder}: remove it to build anew, or choose another data.data_dir"
+        )
 
 
 def _folder_settings(builder: Any, data: DataConfig) -> scan.Settings:

@@ -282,13 +282,15 @@ def validates_on_test(split: Split) -> bool:
 
 
 def leaks(split: Split, groups: Mapping[str, int]) -> dict[str, int]:
-    """Of how many test images another member of the group is in a part, for each other part.
+    """Of how many test images another member of the group is elsewhere, and in which part.
+
+    "train or val" counts those that have one anywhere; the parts overlap.
 
     Images whose group is not known (negative) count as alone.
     """
     tested = [groups[name] for name in split["test"] if groups[name] >= 0]
-    found = {}
-    for part in ("labeled", "unlabeled", *(() if validates_on_test(split) else ("val",))):
-        seen = {groups[name] for name in split[part]}
-        found[part] = sum(group in seen for group in tested)
-    return found
+    parts = ("labeled", "unlabeled", *(() if validates_on_test(split) else ("val",)))
+    seen = {part: {groups[name] for name in split[part]} for part in parts}
+    anywhere = set[int]().union(*seen.values())
+    found = {"train or val": sum(group in anywhere for group in tested)}
+    return found | {part: sum(group in seen[part] for group in tested) for part in parts}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import grain
 import numpy as np
@@ -27,8 +28,8 @@ class Survey:
       has_mask: bool `[N]`.
       brightness: mean grey level, 0..255, float `[N]`.
       thumbnails: grey, float32 `[N, S, S]`.
-      content: a digest of the pixels that no turn and no flip changes, `[N]`.
-      mask_content: likewise of the mask, `[N]`; "" where there is none.
+      content: the same for images with the same pixels up to turns and flips, `[N]`.
+      mask_content: of images that share their content, likewise of the mask, `[N]`; otherwise "".
     """
 
     names: tuple[str, ...]
@@ -46,7 +47,8 @@ def survey(dataset: Dataset) -> Survey:
     names = sorted(dataset.position)
     classes = len(dataset.class_names)
     rows = list(tqdm(_measured(dataset, names), total=len(names), desc="looking", unit="image"))
-    sizes, pixels, brightness, thumbnails, content, mask_content = zip(*rows, strict=True)
+    sizes, pixels, brightness, thumbnails, keys = zip(*rows, strict=True)
+    content, mask_content = _digests(dataset, names, keys)
     return Survey(
         names=tuple(names),
         sizes=np.array(sizes),
@@ -54,31 +56,55 @@ def survey(dataset: Dataset) -> Survey:
         has_mask=np.array([name in dataset.masked for name in names]),
         brightness=np.array(brightness),
         thumbnails=np.stack(thumbnails).reshape(-1, THUMBNAIL, THUMBNAIL),
-        content=content,
-        mask_content=mask_content,
+        content=tuple(content),
+        mask_content=tuple(mask_content),
     )
 
 
-Row = tuple[tuple[int, int], np.ndarray, float, np.ndarray, str, str]
+Row = tuple[tuple[int, int], np.ndarray, float, np.ndarray, str]
 
 
 def _measured(dataset: Dataset, names: list[str]) -> Iterator[Row]:
     def measure(name: str) -> Row:
-        part, index = dataset.position[name]
-        example = dataset.records[part][index]
-        image, mask = read_image(example["image"]), read_mask(example["mask"])
+        image, mask = _pair(dataset, name)
         small = thumbnail(image)
         return (
             image.shape[:2],
             np.bincount(mask.ravel(), minlength=IGNORE + 1),
             float(small.mean()),
             small,
-            content_digest(image),
-            content_digest(mask) if name in dataset.masked else "",
+            histogram_digest(image),
         )
 
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
     yield from grain.MapDataset.source(names).map(measure).to_iter_dataset(options)
+
+
+def _pair(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    part, index = dataset.position[name]
+    example = dataset.records[part][index]
+    return read_image(example["image"]), read_mask(example["mask"])
+
+
+def _digests(
+    dataset: Dataset, names: Sequence[str], keys: Sequence[str]
+) -> tuple[list[str], list[str]]:
+    """Contents of images and masks; looks closely only where two images have the same key."""
+    counts = Counter(keys)
+    content, mask_content = list(keys), [""] * len(names)
+    for row, (name, key) in enumerate(zip(names, keys, strict=True)):
+        if counts[key] > 1:
+            image, mask = _pair(dataset, name)
+            content[row] = content_digest(image)
+            mask_content[row] = content_digest(mask) if name in dataset.masked else ""
+    return content, mask_content
+
+
+def histogram_digest(array: np.ndarray) -> str:
+    """A digest of the values of an image and how often they occur, which a turn leaves alone."""
+    counts = np.bincount(array.ravel(), minlength=256)
+    text = f"{sorted(array.shape[:2])}".encode() + counts.tobytes()
+    return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def content_digest(array: np.ndarray) -> str:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from datasets.common import DataError, read_image, read_mask
 from uaps_jax.data import splits
-from uaps_jax.data.audit import Audit, Finding
+from uaps_jax.data.audit import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
 from uaps_jax.inference import palette
@@ -32,7 +32,7 @@ table { border-collapse: collapse; } td, th { padding: .25rem .7rem .25rem 0; te
 td:first-child, th:first-child, .share { text-align: left; }
 thead th { border-bottom: 1px solid #bbb; }
 .finding { border-left: 5px solid #bbb; padding: .1rem .9rem; margin: .8rem 0; }
-.error { border-color: #c22; } .warning { border-color: #e69f00; } .note { border-color: #56b4e9; }
+.warning { border-color: #e69f00; } .note { border-color: #56b4e9; }
 .level { text-transform: uppercase; font-size: .75rem; letter-spacing: .05em; color: #555; }
 figure { display: inline-block; margin: .3rem .5rem .3rem 0; vertical-align: top; }
 figcaption { font-size: .72rem; color: #555; max-width: 132px; overflow-wrap: anywhere; }
@@ -49,7 +49,7 @@ class Page:
       title: of the dataset.
       dataset: the dataset.
       survey: its measurements.
-      audit: what was found.
+      findings: what was found.
       split: who would see which image.
       protocol: by which protocol.
     """
@@ -57,7 +57,7 @@ class Page:
     title: str
     dataset: Dataset
     survey: Survey
-    audit: Audit
+    findings: Sequence[Finding]
     split: splits.Split
     protocol: str
 
@@ -70,17 +70,15 @@ def text_report(page: Page) -> str:
         for row in (_CLASS_HEAD, *class_rows(page.dataset, page.survey))
     ]
     lines += ["", *(f"  {part:24s} {len(page.split[part]):12d}" for part in splits.PARTS), ""]
-    for finding in page.audit.findings:
+    for finding in page.findings:
         lines += [f"{finding.level}: {finding.title}", f"  {finding.text}"]
-    return "\n".join([*lines, verdict(page.audit.findings)])
+    return "\n".join([*lines, verdict(page.findings)])
 
 
 def verdict(findings: Sequence[Finding]) -> str:
     """Whether training may start, in a sentence."""
-    counts = Counter(finding.level for finding in findings)
-    if counts["error"]:
-        return f"Training cannot start: {counts['error']} errors."
-    return f"Training may start. {counts['warning']} warnings."
+    warnings = sum(finding.level == "warning" for finding in findings)
+    return f"Training may start. {warnings} warnings."
 
 
 _CLASS_HEAD = ("class", "% of pixels", "images", "% of images")
@@ -109,9 +107,9 @@ def render(page: Page) -> str:
     body = [
         f"<h1>{html.escape(page.title)}</h1>",
         f"<p>{len(page.survey.names)} images, {int(page.survey.has_mask.sum())} with a mask. "
-        f'<span class="verdict">{html.escape(verdict(page.audit.findings))}</span></p>',
+        f'<span class="verdict">{html.escape(verdict(page.findings))}</span></p>',
         "<h2>Findings</h2>",
-        *(_finding(page.dataset, finding) for finding in page.audit.findings),
+        *(_finding(page.dataset, finding) for finding in page.findings),
         "<h2>Classes</h2>",
         _table(_CLASS_HEAD, class_rows(page.dataset, page.survey), bar_column=1),
         f"<h2>Parts, protocol <code>{html.escape(page.protocol)}</code></h2>",
@@ -123,15 +121,16 @@ def render(page: Page) -> str:
     return document(page.title, body)
 
 
-def render_problems(title: str, error: DataError) -> str:
-    """The page of a dataset that cannot be built."""
-    rows = [(problem.path, problem.reason) for problem in error.problems]
-    body = [
-        f"<h1>{html.escape(title)}</h1>",
-        f'<p class="verdict">Training cannot start: {len(rows)} problems in the files.</p>',
-        _table(("file", "what is wrong"), rows),
-        f"<pre>{html.escape(error.remedy)}</pre>",
-    ]
+def render_refusal(title: str, error: Exception) -> str:
+    """The page where training could not start, for bad files or other reasons."""
+    body = [f"<h1>{html.escape(title)}</h1>", '<p class="verdict">Training cannot start.</p>']
+    if isinstance(error, DataError):
+        rows = [(problem.path, problem.reason) for problem in error.problems]
+        body += [f"<p>{len(rows)} problems in the files:</p>"]
+        body += [_table(("where", "what is wrong"), rows)]
+        body += [f"<pre>{html.escape(error.remedy)}</pre>"]
+    else:
+        body += [f"<pre>{html.escape(str(error))}</pre>"]
     return document(title, body)
 
 

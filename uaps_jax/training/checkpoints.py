@@ -168,8 +168,14 @@ def read_config(workdir: Path, step: int) -> Config:
 
 
 def read_record(workdir: Path, step: int) -> dict[str, Any]:
-    """Which data a checkpoint was trained on: build, classes, protocol, and names by part."""
+    """Which data a checkpoint was trained on: build, classes, protocol, and names by part.
+
+    Raises:
+      CheckpointError: it does not say so.
+    """
     item = folder(workdir) / str(step) / "data"
+    if not item.is_dir():
+        raise CheckpointError(f"{item.parent} does not say which data it was trained on")
     record: dict[str, Any] = ocp.JsonCheckpointHandler().restore(item)
     return record
 

@@ -238,10 +238,11 @@ class Progress:
         self._waits = [*self._waits[-50:], seconds]
 
     def waiting_share(self) -> float:
-        """The median wait for data as a share of the median step; 0 until it is known."""
-        if len(self._times) < 3:
+        """The waits for data as a share of the time of the last steps; 0 until it is known."""
+        steps = len(self._times) - 1
+        if steps < 2:
             return 0.0
-        return float(np.median(self._waits) / np.median(np.diff(self._times)))
+        return float(sum(self._waits[-steps:]) / (self._times[-1] - self._times[0]))
 
     def evaluated(self, score: float) -> None:
         """Shows a validation score from now on."""

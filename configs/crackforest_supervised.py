@@ -1,0 +1,13 @@
+r"""The labeled images of CrackForest alone.
+
+python run.py --config=configs/crackforest_supervised.py --workdir=runs/crackforest_supervised \
+        --config.data.manual_dir=<folder of the download>
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.supervised(base.crackforest(), variant)
