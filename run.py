@@ -43,8 +43,15 @@ def main(argv: list[str]) -> None:
         sys.exit(f"error: {error}")
 
 
+# Warnings of TFDS (about every configuration that is not in its table) and of Orbax (about every
+# checkpoint without a score) that warn of what is meant.
+MEANT = ("Using custom data configuration", "Requested `tracked_metric`")
+
+
 def worth_showing(record: std_logging.LogRecord) -> bool:
     """Leaves out what libraries say for information: Orbax, some forty lines for each save."""
+    if str(record.msg).startswith(MEANT):
+        return False
     return record.levelno > std_logging.INFO or "site-packages" not in record.pathname
 
 

@@ -226,6 +226,7 @@ def _config(
             mean=IMAGENET_MEAN,
             std=IMAGENET_STD,
             resident_mib=4096,
+            stream_threads=0,
             protocol="published",
             shares=(0.7, 0.1, 0.2),
             split_file="",

@@ -110,6 +110,7 @@ def test_the_time_left_and_the_losses_are_shown(trained):
     assert "first step, compilation included" in trained.stderr
     assert "left, evaluations apart" in trained.stderr
     assert "loss=" in trained.stderr
+    assert "tracked_metric" not in trained.stderr
 
 
 def test_evaluation_in_a_new_process_gives_the_logged_score_to_the_last_digit(shared, trained):

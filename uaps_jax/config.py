@@ -73,6 +73,7 @@ class DataConfig(Section):
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...]  # per channel, divided by after that
     resident_mib: int  # training images up to this size live on the devices; more are streamed
+    stream_threads: int  # that decode streamed images; 0: half as many as there are processors
     protocol: str  # how images are split: one of PROTOCOLS below
     shares: tuple[float, ...]  # "grouped": shares of train, val and test
     split_file: str  # "file": a split.json
@@ -300,6 +301,7 @@ def _problems(config: Config) -> Iterator[str]:
         f"must be 2 to {IGNORE - 1}, or 0 for as many as the dataset has",
     )
     yield from check("data.resident_mib", data.resident_mib >= 0, "cannot be negative")
+    yield from check("data.stream_threads", data.stream_threads >= 0, "cannot be negative")
     yield from check("data.fit", data.fit in FITS, _one_of(FITS))
     yield from check("data.folder.white", 0 < data.folder.white < 2**16, "must be 1 to 65535")
     for name in ("images", "masks", "table", "classes", "group"):

@@ -41,7 +41,7 @@ HEADLINE = (
 )
 
 ADJUSTABLE = (
-    *(f"{key}:" for key in workdir.PLACES),
+    *(f"{key}:" for key in workdir.MACHINE),
     "checkpoint.",
     "evaluation.",
     "model.dtype:",

@@ -8,6 +8,7 @@ a restart changes them.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,7 +19,6 @@ from uaps_jax.config import Config
 from uaps_jax.data import order
 from uaps_jax.data.source import Files, Images
 
-THREADS = 4
 AHEAD = 8  # batches that are decoded before they are asked for
 
 
@@ -66,18 +66,16 @@ def decoded(
     *,
     process: int,
     processes: int,
-    threads: int = THREADS,
 ) -> Iterator[dict[str, dict[str, np.ndarray]]]:
     """Batches from files, from step `start` to the last.
 
     Args:
-      config: seed, batch sizes and number of steps.
+      config: seed, batch sizes, number of steps and of threads.
       streams: name of a stream -> name of its pool.
       pools: name -> images; their masks reach a batch for the pool "labeled" alone.
       start: the first step.
       process: which of the processes this is.
       processes: their number; each gets its own rows of every batch.
-      threads: batches that are decoded at the same time.
 
     Yields:
       stream -> image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]` (labeled), index int32 `[b]`.
@@ -91,6 +89,8 @@ def decoded(
             made[stream] = _stack(pools[pool], mine, with_mask=pool == "labeled")
         return made
 
+    # Threads that want every processor would take them from the step.
+    threads = config.data.stream_threads or max(1, (os.cpu_count() or 1) // 2)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=AHEAD)
     steps = grain.MapDataset.source(range(start, config.train.steps))
     yield from steps.map(batch).to_iter_dataset(options)

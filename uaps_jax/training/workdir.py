@@ -16,8 +16,8 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.training import checkpoints
 
-PLACES = ("data.data_dir", "data.manual_dir")
-"""Settings that say where files are: they may differ between the parts of one run."""
+MACHINE = ("data.data_dir", "data.manual_dir", "data.stream_threads")
+"""Settings that belong to the machine: they may differ between the parts of one run."""
 
 
 def write_text(path: Path, text: str) -> None:
@@ -81,7 +81,7 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
         changed = [
             line
             for line in config_lib.differences(old, flat)
-            if line.partition(":")[0] not in PLACES
+            if line.partition(":")[0] not in MACHINE
         ]
         if changed:
             raise ConfigError(
