@@ -16,12 +16,14 @@ from ml_collections import config_flags
 
 from uaps_jax import modes
 from uaps_jax.config import Config, ConfigError, check_key
+from uaps_jax.study import conduct
+from uaps_jax.study.grid import Grid
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
-MODE = flags.DEFINE_enum("mode", "train", list(modes.MODES), "What to do.")
+MODE = flags.DEFINE_enum("mode", "train", [*modes.MODES, "study"], "What to do.")
 CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best, latest, or a step.")
 INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
 
@@ -31,6 +33,19 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"unexpected arguments: {' '.join(argv[1:])}")
     logging.get_absl_handler().addFilter(worth_showing)
+    is_study = isinstance(CONFIG.value, Grid)
+    if is_study != (MODE.value == "study"):
+        sys.exit(
+            f"error: --config={_config_file(sys.argv)} with --mode={MODE.value}: configurations "
+            "of studies (configs/studies/) are for --mode=study, and it needs one"
+        )
+    if isinstance(CONFIG.value, Grid):
+        command = (sys.executable, str(Path(__file__).resolve()))
+        try:
+            complete = conduct.run(CONFIG.value, Path(WORKDIR.value), command)
+        except modes.USER_ERRORS as error:
+            sys.exit(f"error: {error}")
+        sys.exit(0 if complete else 1)
     request = modes.Request(
         config=CONFIG.value,
         workdir=Path(WORKDIR.value),
@@ -69,8 +84,8 @@ def parse(argv: list[str]) -> list[str]:
         if not raised and file is not None:
             _explain_override(argv, file)
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
-    if file is not None and not issubclass(type(CONFIG.value), Config):
-        sys.exit(f"error: --config={file}: has no get_config() that returns a Config")
+    if file is not None and not isinstance(CONFIG.value, Config | Grid):
+        sys.exit(f"error: --config={file}: has no get_config() that returns a Config or a Grid")
     return rest
 
 
@@ -93,7 +108,7 @@ def _explain_override(argv: list[str], file: str) -> None:
         return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
-        if name.startswith("config."):
+        if name.startswith("config.") and isinstance(shape.value, Config):
             try:
                 check_key(shape.value, name.removeprefix("config."))
             except ConfigError as problem:

@@ -7,21 +7,43 @@ Published settings: UAPS, released code, one script a dataset. Steps there are
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from uaps_jax import config as c
+from uaps_jax.methods.cct import CctConfig
+from uaps_jax.methods.cpcl import CpclConfig
+from uaps_jax.methods.cps import CpsConfig
+from uaps_jax.methods.dct import DctConfig
+from uaps_jax.methods.dueb import DuebConfig
+from uaps_jax.methods.mean_teacher import MeanTeacherConfig
+from uaps_jax.methods.supervised import SupervisedConfig
+from uaps_jax.methods.ua_mt import UaMtConfig
+from uaps_jax.methods.uaps import UapsConfig
+from uaps_jax.methods.ucc import UccConfig
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 def view(**probabilities: float) -> c.ViewConfig:
     """A view with the released limits; what is not named has probability 0."""
+    geometry: dict[str, Any] = dict.fromkeys(("hflip", "vflip", "rot90", "grid_distortion"), 0.0)
+    given = {name: probabilities.pop(name) for name in geometry if name in probabilities}
+    looks = photometric(**probabilities)
+    values: dict[str, Any] = {f.name: getattr(looks, f.name) for f in dataclasses.fields(looks)}
+    return c.ViewConfig(**values, **(geometry | given))
+
+
+def photometric(**probabilities: float) -> c.PhotometricConfig:
+    """Changes of brightness and colour alone, likewise."""
     settings: dict[str, float] = dict.fromkeys(
-        ("hflip", "vflip", "rot90", "brightness_contrast", "blur", "noise"), 0.0
+        ("brightness_contrast", "blur", "jitter", "pixel_dropout", "noise"), 0.0
     )
-    return c.ViewConfig(
+    return c.PhotometricConfig(
         **(settings | probabilities),
         contrast_limit=(0.0, 0.5),
         brightness_limit=(0.0, 0.5),
+        jitter_limits=(0.2, 0.2, 0.2, 0.2),
+        pixel_dropout_rate=0.01,
         noise_variance=(10.0, 50.0),
         noise_first=False,
     )
@@ -162,7 +184,7 @@ def folder(
 
 def supervised(config: c.Config, variant: str) -> c.Config:
     """One decoder on clean features, labeled images only."""
-    config.method = c.SupervisedConfig()
+    config.method = SupervisedConfig()
     config.model.auxiliary = 0
     return _with_variant(config, variant)
 
@@ -180,7 +202,7 @@ def uaps(
 
     The ramp saturates after `interval * length` steps; without them, after 34 % of the steps.
     """
-    config.method = c.UapsConfig(
+    config.method = UapsConfig(
         mixing="dirichlet",
         rectify="scalar",
         detach_mean=False,
@@ -189,13 +211,131 @@ def uaps(
         weight_uncertainty=weight_uncertainty,
         ramp_uncertainty=ramp_uncertainty,
         ramp_interval=interval or 1,
-        ramp_length=length or _saturation(config),
+        ramp_length=length or max(1, round(UapsConfig.ramp_share * config.train.steps)),
         weight_energy=0.0,
         energy="released",
         energy_margins=(-6.0, -3.0),
         perturb_at_eval=True,
     )
     return _with_variant(config, variant)
+
+
+def mean_teacher(config: c.Config, variant: str) -> c.Config:
+    """Mean Teacher as released: the consistency starts after 1000 steps."""
+    config.method = MeanTeacherConfig(
+        weight=0.1,
+        delay=1000,
+        ema_decay=0.99,
+        noise_scale=0.1,
+        noise_clip=0.2,
+        teacher_mode="train",
+        average_statistics=False,
+        ramp_interval=150,
+        ramp_length=200,
+    )
+    config.model.auxiliary = 0
+    return _with_variant(config, variant)
+
+
+def ua_mt(config: c.Config, variant: str) -> c.Config:
+    """UA-MT as released: eight looks of the teacher."""
+    config.method = UaMtConfig(
+        weight=0.1,
+        samples=8,
+        threshold="released",
+        ema_decay=0.99,
+        noise_scale=0.1,
+        noise_clip=0.2,
+        teacher_mode="train",
+        average_statistics=False,
+        ramp_interval=80,
+        ramp_length=200,
+    )
+    config.model.auxiliary = 0
+    return _with_variant(config, variant)
+
+
+def cct(config: c.Config, variant: str) -> c.Config:
+    """CCT as released: UAPS's network, its dropout at 0.3."""
+    config.method = CctConfig(weight=0.1, ramp_interval=150, ramp_length=200)
+    config.model.perturb_dropout = 0.3
+    config.optimizer.learning_rate = 2e-3
+    return _with_variant(config, variant)
+
+
+def cps(config: c.Config, variant: str) -> c.Config:
+    """CPS as released: two networks."""
+    config.method = CpsConfig(weight=0.1, ramp_interval=150, ramp_length=200)
+    config.model.auxiliary = 0
+    return _with_variant(config, variant)
+
+
+def dct(config: c.Config, variant: str) -> c.Config:
+    """DCT as released: quarter turns."""
+    config.method = DctConfig(weight=0.1, detach=False, ramp_interval=150, ramp_length=200)
+    config.model.auxiliary = 0
+    return _with_variant(config, variant)
+
+
+def ucc(config: c.Config, variant: str) -> c.Config:
+    """UCC as released, with its own views: unlabeled images are neither turned nor mirrored."""
+    config.method = UccConfig(
+        weight=0.1,
+        cutmix=0.2,
+        paste=0.3,
+        strong=photometric(blur=0.3, jitter=0.3, pixel_dropout=0.2, noise=0.4),
+        ramp_interval=150,
+        ramp_length=200,
+    )
+    config.views.labeled = view(
+        hflip=0.3, vflip=0.3, brightness_contrast=0.3, grid_distortion=0.2, blur=0.3, noise=0.4
+    )
+    config.views.unlabeled = view(brightness_contrast=0.3, blur=0.3, noise=0.4)
+    config.model.auxiliary = 1
+    return _with_variant(config, variant)
+
+
+def cpcl(config: c.Config, variant: str) -> c.Config:
+    """CPCL with VOC's weight, ramped over a quarter of the steps; see `_two_networks`."""
+    _two_networks(config)
+    config.method = CpclConfig(
+        weight=1.0, ramp=True, teacher_mode="train", ramp_interval=1, ramp_length=1
+    )
+    config.method.scale_ramps(config.train.steps, CpclConfig.ramp_share)
+    return _with_variant(config, variant)
+
+
+def dueb(
+    config: c.Config, variant: str, *, aleatoric: bool = True, energy: bool = True
+) -> c.Config:
+    """DUEB with VOC's weights and the released terms, or with one of the two alone."""
+    _two_networks(config)
+    config.method = DuebConfig(
+        form="released",
+        weight=1.0,
+        weight_aleatoric=(0.5, 1.0) if aleatoric else (0.0, 0.0),
+        weight_energy=(0.5, 1.0) if energy else (0.0, 0.0),
+        samples=10,
+        energy_margins=(-6.0, -3.0),
+        ramp=True,
+        teacher_mode="train",
+        ramp_interval=1,
+        ramp_length=1,
+    )
+    config.method.scale_ramps(config.train.steps, DuebConfig.ramp_share)
+    return _with_variant(config, variant)
+
+
+def _two_networks(config: c.Config) -> None:
+    """The setting of CPCL and DUEB here: their papers have no defects, and other networks.
+
+    20,000 steps of 8 + 8 + 8 images, poly; the unlabeled terms, not ramped there, are ramped,
+    which few labels and networks that start from nothing need.
+    """
+    config.model.auxiliary = 0
+    config.train.steps, config.train.eval_every = 20_000, 200
+    config.train.batch_labeled = config.train.batch_unlabeled = 8
+    config.optimizer.schedule = "poly"
 
 
 def _config(
@@ -245,7 +385,7 @@ def _config(
             feature_dropout=(0.7, 0.9),
             dtype="float32",
         ),
-        method=c.SupervisedConfig(),
+        method=SupervisedConfig(),
         optimizer=c.OptimizerConfig(
             learning_rate=1e-3,
             schedule="plateau",
@@ -268,7 +408,7 @@ def _config(
             eval_every=per_epoch,
         ),
         checkpoint=c.CheckpointConfig(every=1000, keep_every=0, keep_at=()),
-        evaluation=c.EvaluationConfig(batch_size=32, predictor=""),
+        evaluation=c.EvaluationConfig(batch_size=32, predictor="", probe_images=64),
     )
 
 
@@ -286,8 +426,8 @@ def _with_variant(config: c.Config, variant: str) -> c.Config:
 def _shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     """A run of minutes: small images, Adam at 1e-3 with a cosine to 0, ramps in proportion.
 
-    Blur and noise are off: their strengths are meant for 256 px, and a 7-pixel box erases most
-    defects at 64 px.
+    Blur and noise are off, in strong views too: their strengths are meant for 256 px, and a 7-pixel
+    box erases most defects at 64 px.
     """
     shorter = min(config.data.height, config.data.width)
     stride = 2 ** (len(config.model.widths) - 1)
@@ -299,12 +439,7 @@ def _shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     config.checkpoint.every = steps // 10
     config.optimizer.learning_rate = 1e-3
     config.optimizer.schedule = "cosine"
-    for policy in (config.views.labeled, config.views.unlabeled):
+    strong = [config.method.strong] if isinstance(config.method, UccConfig) else []
+    for policy in (config.views.labeled, config.views.unlabeled, *strong):
         policy.blur = policy.noise = 0.0
-    if isinstance(config.method, c.UapsConfig):
-        config.method.ramp_interval, config.method.ramp_length = 1, _saturation(config)
-
-
-def _saturation(config: c.Config) -> int:
-    """The ramp's length in steps, 34 % of the run as on NEU-Seg (16,000 of 47,141)."""
-    return max(1, round(0.34 * config.train.steps))
+    config.method.scale_ramps(steps, type(config.method).ramp_share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from configs import base
 from uaps_jax.config import Config
 from uaps_jax.data.source import Files, Images, Pool
+from uaps_jax.evaluation import health
 from uaps_jax.training.loop import TrainingPools
 
 CLASS_NAMES = ("background", "dark", "bright")
@@ -17,9 +19,7 @@ SIZE = 16
 
 def config(method: str = "uaps", *, steps: int = 6) -> Config:
     """A configuration of seconds, with every random piece of the real one switched on."""
-    settings = base.neu_seg()
-    make = {"uaps": base.uaps, "supervised": base.supervised}[method]
-    settings = make(settings, "small")
+    settings = getattr(base, method)(base.neu_seg(), "small")
     settings.data.height = settings.data.width = SIZE
     settings.data.classes = len(CLASS_NAMES)
     settings.model.widths, settings.model.dropout = (4, 6), (0.05, 0.5)
@@ -29,8 +29,7 @@ def config(method: str = "uaps", *, steps: int = 6) -> Config:
     settings.train.eval_every, settings.checkpoint.every = 3, 2
     settings.train.log_every = 1
     settings.evaluation.batch_size = 4
-    if method == "uaps":
-        settings.method.ramp_length = 3
+    settings.method.scale_ramps(steps, 0.5)
     return settings
 
 
@@ -50,7 +49,13 @@ def pool(count: int, seed: int = 0) -> Pool:
 
 def pools() -> TrainingPools:
     """Fewer labeled images than two batches, so that epochs end inside the run."""
-    return TrainingPools(train={"labeled": pool(5, 1), "unlabeled": pool(11, 2)}, val=pool(6, 3))
+    labeled = pool(5, 1)
+    return TrainingPools(
+        train={"labeled": labeled, "unlabeled": pool(11, 2)},
+        val=pool(6, 3),
+        probe=pool(3, 4),
+        labeled_shares=health.class_shares(labeled.masks, CLASS_NAMES),
+    )
 
 
 def record() -> dict[str, Any]:
@@ -66,9 +71,8 @@ def record() -> dict[str, Any]:
 
 def in_files(pools: TrainingPools) -> TrainingPools:
     """The same images, to be streamed."""
-    return TrainingPools(
-        train={name: _files(pool) for name, pool in pools.train.items()}, val=pools.val
-    )
+    files = {name: _files(pool) for name, pool in pools.train.items()}
+    return dataclasses.replace(pools, train=files)
 
 
 def _files(pool: Images) -> Files:

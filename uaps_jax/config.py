@@ -9,7 +9,6 @@ is what its `config.json` says. Lengths in time are counted in optimizer steps.
 
 import dataclasses
 import difflib
-import functools
 import json
 import math
 import typing
@@ -84,19 +83,30 @@ class DataConfig(Section):
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class ViewConfig(Section):
-    """Random changes of one training view; probabilities are per image."""
+class PhotometricConfig(Section):
+    """Random changes of a view's brightness and colour; probabilities are per image."""
 
-    hflip: float  # probability of a horizontal flip
-    vflip: float  # probability of a vertical flip
-    rot90: float  # probability of drawing one of the rotations 0, 90, 180, 270 degrees
     brightness_contrast: float  # probability of clip((1 + a) x + 255 b), 0..255
     contrast_limit: tuple[float, float]  # range of a
     brightness_limit: tuple[float, float]  # range of b
     blur: float  # probability of a box blur with kernel 3, 5 or 7
+    jitter: float  # probability of a change of brightness, contrast, saturation and hue
+    jitter_limits: tuple[float, ...]  # their four limits: factors 1 +- limit, hue +- limit turns
+    pixel_dropout: float  # probability of black pixels
+    pixel_dropout_rate: float  # share of the pixels that become black
     noise: float  # probability of Gaussian noise, per channel
     noise_variance: tuple[float, float]  # range of its variance on the 0..255 scale
     noise_first: bool  # noise before brightness and contrast (DAGM's order) instead of last
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class ViewConfig(PhotometricConfig):
+    """Random changes of one training view, of its geometry as well."""
+
+    hflip: float  # probability of a horizontal flip
+    vflip: float  # probability of a vertical flip
+    rot90: float  # probability of drawing one of the rotations 0, 90, 180, 270 degrees
+    grid_distortion: float  # probability of stretching 5 x 5 cells by factors of 0.7 to 1.3
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -121,63 +131,48 @@ class ModelConfig(Section):
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class SupervisedConfig(Section):
-    """Labeled images only."""
+class MethodConfig(Section):
+    """The settings of a method; each method's file has its own, registered in `uaps_jax.methods`.
 
-    name: ClassVar[str] = "supervised"
+    Attributes:
+      name: the method's.
+      ramp_share: in a shortened run, the share of the steps after which its weights are full.
+    """
+
+    name: ClassVar[str]
+    ramp_share: ClassVar[float] = 0.0
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """What is wrong with these settings; nothing can be."""
+        """What is wrong with these settings, a line each, as `check` words them."""
         yield from ()
+
+    def scale_ramps(self, steps: int, share: float) -> None:
+        """Fits what is counted in steps to a run of `steps`; ramps take `share` of them."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class UapsConfig(Section):
-    """UAPS; the values of the released code are the first choice of each option."""
+class RampedConfig(MethodConfig):
+    """The settings of a method whose unlabeled terms grow over the first part of the run."""
 
-    name: ClassVar[str] = "uaps"
-
-    mixing: str  # weights of the heads in the pseudo-label: "dirichlet" or "mean"
-    rectify: str  # discount by exp(-D): "scalar" (released) or "pixel" (as the paper draws it)
-    detach_mean: bool  # stop gradients through the mean prediction (released: False)
-    detach_weight: bool  # stop gradients through exp(-D) (released: False)
-    weight_pseudo: float  # w1, weight of the rectified pseudo-label loss
-    weight_uncertainty: float  # w2, weight of the mean KL
-    ramp_uncertainty: bool  # whether w2 is ramped (False: MTiles' released script)
     ramp_interval: int  # s: the ramp moves once every s steps
     ramp_length: int  # R: it saturates after s * R steps
-    weight_energy: float  # weight of the energy term of the main head; 0 leaves it out
-    energy: str  # "released" (DUEB's code) or "repaired" (free energy with margins)
-    energy_margins: tuple[float, float]  # m_in, m_out of the repaired form
-    perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
 
-    def problems(self, config: "Config") -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        check = functools.partial(_check, config)
-        yield from check("model.auxiliary", config.model.auxiliary >= 1, "UAPS needs at least 1")
-        yield from check(
-            "train.batch_unlabeled",
-            config.train.batch_unlabeled == config.train.batch_labeled,
-            "UAPS runs both streams in one pass: must equal train.batch_labeled = "
-            f"{config.train.batch_labeled}",
-        )
-        for key, choices in {
-            "method.mixing": ("dirichlet", "mean"),
-            "method.rectify": ("scalar", "pixel"),
-            "method.energy": ("released", "repaired"),
-        }.items():
-            yield from check(key, lookup(config, key) in choices, _one_of(choices))
-        yield from check(
-            "method.energy_margins", _is_range(self.energy_margins), "must be (m_in, m_out)"
-        )
+    def ramp_problems(self, config: "Config") -> Iterator[str]:
+        """What is wrong with the ramp, and with weights below zero."""
         for key in ("method.ramp_interval", "method.ramp_length"):
-            yield from check(key, lookup(config, key) >= 1, "must be at least 1")
-        for key in ("method.weight_pseudo", "method.weight_uncertainty", "method.weight_energy"):
-            yield from check(key, lookup(config, key) >= 0, "cannot be negative")
+            yield from check(config, key, lookup(config, key) >= 1, "must be at least 1")
+        for field in dataclasses.fields(self):
+            if field.name.startswith("weight"):
+                key = f"method.{field.name}"
+                yield from check(config, key, lookup(config, key) >= 0, "cannot be negative")
+
+    def scale_ramps(self, steps: int, share: float) -> None:
+        """Saturates after `share` of `steps`, moving at every step."""
+        self.ramp_interval, self.ramp_length = 1, max(1, round(share * steps))
 
 
-MethodConfig = SupervisedConfig | UapsConfig
-METHODS: dict[str, type[MethodConfig]] = {c.name: c for c in (SupervisedConfig, UapsConfig)}
+METHODS: dict[str, type[MethodConfig]] = {}
+"""Settings by the method's name; `uaps_jax.methods.register` fills it."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -224,6 +219,7 @@ class EvaluationConfig(Section):
 
     batch_size: int  # images at once
     predictor: str  # which of the method's predictors; "" is its default
+    probe_images: int  # unlabeled images on which pseudo-labels are measured while training; or 0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -284,118 +280,132 @@ def with_classes(config: Config, names: Sequence[str]) -> Config:
 def _problems(config: Config) -> Iterator[str]:
     data, model, train, optimizer = config.data, config.model, config.train, config.optimizer
 
-    check = functools.partial(_check, config)
     stride = 2 ** (len(model.widths) - 1)
     for key in ("data.height", "data.width"):
         size = lookup(config, key)
         yield from check(
+            config,
             key,
             size > 0 and size % stride == 0,
             f"must be a positive multiple of {stride} (the network halves the image "
             f"{len(model.widths) - 1} times)",
         )
-    yield from check("data.channels", data.channels in (1, 3), "must be 1 or 3")
+    yield from check(config, "data.channels", data.channels in (1, 3), "must be 1 or 3")
     yield from check(
+        config,
         "data.classes",
         data.classes == 0 or 2 <= data.classes < IGNORE,
         f"must be 2 to {IGNORE - 1}, or 0 for as many as the dataset has",
     )
-    yield from check("data.resident_mib", data.resident_mib >= 0, "cannot be negative")
-    yield from check("data.stream_threads", data.stream_threads >= 0, "cannot be negative")
-    yield from check("data.fit", data.fit in FITS, _one_of(FITS))
-    yield from check("data.folder.white", 0 < data.folder.white < 2**16, "must be 1 to 65535")
+    yield from check(config, "data.resident_mib", data.resident_mib >= 0, "cannot be negative")
+    yield from check(config, "data.stream_threads", data.stream_threads >= 0, "cannot be negative")
+    yield from check(config, "data.fit", data.fit in FITS, one_of(FITS))
+    yield from check(
+        config, "data.folder.white", 0 < data.folder.white < 2**16, "must be 1 to 65535"
+    )
     for name in ("images", "masks", "table", "classes", "group"):
         key = f"data.folder.{name}"
         yield from check(
-            key, not lookup(config, key) or data.name == "folder", 'is for data.name = "folder"'
+            config,
+            key,
+            not lookup(config, key) or data.name == "folder",
+            'is for data.name = "folder"',
         )
     yield from check(
+        config,
         "data.folder.table",
         not (data.folder.table and (data.folder.images or data.folder.masks)),
         "takes the place of data.folder.images and data.folder.masks; set one or the other",
     )
     for key in ("data.mean", "data.std"):
         yield from check(
+            config,
             key,
             len(lookup(config, key)) == data.channels,
             f"needs one value for each of the {data.channels} channels",
         )
-    yield from check("data.std", all(s > 0 for s in data.std), "must be positive")
-    yield from check("data.protocol", data.protocol in PROTOCOLS, _one_of(PROTOCOLS))
-    yield from check("data.labeled_ratio", 0 < data.labeled_ratio <= 1, "must be in (0, 1]")
-    yield from check("data.labeled_count", data.labeled_count >= 0, "cannot be negative")
+    yield from check(config, "data.std", all(s > 0 for s in data.std), "must be positive")
+    yield from check(config, "data.protocol", data.protocol in PROTOCOLS, one_of(PROTOCOLS))
+    yield from check(config, "data.labeled_ratio", 0 < data.labeled_ratio <= 1, "must be in (0, 1]")
+    yield from check(config, "data.labeled_count", data.labeled_count >= 0, "cannot be negative")
     yield from check(
+        config,
         "data.shares",
         len(data.shares) == 3 and min(data.shares) > 0 and abs(sum(data.shares) - 1) < 1e-6,
         "must be three positive shares, of train, val and test, that add up to 1",
     )
     for key in ("data.labeled_count", "data.labeled_list"):
         yield from check(
+            config,
             key,
             not lookup(config, key) or data.protocol != "file",
             'is for protocols that choose the labeled images; "file" names them',
         )
     yield from check(
+        config,
         "data.labeled_list",
         not (data.labeled_list and data.labeled_count),
         f"names the labeled images, data.labeled_count = {data.labeled_count} draws them; set one",
     )
     yield from check(
+        config,
         "data.split_file",
         bool(data.split_file) == (data.protocol == "file"),
         'belongs to data.protocol = "file", which needs it',
     )
 
     for stream in ("labeled", "unlabeled"):
-        for name in ("hflip", "vflip", "rot90", "brightness_contrast", "blur", "noise"):
-            key = f"views.{stream}.{name}"
-            yield from check(key, 0 <= lookup(config, key) <= 1, "is a probability, 0 to 1")
-        for name in ("contrast_limit", "brightness_limit", "noise_variance"):
-            key = f"views.{stream}.{name}"
-            yield from check(key, _is_range(lookup(config, key)), "must be (low, high)")
-        yield from check(
-            f"views.{stream}.noise_variance",
-            min(lookup(config, f"views.{stream}.noise_variance"), default=0) >= 0,
-            "a variance cannot be negative",
-        )
+        yield from photometric_problems(config, f"views.{stream}")
+        for name in ("hflip", "vflip", "rot90", "grid_distortion"):
+            yield from _share(config, f"views.{stream}.{name}")
         key = f"views.{stream}.rot90"
         yield from check(
+            config,
             key,
             lookup(config, key) == 0 or data.height == data.width,
             f"needs square images, not {data.height} x {data.width}; set it to 0",
         )
 
-    yield from check("model.auxiliary", model.auxiliary >= 0, "cannot be negative")
+    yield from check(config, "model.auxiliary", model.auxiliary >= 0, "cannot be negative")
     yield from check(
+        config,
         "model.widths",
         len(model.widths) >= 2 and all(w > 0 for w in model.widths),
         "needs two or more positive numbers",
     )
     yield from check(
+        config,
         "model.dropout",
         len(model.dropout) == len(model.widths) and all(0 <= p < 1 for p in model.dropout),
         f"needs {len(model.widths)} rates in [0, 1), one a level",
     )
-    yield from check("model.perturb_dropout", 0 <= model.perturb_dropout < 1, "must be in [0, 1)")
-    yield from check("model.noise_limit", model.noise_limit >= 0, "cannot be negative")
     yield from check(
+        config, "model.perturb_dropout", 0 <= model.perturb_dropout < 1, "must be in [0, 1)"
+    )
+    yield from check(config, "model.noise_limit", model.noise_limit >= 0, "cannot be negative")
+    yield from check(
+        config,
         "model.feature_dropout",
-        _is_range(model.feature_dropout) and min(model.feature_dropout) >= 0,
+        is_range(model.feature_dropout) and min(model.feature_dropout) >= 0,
         "must be (low, high), not negative",
     )
-    yield from check("model.dtype", model.dtype in DTYPES, _one_of(DTYPES))
+    yield from check(config, "model.dtype", model.dtype in DTYPES, one_of(DTYPES))
 
-    yield from check("optimizer.schedule", optimizer.schedule in SCHEDULES, _one_of(SCHEDULES))
-    yield from check("optimizer.learning_rate", optimizer.learning_rate > 0, "must be positive")
     yield from check(
-        "optimizer.plateau_factor", 0 < optimizer.plateau_factor < 1, "must be in (0, 1)"
+        config, "optimizer.schedule", optimizer.schedule in SCHEDULES, one_of(SCHEDULES)
     )
-    yield from check("optimizer.epsilon", optimizer.epsilon > 0, "must be positive")
+    yield from check(
+        config, "optimizer.learning_rate", optimizer.learning_rate > 0, "must be positive"
+    )
+    yield from check(
+        config, "optimizer.plateau_factor", 0 < optimizer.plateau_factor < 1, "must be in (0, 1)"
+    )
+    yield from check(config, "optimizer.epsilon", optimizer.epsilon > 0, "must be positive")
     for key in ("optimizer.beta1", "optimizer.beta2"):
-        yield from check(key, 0 <= lookup(config, key) < 1, "must be in [0, 1)")
+        yield from check(config, key, 0 <= lookup(config, key) < 1, "must be in [0, 1)")
     for name in ("plateau_patience", "plateau_threshold", "plateau_min_lr", "weight_decay"):
         key = f"optimizer.{name}"
-        yield from check(key, lookup(config, key) >= 0, "cannot be negative")
+        yield from check(config, key, lookup(config, key) >= 0, "cannot be negative")
 
     for key in (
         "train.steps",
@@ -406,11 +416,20 @@ def _problems(config: Config) -> Iterator[str]:
         "checkpoint.every",
         "evaluation.batch_size",
     ):
-        yield from check(key, lookup(config, key) >= 1, "must be at least 1")
-    for key in ("train.seed", "data.split_seed"):
-        yield from check(key, 0 <= lookup(config, key) < 2**32, "must be 0 to 2^32 - 1")
-    yield from check("checkpoint.keep_every", config.checkpoint.keep_every >= 0, "0 keeps none")
+        yield from check(config, key, lookup(config, key) >= 1, "must be at least 1")
     yield from check(
+        config,
+        "evaluation.probe_images",
+        config.evaluation.probe_images >= 0,
+        "cannot be negative",
+    )
+    for key in ("train.seed", "data.split_seed"):
+        yield from check(config, key, 0 <= lookup(config, key) < 2**32, "must be 0 to 2^32 - 1")
+    yield from check(
+        config, "checkpoint.keep_every", config.checkpoint.keep_every >= 0, "0 keeps none"
+    )
+    yield from check(
+        config,
         "checkpoint.keep_at",
         all(0 < step <= train.steps for step in config.checkpoint.keep_at),
         f"steps go from 1 to train.steps = {train.steps}",
@@ -419,7 +438,8 @@ def _problems(config: Config) -> Iterator[str]:
     yield from config.method.problems(config)
 
 
-def _check(config: Config, key: str, condition: bool, message: str) -> Iterator[str]:
+def check(config: Config, key: str, condition: bool, message: str) -> Iterator[str]:
+    """The line `key = value: message` if the condition does not hold, else nothing."""
     if not condition:
         yield f"{key} = {lookup(config, key)!r}: {message}"
 
@@ -446,11 +466,51 @@ def _type_problems(section: Section, prefix: str = "") -> Iterator[str]:
             yield f"{key} = {value!r}: must be finite"
 
 
-def _one_of(choices: Sequence[str]) -> str:
+def photometric_problems(config: Config, key: str) -> Iterator[str]:
+    """What is wrong with the photometric changes at a dotted key, a line each."""
+    for name in ("brightness_contrast", "blur", "jitter", "pixel_dropout", "noise"):
+        yield from _share(config, f"{key}.{name}")
+    yield from _share(config, f"{key}.pixel_dropout_rate")
+    for name in ("contrast_limit", "brightness_limit", "noise_variance"):
+        limits = lookup(config, f"{key}.{name}")
+        yield from check(config, f"{key}.{name}", is_range(limits), "must be (low, high)")
+    yield from check(
+        config,
+        f"{key}.noise_variance",
+        min(lookup(config, f"{key}.noise_variance"), default=0) >= 0,
+        "a variance cannot be negative",
+    )
+    limits = lookup(config, f"{key}.jitter_limits")
+    yield from check(
+        config,
+        f"{key}.jitter_limits",
+        len(limits) == 4 and all(0 <= limit <= 1 for limit in limits),
+        "must be four limits in 0..1: brightness, contrast, saturation, hue",
+    )
+
+
+def paired_batches(config: Config) -> Iterator[str]:
+    """What is wrong with the batch sizes of a method that runs both streams in one pass."""
+    yield from check(
+        config,
+        "train.batch_unlabeled",
+        config.train.batch_unlabeled == config.train.batch_labeled,
+        f"{config.method.name} runs both streams in one pass: must equal train.batch_labeled = "
+        f"{config.train.batch_labeled}",
+    )
+
+
+def _share(config: Config, key: str) -> Iterator[str]:
+    yield from check(config, key, 0 <= lookup(config, key) <= 1, "is a probability, 0 to 1")
+
+
+def one_of(choices: Sequence[str]) -> str:
+    """The end of a line about a choice."""
     return f"must be one of {', '.join(choices)}"
 
 
-def _is_range(value: Sequence[float]) -> bool:
+def is_range(value: Sequence[float]) -> bool:
+    """Whether a value is (low, high)."""
     return len(value) == 2 and value[0] <= value[1]
 
 
@@ -523,7 +583,7 @@ def from_flat(flat: dict[str, Any]) -> Config:
     rest = dict(flat)
     method_type = METHODS.get(rest.pop("method.name", ""))
     if method_type is None:
-        raise ConfigError(f"method.name = {flat.get('method.name')!r}: {_one_of(tuple(METHODS))}")
+        raise ConfigError(f"method.name = {flat.get('method.name')!r}: {one_of(tuple(METHODS))}")
 
     missing: list[str] = []
 

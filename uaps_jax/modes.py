@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 from absl import logging
 
 from datasets.common import DataError
@@ -17,14 +18,15 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import audit as auditing
-from uaps_jax.data import protocols, source, splits, survey
-from uaps_jax.data.source import Dataset, Pool
+from uaps_jax.data import order, protocols, source, splits, survey
+from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import evaluate as evaluation
+from uaps_jax.evaluation import health
 from uaps_jax.inference import predict as prediction
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
 from uaps_jax.reports import audit_page, figures
-from uaps_jax.training import checkpoints, loop, sharding, workdir
+from uaps_jax.training import checkpoints, loop, results, sharding, workdir
 from uaps_jax.trees import Tree
 
 USER_ERRORS = (ConfigError, DataError, checkpoints.CheckpointError, loop.NonFiniteLoss)
@@ -84,9 +86,12 @@ def train(request: Request) -> None:
     names = {pool: split[pool] for pool in sorted(set(method.streams.values()))}
     size = source.mebibytes(sum(map(len, names.values())), config.data)
     bring = source.read if size <= config.data.resident_mib else source.files
+    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
     pools = loop.TrainingPools(
-        train={pool: bring(dataset, listed, config.data) for pool, listed in names.items()},
+        train=train_pools,
         val=source.read(dataset, split["val"], config.data),
+        probe=_probe(method, dataset, config, split),
+        labeled_shares=_labeled_shares(train_pools["labeled"], dataset),
     )
     where = "live on the devices" if bring is source.read else "are streamed"
     logging.info(
@@ -103,11 +108,31 @@ def train(request: Request) -> None:
     test = source.read(dataset, split["test"], config.data)
     run = _Run(config, request.workdir)
     last = run.restore("latest")
-    run.score(last, "test", dataset, test)
     best = run.restore("best") if checkpoints.has_best(request.workdir) else last
-    if best is not last:
-        run.score(best, "test", dataset, test)
+    scored = {"latest": run.score(last, "test", dataset, test)}
+    scored["best"] = (
+        run.score(best, "test", dataset, test) if best.step != last.step else scored["latest"]
+    )
     run.predict(best, dataset, test)
+    results.write(request.workdir, config, params, scored)
+
+
+def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
+    """The unlabeled images on which pseudo-labels are measured, the same for all methods."""
+    count = min(config.evaluation.probe_images, len(parts["unlabeled"]))
+    if method.probe is None or not count:
+        return None
+    names = sorted(parts["unlabeled"])
+    rows = order.batch_indices(seed=0, stream="probe", step=0, batch=count, size=len(names))
+    return source.read(dataset, [names[row] for row in rows], config.data)
+
+
+def _labeled_shares(images: Images, dataset: Dataset) -> dict[str, float]:
+    """Class -> percent of the labeled pixels."""
+    if isinstance(images, Pool):
+        return health.class_shares(images.masks, dataset.class_names)
+    masks = np.stack([images.load(name)[1] for name in images.names])
+    return health.class_shares(masks, dataset.class_names)
 
 
 def evaluate(request: Request) -> None:
@@ -332,7 +357,7 @@ class _Run:
         variables = checkpoints.restore_variables(self._directory, step, like)
         return _Model(which=which, step=step, variables=variables)
 
-    def score(self, model: _Model, part: str, dataset: Dataset, pool: Pool) -> None:
+    def score(self, model: _Model, part: str, dataset: Dataset, pool: Pool) -> dict[str, Any]:
         """Scores a model on a pool, prints the result, adds it to evaluations.jsonl."""
         config = self.config
         labeled = len(checkpoints.read_record(self._directory, model.step)["labeled"])
@@ -369,6 +394,7 @@ class _Run:
             f"{int(scores['images_without_defect'])} of them without a defect"
         ]
         print("\n".join(lines), flush=True)
+        return record | scores
 
     def predict(self, model: _Model, dataset: Dataset, pool: Pool) -> None:
         """Writes the predictions of the test split, and the contact sheet of the run."""

@@ -15,12 +15,17 @@ from uaps_jax.methods import base, supervised, uaps
 from uaps_jax.transforms import views
 
 KEY = jax.random.key(0)
-weak_view = jax.jit(views.weak_view, static_argnums=3)
+weak_view = jax.jit(views.draw, static_argnums=3)
 
 IDENTITY = views.Policy(
     hflip=0.0,
     vflip=0.0,
     rot90=0.0,
+    grid_distortion=0.0,
+    jitter=0.0,
+    jitter_limits=(0.2, 0.2, 0.2, 0.2),
+    pixel_dropout=0.0,
+    pixel_dropout_rate=0.01,
     brightness_contrast=0.0,
     contrast_limit=(0.0, 0.5),
     brightness_limit=(0.0, 0.5),

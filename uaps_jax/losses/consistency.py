@@ -1,4 +1,4 @@
-"""Pseudo-labels from a stack of predictions: heads, teachers or snapshots."""
+"""Agreement of predictions: pseudo-labels from a stack of them, and their distance."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def mixed_pseudo_label(logits: jax.Array, weights: jax.Array) -> jax.Array:
     probabilities = jax.nn.softmax(jax.lax.stop_gradient(logits))
     shape = (-1,) + (1,) * (logits.ndim - 1)
     return (weights.reshape(shape) * probabilities).sum(0).argmax(-1).astype(jnp.int32)
+
+
+def mean_squared(p: jax.Array, q: jax.Array) -> jax.Array:
+    """mean (p - q)^2 of probability maps, over images, pixels and classes."""
+    return jnp.square(p - q).mean()

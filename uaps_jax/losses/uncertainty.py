@@ -1,4 +1,4 @@
-"""Disagreement of a stack of predictions `[K, B, H, W, C]`, per pixel."""
+"""Disagreement of predictions, per pixel, in nats."""
 
 from __future__ import annotations
 
@@ -23,3 +23,9 @@ def kl_to_mean(logits: jax.Array, *, detach_mean: bool = False) -> jax.Array:
     if detach_mean:
         log_mean = jax.lax.stop_gradient(log_mean)
     return (jnp.exp(log_mean)[None] * (log_mean[None] - log_p)).sum(-1)
+
+
+def kl(logits: jax.Array, other: jax.Array) -> jax.Array:
+    """KL(softmax(logits) || softmax(other)): `[..., C]` to `[...]`, not negative."""
+    log_p, log_q = jax.nn.log_softmax(logits), jax.nn.log_softmax(other)
+    return (jnp.exp(log_p) * (log_p - log_q)).sum(-1)

@@ -4,14 +4,50 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from uaps_jax.config import Config
-from uaps_jax.methods import supervised, uaps
+from uaps_jax import config as config_lib
+from uaps_jax.config import Config, MethodConfig
+from uaps_jax.methods import (
+    cct,
+    cpcl,
+    cps,
+    dct,
+    dueb,
+    mean_teacher,
+    supervised,
+    ua_mt,
+    uaps,
+    ucc,
+)
 from uaps_jax.methods.base import Method
 
-METHODS: dict[str, Callable[[Config], Method]] = {
-    "supervised": supervised.build,
-    "uaps": uaps.build,
-}
+METHODS: dict[str, Callable[[Config], Method]] = {}
+
+
+def register(section: type[MethodConfig], build: Callable[[Config], Method]) -> None:
+    """Makes a method known by its section's `name`.
+
+    Raises:
+      TypeError: the types of the section are texts, which overrides cannot be read by.
+    """
+    if any(isinstance(field, str) for field in section.__annotations__.values()):
+        raise TypeError(
+            f"{section.__name__} is in a file with `from __future__ import annotations`: leave "
+            "that out, overrides are read by the types of the fields"
+        )
+    METHODS[section.name] = build
+    config_lib.METHODS[section.name] = section
+
+
+register(supervised.SupervisedConfig, supervised.build)
+register(mean_teacher.MeanTeacherConfig, mean_teacher.build)
+register(ua_mt.UaMtConfig, ua_mt.build)
+register(cct.CctConfig, cct.build)
+register(cps.CpsConfig, cps.build)
+register(dct.DctConfig, dct.build)
+register(ucc.UccConfig, ucc.build)
+register(uaps.UapsConfig, uaps.build)
+register(cpcl.CpclConfig, cpcl.build)
+register(dueb.DuebConfig, dueb.build)
 
 
 def build(config: Config) -> Method:

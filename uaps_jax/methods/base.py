@@ -5,15 +5,35 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import Config, ConfigError, ViewConfig
-from uaps_jax.models.unet import UNet
+from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
+
+
+class Probe(NamedTuple):
+    """The pseudo-labels of some images, and who follows them.
+
+    Attributes:
+      target: class ids `[B, H, W]`.
+      kept: boolean `[B, H, W]`, the pixels on which the target teaches.
+      student: class ids `[B, H, W]` that the learning part predicts itself.
+    """
+
+    target: jax.Array
+    kept: jax.Array
+    student: jax.Array
+
+
+def hard_probe(teacher: jax.Array, student: jax.Array) -> Probe:
+    """A probe of logits or probabilities `[B, H, W, C]` whose labels are all kept."""
+    target = teacher.argmax(-1)
+    return Probe(target, jnp.ones_like(target, bool), student.argmax(-1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,6 +54,8 @@ class Method:
       predictors: name -> `(variables, images) -> probabilities [B, H, W, C]`; the first is the
         default. `images` are uint8 or float on the 0..255 scale.
       uncertainty: `(variables, images, key) -> [B, H, W]` in nats, or None.
+      probe: `(variables, images, key, step) -> Probe`, the labels that the method would teach
+        itself on unlabeled images at a step; None for one that does not.
     """
 
     streams: Mapping[str, str]
@@ -45,6 +67,7 @@ class Method:
     variables: Callable[[Tree, Tree], Tree]
     predictors: Mapping[str, Callable[[Tree, jax.Array], jax.Array]]
     uncertainty: Callable[[Tree, jax.Array, jax.Array], jax.Array] | None
+    probe: Callable[[Tree, jax.Array, jax.Array, jax.Array], Probe] | None
 
     def predictor(self, name: str) -> Callable[[Tree, jax.Array], jax.Array]:
         """The predictor of that name; the first for `""`.
@@ -60,8 +83,8 @@ class Method:
         return self.predictors[name]
 
 
-def build_model(config: Config) -> UNet:
-    """The network that `config.model` describes.
+def build_model(config: Config, *, variance: bool = False) -> UNet:
+    """The network that `config.model` describes, with a variance head or without.
 
     Raises:
       ConfigError: float64 was asked for, and JAX is not set up for it.
@@ -78,6 +101,7 @@ def build_model(config: Config) -> UNet:
         noise_limit=model.noise_limit,
         dropout_rate=model.perturb_dropout,
         feature_dropout_range=model.feature_dropout,
+        variance=variance,
         dtype=jnp.dtype(model.dtype),
     )
 
@@ -95,11 +119,23 @@ def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
     return lambda images: view_lib.normalize(images, data.mean, data.std, dtype)
 
 
-def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Array, Tree], Tree]:
-    """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`.
+def stream_key(key: jax.Array, stream: str) -> jax.Array:
+    """The key of a stream's views, made from its name: all methods see the same labeled views."""
+    return jax.random.fold_in(key, zlib.crc32(stream.encode()))
 
-    A stream's key is made from its name: the labeled views of all methods are the same.
-    """
+
+def draw_view(
+    key: jax.Array, batch: Tree, policy: view_lib.Policy, look: str = ""
+) -> tuple[jax.Array, jax.Array]:
+    """A view of one stream's images on the 0..255 scale, and its mask, int32; 0 without one."""
+    images = batch["image"]
+    masks = batch.get("mask", jnp.zeros(images.shape[:3], jnp.uint8))
+    image, mask = view_lib.draw(key, images, masks, policy, look)
+    return image, mask.astype(jnp.int32)
+
+
+def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Array, Tree], Tree]:
+    """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`."""
     normalize = normalizer(config)
     policies = {
         "labeled": view_policy(config.views.labeled),
@@ -109,21 +145,44 @@ def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Arra
     def views(key: jax.Array, batch: Tree) -> Tree:
         made: dict[str, Any] = {}
         for stream in sorted(batch):
-            images = batch[stream]["image"]
-            masks = batch[stream].get("mask")
-            blank = jnp.zeros(images.shape[:3], jnp.uint8)
-            image, mask = view_lib.weak_view(
-                jax.random.fold_in(key, zlib.crc32(stream.encode())),
-                images,
-                blank if masks is None else masks,
-                policies[streams[stream]],
+            image, mask = draw_view(
+                stream_key(key, stream), batch[stream], policies[streams[stream]]
             )
             made[stream] = {"image": normalize(image)}
-            if masks is not None:
-                made[stream]["mask"] = mask.astype(jnp.int32)
+            if "mask" in batch[stream]:
+                made[stream]["mask"] = mask
         return made
 
     return views
+
+
+def interleave(*batches: jax.Array) -> jax.Array:
+    """G batches `[B, ...]` to one `[G B, ...]`: row 0 of each, row 1 of each, ...
+
+    A batch sharded over devices stays where it is; a concatenation would move parts of it.
+    """
+    stacked = jnp.stack(batches, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])
+
+
+def separate(joined: jax.Array, groups: int) -> jax.Array:
+    """Undoes `interleave`: `[G B, ...]` to `[G, B, ...]`."""
+    return jnp.moveaxis(joined.reshape(-1, groups, *joined.shape[1:]), 1, 0)
+
+
+def forward(
+    model: UNet, params: Tree, batch_stats: Tree, key: jax.Array, *batches: jax.Array
+) -> tuple[Outputs, Tree]:
+    """All heads on several batches in one pass, as if they came one after the other.
+
+    Returns:
+      The outputs with the batches in front, logits `[G, K, B, H, W, C]`, and the new statistics.
+    """
+    groups = len(batches)
+    variables = {"params": params, "batch_stats": batch_stats}
+    outputs, stats = model.train_outputs(variables, interleave(*batches), key, groups=groups)
+    apart = jax.vmap(lambda heads: separate(heads, groups), out_axes=1)
+    return jax.tree.map(apart, outputs), stats
 
 
 def single_network(config: Config, model: UNet) -> dict[str, Any]:

@@ -5,18 +5,25 @@
 with K = 1 head on clean features in the study; more heads give UAPS's L_sup.
 """
 
-from __future__ import annotations
-
+import dataclasses
 from collections.abc import Mapping
+from typing import ClassVar
 
 import jax
 
-from uaps_jax.config import Config
+from uaps_jax.config import Config, MethodConfig
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import base
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled"}
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class SupervisedConfig(MethodConfig):
+    """Labeled images only; nothing to set."""
+
+    name: ClassVar[str] = "supervised"
 
 
 def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -37,9 +44,10 @@ def build(config: Config) -> base.Method:
         weights: Mapping[str, jax.Array],
     ) -> tuple[jax.Array, tuple[Tree, Tree]]:
         del step, weights
-        variables = {"params": params, "batch_stats": state["batch_stats"]}
-        outputs, stats = model.train_outputs(variables, views["labeled"]["image"], key)
-        value = objective(outputs.logits, views["labeled"]["mask"])
+        outputs, stats = base.forward(
+            model, params, state["batch_stats"], key, views["labeled"]["image"]
+        )
+        value = objective(outputs.logits[0], views["labeled"]["mask"])
         return value, (state | {"batch_stats": stats}, {"supervised": value})
 
     return base.Method(
@@ -48,5 +56,6 @@ def build(config: Config) -> base.Method:
         views=base.weak_views(config, STREAMS),
         loss=loss,
         uncertainty=None,
+        probe=None,
         **base.single_network(config, model),
     )

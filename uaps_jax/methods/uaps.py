@@ -15,20 +15,61 @@ it nor the mean prediction is detached. `rectify="pixel"` weighs pixels, as the 
 show it.
 """
 
-from __future__ import annotations
-
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config, UapsConfig
+from uaps_jax import config as c
+from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, energy, ramps, segmentation, uncertainty
 from uaps_jax.methods import base, supervised
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class UapsConfig(c.RampedConfig):
+    """UAPS; the values of the released code are the first choice of each option."""
+
+    name: ClassVar[str] = "uaps"
+    ramp_share: ClassVar[float] = 0.34  # 16,000 of 47,141 steps on NEU-Seg
+
+    mixing: str  # weights of the heads in the pseudo-label: "dirichlet" or "mean"
+    rectify: str  # discount by exp(-D): "scalar" (released), "pixel" (as drawn), "none" (L_ps)
+    detach_mean: bool  # stop gradients through the mean prediction (released: False)
+    detach_weight: bool  # stop gradients through exp(-D) (released: False)
+    weight_pseudo: float  # w1, weight of the rectified pseudo-label loss
+    weight_uncertainty: float  # w2, weight of the mean KL
+    ramp_uncertainty: bool  # whether w2 is ramped (False: MTiles' released script)
+    weight_energy: float  # weight of the energy term of the main head; 0 leaves it out
+    energy: str  # "released" (DUEB's code) or "repaired" (free energy with margins)
+    energy_margins: tuple[float, float]  # m_in, m_out of the repaired form
+    perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
+
+    def problems(self, config: Config) -> Iterator[str]:
+        """What is wrong with these settings, a line each."""
+        yield from c.check(
+            config, "model.auxiliary", config.model.auxiliary >= 1, "UAPS needs at least 1"
+        )
+        yield from c.paired_batches(config)
+        yield from self.ramp_problems(config)
+        for key, choices in {
+            "method.mixing": ("dirichlet", "mean"),
+            "method.rectify": ("scalar", "pixel", "none"),
+            "method.energy": ("released", "repaired"),
+        }.items():
+            yield from c.check(config, key, c.lookup(config, key) in choices, c.one_of(choices))
+        yield from c.check(
+            config,
+            "method.energy_margins",
+            c.is_range(self.energy_margins),
+            "must be (m_in, m_out)",
+        )
 
 
 def objective(
@@ -64,7 +105,9 @@ def objective(
         weight = jax.lax.stop_gradient(weight)
 
     l_sup = supervised.objective(labeled_logits, labels)
-    rectified = {"scalar": rectified_scalar, "pixel": rectified_pixel}[options.rectify]
+    if options.rectify == "none":
+        weight = jnp.ones_like(weight)
+    rectified = rectified_pixel if options.rectify == "pixel" else rectified_scalar
     l_ups = jax.vmap(rectified, in_axes=(0, None, 0))(unlabeled_logits, pseudo_label, weight).mean()
     l_un = divergence.mean()
     total = l_sup + weight_pseudo * l_ups + weight_uncertainty * l_un
@@ -136,10 +179,9 @@ def build(config: Config) -> base.Method:
         weights: Mapping[str, jax.Array],
     ) -> tuple[jax.Array, tuple[Tree, Tree]]:
         forward_key, mix_key = jax.random.split(key)
-        variables = {"params": params, "batch_stats": state["batch_stats"]}
-        images = interleave(views["labeled"]["image"], views["unlabeled"]["image"])
-        outputs, stats = model.train_outputs(variables, images, forward_key, groups=2)
-        labeled, unlabeled = jax.vmap(separate, out_axes=0)(outputs.logits)
+        images = (views[stream]["image"] for stream in STREAMS)
+        outputs, stats = base.forward(model, params, state["batch_stats"], forward_key, *images)
+        labeled, unlabeled = outputs.logits
 
         members = 1 + model.auxiliary
         if options.mixing == "dirichlet":
@@ -166,6 +208,10 @@ def build(config: Config) -> base.Method:
         )
         return uncertainty.kl_to_mean(logits).mean(0)
 
+    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
+        logits = model.all_logits(variables, normalize(images), key)
+        return base.hard_probe(jax.nn.softmax(logits).mean(0), logits[0])
+
     return base.Method(
         streams=STREAMS,
         weights={
@@ -178,20 +224,6 @@ def build(config: Config) -> base.Method:
         views=base.weak_views(config, STREAMS),
         loss=loss,
         uncertainty=uncertainty_map,
+        probe=probe,
         **base.single_network(config, model),
     )
-
-
-def interleave(labeled: jax.Array, unlabeled: jax.Array) -> jax.Array:
-    """Two batches `[B, ...]` to one `[2B, ...]`: labeled 0, unlabeled 0, labeled 1, ...
-
-    A batch sharded over devices stays where it is; a concatenation would move half of it.
-    """
-    stacked = jnp.stack([labeled, unlabeled], axis=1)
-    return stacked.reshape(-1, *labeled.shape[1:])
-
-
-def separate(both: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Undoes `interleave`."""
-    pairs = both.reshape(-1, 2, *both.shape[1:])
-    return pairs[:, 0], pairs[:, 1]

@@ -26,9 +26,11 @@ class Outputs(NamedTuple):
 
     Attributes:
       logits: `[K, B, H, W, C]`, head 0 is the main one.
+      spread: raw output of the variance head `[K, B, H, W]`, None without one.
     """
 
     logits: jax.Array
+    spread: jax.Array | None
 
 
 class ConvBlock(nn.Module):
@@ -91,16 +93,18 @@ class Decoder(nn.Module):
     Attributes:
       widths: channels per level of the pyramid it reads.
       classes: output channels.
+      variance: whether there is a variance head, a 1x1 convolution to one channel.
       dtype: compute type.
     """
 
     widths: Sequence[int]
     classes: int
+    variance: bool = False
     dtype: jnp.dtype | None = None
 
     @nn.compact
-    def __call__(self, pyramid: Pyramid, *, train: bool, groups: int = 1) -> jax.Array:
-        """The pyramid to logits `[B, H, W, classes]`, float32 or wider."""
+    def __call__(self, pyramid: Pyramid, *, train: bool, groups: int = 1) -> Outputs:
+        """The pyramid to logits `[B, H, W, classes]`, float32 or wider; `spread` `[B, H, W]`."""
         x = pyramid[-1]
         for level in reversed(range(len(self.widths) - 1)):
             width = self.widths[level]
@@ -109,7 +113,11 @@ class Decoder(nn.Module):
             block = ConvBlock(width, 0.0, self.dtype, name=f"block_{level}")
             x = block(x, train=train, groups=groups)
         logits = layers.conv(self.classes, 3, self.dtype, "classifier")(x)
-        return logits.astype(jnp.promote_types(logits.dtype, jnp.float32))
+        wide = jnp.promote_types(logits.dtype, jnp.float32)
+        spread = None
+        if self.variance:
+            spread = layers.conv(1, 1, self.dtype, "variance")(x)[..., 0].astype(wide)
+        return Outputs(logits.astype(wide), spread)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -129,6 +137,7 @@ class UNet:
       noise_limit: feature noise is U(-limit, limit).
       dropout_rate: of the second perturbation.
       feature_dropout_range: threshold range of the third.
+      variance: whether the decoders have a variance head.
       dtype: compute type; parameters, statistics and logits stay float32 or wider.
     """
 
@@ -140,6 +149,7 @@ class UNet:
     noise_limit: float
     dropout_rate: float
     feature_dropout_range: tuple[float, float]
+    variance: bool = False
     dtype: Any = None
 
     @property
@@ -150,7 +160,7 @@ class UNet:
     @property
     def decoder(self) -> Decoder:
         """One decoder; the ensemble is this module vmapped over its variables."""
-        return Decoder(self.widths, self.classes, self.dtype)
+        return Decoder(self.widths, self.classes, self.variance, self.dtype)
 
     @property
     def stride(self) -> int:
@@ -203,19 +213,19 @@ class UNet:
         )
         pyramids = self.perturbed(pyramid, perturb_key, groups=groups)
 
-        def decode(p: Tree, s: Tree, z: Pyramid) -> tuple[jax.Array, Tree]:
-            logits, updates = self.decoder.apply(
+        def decode(p: Tree, s: Tree, z: Pyramid) -> tuple[Outputs, Tree]:
+            outputs, updates = self.decoder.apply(
                 {"params": p, "batch_stats": s},
                 z,
                 train=True,
                 groups=groups,
                 mutable=["batch_stats"],
             )
-            return logits, updates["batch_stats"]
+            return outputs, updates["batch_stats"]
 
-        logits, decoder_stats = jax.vmap(decode)(params["decoders"], stats["decoders"], pyramids)
+        outputs, decoder_stats = jax.vmap(decode)(params["decoders"], stats["decoders"], pyramids)
         new_stats = {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
-        return Outputs(logits), new_stats
+        return outputs, new_stats
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other one runs."""
@@ -242,7 +252,8 @@ class UNet:
         return self.encoder.apply(_part(variables, "encoder"), images, train=False)
 
     def _decode(self, variables: Tree, pyramid: Pyramid) -> Any:
-        return self.decoder.apply(variables, pyramid, train=False)
+        outputs: Any = self.decoder.apply(variables, pyramid, train=False)
+        return outputs.logits
 
     def perturbed(self, pyramid: Pyramid, key: jax.Array, *, groups: int) -> list[jax.Array]:
         """The pyramid of every decoder, stacked: level l is `[K, B, H_l, W_l, C_l]`."""

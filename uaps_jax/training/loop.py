@@ -7,7 +7,8 @@ import dataclasses
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from uaps_jax import methods
 from uaps_jax.config import Config
 from uaps_jax.data import streams
 from uaps_jax.data.source import Files, Images, Pool
-from uaps_jax.evaluation import evaluate
+from uaps_jax.evaluation import evaluate, health
 from uaps_jax.methods.base import Method
 from uaps_jax.training import checkpoints, optimizers, sharding, workdir
 from uaps_jax.training import state as state_lib
@@ -44,10 +45,15 @@ class TrainingPools:
       train: "labeled" and, where the method wants it, "unlabeled": all in memory, to live on the
         devices, or all in files, to be streamed. Masks of unlabeled images are never handed on.
       val: for choosing the checkpoint.
+      probe: unlabeled images with their hidden truth, for measuring pseudo-labels and nothing
+        else; None where nothing is to be measured.
+      labeled_shares: class -> percent of the labeled pixels, which pseudo-labels are held against.
     """
 
     train: Mapping[str, Images]
     val: Pool
+    probe: Pool | None
+    labeled_shares: Mapping[str, float]
 
 
 def train(
@@ -80,6 +86,7 @@ def train(
     confusion_function = evaluate.make_confusion_function(
         method.predictor(config.evaluation.predictor), config.data.classes
     )
+    examine = _examiner(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     state = jax.device_put(state, shards.replicated)
     resident = jax.device_put(_resident(pools), shards.replicated)
@@ -125,6 +132,7 @@ def train(
                     config.evaluation.batch_size,
                 )
                 writer.write(done, "val", scores)
+                examine(variables, done, writer)
                 score = scores[checkpoints.SELECTION]
                 progress.evaluated(score)
                 plateau = optimizers.advance_plateau(config.optimizer, state.plateau, score)
@@ -135,6 +143,33 @@ def train(
             if due:
                 checkpoints.save(saved, state, variables, config, record, scores)
     return state
+
+
+def _examiner(
+    method: Method, config: Config, pools: TrainingPools, class_names: Sequence[str]
+) -> Callable[[Tree, int, workdir.MetricWriter], None]:
+    """Measures the pseudo-labels after so many steps, logs them, and warns."""
+    if method.probe is None or pools.probe is None:
+        return lambda variables, done, writer: None
+    probe, measured_on = health.make_probe_function(method.probe, config.data.classes), pools.probe
+    watch = health.Watch(pools.labeled_shares)
+    key = jax.random.fold_in(jax.random.key(config.train.seed), zlib.crc32(b"probe"))
+
+    def examine(variables: Tree, done: int, writer: workdir.MetricWriter) -> None:
+        measured = health.measure(
+            probe,
+            variables,
+            measured_on,
+            class_names,
+            config.evaluation.batch_size,
+            key,
+            done - 1,
+        )
+        writer.write(done, "probe", measured)
+        for warning in watch.warnings(measured):
+            logging.warning("step %d, %s", done, warning)
+
+    return examine
 
 
 def _resident(pools: TrainingPools) -> Tree:

@@ -62,3 +62,75 @@ def random_noise(
     sigma = jnp.sqrt(jax.random.uniform(variance_key, (), image.dtype, *variance))
     noisy = jnp.clip(image + sigma * jax.random.normal(noise_key, image.shape, image.dtype), 0, 255)
     return jnp.where(jax.random.bernoulli(apply_key, probability), noisy, image)
+
+
+def random_jitter(
+    key: jax.Array, image: jax.Array, *, probability: float, limits: tuple[float, ...]
+) -> jax.Array:
+    """With `probability`, changes brightness, contrast, saturation and hue, in this order.
+
+    Factors are uniform in 1 +- limit, the hue's shift in +- limit of a turn. Libraries draw the
+    order of the four; here it is fixed.
+    """
+    apply_key, *keys = jax.random.split(key, 5)
+    b, c, s, h = (
+        jax.random.uniform(k, (), image.dtype, -limit, limit)
+        for k, limit in zip(keys, limits, strict=True)
+    )
+    changed = jitter(image, 1 + b, 1 + c, 1 + s, h)
+    return jnp.where(jax.random.bernoulli(apply_key, probability), changed, image)
+
+
+def jitter(
+    image: jax.Array,
+    brightness: jax.Array,
+    contrast: jax.Array,
+    saturation: jax.Array,
+    hue: jax.Array,
+) -> jax.Array:
+    """Colour jitter as torchvision's, on floats; saturation and hue need three channels.
+
+    clip(b x); clip(c x + (1 - c) mean grey); clip(s x + (1 - s) grey); the hue turned by `hue`.
+    """
+    x = jnp.clip(brightness * image, 0, 255)
+    x = jnp.clip(contrast * x + (1 - contrast) * _grey(x).mean(), 0, 255)
+    if image.shape[-1] != 3:
+        return x
+    x = jnp.clip(saturation * x + (1 - saturation) * _grey(x), 0, 255)
+    return turn_hue(x, hue)
+
+
+def turn_hue(image: jax.Array, turns: jax.Array) -> jax.Array:
+    """Turns the hue of RGB `[..., 3]` by so many turns; value and saturation (HSV) stay.
+
+    In HSV, channel n of (5, 3, 1) is V - V S max(0, min(k, 4 - k, 1)), k = (n + 6 H) mod 6.
+    """
+    value, low = image.max(-1), image.min(-1)
+    chroma = value - low
+    safe = jnp.where(chroma > 0, chroma, 1)
+    r, g, b = image[..., 0], image[..., 1], image[..., 2]
+    sixths = jnp.select(
+        [value == r, value == g], [(g - b) / safe, 2 + (b - r) / safe], 4 + (r - g) / safe
+    )
+    sixths = sixths + 6 * turns
+    channels = []
+    for offset in (5, 3, 1):
+        k = jnp.mod(offset + sixths, 6)
+        channels.append(value - chroma * jnp.clip(jnp.minimum(k, 4 - k), 0, 1))
+    return jnp.stack(channels, axis=-1)
+
+
+def random_pixel_dropout(
+    key: jax.Array, image: jax.Array, *, probability: float, rate: float
+) -> jax.Array:
+    """With `probability`, sets a share `rate` of the pixels to 0 in all channels."""
+    apply_key, pixel_key = jax.random.split(key)
+    dropped = jax.random.bernoulli(pixel_key, rate, image.shape[:2])[..., None]
+    return jnp.where(jax.random.bernoulli(apply_key, probability) & dropped, 0, image)
+
+
+def _grey(image: jax.Array) -> jax.Array:
+    """Luma `[..., 1]` (ITU-R 601)."""
+    if image.shape[-1] == 1:
+        return image
+    return 0.299 * image[..., :1] + 0.587 * image[..., 1:2] + 0.114 * image[..., 2:]

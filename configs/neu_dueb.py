@@ -1,0 +1,13 @@
+r"""DUEB on NEU-Seg; its paper has no defects: no published number.
+
+python run.py --config=configs/neu_dueb.py --workdir=runs/neu_dueb \
+        --config.data.manual_dir=<folder of the download>
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.dueb(base.neu_seg(), variant)

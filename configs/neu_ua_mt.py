@@ -1,0 +1,18 @@
+r"""UA-MT on NEU-Seg, the setting of UAPS's study.
+
+600 epochs of 30 iterations; 599 of 29 run.
+
+    python run.py --config=configs/neu_ua_mt.py --workdir=runs/neu_ua_mt \
+        --config.data.manual_dir=<folder of the download>
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    config = base.neu_seg()
+    config.train.steps, config.train.eval_every = 599 * 29, 29
+    config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
+    return base.ua_mt(config, variant)

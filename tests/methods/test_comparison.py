@@ -1,0 +1,574 @@
+"""Every comparison method's objective against numpy, value and gradient, and what they share."""
+
+import dataclasses
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from configs import base as configs
+from tests import method_oracles as oracle
+from tests import oracles, tiny
+from tests.compare import relative_difference
+from uaps_jax import methods
+from uaps_jax.labels import IGNORE
+from uaps_jax.losses import segmentation
+from uaps_jax.methods import (
+    base,
+    cct,
+    cpcl,
+    cps,
+    dct,
+    dueb,
+    mean_teacher,
+    pair,
+    teacher,
+    ua_mt,
+    ucc,
+)
+
+W = 0.7
+CLASSES = 3
+
+
+def logits(*lead, seed=0, scale=2.0):
+    rng = np.random.default_rng(seed)
+    return (scale * rng.normal(size=(*lead, 2, 4, 4, CLASSES))).astype(np.float32)
+
+
+def labels():
+    rng = np.random.default_rng(9)
+    drawn = rng.integers(CLASSES, size=(2, 4, 4))
+    drawn[rng.uniform(size=drawn.shape) < 0.2] = IGNORE
+    return drawn.astype(np.int32)
+
+
+def noise(seed):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(2, 5, 2, 4, 4, CLASSES)).astype(np.float32)
+
+
+def spread(seed):
+    return np.random.default_rng(seed).normal(size=(2, 2, 4, 4)).astype(np.float32)
+
+
+def softplus(x):
+    return np.log1p(np.exp(np.asarray(x, np.float64)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """An objective, its arrays by name, those with a gradient, and the oracle's view of both."""
+
+    ours: object
+    theirs: object
+    arrays: dict
+    free: tuple
+    parts: tuple
+
+
+def dueb_options(**changes):
+    return dataclasses.replace(configs.dueb(configs.neu_seg(), "small").method, **changes)
+
+
+DUEB_WEIGHTS = {
+    "unlabeled": W,
+    "aleatoric_labeled": 0.5,
+    "aleatoric_unlabeled": 1.0,
+    "energy_labeled": 0.5,
+    "energy_unlabeled": 1.0,
+}
+
+
+def dueb_case(aleatoric, energy):
+    weights = DUEB_WEIGHTS | dict.fromkeys(
+        [f"aleatoric_{s}" for s in ("labeled", "unlabeled") if not aleatoric]
+        + [f"energy_{s}" for s in ("labeled", "unlabeled") if not energy],
+        0.0,
+    )
+    options = dueb_options(
+        weight_aleatoric=(weights["aleatoric_labeled"], weights["aleatoric_unlabeled"]),
+        weight_energy=(weights["energy_labeled"], weights["energy_unlabeled"]),
+    )
+
+    def ours(labeled, labeled_spread, teacher, mixed, mixed_spread):
+        return dueb.objective(
+            labeled,
+            labeled_spread,
+            labels(),
+            teacher,
+            mixed,
+            mixed_spread,
+            (noise(5), noise(6)),
+            weights,
+            options,
+        )
+
+    def theirs(labeled, labeled_spread, teacher, mixed, mixed_spread):
+        # The noise carries no gradient to the variance: its scale is held where it was.
+        return oracle.dueb(
+            labeled,
+            softplus(labeled_spread),
+            labels(),
+            teacher,
+            mixed,
+            softplus(mixed_spread),
+            noise(5),
+            noise(6),
+            W,
+            **{name: value for name, value in weights.items() if name != "unlabeled"},
+        )
+
+    arrays = {
+        "labeled": logits(2, seed=1),
+        "labeled_spread": spread(3),
+        "teacher": logits(2, seed=2),
+        "mixed": logits(2, seed=4),
+        "mixed_spread": spread(7),
+    }
+    names = [
+        f"{term}_{stream}"
+        for term, on in (("aleatoric", aleatoric), ("energy", energy))
+        for stream in ("labeled", "unlabeled")
+        if on
+    ]
+    return Case(
+        ours, theirs, arrays, ("labeled", "mixed"), ("supervised", "intersection", "union", *names)
+    )
+
+
+CASES = {
+    "mean_teacher": Case(
+        lambda labeled, student, target: mean_teacher.objective(
+            labeled, labels(), student, target, W
+        ),
+        lambda labeled, student, target: oracle.mean_teacher(labeled, labels(), student, target, W),
+        {"labeled": logits(seed=1), "student": logits(seed=2), "target": logits(seed=3)},
+        ("labeled", "student"),
+        ("supervised", "consistency"),
+    ),
+    "ua_mt": Case(
+        lambda labeled, student, target, samples: ua_mt.objective(
+            labeled, labels(), student, target, samples, W, 0.95
+        ),
+        lambda labeled, student, target, samples: oracle.ua_mt(
+            labeled, labels(), student, target, samples, W, 0.95
+        ),
+        {
+            "labeled": logits(seed=1),
+            "student": logits(seed=2),
+            "target": logits(seed=3),
+            "samples": logits(4, seed=4),
+        },
+        ("labeled", "student"),
+        ("supervised", "consistency", "kept"),
+    ),
+    "cct": Case(
+        lambda labeled, unlabeled: cct.objective(labeled, unlabeled, labels(), W),
+        lambda labeled, unlabeled: oracle.cct(labeled, unlabeled, labels(), W),
+        {"labeled": logits(4, seed=1), "unlabeled": logits(4, seed=2)},
+        ("labeled", "unlabeled"),
+        ("supervised", "consistency"),
+    ),
+    "cps": Case(
+        lambda labeled, unlabeled: cps.objective(labeled, unlabeled, labels(), W),
+        lambda labeled, unlabeled: oracle.cps(labeled, unlabeled, labels(), W),
+        {"labeled": logits(2, seed=1), "unlabeled": logits(2, seed=2)},
+        ("labeled", "unlabeled"),
+        ("supervised", "cross_unlabeled", "cross_labeled"),
+    ),
+    **{
+        f"dct_{k}": Case(
+            lambda labeled, plain, turned, k=k: dct.objective(
+                labeled, labels(), plain, turned, jnp.asarray(k), W
+            ),
+            lambda labeled, plain, turned, k=k: oracle.dct(labeled, labels(), plain, turned, k, W),
+            {"labeled": logits(seed=1), "plain": logits(seed=2), "turned": logits(seed=3)},
+            ("labeled", "plain", "turned"),
+            ("supervised", "consistency"),
+        )
+        for k in range(4)
+    },
+    "ucc": Case(
+        lambda labeled, weak, strong: ucc.objective(labeled, labels(), weak, strong, W),
+        lambda labeled, weak, strong: oracle.ucc(labeled, labels(), weak, strong, W),
+        {"labeled": logits(2, seed=1), "weak": logits(2, seed=2), "strong": logits(2, seed=3)},
+        ("labeled", "weak", "strong"),
+        ("supervised", "pseudo", "uncertainty"),
+    ),
+    "cpcl": Case(
+        lambda labeled, target, mixed: cpcl.objective(labeled, labels(), target, mixed, W),
+        lambda labeled, target, mixed: oracle.cpcl(labeled, labels(), target, mixed, W),
+        {"labeled": logits(2, seed=1), "target": logits(2, seed=2), "mixed": logits(2, seed=3)},
+        ("labeled", "mixed"),
+        ("supervised", "intersection", "union"),
+    ),
+    "dueb": dueb_case(True, True),
+    "dueb_aleatoric": dueb_case(True, False),
+    "dueb_energy": dueb_case(False, True),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_objective_and_gradient_equal_the_oracle(name):
+    case = CASES[name]
+    order = tuple(case.arrays)
+
+    def ours(*arrays):
+        return case.ours(**dict(zip(order, arrays, strict=True)))
+
+    places = tuple(range(len(order)))
+    arrays = tuple(case.arrays.values())
+    value_and_grad = jax.jit(jax.value_and_grad(ours, argnums=places, has_aux=True))
+    (total, parts), gradients = value_and_grad(*arrays)
+    expected = case.theirs(**case.arrays)
+    assert relative_difference(total, expected["total"]) <= 1e-5
+    for part in case.parts:
+        assert relative_difference(parts[part], expected[part]) <= 1e-5, part
+
+    for place, array_name in enumerate(order):
+        gradient = np.asarray(gradients[place])
+        if array_name not in case.free:
+            if "spread" not in array_name:  # a variance is moved by the depressor alone, below
+                assert_array_equal(gradient, 0)
+            continue
+
+        def total_at(x, array_name=array_name):
+            return case.theirs(**(case.arrays | {array_name: x}))["total"]
+
+        indices = np.random.default_rng(1).permutation(gradient.size)[:24]
+        numeric = oracles.numeric_gradient(total_at, case.arrays[array_name], indices, 1e-4)
+        assert relative_difference(gradient.reshape(-1)[indices], numeric) <= 1e-5, array_name
+
+
+def test_the_released_variance_is_moved_by_its_depressor_alone():
+    case = CASES["dueb_aleatoric"]
+    gradient = jax.jit(jax.grad(lambda s: case.ours(**(case.arrays | {"mixed_spread": s}))[0]))
+    a = case.arrays["mixed_spread"]
+    # d/da mean(e^softplus(a) - 1) = e^a / N for each of the two networks.
+    assert_allclose(gradient(a), np.exp(a) / a[0].size, rtol=1e-5)
+
+
+def repaired(name):
+    options = dueb_options(form="repaired", energy_margins=(-2.0, -1.5))
+    case = CASES["dueb"]
+
+    def total(labeled, labeled_spread, teacher, mixed, mixed_spread):
+        return dueb.objective(
+            labeled,
+            labeled_spread,
+            labels(),
+            teacher,
+            mixed,
+            mixed_spread,
+            (noise(5), noise(6)),
+            DUEB_WEIGHTS,
+            options,
+        )[1][name]
+
+    return total, case.arrays
+
+
+def repaired_oracle(name, arrays):
+    inter, union, omega_inter, omega_union, _ = oracle.cpcl_pseudo_labels(arrays["teacher"])
+    targets, omegas = (inter, union), (omega_inter, omega_union)
+    both = range(2)
+    match name:
+        case "aleatoric_labeled":
+            return sum(
+                oracle.aleatoric_repaired(
+                    arrays["labeled"][b], arrays["labeled_spread"][b], labels(), noise(5)[b]
+                )
+                for b in both
+            )
+        case "aleatoric_unlabeled":
+            return sum(
+                oracle.aleatoric_repaired(
+                    arrays["mixed"][b],
+                    arrays["mixed_spread"][b],
+                    targets[b],
+                    noise(6)[b],
+                    omegas[b],
+                )
+                for b in both
+            )
+        case "energy_labeled":
+            valid = labels() != IGNORE
+            return sum(
+                oracles.energy_hinge(arrays["labeled"][b], valid, ~valid & valid, -2.0, -1.5)
+                for b in both
+            )
+        case "energy_unlabeled":
+            agreed = inter != IGNORE
+            return sum(
+                oracles.energy_hinge(arrays["mixed"][b], agreed, ~agreed, -2.0, -1.5) for b in both
+            )
+
+
+@pytest.mark.parametrize(
+    ("name", "moved"),
+    [
+        ("aleatoric_labeled", ("labeled", "labeled_spread")),
+        ("aleatoric_unlabeled", ("mixed", "mixed_spread")),
+        ("energy_labeled", ("labeled",)),
+        ("energy_unlabeled", ("mixed",)),
+    ],
+)
+def test_repaired_terms_of_dueb_equal_the_oracle(name, moved):
+    total, arrays = repaired(name)
+    value, gradients = jax.jit(
+        jax.value_and_grad(lambda changed, rest: total(**changed, **rest)), static_argnums=()
+    )(
+        {k: v for k, v in arrays.items() if k in moved},
+        {k: v for k, v in arrays.items() if k not in moved},
+    )
+    assert relative_difference(value, repaired_oracle(name, arrays)) <= 1e-5
+    for key in moved:
+        gradient = np.asarray(gradients[key])
+        indices = np.random.default_rng(2).permutation(gradient.size)[:20]
+        numeric = oracles.numeric_gradient(
+            lambda x, key=key: repaired_oracle(name, arrays | {key: x}), arrays[key], indices, 1e-4
+        )
+        assert relative_difference(gradient.reshape(-1)[indices], numeric) <= 1e-5, key
+        assert np.abs(gradient).max() > 0
+
+
+def test_without_agreement_everything_stays_finite_and_the_intersection_teaches_nothing():
+    case = CASES["dueb"]
+    opposed = np.stack([logits(seed=2), -logits(seed=2)])
+    opposed[0, ..., 0], opposed[1, ..., 1] = 50.0, 50.0
+    arrays = case.arrays | {"teacher": opposed}
+    for form in ("released", "repaired"):
+        options = dueb_options(form=form)
+
+        def loss(labeled, mixed, options=options):
+            return dueb.objective(
+                labeled,
+                arrays["labeled_spread"],
+                np.full_like(labels(), IGNORE),
+                arrays["teacher"],
+                mixed,
+                arrays["mixed_spread"],
+                (noise(5), noise(6)),
+                DUEB_WEIGHTS,
+                options,
+            )
+
+        (total, parts), gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1), has_aux=True))(
+            arrays["labeled"], arrays["mixed"]
+        )
+        assert np.isfinite(total)
+        assert all(np.isfinite(g).all() for g in gradients)
+        assert parts["kept"] == 0
+        assert parts["intersection"] == 0
+
+
+def test_pseudo_labels_of_cpcl_equal_the_oracle():
+    for seed in range(5):
+        stack = logits(2, seed=seed)
+        found = jax.jit(cpcl.pseudo_labels)(stack)
+        inter, union, omega_inter, omega_union, w = oracle.cpcl_pseudo_labels(stack)
+        assert_array_equal(found.intersection, inter)
+        assert_array_equal(found.union, union)
+        assert_allclose(found.intersection_weight, omega_inter, rtol=1e-5)
+        assert_allclose(found.union_weight, omega_union, rtol=1e-5)
+        ours = jax.jit(cpcl.disagreement, static_argnums=2)(*stack.argmax(-1), CLASSES)
+        assert_allclose(ours, w, rtol=1e-4, atol=1e-6)
+
+
+# Schedules
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"), [(0, 0.0), (1, 0.5), (9, 0.9), (99, 0.99), (999, 0.99)]
+)
+def test_the_teachers_decay(step, expected):
+    assert float(teacher.decay(jnp.asarray(step), 0.99)) == pytest.approx(expected, abs=1e-6)
+    assert oracle.ema_decay(step) == pytest.approx(expected)
+
+
+def test_the_moving_average():
+    old, new = logits(seed=1), logits(seed=2)
+    ours = teacher.ema({"a": old}, {"a": new}, jnp.asarray(0.9))["a"]
+    assert_allclose(ours, oracle.ema(old, new, 0.9), rtol=1e-5, atol=1e-6)
+
+
+def test_mean_teacher_waits_and_ua_mt_raises_its_threshold():
+    """The logged parts of a run show the schedule that its steps saw."""
+    settings = configs.mean_teacher(configs.neu_seg(), "")
+    assert (settings.method.delay, settings.method.ramp_interval * settings.method.ramp_length) == (
+        1000,
+        30_000,
+    )
+    short = configs.mean_teacher(configs.neu_seg(), "small").method
+    assert (short.delay, short.ramp_length) == (24, 680)
+    assert configs.ua_mt(configs.neu_seg(), "small").method.ramp_length == 736
+    assert oracle.ua_mt_threshold(0.1) == pytest.approx(np.log(2))
+
+
+# The whole methods
+
+
+SEMI = [name for name in methods.METHODS if name != "supervised"]
+
+
+def batch_of(method, size=4):
+    pools = tiny.pools().train
+    made = {}
+    for stream, pool in method.streams.items():
+        # Streams of one pool show different images.
+        rows = np.arange(size) + (5 if stream.endswith("_1") else 0)
+        made[stream] = {"image": pools[pool].images[rows], "index": rows.astype(np.int32)}
+        if pool == "labeled":
+            made[stream]["mask"] = pools[pool].masks[rows]
+    return made
+
+
+def plain(name):
+    """A tiny configuration without dropout and perturbation: a pass is a function of its input."""
+    settings = tiny.config(name)
+    settings.model.dropout = (0.0, 0.0)
+    settings.model.perturb_dropout = settings.model.noise_limit = 0.0
+    settings.model.feature_dropout = (9.0, 9.0)
+    settings.views.labeled = dataclasses.replace(tiny.config("supervised").views.labeled)
+    if name == "ucc":
+        settings.method.cutmix = 0.0
+    if name == "dueb":
+        settings.method.weight_aleatoric, settings.method.weight_energy = (0.0, 0.0), (0.0, 0.0)
+    return settings
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
+    """Gradient of the labeled views, per head and network: that of the supervised loss."""
+    settings = plain(name)
+    method = methods.build(settings)
+    params, state = method.init(0)
+    key = jax.random.key(3)
+    views = jax.jit(method.views)(key, batch_of(method))
+    off = {
+        n: jnp.asarray(v if n.startswith(("ramp", "delay")) else 0.0, jnp.float32)
+        for n, v in method.weights.items()
+    }
+
+    def loss(p):
+        return method.loss(p, state, views, key, jnp.asarray(5), off)[0]
+
+    model = base.build_model(settings, variance=name == "dueb")
+
+    def supervised(p):
+        if name == "dueb":
+            p = dueb.together(p, state)
+        run = pair.forward if name in ("cps", "cpcl", "dueb") else base.forward
+        outputs, _ = run(model, p, state["batch_stats"], key, views["labeled"]["image"])
+        heads = outputs.logits[0]
+        each = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(
+            heads, views["labeled"]["mask"]
+        )
+        return each.sum() if name in ("cps", "cpcl", "dueb", "ucc") else each.mean()
+
+    value, ours = jax.jit(jax.value_and_grad(loss))(params)
+    expected_value, theirs = jax.jit(jax.value_and_grad(supervised))(params)
+    assert float(value) == pytest.approx(float(expected_value), rel=1e-5)
+    largest = max(float(np.abs(leaf).max()) for leaf in jax.tree.leaves(theirs))
+    for leaf, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert np.abs(leaf - other).max() <= 1e-5 * max(largest, 1e-3)
+
+
+@pytest.mark.parametrize("name", SEMI)
+def test_all_methods_see_the_same_labeled_views(name):
+    if name == "ucc":
+        pytest.skip("UCC has views of its own")
+    key = jax.random.key(3)
+    reference = methods.build(tiny.config("supervised"))
+    method = methods.build(tiny.config(name))
+    expected = reference.views(key, batch_of(reference))["labeled"]
+    found = method.views(key, batch_of(method))["labeled"]
+    assert_allclose(found["image"], expected["image"], atol=1e-5)
+    assert_array_equal(found["mask"], expected["mask"])
+
+
+def test_ucc_pastes_the_same_box_into_both_views_and_turns_neither():
+    settings = tiny.config("ucc")
+    settings.method.paste = 1.0
+    settings.views.unlabeled = configs.view()
+    settings.method.strong = configs.photometric()
+    settings.views.labeled = configs.view()
+    method = methods.build(settings)
+    batch = batch_of(method)
+    views = method.views(jax.random.key(1), batch)
+    assert_array_equal(views["weak"]["image"], views["strong"]["image"])
+    normalize = base.normalizer(settings)
+    own, pasted = (np.asarray(normalize(batch[s]["image"])) for s in ("unlabeled", "labeled"))
+    weak = np.asarray(views["weak"]["image"])
+    from_labeled = (np.abs(weak - pasted) < 1e-5).all(-1)
+    assert (from_labeled | (np.abs(weak - own) < 1e-5).all(-1)).all()
+    # 11 of 16 rows and columns are the nearest to half of the image.
+    assert_allclose(from_labeled.mean((1, 2)), 11 * 11 / 256, atol=0.02)
+
+
+def test_the_networks_of_a_pair_differ_and_the_first_is_the_single_one():
+    settings = tiny.config("cps")
+    model = base.build_model(settings)
+    params = pair.init(model, 7)["params"]
+    single = model.init(7)["params"]
+    kernels = zip(jax.tree.leaves(params), jax.tree.leaves(single), strict=True)
+    for both, one in kernels:
+        assert_array_equal(both[0], one)
+    kernel = params["encoder"]["block_0"]["conv_0"]["kernel"]
+    assert np.abs(kernel[0] - kernel[1]).max() > 1e-3
+
+
+def test_released_dueb_never_moves_its_variance_heads_and_the_repaired_form_does():
+    for form, moves in (("released", False), ("repaired", True)):
+        settings = tiny.config("dueb")
+        settings.method.form, settings.method.samples = form, 2
+        settings.optimizer.weight_decay = 0.1
+        method = methods.build(settings)
+        params, state = method.init(0)
+        where = params["decoders"] if moves else state
+        assert "variance" in where
+        assert ("variance" in params["decoders"]) == moves
+        key = jax.random.key(0)
+        views = method.views(key, batch_of(method))
+        weights = {n: jnp.asarray(v, jnp.float32) for n, v in method.weights.items()}
+        gradient, (state, _) = jax.jit(
+            jax.grad(
+                lambda p, m=method, s=state, v=views, w=weights, k=key: m.loss(
+                    p, s, v, k, jnp.asarray(9), w
+                ),
+                has_aux=True,
+            )
+        )(params)
+        if moves:
+            assert np.abs(gradient["decoders"]["variance"]["kernel"]).max() > 0
+        variables = method.variables(params, state)
+        assert "variance" in variables["params"]["decoders"]
+
+
+PUBLISHED = {
+    # steps, learning rate, ramp saturation, plateau patience (UAPS's study, NEU-Seg)
+    "mean_teacher": (35_341, 1e-3, 30_000, 40),
+    "ua_mt": (17_371, 1e-3, 16_000, 40),
+    "cct": (35_341, 2e-3, 30_000, 40),
+    "cps": (47_141, 1e-3, 30_000, 50),
+    "dct": (35_341, 1e-3, 30_000, 40),
+    "ucc": (47_141, 1e-3, 30_000, 50),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_studys_settings_are_the_defaults(name):
+    config = importlib.import_module(f"configs.neu_{name}").get_config()
+    method = config.method
+    assert (
+        config.train.steps,
+        config.optimizer.learning_rate,
+        method.ramp_interval * method.ramp_length,
+        config.optimizer.plateau_patience,
+    ) == PUBLISHED[name]
+    assert method.weight == 0.1
+    assert config.model.perturb_dropout == (0.3 if name == "cct" else 0.5)

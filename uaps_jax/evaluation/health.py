@@ -1,0 +1,136 @@
+"""What becomes of the pseudo-labels: measured on a fixed set of unlabeled images.
+
+Their hidden truth, where there is one, is used for this measurement and for nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from uaps_jax.data.source import Pool
+from uaps_jax.evaluation import evaluate
+from uaps_jax.labels import IGNORE
+from uaps_jax.trees import Tree
+
+ProbeFunction = Callable[..., Mapping[str, jax.Array]]
+
+STARVING = 0.1  # of a class's share of the labeled pixels
+PATIENCE = 3  # evaluations in a row before it is said
+
+
+def make_probe_function(probe: Callable[..., tuple[jax.Array, ...]], classes: int) -> ProbeFunction:
+    """The jitted function `(variables, images, masks, count, key, step) -> counts` of pixels.
+
+    Args:
+      probe: `(variables, images, key, step) -> (target, kept, student)` (`Method.probe`).
+      classes: number of classes.
+    """
+
+    @jax.jit
+    def probe_function(
+        variables: Tree,
+        images: jax.Array,
+        masks: jax.Array,
+        count: jax.Array,
+        key: jax.Array,
+        step: jax.Array,
+    ) -> Mapping[str, jax.Array]:
+        target, kept, student = probe(variables, images, key, step)
+        real = jnp.broadcast_to((jnp.arange(len(images)) < count)[:, None, None], target.shape)
+        kept = kept & real
+        known = kept & (masks != IGNORE)
+        per_class = [(kept & (target == c)).sum() for c in range(classes)]
+        return {
+            "kept": jnp.stack(per_class),
+            "known": known.sum(),
+            "right": (known & (target == masks)).sum(),
+            "agreed": (real & (target == student)).sum(),
+            "all": real.sum(),
+        }
+
+    return probe_function
+
+
+def measure(
+    probe_function: ProbeFunction,
+    variables: Tree,
+    pool: Pool,
+    class_names: Sequence[str],
+    batch_size: int,
+    key: jax.Array,
+    step: int,
+) -> dict[str, float]:
+    """The health of the pseudo-labels on a pool, in percent.
+
+    * `kept/<class>`: share of all pixels that are kept with this class as their label; `kept` is
+      the sum.
+    * `accuracy`: of the kept pixels whose truth is known; NaN where none is.
+    * `agreement`: share of all pixels on which the learning part predicts the target itself.
+    """
+    totals: dict[str, np.ndarray] = {}
+    for number, (images, masks, count) in enumerate(evaluate.batches(pool, batch_size)):
+        batch_key = jax.random.fold_in(key, number)
+        found = probe_function(variables, images, masks, count, batch_key, step)
+        for name, value in found.items():
+            totals[name] = totals.get(name, np.int64(0)) + np.asarray(value, np.int64)
+    pixels, known = int(totals["all"]), int(totals["known"])
+    shares = 100 * totals["kept"] / pixels
+    return {
+        "kept": float(shares.sum()),
+        "accuracy": 100 * int(totals["right"]) / known if known else float("nan"),
+        "agreement": 100 * int(totals["agreed"]) / pixels,
+        **{f"kept/{name}": float(s) for name, s in zip(class_names, shares, strict=True)},
+    }
+
+
+def class_shares(masks: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
+    """Share of each class of the labeled pixels of `[N, H, W]`, in percent."""
+    counts = np.bincount(masks[masks != IGNORE].ravel(), minlength=len(class_names))
+    shares = 100 * counts / max(counts.sum(), 1)
+    return {name: float(share) for name, share in zip(class_names, shares, strict=True)}
+
+
+class Watch:
+    """Says when a class starves: far fewer pixels are kept with its label than labels suggest.
+
+    A class starves where its share of the kept pixels is less than a tenth of its share of the
+    labeled ones. It is said once for each class, after three evaluations in a row, because at the
+    start everything is background.
+    """
+
+    def __init__(self, expected: Mapping[str, float]) -> None:
+        """Watches the classes of `expected`, percent of the labeled pixels, background first."""
+        _, *self._defects = expected
+        self._expected = {name: expected[name] for name in self._defects if expected[name]}
+        self._starved = dict.fromkeys(self._expected, 0)
+        self._collapsed = 0
+
+    def warnings(self, measured: Mapping[str, float]) -> list[str]:
+        """What is to be said after an evaluation."""
+        said = []
+        kept = measured["kept"]
+        for name, expected in self._expected.items():
+            share = 100 * measured[f"kept/{name}"] / kept if kept else 0.0
+            self._starved[name] = self._starved[name] + 1 if share < STARVING * expected else 0
+            if self._starved[name] == PATIENCE:
+                said.append(
+                    f"pseudo-labels: class {name} starves, {share:.2g} % of the kept pixels "
+                    f"against {expected:.2g} % of the labeled ones"
+                )
+        defects = sum(measured[f"kept/{name}"] for name in self._defects)
+        expected = sum(self._expected.values())
+        collapsed = bool(kept) and 100 * defects / kept < STARVING * expected
+        self._collapsed = self._collapsed + 1 if collapsed or not kept else 0
+        if self._collapsed == PATIENCE:
+            said.append(
+                "pseudo-labels: no pixel is kept"
+                if not kept
+                else "pseudo-labels: they have collapsed to the background, "
+                f"{100 * defects / kept:.2g} % defects against {expected:.2g} % of the labeled "
+                "pixels"
+            )
+        return said

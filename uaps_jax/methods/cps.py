@@ -1,0 +1,110 @@
+"""Cross pseudo supervision (Chen et al. 2021), as UAPS's study computes it.
+
+Two networks, each taught by the other's hard labels, on unlabeled and on labeled images:
+
+    l(f, y) = 1/2 [CE(f, y) + Dice(softmax f, y)]
+    L = sum_i l(f_i(x), y) + w(t) sum_{i != j} [l(f_i(u), argmax f_j(u)) + l(f_i(x), argmax f_j(x))]
+
+Sums, not means. Evaluated on the mean of both networks' logits.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax import config as c
+from uaps_jax.config import Config
+from uaps_jax.losses import ramps, segmentation
+from uaps_jax.methods import base, pair
+from uaps_jax.trees import Tree
+
+STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class CpsConfig(c.RampedConfig):
+    """CPS."""
+
+    name: ClassVar[str] = "cps"
+    ramp_share: ClassVar[float] = (
+        0.85  # as in the study's other methods; 30,000 of 47,141 published
+    )
+
+    weight: float  # w, weight of both cross terms
+
+    def problems(self, config: Config) -> Iterator[str]:
+        """What is wrong with these settings, a line each."""
+        yield from c.check(
+            config, "model.auxiliary", config.model.auxiliary == 0, "each network has 1 decoder"
+        )
+        yield from c.paired_batches(config)
+        yield from self.ramp_problems(config)
+
+
+def objective(
+    labeled_logits: jax.Array, unlabeled_logits: jax.Array, labels: jax.Array, weight: jax.Array
+) -> tuple[jax.Array, Tree]:
+    """The loss of one step from logits `[2, B, H, W, C]` and labels `[B, H, W]`.
+
+    Returns:
+      The total and its parts by name.
+    """
+    supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
+    l_sup = supervise(labeled_logits, labels).sum()
+    parts = {
+        "supervised": l_sup,
+        "cross_unlabeled": cross(unlabeled_logits),
+        "cross_labeled": cross(labeled_logits),
+    }
+    return l_sup + weight * (parts["cross_unlabeled"] + parts["cross_labeled"]), parts
+
+
+def cross(logits: jax.Array) -> jax.Array:
+    """sum_i l(f_i, argmax f_j) of `[2, B, H, W, C]`; labels carry no gradient."""
+    others = jnp.flip(jax.lax.stop_gradient(logits).argmax(-1), 0)
+    return jax.vmap(segmentation.cross_entropy_and_dice)(logits, others).sum()
+
+
+def build(config: Config) -> base.Method:
+    """CPS on two of `config`'s networks."""
+    options = config.method
+    assert isinstance(options, CpsConfig)
+    model = base.build_model(config)
+    normalize = base.normalizer(config)
+
+    def loss(
+        params: Tree,
+        state: Tree,
+        views: Tree,
+        key: jax.Array,
+        step: jax.Array,
+        weights: Mapping[str, jax.Array],
+    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
+        images = (views[stream]["image"] for stream in STREAMS)
+        outputs, stats = pair.forward(model, params, state["batch_stats"], key, *images)
+        labeled, unlabeled = outputs.logits
+        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        value, parts = objective(
+            labeled, unlabeled, views["labeled"]["mask"], weights["cross"] * ramp
+        )
+        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
+
+    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
+        first, second = pair.both_logits(model, variables, normalize(images))
+        return base.hard_probe(second, first)
+
+    return base.Method(
+        streams=STREAMS,
+        weights={
+            "cross": options.weight,
+            "ramp_interval": options.ramp_interval,
+            "ramp_length": options.ramp_length,
+        },
+        views=base.weak_views(config, STREAMS),
+        loss=loss,
+        probe=probe,
+        **pair.network_pair(config, model, ("mean", "first", "second")),
+    )

@@ -1,0 +1,253 @@
+"""DUEB: CPCL with an aleatoric and an energy term (Thakur and Kurmi, WACV 2025).
+
+On CPCL's two networks with a variance head each, for labels y and pseudo-labels s_1 (intersection)
+and s_2 (union), A and E as below:
+
+    L = sum_b [l(f_b(x), y) + a_l A(f_b(x), v_b, y) + e_l E(f_b(x), y)]
+        + r(t) { w (L_inter + L_union) + sum_b [a_u A(f_b(u_s), v_b, s_b) + e_u E(f_b(u_s), s_b)] }
+
+with a_l = e_l = 0.5, a_u = e_u = 1 and w = 1 (VOC) as published; the aleatoric-only and energy-only
+variants have the other's weights at 0.
+
+`form="released"` computes what the published code does: v = softplus of a head that no optimizer
+sees (it stays as it was drawn; here it is part of the state), A of `losses.aleatoric.released`, E
+of `losses.energy.pixel_energy`, which punishes confidence. `form="repaired"`: a trained
+log-variance, `losses.aleatoric.repaired` (on unlabeled pixels weighted by omega), and the free
+energy, kept low on labeled and agreed pixels and high on disputed ones.
+
+As in CPCL here, l = 1/2 (CE + Dice), and the ramp is an addition.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax import config as c
+from uaps_jax.config import Config
+from uaps_jax.labels import IGNORE
+from uaps_jax.losses import aleatoric, energy, ramps
+from uaps_jax.methods import base, cpcl, pair
+from uaps_jax.trees import Tree
+
+HEAD = "variance"
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class DuebConfig(c.RampedConfig):
+    """DUEB; the values of the released code come first."""
+
+    name: ClassVar[str] = "dueb"
+    ramp_share: ClassVar[float] = 0.25
+
+    form: str  # "released" or "repaired"
+    weight: float  # w, weight of CPCL's unlabeled terms: 1 on VOC, 5 on Cityscapes
+    weight_aleatoric: tuple[float, float]  # a_l, a_u; (0, 0) leaves the term out
+    weight_energy: tuple[float, float]  # e_l, e_u; (0, 0) leaves the term out
+    samples: int  # T, Monte-Carlo perturbations of the logits
+    energy_margins: tuple[float, float]  # m_in, m_out of the repaired energy
+    ramp: bool  # whether the unlabeled terms are ramped (released: False)
+    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
+
+    def problems(self, config: Config) -> Iterator[str]:
+        """What is wrong with these settings, a line each."""
+        yield from cpcl.pair_problems(config)
+        for key in ("method.ramp_interval", "method.ramp_length", "method.samples"):
+            yield from c.check(config, key, c.lookup(config, key) >= 1, "must be at least 1")
+        yield from c.check(config, "method.weight", self.weight >= 0, "cannot be negative")
+        forms = ("released", "repaired")
+        yield from c.check(config, "method.form", self.form in forms, c.one_of(forms))
+        for key in ("method.weight_aleatoric", "method.weight_energy"):
+            pair_of_weights = c.lookup(config, key)
+            right = len(pair_of_weights) == 2 and min(pair_of_weights) >= 0
+            yield from c.check(config, key, right, "must be (labeled, unlabeled), not negative")
+        yield from c.check(
+            config,
+            "method.energy_margins",
+            c.is_range(self.energy_margins),
+            "must be (m_in, m_out)",
+        )
+
+
+def objective(
+    labeled_logits: jax.Array,
+    labeled_spread: jax.Array,
+    labels: jax.Array,
+    teacher_logits: jax.Array,
+    mixed_logits: jax.Array,
+    mixed_spread: jax.Array,
+    noise: tuple[jax.Array, jax.Array],
+    weights: Mapping[str, jax.Array],
+    options: DuebConfig,
+) -> tuple[jax.Array, Tree]:
+    """The loss of one step.
+
+    Args:
+      labeled_logits: `[2, B, H, W, C]`.
+      labeled_spread: raw output of the variance heads `[2, B, H, W]`.
+      labels: `[B, H, W]`.
+      teacher_logits: t_1, t_2 `[2, B, H, W, C]`.
+      mixed_logits: of both networks on u_s.
+      mixed_spread: likewise.
+      noise: standard normal `[2, T, B, H, W, C]`, for labeled and mixed images.
+      weights: `unlabeled`, `aleatoric_labeled`, `aleatoric_unlabeled`, `energy_labeled`,
+        `energy_unlabeled`, those of unlabeled terms ramped.
+      options: form, margins, and which terms there are.
+
+    Returns:
+      The total and its parts by name, each summed over both networks.
+    """
+    total, parts = cpcl.objective(
+        labeled_logits, labels, teacher_logits, mixed_logits, weights["unlabeled"]
+    )
+    found = cpcl.pseudo_labels(teacher_logits)
+    targets = jnp.stack([found.intersection, found.union])
+    omega = jnp.stack([found.intersection_weight, found.union_weight])
+    if any(options.weight_aleatoric):
+        over_networks = jax.vmap(
+            _aleatoric_released if options.form == "released" else aleatoric.repaired,
+            in_axes=(0, 0, None, 0, None),
+        )
+        a_l = over_networks(labeled_logits, labeled_spread, labels, noise[0], None).sum()
+        over_networks = jax.vmap(
+            _aleatoric_released if options.form == "released" else aleatoric.repaired
+        )
+        a_u = over_networks(mixed_logits, mixed_spread, targets, noise[1], omega).sum()
+        total += weights["aleatoric_labeled"] * a_l + weights["aleatoric_unlabeled"] * a_u
+        parts |= {"aleatoric_labeled": a_l, "aleatoric_unlabeled": a_u}
+    if any(options.weight_energy):
+        e_l, e_u = energy_terms(labeled_logits, labels, mixed_logits, targets, options)
+        total += weights["energy_labeled"] * e_l + weights["energy_unlabeled"] * e_u
+        parts |= {"energy_labeled": e_l, "energy_unlabeled": e_u}
+    return total, parts
+
+
+def _aleatoric_released(
+    logits: jax.Array,
+    spread: jax.Array,
+    labels: jax.Array,
+    noise: jax.Array,
+    weight: jax.Array | None,
+) -> jax.Array:
+    del weight  # the released term ignores omega
+    return aleatoric.released(logits, jax.nn.softplus(spread), labels, noise)
+
+
+def energy_terms(
+    labeled_logits: jax.Array,
+    labels: jax.Array,
+    mixed_logits: jax.Array,
+    targets: jax.Array,
+    options: DuebConfig,
+) -> tuple[jax.Array, jax.Array]:
+    """E on labeled and on mixed images, summed over both networks.
+
+    Repaired: labeled pixels are inside; of the mixed ones, those that both networks label alike
+    are inside and the others outside, for either network.
+    """
+    if options.form == "released":
+        labeled = jax.vmap(energy.pixel_energy, in_axes=(0, None))(labeled_logits, labels)
+        mixed = jax.vmap(energy.pixel_energy)(mixed_logits, targets)
+        return labeled.sum(), mixed.sum()
+    agreed = targets[0] != IGNORE
+    valid = labels != IGNORE
+    nowhere = jnp.zeros_like(valid)
+    hinge = jax.vmap(energy.energy_hinge, in_axes=(0, None, None, None))
+    margins = options.energy_margins
+    return (
+        hinge(labeled_logits, valid, nowhere, margins).sum(),
+        hinge(mixed_logits, agreed, ~agreed, margins).sum(),
+    )
+
+
+def build(config: Config) -> base.Method:
+    """DUEB on two of `config`'s networks."""
+    options = config.method
+    assert isinstance(options, DuebConfig)
+    model = base.build_model(config, variance=True)
+    released = options.form == "released"
+    fields = pair.network_pair(config, model, ("first", "second", "mean"))
+    weights = {
+        "unlabeled": options.weight,
+        "aleatoric_labeled": options.weight_aleatoric[0],
+        "aleatoric_unlabeled": options.weight_aleatoric[1],
+        "energy_labeled": options.weight_energy[0],
+        "energy_unlabeled": options.weight_energy[1],
+    }
+
+    def init(seed: int) -> tuple[Tree, Tree]:
+        params, state = fields["init"](seed)
+        return apart(params, state) if released else (params, state)
+
+    def variables(params: Tree, state: Tree) -> Tree:
+        return {"params": together(params, state), "batch_stats": state["batch_stats"]}
+
+    def loss(
+        params: Tree,
+        state: Tree,
+        views: Tree,
+        key: jax.Array,
+        step: jax.Array,
+        traced: Mapping[str, jax.Array],
+    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
+        forward_key, noise_key = jax.random.split(key)
+        seen, stats = cpcl.passes(
+            model,
+            together(params, state),
+            state["batch_stats"],
+            views,
+            forward_key,
+            train=options.teacher_mode == "train",
+        )
+        ramp = jnp.ones(())
+        if options.ramp:
+            ramp = ramps.ramp_up(step, traced["ramp_interval"], traced["ramp_length"])
+        (logits, spread), (mixed_logits, mixed_spread) = seen.labeled, seen.mixed
+        assert spread is not None
+        assert mixed_spread is not None
+        shape = (2, options.samples, *logits.shape[1:])
+        labeled_noise, mixed_noise = (
+            jax.random.normal(k, shape, logits.dtype) for k in jax.random.split(noise_key)
+        )
+        ramped = {
+            name: traced[name] * (1.0 if name.endswith("_labeled") else ramp) for name in weights
+        }
+        value, parts = objective(
+            logits,
+            spread,
+            views["labeled"]["mask"],
+            seen.teacher,
+            mixed_logits,
+            mixed_spread,
+            (labeled_noise, mixed_noise),
+            ramped,
+            options,
+        )
+        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
+
+    return base.Method(
+        streams=cpcl.STREAMS,
+        weights=weights
+        | {"ramp_interval": options.ramp_interval, "ramp_length": options.ramp_length},
+        views=cpcl.mixing_views(config),
+        loss=loss,
+        probe=cpcl.probe_of_pair(config, model),
+        **(fields | {"init": init, "variables": variables}),
+    )
+
+
+def apart(params: Tree, state: Tree) -> tuple[Tree, Tree]:
+    """Moves the variance heads from the parameters into the state, where nothing trains them."""
+    decoders = dict(params["decoders"])
+    head = decoders.pop(HEAD)
+    return params | {"decoders": decoders}, state | {HEAD: head}
+
+
+def together(params: Tree, state: Tree) -> Tree:
+    """Undoes `apart`; the heads carry no gradient."""
+    if HEAD not in state:
+        return params
+    head = jax.lax.stop_gradient(state[HEAD])
+    return params | {"decoders": params["decoders"] | {HEAD: head}}

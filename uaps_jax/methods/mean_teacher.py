@@ -1,0 +1,144 @@
+"""Mean Teacher (Tarvainen and Valpola 2017), as UAPS's study computes it.
+
+For labeled (x, y), unlabeled u, a student f and its average f':
+
+    L   = 1/2 [CE(f(x), y) + Dice(softmax f(x), y)] + w(t) L_c
+    L_c = mean (softmax f(u) - softmax f'(u + n))^2,     n = clip(0.1 N(0, 1), -0.2, 0.2)
+    w(t) = w r(t), and 0 for t < delay
+
+The mean is over images, pixels and classes. Released: the teacher runs in training mode, its
+running statistics come from its own passes, and the student is evaluated.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax import config as c
+from uaps_jax.config import Config
+from uaps_jax.losses import consistency, ramps, segmentation
+from uaps_jax.methods import base, teacher
+from uaps_jax.trees import Tree
+
+STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+DELAY_SHARE = 0.03  # 1000 of 35,341 steps
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class MeanTeacherConfig(c.RampedConfig):
+    """Mean Teacher; the values of the released code come first."""
+
+    name: ClassVar[str] = "mean_teacher"
+    ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
+
+    weight: float  # w, weight of the consistency term
+    delay: int  # steps without it
+    ema_decay: float  # largest decay of the teacher
+    noise_scale: float  # standard deviation of the noise on the teacher's normalised images
+    noise_clip: float  # and its limit
+    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
+    average_statistics: bool  # average running statistics as well (released: False)
+
+    def problems(self, config: Config) -> Iterator[str]:
+        """What is wrong with these settings, a line each."""
+        yield from c.paired_batches(config)
+        yield from self.ramp_problems(config)
+        yield from teacher_problems(config)
+        yield from c.check(config, "method.delay", self.delay >= 0, "cannot be negative")
+
+    def scale_ramps(self, steps: int, share: float) -> None:
+        """Scales the delay as well."""
+        c.RampedConfig.scale_ramps(self, steps, share)
+        self.delay = round(DELAY_SHARE * steps)
+
+
+def teacher_problems(config: Config) -> Iterator[str]:
+    """What is wrong with the settings of a teacher, a line each."""
+    yield from c.check(
+        config, "model.auxiliary", config.model.auxiliary == 0, "teacher and student have 1 decoder"
+    )
+    for key in ("method.noise_scale", "method.noise_clip"):
+        yield from c.check(config, key, c.lookup(config, key) >= 0, "cannot be negative")
+    decay = c.lookup(config, "method.ema_decay")
+    yield from c.check(config, "method.ema_decay", 0 <= decay < 1, "must be in [0, 1)")
+    modes, mode = ("train", "eval"), c.lookup(config, "method.teacher_mode")
+    yield from c.check(config, "method.teacher_mode", mode in modes, c.one_of(modes))
+
+
+def objective(
+    labeled_logits: jax.Array,
+    labels: jax.Array,
+    student_logits: jax.Array,
+    teacher_logits: jax.Array,
+    weight: jax.Array,
+) -> tuple[jax.Array, Tree]:
+    """The loss of one step from logits `[B, H, W, C]`; the teacher's carry no gradient.
+
+    Returns:
+      The total and its parts by name.
+    """
+    l_sup = segmentation.cross_entropy_and_dice(labeled_logits, labels)
+    target = jax.lax.stop_gradient(jax.nn.softmax(teacher_logits))
+    l_c = consistency.mean_squared(jax.nn.softmax(student_logits), target)
+    return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
+
+
+def build(config: Config) -> base.Method:
+    """Mean Teacher on `config`'s network."""
+    options = config.method
+    assert isinstance(options, MeanTeacherConfig)
+    model = base.build_model(config)
+    normalize = base.normalizer(config)
+
+    def loss(
+        params: Tree,
+        state: Tree,
+        views: Tree,
+        key: jax.Array,
+        step: jax.Array,
+        weights: Mapping[str, jax.Array],
+    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
+        student_key, teacher_key, noise_key = jax.random.split(key, 3)
+        x, u = (views[stream]["image"] for stream in STREAMS)
+        outputs, stats = base.forward(model, params, state["batch_stats"], student_key, x, u)
+        labeled, unlabeled = outputs.logits[:, 0]
+        noisy = u + teacher.noise(noise_key, u, options.noise_scale, options.noise_clip)
+        target, after = teacher.logits(
+            model, state["teacher"], noisy, teacher_key, train=options.teacher_mode == "train"
+        )
+        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = jnp.where(step < weights["delay"], 0.0, ramp)
+        value, parts = objective(
+            labeled, views["labeled"]["mask"], unlabeled, target, weights["consistency"] * ramp
+        )
+        state = state | {"batch_stats": stats, "teacher": after}
+        return value, (state, parts | {"ramp": ramp})
+
+    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
+        teaching, learning = (
+            model.main_logits(variables[who], normalize(images)) for who in ("teacher", "student")
+        )
+        return base.hard_probe(teaching, learning)
+
+    return base.Method(
+        streams=STREAMS,
+        weights={
+            "consistency": options.weight,
+            "delay": options.delay,
+            "ramp_interval": options.ramp_interval,
+            "ramp_length": options.ramp_length,
+        },
+        views=base.weak_views(config, STREAMS),
+        loss=loss,
+        uncertainty=None,
+        probe=probe,
+        **teacher.student_and_teacher(
+            config,
+            model,
+            ceiling=options.ema_decay,
+            average_statistics=options.average_statistics,
+        ),
+    )

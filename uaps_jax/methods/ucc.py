@@ -1,0 +1,165 @@
+"""UCC (Fan et al. 2022), in the simplified form of UAPS's study.
+
+One encoder, a main decoder on clean features and one on noisy ones; u_w and u_s are a weak and a
+strong view of the same unlabeled image, into both of which a box of a labeled image may be pasted.
+
+    y_1 = argmax p_2(u_w),                   y_2 = argmax p_1(u_w)
+    D_1 = KL(p_2(u_s) || p_1(u_w)),          D_2 = KL(p_2(u_w) || p_1(u_s))
+    L_ps = sum_i l(f_i(u_s), y_i) mean exp(-D_i) + mean D_i
+    L = sum_i l(f_i(x), y) + w(t) L_ps,      l(f, y) = 1/2 [CE(f, y) + Dice(softmax f, y)]
+
+Labeled images are mixed with their neighbours in the batch by CutMix. As in UAPS's released code,
+the discount is one number per head, and nothing but the hard labels is detached.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax import config as c
+from uaps_jax.config import Config
+from uaps_jax.losses import ramps, segmentation, uncertainty
+from uaps_jax.methods import base
+from uaps_jax.transforms import mixing
+from uaps_jax.trees import Tree
+
+STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+BOX_SHARE = 0.5  # of the image, in both kinds of pasting
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class UccConfig(c.RampedConfig):
+    """UCC."""
+
+    name: ClassVar[str] = "ucc"
+    ramp_share: ClassVar[float] = (
+        0.85  # as in the study's other methods; 30,000 of 47,141 published
+    )
+
+    weight: float  # w, weight of L_ps
+    cutmix: float  # probability of a box from the next labeled image, per image
+    paste: float  # probability of a box from a labeled image in both unlabeled views, per image
+    strong: c.PhotometricConfig  # the strong view; its geometry is that of views.unlabeled
+
+    def problems(self, config: Config) -> Iterator[str]:
+        """What is wrong with these settings, a line each."""
+        yield from c.check(
+            config, "model.auxiliary", config.model.auxiliary == 1, "UCC has 1 auxiliary decoder"
+        )
+        yield from c.paired_batches(config)
+        yield from self.ramp_problems(config)
+        yield from c.photometric_problems(config, "method.strong")
+        for key in ("method.cutmix", "method.paste"):
+            value = c.lookup(config, key)
+            yield from c.check(config, key, 0 <= value <= 1, "is a probability, 0 to 1")
+
+
+def objective(
+    labeled_logits: jax.Array,
+    labels: jax.Array,
+    weak_logits: jax.Array,
+    strong_logits: jax.Array,
+    weight: jax.Array,
+) -> tuple[jax.Array, Tree]:
+    """The loss of one step from logits `[2, B, H, W, C]`, the main head first.
+
+    Returns:
+      The total and its parts by name.
+    """
+    supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
+    l_sup = supervise(labeled_logits, labels).sum()
+    targets = jnp.flip(jax.lax.stop_gradient(weak_logits).argmax(-1), 0)
+    divergence = jnp.stack(
+        [
+            uncertainty.kl(strong_logits[1], weak_logits[0]),
+            uncertainty.kl(weak_logits[1], strong_logits[0]),
+        ]
+    )
+    plain = jax.vmap(segmentation.cross_entropy_and_dice)(strong_logits, targets)
+    l_pseudo = (plain * jnp.exp(-divergence).mean((1, 2, 3))).sum()
+    l_un = divergence.mean((1, 2, 3)).sum()
+    parts = {"supervised": l_sup, "pseudo": l_pseudo, "uncertainty": l_un}
+    return l_sup + weight * (l_pseudo + l_un), parts
+
+
+def build(config: Config) -> base.Method:
+    """UCC on `config`'s network."""
+    options = config.method
+    assert isinstance(options, UccConfig)
+    model = base.build_model(config)
+    normalize = base.normalizer(config)
+    weak_policy = base.view_policy(config.views.unlabeled)
+    strong_policy = base.view_policy(
+        dataclasses.replace(
+            config.views.unlabeled,
+            **{f.name: getattr(options.strong, f.name) for f in dataclasses.fields(options.strong)},
+        )
+    )
+    labeled_policy = base.view_policy(config.views.labeled)
+
+    def boxes(key: jax.Array, count: int, probability: float) -> jax.Array:
+        """One box per image `[B, H, W]`, empty with the rest of the probability."""
+
+        def one(index: jax.Array) -> jax.Array:
+            apply_key, box_key = jax.random.split(jax.random.fold_in(key, index))
+            size = (config.data.height, config.data.width)
+            mask = mixing.random_box(box_key, size, BOX_SHARE)
+            return mask & jax.random.bernoulli(apply_key, probability)
+
+        return jax.vmap(one)(jnp.arange(count))
+
+    def views(key: jax.Array, batch: Tree) -> Tree:
+        x, y = base.draw_view(base.stream_key(key, "labeled"), batch["labeled"], labeled_policy)
+        unlabeled_key = base.stream_key(key, "unlabeled")
+        weak, _ = base.draw_view(unlabeled_key, batch["unlabeled"], weak_policy)
+        strong, _ = base.draw_view(unlabeled_key, batch["unlabeled"], strong_policy, "strong")
+        pasted = boxes(base.stream_key(key, "paste"), len(weak), options.paste)
+        weak, strong = (mixing.paste(pasted, image, x) for image in (weak, strong))
+        mixed = boxes(base.stream_key(key, "cutmix"), len(x), options.cutmix)
+        image, mask = (mixing.paste(mixed, own, jnp.roll(own, -1, axis=0)) for own in (x, y))
+        return {
+            "labeled": {"image": normalize(image), "mask": mask},
+            "weak": {"image": normalize(weak)},
+            "strong": {"image": normalize(strong)},
+        }
+
+    def loss(
+        params: Tree,
+        state: Tree,
+        views: Tree,
+        key: jax.Array,
+        step: jax.Array,
+        weights: Mapping[str, jax.Array],
+    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
+        images = (views[name]["image"] for name in ("labeled", "weak", "strong"))
+        outputs, stats = base.forward(model, params, state["batch_stats"], key, *images)
+        labeled, weak, strong = outputs.logits
+        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        value, parts = objective(
+            labeled, views["labeled"]["mask"], weak, strong, weights["pseudo"] * ramp
+        )
+        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
+
+    def doubt(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        return uncertainty.kl_to_mean(model.all_logits(variables, normalize(images), key)).mean(0)
+
+    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
+        first, second = model.all_logits(variables, normalize(images), key)
+        return base.hard_probe(second, first)
+
+    return base.Method(
+        streams=STREAMS,
+        weights={
+            "pseudo": options.weight,
+            "ramp_interval": options.ramp_interval,
+            "ramp_length": options.ramp_length,
+        },
+        views=views,
+        loss=loss,
+        uncertainty=doubt,
+        probe=probe,
+        **base.single_network(config, model),
+    )

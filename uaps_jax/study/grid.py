@@ -1,0 +1,256 @@
+"""What a study consists of: its trainings, its tables, its figures.
+
+A study is a configuration file like that of one training; its `get_config` returns a `Grid`.
+"""
+
+# Annotations are evaluated here: ml_collections reads the types of overrides from them.
+
+import dataclasses
+import importlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from uaps_jax import config as config_lib
+from uaps_jax.config import Config, ConfigError, Section
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One competitor: a row of the tables.
+
+    Attributes:
+      method: `configs/<dataset>_<method>.py` is its configuration.
+      overrides: dotted keys and values that differ from that file.
+    """
+
+    method: str
+    overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Block:
+    """Trainings: every entry on every dataset at every ratio with every seed.
+
+    Attributes:
+      entries: names of entries.
+      datasets: first parts of the names of configuration files, `neu`, `synthetic`.
+      ratios: `data.labeled_ratio`; empty leaves the configuration's.
+      seeds: `train.seed`.
+    """
+
+    entries: tuple[str, ...]
+    datasets: tuple[str, ...]
+    ratios: tuple[float, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lines:
+    """Score against a number: label efficiency, or a sweep over a setting.
+
+    Attributes:
+      title: over the figure.
+      x_label: of the horizontal axis.
+      series: name of a line -> its points (x, entry, ratio); ratio 0 is the configuration's own.
+    """
+
+    title: str
+    x_label: str
+    series: dict[str, tuple[tuple[float, str, float], ...]]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Bars:
+    """Scores side by side, as of an ablation.
+
+    Attributes:
+      title: over the figure.
+      entries: names of entries, from left to right.
+    """
+
+    title: str
+    entries: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Decoders:
+    """Score, parameters, operations and measured inference time for several networks.
+
+    Attributes:
+      title: over the figure.
+      entries: names of entries, from left to right.
+    """
+
+    title: str
+    entries: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Panels:
+    """The same test images, segmented by several entries.
+
+    Attributes:
+      title: over the figure.
+      entries: names of entries, from left to right.
+      images: how many images.
+    """
+
+    title: str
+    entries: tuple[str, ...]
+    images: int
+
+
+Figure = Lines | Bars | Decoders | Panels
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Grid(Section):
+    """A study."""
+
+    title: str  # over the report
+    entries: dict[str, Entry]  # the competitors by name
+    blocks: tuple[Block, ...]  # who is trained where; a training in two blocks runs once
+    variant: str  # of the configuration files: "", "small" or "medium"
+    overrides: dict[str, Any]  # dotted keys and values for all trainings alike
+    ramp_share: float  # share of the steps that every ramp takes; 0: what each method's own takes
+    split_follows_seed: bool  # each seed draws labeled images of its own (data.split_seed)
+    data_dir: str  # folder of the built datasets
+    manual_dir: str  # folder of the downloads
+    checkpoint: str  # which one is reported: "best" (on validation) or "latest"
+    metrics: tuple[str, ...]  # columns of the tables; figures show the first
+    baseline: str  # the entry that the others are compared with, seed by seed
+    figures: tuple[Figure, ...]  # what is drawn
+    workers: int  # trainings at once, each on a device of its own where there are several
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One training of a study.
+
+    Attributes:
+      dataset, entry, ratio, seed: where it stands; ratio is `data.labeled_ratio`.
+      file: configuration file with its variant, as for `--config`.
+      overrides: dotted keys and values, all of them.
+      config: the validated configuration.
+    """
+
+    dataset: str
+    entry: str
+    ratio: float
+    seed: int
+    file: str
+    overrides: dict[str, Any]
+    config: Config
+
+    @property
+    def folder(self) -> Path:
+        """Its work directory, relative to the study's."""
+        entry = "".join(c if c.isalnum() or c in "-_." else "_" for c in self.entry)
+        return Path("runs", self.dataset, entry, f"ratio_{self.ratio:g}", f"seed_{self.seed}")
+
+
+def cells(grid: Grid) -> list[Cell]:
+    """All trainings of a study, each once, in the order of its blocks.
+
+    Raises:
+      ConfigError: with every problem of the study and of its configurations.
+    """
+    problems = list(_problems(grid))
+    found: dict[Path, Cell] = {}
+    for block in () if problems else grid.blocks:
+        for dataset in block.datasets:
+            for ratio in block.ratios or (None,):
+                for seed in block.seeds:
+                    for name in block.entries:
+                        try:
+                            cell = _cell(grid, dataset, name, ratio, seed)
+                        except ConfigError as error:
+                            problems.append(f"{name} on {dataset}: {error}")
+                            continue
+                        other = found.setdefault(cell.folder, cell)
+                        if other.entry != cell.entry:
+                            problems.append(
+                                f"entries {other.entry!r} and {cell.entry!r} would share the "
+                                f"folder {cell.folder}; rename one"
+                            )
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
+        raise ConfigError(f"the study cannot be run:\n{lines}")
+    return list(found.values())
+
+
+def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -> Cell:
+    entry = grid.entries[name]
+    file = f"configs/{dataset}_{entry.method}.py"
+    if not Path(file).is_file():
+        raise ConfigError(f"{file} does not exist")
+    config = importlib.import_module(f"configs.{dataset}_{entry.method}").get_config(grid.variant)
+    overrides: dict[str, Any] = {
+        "data.data_dir": grid.data_dir,
+        "data.manual_dir": grid.manual_dir,
+        "train.seed": seed,
+        **grid.overrides,
+    }
+    if grid.split_follows_seed:
+        overrides["data.split_seed"] = seed
+    if ratio is not None:
+        overrides["data.labeled_ratio"] = ratio
+    _override(config, overrides)
+    if grid.ramp_share or "train.steps" in grid.overrides:
+        before = config_lib.flatten(config.method, "method.")
+        share = grid.ramp_share or type(config.method).ramp_share
+        config.method.scale_ramps(config.train.steps, share)
+        after = config_lib.flatten(config.method, "method.")
+        overrides |= {key: value for key, value in after.items() if before[key] != value}
+    _override(config, entry.overrides)
+    overrides |= entry.overrides
+    config_lib.validate(config)
+    return Cell(
+        dataset=dataset,
+        entry=name,
+        ratio=config.data.labeled_ratio,
+        seed=seed,
+        file=file + (f":{grid.variant}" if grid.variant else ""),
+        overrides=overrides,
+        config=config,
+    )
+
+
+def _override(config: Config, overrides: dict[str, Any]) -> None:
+    for key, value in overrides.items():
+        config_lib.check_key(config, key)
+        *path, name = key.split(".")
+        section: Any = config
+        for part in path:
+            section = getattr(section, part)
+        setattr(section, name, value)
+
+
+def flags(cell: Cell) -> list[str]:
+    """The flags of `run.py` that make this training's configuration."""
+    return [f"--config={cell.file}", *(f"--config.{k}={v}" for k, v in cell.overrides.items())]
+
+
+def _problems(grid: Grid) -> Iterator[str]:
+    named = {name for block in grid.blocks for name in block.entries}
+    for figure in grid.figures:
+        named |= set(_shown(figure))
+    for name in sorted(named - grid.entries.keys()):
+        yield f"there is no entry {name!r}; there are {', '.join(grid.entries)}"
+    if grid.baseline not in grid.entries:
+        yield f"baseline = {grid.baseline!r}: must be one of {', '.join(grid.entries)}"
+    if grid.checkpoint not in ("best", "latest"):
+        yield f"checkpoint = {grid.checkpoint!r}: must be best or latest"
+    if grid.workers < 1:
+        yield f"workers = {grid.workers}: must be at least 1"
+    if not 0 <= grid.ramp_share <= 1:
+        yield f"ramp_share = {grid.ramp_share}: must be 0 to 1"
+    if not grid.metrics:
+        yield "metrics = (): name at least one, such as image_iou"
+
+
+def _shown(figure: Figure) -> Sequence[str]:
+    if isinstance(figure, Lines):
+        return [entry for points in figure.series.values() for _, entry, _ in points]
+    return figure.entries
