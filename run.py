@@ -24,7 +24,10 @@ CONFIG = config_flags.DEFINE_config_file(
 )
 WORKDIR = flags.DEFINE_string("workdir", None, "Folder of the run.", required=True)
 MODE = flags.DEFINE_enum("mode", "train", [*modes.MODES, "study"], "What to do.")
-CHECKPOINT = flags.DEFINE_string("checkpoint", "best", "best, latest, or a step.")
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "best", "best, latest, or a step; to evaluate, also a range: 100-500, or 100-."
+)
+DEMO = flags.DEFINE_integer("demo", 0, "evaluate: draw so many test images.", lower_bound=0)
 INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
 
 
@@ -51,6 +54,7 @@ def main(argv: list[str]) -> None:
         workdir=Path(WORKDIR.value),
         checkpoint=CHECKPOINT.value,
         input=None if INPUT.value is None else Path(INPUT.value),
+        demo=DEMO.value,
     )
     try:
         modes.MODES[MODE.value](request)

@@ -219,8 +219,10 @@ def test_classes_are_checked_against_the_dataset():
 
 
 def test_every_setting_has_a_comment():
-    source = (PROJECT / "uaps_jax" / "config.py").read_text().splitlines()
-    names = {key.rsplit(".", 1)[-1] for key in config_lib.flatten(neu_uaps.get_config())}
+    files = [PROJECT / "uaps_jax" / "config.py", *(PROJECT / "uaps_jax" / "methods").glob("*.py")]
+    source = [line for file in files for line in file.read_text().splitlines()]
+    configs = [importlib.import_module(f"configs.{name}").get_config() for name in FILES]
+    names = {key.rsplit(".", 1)[-1] for config in configs for key in config_lib.flatten(config)}
     commented = set()
     for line, after in zip(source, [*source[1:], ""], strict=True):
         name = line.strip().partition(":")[0]

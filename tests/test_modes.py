@@ -12,6 +12,7 @@ from datasets.common import DataError
 from tests.data.test_audit import defect, save, texture
 from uaps_jax import modes
 from uaps_jax.config import ConfigError
+from uaps_jax.training.checkpoints import CheckpointError
 
 CLASSES = "background: 0\nscratch: 1\ndent: 2\n"
 
@@ -55,6 +56,29 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     again = dataclasses.replace(request(root, None), input=root / "images")
     modes.predict(again)
     assert len(list((root.parent / "run/predictions/step_2/folder/mask").iterdir())) == 16
+
+
+def test_a_range_of_checkpoints_is_scored_and_drawn(root):
+    config = settings(root)
+    config.train.steps, config.train.eval_every = 4, 4
+    config.checkpoint.every = config.checkpoint.keep_every = 1
+    modes.train(request(root, config))
+    (root.parent / "run" / "evaluations.jsonl").unlink()
+    some = dataclasses.replace(request(root, None), checkpoint="2-3", demo=2)
+    modes.evaluate(some)
+    assert [(line["step"], line["part"]) for line in scores(root)] == [
+        (2, "val"),
+        (2, "test"),
+        (3, "val"),
+        (3, "test"),
+    ]
+    drawn = sorted(f.name for f in (root.parent / "run" / "demo").iterdir())
+    assert drawn == ["step_2.png", "step_3.png"]
+    modes.evaluate(dataclasses.replace(some, checkpoint="3-", demo=0))
+    assert [line["step"] for line in scores(root)][-2:] == [4, 4]
+    for wrong in ("9-", "3-2", "-2", "a-b"):
+        with pytest.raises(CheckpointError, match="there are 1, 2, 3, 4"):
+            modes.evaluate(dataclasses.replace(some, checkpoint=wrong))
 
 
 def test_streamed_from_the_dataset_equals_resident(root):

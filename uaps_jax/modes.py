@@ -59,14 +59,16 @@ class Request:
     Attributes:
       config: the settings; may be None where a checkpoint holds them.
       workdir: folder of the run.
-      checkpoint: "best", "latest" or a step.
+      checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       input: folder of images to predict; None for the test split.
+      demo: number of test images to draw when evaluating.
     """
 
     config: Config | None
     workdir: Path
     checkpoint: str
     input: Path | None
+    demo: int = 0
 
 
 def train(request: Request) -> None:
@@ -136,19 +138,29 @@ def _labeled_shares(images: Images, dataset: Dataset) -> dict[str, float]:
 
 
 def evaluate(request: Request) -> None:
-    """Scores a checkpoint on the validation and test splits; needs no more than the checkpoint."""
-    run = _restored(request)
-    model = run.restore(request.checkpoint)
+    """Scores checkpoints on the validation and test splits; needs no more than the checkpoints.
+
+    With `request.demo`, each also draws so many test images: `demo/step_<N>.png`.
+    """
+    steps = checkpoints.find_steps(request.workdir, request.checkpoint)
+    run = _restored(request, steps[0])
     _, dataset = _open(run.config)
-    record = checkpoints.read_record(request.workdir, model.step)
+    record = checkpoints.read_record(request.workdir, steps[0])
     _same_data(record, dataset)
-    for part in ("val", "test"):
-        run.score(model, part, dataset, source.read(dataset, record[part], run.config.data))
+    pools = {part: source.read(dataset, record[part], run.config.data) for part in ("val", "test")}
+    for step in steps:
+        single = len(steps) == 1 and not request.checkpoint[0].isdigit()
+        model = run.restore(request.checkpoint if single else str(step))
+        for part, pool in pools.items():
+            run.score(model, part, dataset, pool)
+        if request.demo:
+            run.demo(model, dataset, pools["test"], request.demo)
 
 
 def predict(request: Request) -> None:
     """Writes masks, overlays and uncertainty maps of the test split or of a folder of images."""
-    run = _restored(request)
+    step = checkpoints.find_step(request.workdir, request.checkpoint)
+    run = _restored(request, step)
     model = run.restore(request.checkpoint)
     if request.input is not None:
         run.predict_folder(model, request.input)
@@ -300,8 +312,8 @@ def _log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
         )
 
 
-def _restored(request: Request) -> _Run:
-    """The run as its checkpoint describes it.
+def _restored(request: Request, step: int) -> _Run:
+    """The run as its checkpoint of a step describes it.
 
     A configuration that is given may say where data are and how to evaluate; in all else it has
     to agree with the checkpoint's.
@@ -309,7 +321,6 @@ def _restored(request: Request) -> _Run:
     Raises:
       ConfigError: it does not; the text shows the difference.
     """
-    step = checkpoints.find_step(request.workdir, request.checkpoint)
     config = checkpoints.read_config(request.workdir, step)
     if request.config is not None:
         given = config_lib.flatten(request.config)
@@ -407,6 +418,20 @@ class _Run:
         sheet = self._directory / "contact_sheet.png"
         figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)
         logging.info("predictions: %s; contact sheet: %s", target, sheet)
+
+    def demo(self, model: _Model, dataset: Dataset, pool: Pool, count: int) -> None:
+        """Draws test images, spread evenly, as the checkpoint segments them."""
+        rows = np.unique(np.linspace(0, len(pool.names) - 1, count).round().astype(int))
+        few = Pool(
+            names=tuple(pool.names[row] for row in rows),
+            images=pool.images[rows],
+            masks=pool.masks[rows],
+        )
+        found = prediction.make_predictor(self.config, self._method)(model.variables, few, 0)
+        target = self._directory / "demo" / f"step_{model.step}.png"
+        target.parent.mkdir(exist_ok=True)
+        figures.contact_sheet(few, found, dataset.class_names, target, rows=len(rows))
+        logging.info("demo images: %s", target)
 
     def predict_folder(self, model: _Model, folder: Path) -> None:
         """Writes the predictions of a folder of images."""

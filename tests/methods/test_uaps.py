@@ -279,12 +279,12 @@ def test_energy_moves_the_main_head_alone(form):
 def test_interleave_alternates_and_separate_undoes_it():
     labeled = np.arange(3 * 4, dtype=np.float32).reshape(3, 2, 2)
     unlabeled = 100 + labeled
-    both = uaps.interleave(labeled, unlabeled)
+    both = base.interleave(labeled, unlabeled)
     assert both.shape == (6, 2, 2)
     for b in range(3):
         assert_array_equal(both[2 * b], labeled[b])
         assert_array_equal(both[2 * b + 1], unlabeled[b])
-    first, second = uaps.separate(both)
+    first, second = base.separate(both, 2)
     assert_array_equal(first, labeled)
     assert_array_equal(second, unlabeled)
 

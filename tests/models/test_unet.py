@@ -239,7 +239,7 @@ def test_each_decoder_reads_its_own_copy_of_the_pyramid():
                 jax.tree.map(lambda leaf, k=k: leaf[k], part(tree, "decoders")),
                 [level[k] for level in stacked],
                 train=False,
-            )
+            ).logits
             for k in range(4)
         ]
 

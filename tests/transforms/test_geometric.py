@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from tests import oracles
+from tests import method_oracles, oracles
 from uaps_jax.transforms import geometric
 
 
@@ -101,3 +101,46 @@ def test_rotation_of_probability_0_never_happens():
     images, masks = turned(keys(50), image, mask, probability=0.0)
     assert (np.asarray(images) == image).all()
     assert (np.asarray(masks) == mask).all()
+
+
+# Grid distortion
+
+
+@pytest.mark.parametrize("size", [16, 20, 64])
+def test_coordinates_of_the_grid_equal_the_oracle(size):
+    factors = np.random.default_rng(size).uniform(0.7, 1.3, 6).astype(np.float32)
+    ours = jax.jit(geometric.grid_coordinates, static_argnums=0)(size, factors)
+    expected = method_oracles.grid_distortion_axis(size, 5, factors)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-4)
+
+
+def test_reading_between_pixels_equals_the_oracle():
+    rng = np.random.default_rng(0)
+    image = rng.uniform(0, 255, (12, 9, 3)).astype(np.float32)
+    mask = rng.integers(0, 4, (12, 9)).astype(np.uint8)
+    rows, columns = (rng.uniform(-8, 25, n).astype(np.float32) for n in (12, 9))
+    ours = jax.jit(geometric.remap)(image, rows, columns)
+    expected = method_oracles.remap_reflect101(image, rows, columns, False)
+    np.testing.assert_allclose(ours, expected, atol=1e-2)
+    nearest = jax.jit(geometric.remap_nearest)(mask, rows, columns)
+    np.testing.assert_array_equal(
+        nearest, method_oracles.remap_reflect101(mask, rows, columns, True)
+    )
+
+
+def test_image_and_mask_are_distorted_alike_and_only_with_their_probability():
+    mask = np.zeros((20, 20), np.uint8)
+    mask[5:15, 5:15] = 1
+    image = np.repeat(100.0 * mask[..., None], 3, axis=-1).astype(np.float32)
+
+    def run(key, probability):
+        return geometric.random_grid_distortion(key, image, mask, probability=probability)
+
+    keys = jax.random.split(jax.random.key(0), 50)
+    moved, moved_mask = jax.vmap(lambda k: run(k, 1.0))(keys)
+    same = (np.asarray(moved)[..., 0] > 50) == (np.asarray(moved_mask) == 1)
+    assert same.mean() > 0.98
+    assert (np.asarray(moved_mask) != mask).any((1, 2)).mean() > 0.9
+    kept, _ = jax.vmap(lambda k: run(k, 0.3))(keys)
+    changed = (np.asarray(kept) != image).any((1, 2, 3)).mean()
+    assert 0.1 < changed < 0.55

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tests import oracles
+from tests import method_oracles, oracles
 from uaps_jax.transforms import photometric
 
 RELEASED = {"contrast": (0.0, 0.5), "brightness": (0.0, 0.5)}
@@ -180,3 +180,48 @@ def test_noise_comes_with_the_stated_probability(probability):
     image = random_image(2, 2)
     changed = (noise_of(image, 2000, probability=probability) != image).any((1, 2, 3)).mean()
     assert changed == pytest.approx(probability, abs=0.05 * (probability > 0))
+
+
+# Colour jitter and black pixels
+
+
+def test_jitter_equals_the_oracle():
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 256, (6, 5, 3)).astype(np.float32)
+    image[0, :, :] = 77  # grey: no hue
+    for _ in range(8):
+        brightness, contrast, saturation = rng.uniform(0.6, 1.4, 3)
+        hue = rng.uniform(-0.5, 0.5)
+        ours = jax.jit(photometric.jitter)(image, brightness, contrast, saturation, hue)
+        expected = method_oracles.color_jitter(image, brightness, contrast, saturation, hue)
+        np.testing.assert_allclose(ours, expected, atol=2e-3)
+
+
+def test_jitter_of_a_grey_image_is_that_of_its_three_equal_channels():
+    grey = np.random.default_rng(1).uniform(0, 255, (5, 4, 1)).astype(np.float32)
+    rgb = np.repeat(grey, 3, axis=-1)
+    one, three = (photometric.jitter(x, 1.1, 0.9, 1.2, 0.1) for x in (grey, rgb))
+    np.testing.assert_allclose(np.repeat(one, 3, axis=-1), three, atol=1e-3)
+
+
+def test_random_jitter_keeps_its_limits_and_probability():
+    image = np.full((2, 2, 3), 100.0, np.float32)
+    run = jax.vmap(
+        lambda k: photometric.random_jitter(k, image, probability=0.3, limits=(0.2, 0.0, 0.0, 0.0))
+    )
+    found = np.asarray(run(jax.random.split(jax.random.key(0), 600)))[:, 0, 0, 0]
+    assert found.min() >= 79.9
+    assert found.max() <= 120.1
+    assert found.max() - found.min() > 35
+    assert 0.24 < (np.abs(found - 100) > 1e-3).mean() < 0.36
+
+
+def test_black_pixels_are_black_in_all_channels_at_their_rate():
+    image = np.full((50, 50, 3), 9.0, np.float32)
+    run = jax.vmap(lambda k: photometric.random_pixel_dropout(k, image, probability=0.5, rate=0.1))
+    found = np.asarray(run(jax.random.split(jax.random.key(0), 200)))
+    assert set(np.unique(found)) == {0.0, 9.0}
+    assert (found.min(-1) == found.max(-1)).all()
+    black = (found[..., 0] == 0).mean((1, 2))
+    assert 0.4 < (black > 0).mean() < 0.6
+    assert abs(black[black > 0].mean() - 0.1) < 0.01

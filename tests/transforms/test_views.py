@@ -221,3 +221,18 @@ def test_each_stream_follows_the_policy_of_its_pool():
     for name, axis in (("labeled", 2), ("first", 1), ("second", 1)):
         flipped = np.flip(expected, axis)
         assert_allclose(made[name]["image"], flipped, rtol=1e-5, atol=1e-6)
+
+
+def test_two_looks_share_their_geometry_and_nothing_else():
+    images, masks = batch(count=16, size=8)
+    turning = policy(hflip=0.5, vflip=0.5, rot90=0.5, grid_distortion=0.5)
+    look = jax.jit(views.draw, static_argnums=(3, 4))
+    one, one_mask = look(KEY, images, masks, turning, "")
+    other, other_mask = look(KEY, images, masks, turning, "strong")
+    np.testing.assert_array_equal(one, other)
+    np.testing.assert_array_equal(one_mask, other_mask)
+    bright = policy(brightness_contrast=0.5)
+    one, _ = look(KEY, images, masks, bright, "")
+    other, _ = look(KEY, images, masks, bright, "strong")
+    lit_one, lit_other = ((np.asarray(x) != images).any((1, 2, 3)) for x in (one, other))
+    assert (lit_one != lit_other).any()

@@ -144,6 +144,27 @@ def find_step(workdir: Path, which: str) -> int:
     return int(which)
 
 
+def find_steps(workdir: Path, which: str) -> list[int]:
+    """The steps that `which` names: one as for `find_step`, `A-B` (both included), or `A-`.
+
+    Raises:
+      CheckpointError: there is none such; the text lists the steps there are.
+    """
+    first, dash, last = which.partition("-")
+    if not dash:
+        return [find_step(workdir, which)]
+    steps = saved_steps(workdir)
+    found = []
+    if first.isdigit() and (last.isdigit() or not last):
+        found = [s for s in steps if int(first) <= s and (not last or s <= int(last))]
+    if not found:
+        raise CheckpointError(
+            f"--checkpoint={which}: must be best, latest, a step, a range like 100-500, or 100- "
+            f"for all from there on; there are {', '.join(map(str, steps)) or 'none'}"
+        )
+    return found
+
+
 def has_best(workdir: Path) -> bool:
     """Whether any checkpoint of a work directory has a validation score."""
     return any(_saved_rank(workdir, step) for step in saved_steps(workdir))

@@ -1,0 +1,96 @@
+"""Pseudo-label health against numpy, and when it is worth a warning."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import method_oracles, tiny
+from uaps_jax.data.source import Pool
+from uaps_jax.evaluation import health
+from uaps_jax.labels import IGNORE
+
+NAMES = ("background", "scratch", "dent")
+
+
+def pool(count=5):
+    random = np.random.default_rng(0)
+    masks = random.integers(0, 3, (count, 4, 4)).astype(np.uint8)
+    masks[random.uniform(size=masks.shape) < 0.3] = IGNORE
+    images = random.integers(0, 256, (count, 4, 4, 3)).astype(np.uint8)
+    return Pool(names=tuple(map(str, range(count))), images=images, masks=masks)
+
+
+def probe(variables, images, key, step):
+    """Labels read off the image, so that numpy can say the same."""
+    target = images[..., 0].astype(jnp.int32) % 3
+    return target, images[..., 1] > 90, images[..., 2].astype(jnp.int32) % 3
+
+
+@pytest.mark.parametrize("batch", [2, 5, 8])
+def test_health_equals_the_oracle_whatever_the_batch(batch):
+    data = pool()
+    function = health.make_probe_function(probe, 3)
+    found = health.measure(function, {}, data, NAMES, batch, jax.random.key(0), 3)
+    expected = method_oracles.pseudo_label_health(
+        data.images[..., 0] % 3, data.images[..., 1] > 90, data.images[..., 2] % 3, data.masks, 3
+    )
+    assert [found[f"kept/{name}"] for name in NAMES] == pytest.approx(expected["share"])
+    assert found["accuracy"] == pytest.approx(expected["accuracy"])
+    assert found["agreement"] == pytest.approx(expected["agreement"])
+    assert found["kept"] == pytest.approx(sum(expected["share"]))
+
+
+def test_without_truth_accuracy_is_not_a_number():
+    data = pool()
+    blind = Pool(names=data.names, images=data.images, masks=np.full_like(data.masks, IGNORE))
+    function = health.make_probe_function(probe, 3)
+    found = health.measure(function, {}, blind, NAMES, 2, jax.random.key(0), 3)
+    assert np.isnan(found["accuracy"])
+    assert found["kept"] > 0
+
+
+def test_shares_of_the_labeled_pixels():
+    masks = np.array([[[0, 0, 1, IGNORE], [0, 2, 0, 0]]], np.uint8)
+    shares = health.class_shares(masks, NAMES)
+    assert shares == pytest.approx({"background": 500 / 7, "scratch": 100 / 7, "dent": 100 / 7})
+
+
+def measured(background, scratch, dent):
+    kept = dict(zip(NAMES, (background, scratch, dent), strict=True))
+    return {"kept": sum(kept.values()), **{f"kept/{k}": v for k, v in kept.items()}}
+
+
+EXPECTED = {"background": 90.0, "scratch": 8.0, "dent": 2.0}
+
+
+def test_a_starving_class_is_named_once_after_three_evaluations():
+    watch = health.Watch(EXPECTED)
+    healthy, starving = measured(80.0, 8.0, 1.0), measured(80.0, 8.0, 0.1)
+    said = [watch.warnings(m) for m in (starving, starving, healthy, starving, starving)]
+    assert said == [[]] * 5
+    (warning,) = watch.warnings(starving)
+    assert "class dent starves, 0.11 % of the kept pixels against 2 %" in warning
+    assert watch.warnings(starving) == []
+
+
+def test_collapse_and_nothing_kept_are_said():
+    watch = health.Watch(EXPECTED)
+    said = [watch.warnings(measured(99.0, 0.1, 0.0)) for _ in range(3)]
+    assert said[:2] == [[], []]
+    assert any("collapsed to the background" in text for text in said[2])
+    watch = health.Watch(EXPECTED)
+    said = [watch.warnings(measured(0.0, 0.0, 0.0)) for _ in range(3)]
+    assert any("no pixel is kept" in text for text in said[2])
+
+
+def test_a_class_without_labeled_pixels_is_not_watched():
+    watch = health.Watch(EXPECTED | {"dent": 0.0})
+    said = [watch.warnings(measured(90.0, 9.0, 0.0)) for _ in range(4)]
+    assert said == [[]] * 4
+
+
+def test_the_pools_of_a_run_carry_what_is_watched():
+    pools = tiny.pools()
+    assert set(pools.labeled_shares) == set(tiny.CLASS_NAMES)
+    assert sum(pools.labeled_shares.values()) == pytest.approx(100)
