@@ -45,6 +45,7 @@ ROOMS = {
     "training": {"config", "data", "evaluation", "methods", "trees"},
     "inference": {"config", "data", "evaluation", "labels", "methods", "trees"},
     "reports": {"data", "inference"},
+    "study": {"config", "data", "inference", "labels", "methods", "models", "reports", "training"},
     "modes": {
         "config",
         "data",

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config, ConfigError, ViewConfig
+from uaps_jax.config import Config, ConfigError, RampedConfig, ViewConfig
+from uaps_jax.losses import ramps
 from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
@@ -154,6 +155,16 @@ def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Arra
         return made
 
     return views
+
+
+def ramp_weights(options: RampedConfig) -> dict[str, float]:
+    """The entries of `Method.weights` that `ramp` reads."""
+    return {"ramp_interval": options.ramp_interval, "ramp_length": options.ramp_length}
+
+
+def ramp(step: jax.Array, weights: Mapping[str, jax.Array]) -> jax.Array:
+    """r(t) of a method whose weights have `ramp_weights`."""
+    return ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
 
 
 def interleave(*batches: jax.Array) -> jax.Array:

@@ -16,7 +16,7 @@ import jax
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import consistency, ramps, uncertainty
+from uaps_jax.losses import consistency, uncertainty
 from uaps_jax.methods import base, supervised
 from uaps_jax.trees import Tree
 
@@ -73,7 +73,7 @@ def build(config: Config) -> base.Method:
         images = (views[stream]["image"] for stream in STREAMS)
         outputs, stats = base.forward(model, params, state["batch_stats"], key, *images)
         labeled, unlabeled = outputs.logits
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         value, parts = objective(
             labeled, unlabeled, views["labeled"]["mask"], weights["consistency"] * ramp
         )
@@ -88,11 +88,7 @@ def build(config: Config) -> base.Method:
 
     return base.Method(
         streams=STREAMS,
-        weights={
-            "consistency": options.weight,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
-        },
+        weights={"consistency": options.weight, **base.ramp_weights(options)},
         views=base.weak_views(config, STREAMS),
         loss=loss,
         uncertainty=doubt,

@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
-from uaps_jax.losses import ramps, segmentation
+from uaps_jax.losses import segmentation
 from uaps_jax.methods import base, pair
 from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import mixing
@@ -218,7 +218,7 @@ def build(config: Config) -> base.Method:
         seen, stats = passes(model, params, state["batch_stats"], views, key, train=train)
         ramp = jnp.ones(())
         if options.ramp:
-            ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+            ramp = base.ramp(step, weights)
         value, parts = objective(
             seen.labeled.logits,
             views["labeled"]["mask"],
@@ -230,11 +230,7 @@ def build(config: Config) -> base.Method:
 
     return base.Method(
         streams=STREAMS,
-        weights={
-            "unlabeled": options.weight,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
-        },
+        weights={"unlabeled": options.weight, **base.ramp_weights(options)},
         views=mixing_views(config),
         loss=loss,
         probe=probe_of_pair(config, model),

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import ramps, segmentation
+from uaps_jax.losses import segmentation
 from uaps_jax.methods import base, pair
 from uaps_jax.trees import Tree
 
@@ -86,7 +86,7 @@ def build(config: Config) -> base.Method:
         images = (views[stream]["image"] for stream in STREAMS)
         outputs, stats = pair.forward(model, params, state["batch_stats"], key, *images)
         labeled, unlabeled = outputs.logits
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         value, parts = objective(
             labeled, unlabeled, views["labeled"]["mask"], weights["cross"] * ramp
         )
@@ -98,11 +98,7 @@ def build(config: Config) -> base.Method:
 
     return base.Method(
         streams=STREAMS,
-        weights={
-            "cross": options.weight,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
-        },
+        weights={"cross": options.weight, **base.ramp_weights(options)},
         views=base.weak_views(config, STREAMS),
         loss=loss,
         probe=probe,

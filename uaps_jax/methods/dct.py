@@ -16,7 +16,7 @@ import jax
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import consistency, ramps, segmentation
+from uaps_jax.losses import consistency, segmentation
 from uaps_jax.methods import base
 from uaps_jax.transforms import geometric
 from uaps_jax.trees import Tree
@@ -109,7 +109,7 @@ def build(config: Config) -> base.Method:
             model, params, state["batch_stats"], forward_key, x, u, turn(u, turns)
         )
         labeled, plain, turned = outputs.logits[:, 0]
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         value, parts = objective(
             labeled,
             views["labeled"]["mask"],
@@ -129,11 +129,7 @@ def build(config: Config) -> base.Method:
 
     return base.Method(
         streams=STREAMS,
-        weights={
-            "consistency": options.weight,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
-        },
+        weights={"consistency": options.weight, **base.ramp_weights(options)},
         views=base.weak_views(config, STREAMS),
         loss=loss,
         uncertainty=None,

@@ -28,7 +28,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
-from uaps_jax.losses import aleatoric, energy, ramps
+from uaps_jax.losses import aleatoric, energy
 from uaps_jax.methods import base, cpcl, pair
 from uaps_jax.trees import Tree
 
@@ -203,7 +203,7 @@ def build(config: Config) -> base.Method:
         )
         ramp = jnp.ones(())
         if options.ramp:
-            ramp = ramps.ramp_up(step, traced["ramp_interval"], traced["ramp_length"])
+            ramp = base.ramp(step, traced)
         (logits, spread), (mixed_logits, mixed_spread) = seen.labeled, seen.mixed
         assert spread is not None
         assert mixed_spread is not None
@@ -229,8 +229,7 @@ def build(config: Config) -> base.Method:
 
     return base.Method(
         streams=cpcl.STREAMS,
-        weights=weights
-        | {"ramp_interval": options.ramp_interval, "ramp_length": options.ramp_length},
+        weights=weights | base.ramp_weights(options),
         views=cpcl.mixing_views(config),
         loss=loss,
         probe=cpcl.probe_of_pair(config, model),

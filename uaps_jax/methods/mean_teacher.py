@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import consistency, ramps, segmentation
+from uaps_jax.losses import consistency, segmentation
 from uaps_jax.methods import base, teacher
 from uaps_jax.trees import Tree
 
@@ -109,7 +109,7 @@ def build(config: Config) -> base.Method:
         target, after = teacher.logits(
             model, state["teacher"], noisy, teacher_key, train=options.teacher_mode == "train"
         )
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         ramp = jnp.where(step < weights["delay"], 0.0, ramp)
         value, parts = objective(
             labeled, views["labeled"]["mask"], unlabeled, target, weights["consistency"] * ramp
@@ -128,8 +128,7 @@ def build(config: Config) -> base.Method:
         weights={
             "consistency": options.weight,
             "delay": options.delay,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
+            **base.ramp_weights(options),
         },
         views=base.weak_views(config, STREAMS),
         loss=loss,

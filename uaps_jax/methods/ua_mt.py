@@ -22,7 +22,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import ramps, segmentation
+from uaps_jax.losses import segmentation
 from uaps_jax.methods import base, teacher
 from uaps_jax.methods.mean_teacher import teacher_problems
 from uaps_jax.trees import Tree
@@ -118,7 +118,7 @@ def build(config: Config) -> base.Method:
         return jnp.concatenate(found), teaching
 
     def limit(step: jax.Array, weights: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         if options.threshold == "released":
             return ramp, (0.75 + 2.5 * weights["consistency"] * ramp) * math.log(2)
         return ramp, (0.75 + 0.25 * ramp) * math.log(config.data.classes)
@@ -150,11 +150,7 @@ def build(config: Config) -> base.Method:
         state = state | {"batch_stats": stats, "teacher": teaching}
         return value, (state, parts | {"ramp": ramp})
 
-    weights = {
-        "consistency": options.weight,
-        "ramp_interval": options.ramp_interval,
-        "ramp_length": options.ramp_length,
-    }
+    weights = {"consistency": options.weight, **base.ramp_weights(options)}
 
     def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
         images = normalize(images)

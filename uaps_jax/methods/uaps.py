@@ -25,7 +25,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
-from uaps_jax.losses import consistency, energy, ramps, segmentation, uncertainty
+from uaps_jax.losses import consistency, energy, segmentation, uncertainty
 from uaps_jax.methods import base, supervised
 from uaps_jax.trees import Tree
 
@@ -189,7 +189,7 @@ def build(config: Config) -> base.Method:
         else:
             beta = jnp.full(members, 1 / members, labeled.dtype)
 
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         value, parts = objective(
             labeled,
             unlabeled,
@@ -218,8 +218,7 @@ def build(config: Config) -> base.Method:
             "pseudo": options.weight_pseudo,
             "uncertainty": options.weight_uncertainty,
             "energy": options.weight_energy,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
+            **base.ramp_weights(options),
         },
         views=base.weak_views(config, STREAMS),
         loss=loss,

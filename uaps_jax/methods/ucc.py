@@ -21,7 +21,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import ramps, segmentation, uncertainty
+from uaps_jax.losses import segmentation, uncertainty
 from uaps_jax.methods import base
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
@@ -137,7 +137,7 @@ def build(config: Config) -> base.Method:
         images = (views[name]["image"] for name in ("labeled", "weak", "strong"))
         outputs, stats = base.forward(model, params, state["batch_stats"], key, *images)
         labeled, weak, strong = outputs.logits
-        ramp = ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
+        ramp = base.ramp(step, weights)
         value, parts = objective(
             labeled, views["labeled"]["mask"], weak, strong, weights["pseudo"] * ramp
         )
@@ -152,11 +152,7 @@ def build(config: Config) -> base.Method:
 
     return base.Method(
         streams=STREAMS,
-        weights={
-            "pseudo": options.weight,
-            "ramp_interval": options.ramp_interval,
-            "ramp_length": options.ramp_length,
-        },
+        weights={"pseudo": options.weight, **base.ramp_weights(options)},
         views=views,
         loss=loss,
         uncertainty=doubt,

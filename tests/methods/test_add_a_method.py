@@ -1,0 +1,94 @@
+"""The README's "Add a method" section, followed to the letter."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from tests import tiny
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.training import checkpoints, loop, workdir
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+
+
+def code_of_the_readme():
+    section = README.read_text().split("## Add a method")[1]
+    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+@pytest.fixture
+def mine(tmp_path):
+    file = tmp_path / "my_entropy.py"
+    file.write_text(code_of_the_readme())
+    spec = importlib.util.spec_from_file_location("my_entropy", file)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["my_entropy"] = module
+    spec.loader.exec_module(module)
+    yield module
+    del sys.modules["my_entropy"], methods.METHODS["entropy"], config_lib.METHODS["entropy"]
+
+
+def test_it_is_short():
+    assert len(code_of_the_readme().splitlines()) < 60
+
+
+def test_its_objective_is_what_it_says(mine):
+    logits = np.random.default_rng(0).normal(size=(2, 1, 3, 3, 3)).astype(np.float32)
+    labels = np.zeros((1, 3, 3), np.int32)
+    _, parts = jax.jit(mine.objective)(logits[0], logits[1], labels, 0.5)
+    p = np.exp(logits[1]) / np.exp(logits[1]).sum(-1, keepdims=True)
+    assert float(parts["entropy"]) == pytest.approx(-(p * np.log(p)).sum(-1).mean(), rel=1e-5)
+
+
+def test_it_is_trained_resumed_and_evaluated_like_any_other(mine, tmp_path):
+    config = mine.get_config()
+    small = tiny.config("supervised", steps=4)
+    small.method = config.method
+    assert small.method.ramp_length == round(0.34 * config.train.steps)
+    config_lib.check_key(small, "method.weight")
+    settings = config_lib.validate(small)
+    again = config_lib.from_flat(config_lib.flatten(settings))
+    assert type(again.method) is mine.EntropyConfig
+
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    results = []
+    for folder in (whole, cut):
+        workdir.claim(folder, settings, tiny.record())
+        arguments = (settings, folder, tiny.pools(), tiny.CLASS_NAMES, tiny.record())
+        state = loop.train(*arguments)
+        if folder == cut:
+            for step in checkpoints.saved_steps(cut):
+                if step > 2:
+                    (checkpoints.folder(cut) / str(step)).rename(tmp_path / f"removed_{step}")
+            state = loop.train(*arguments)
+        results.append(state)
+    for one, other in zip(*map(jax.tree.leaves, results), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+    method = methods.build(settings)
+    restored = checkpoints.restore_variables(
+        cut, 4, jax.eval_shape(lambda: method.variables(*method.init(0)))
+    )
+    masks = method.predictor("main")(restored, tiny.pool(2).images)
+    assert masks.shape == (2, tiny.SIZE, tiny.SIZE, 3)
+
+
+def test_a_section_whose_types_are_texts_is_refused():
+    namespace = {}
+    exec(
+        "from __future__ import annotations\nfrom typing import ClassVar\n"
+        "from uaps_jax.config import MethodConfig\n"
+        "class Mine(MethodConfig):\n    name: ClassVar[str] = 'mine'\n    weight: float\n",
+        namespace,
+    )
+    with pytest.raises(TypeError, match="from __future__ import annotations"):
+        methods.register(namespace["Mine"], lambda config: None)
+    assert "mine" not in methods.METHODS
