@@ -210,34 +210,40 @@ def uaps(
         weight_pseudo=0.1,
         weight_uncertainty=weight_uncertainty,
         ramp_uncertainty=ramp_uncertainty,
-        ramp_interval=interval or 1,
-        ramp_length=length or max(1, round(UapsConfig.ramp_share * config.train.steps)),
+        ramp_interval=1,
+        ramp_length=1,
         weight_energy=0.0,
         energy="released",
         energy_margins=(-6.0, -3.0),
         perturb_at_eval=True,
     )
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
-def mean_teacher(config: c.Config, variant: str) -> c.Config:
-    """Mean Teacher as released: the consistency starts after 1000 steps."""
+def mean_teacher(
+    config: c.Config, variant: str, *, interval: int | None = None, length: int | None = None
+) -> c.Config:
+    """Mean Teacher as released; the consistency starts after 3 % of the steps."""
     config.method = MeanTeacherConfig(
         weight=0.1,
-        delay=1000,
+        delay=0,
         ema_decay=0.99,
         noise_scale=0.1,
         noise_clip=0.2,
         teacher_mode="train",
         average_statistics=False,
-        ramp_interval=150,
-        ramp_length=200,
+        ramp_interval=1,
+        ramp_length=1,
     )
     config.model.auxiliary = 0
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
-def ua_mt(config: c.Config, variant: str) -> c.Config:
+def ua_mt(
+    config: c.Config, variant: str, *, interval: int | None = None, length: int | None = None
+) -> c.Config:
     """UA-MT as released: eight looks of the teacher."""
     config.method = UaMtConfig(
         weight=0.1,
@@ -248,50 +254,63 @@ def ua_mt(config: c.Config, variant: str) -> c.Config:
         noise_clip=0.2,
         teacher_mode="train",
         average_statistics=False,
-        ramp_interval=80,
-        ramp_length=200,
+        ramp_interval=1,
+        ramp_length=1,
     )
     config.model.auxiliary = 0
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
-def cct(config: c.Config, variant: str) -> c.Config:
+def cct(
+    config: c.Config, variant: str, *, interval: int | None = None, length: int | None = None
+) -> c.Config:
     """CCT as released: UAPS's network, its dropout at 0.3."""
-    config.method = CctConfig(weight=0.1, ramp_interval=150, ramp_length=200)
+    config.method = CctConfig(weight=0.1, ramp_interval=1, ramp_length=1)
     config.model.perturb_dropout = 0.3
     config.optimizer.learning_rate = 2e-3
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
-def cps(config: c.Config, variant: str) -> c.Config:
+def cps(
+    config: c.Config, variant: str, *, interval: int | None = None, length: int | None = None
+) -> c.Config:
     """CPS as released: two networks."""
-    config.method = CpsConfig(weight=0.1, ramp_interval=150, ramp_length=200)
+    config.method = CpsConfig(weight=0.1, ramp_interval=1, ramp_length=1)
     config.model.auxiliary = 0
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
-def dct(config: c.Config, variant: str) -> c.Config:
+def dct(
+    config: c.Config, variant: str, *, interval: int | None = None, length: int | None = None
+) -> c.Config:
     """DCT as released: quarter turns."""
-    config.method = DctConfig(weight=0.1, detach=False, ramp_interval=150, ramp_length=200)
+    config.method = DctConfig(weight=0.1, detach=False, ramp_interval=1, ramp_length=1)
     config.model.auxiliary = 0
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
-def ucc(config: c.Config, variant: str) -> c.Config:
+def ucc(
+    config: c.Config, variant: str, *, interval: int | None = None, length: int | None = None
+) -> c.Config:
     """UCC as released, with its own views: unlabeled images are neither turned nor mirrored."""
     config.method = UccConfig(
         weight=0.1,
         cutmix=0.2,
         paste=0.3,
         strong=photometric(blur=0.3, jitter=0.3, pixel_dropout=0.2, noise=0.4),
-        ramp_interval=150,
-        ramp_length=200,
+        ramp_interval=1,
+        ramp_length=1,
     )
     config.views.labeled = view(
         hflip=0.3, vflip=0.3, brightness_contrast=0.3, grid_distortion=0.2, blur=0.3, noise=0.4
     )
     config.views.unlabeled = view(brightness_contrast=0.3, blur=0.3, noise=0.4)
     config.model.auxiliary = 1
+    _ramp(config, interval, length)
     return _with_variant(config, variant)
 
 
@@ -301,7 +320,7 @@ def cpcl(config: c.Config, variant: str) -> c.Config:
     config.method = CpclConfig(
         weight=1.0, ramp=True, teacher_mode="train", ramp_interval=1, ramp_length=1
     )
-    config.method.scale_ramps(config.train.steps, CpclConfig.ramp_share)
+    _ramp(config)
     return _with_variant(config, variant)
 
 
@@ -322,8 +341,15 @@ def dueb(
         ramp_interval=1,
         ramp_length=1,
     )
-    config.method.scale_ramps(config.train.steps, DuebConfig.ramp_share)
+    _ramp(config)
     return _with_variant(config, variant)
+
+
+def _ramp(config: c.Config, interval: int | None = None, length: int | None = None) -> None:
+    """A ramp of `interval * length` steps, or of the method's usual share of the run."""
+    config.method.scale_ramps(config.train.steps, type(config.method).ramp_share)
+    if isinstance(config.method, c.RampedConfig) and interval and length:
+        config.method.ramp_interval, config.method.ramp_length = interval, length
 
 
 def _two_networks(config: c.Config) -> None:

@@ -8,6 +8,7 @@ r"""Mean Teacher on NEU-Seg, the setting of UAPS's study.
 
 from configs import base
 from uaps_jax.config import Config
+from uaps_jax.methods.mean_teacher import MeanTeacherConfig
 
 
 def get_config(variant: str = "") -> Config:
@@ -15,4 +16,7 @@ def get_config(variant: str = "") -> Config:
     config = base.neu_seg()
     config.train.steps, config.train.eval_every = 599 * 59, 59
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
-    return base.mean_teacher(config, variant)
+    config = base.mean_teacher(config, variant, interval=150, length=200)
+    if not variant and isinstance(config.method, MeanTeacherConfig):
+        config.method.delay = 1000
+    return config

@@ -15,4 +15,4 @@ def get_config(variant: str = "") -> Config:
     config = base.neu_seg()
     config.train.steps, config.train.eval_every = 599 * 29, 29
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
-    return base.ua_mt(config, variant)
+    return base.ua_mt(config, variant, interval=80, length=200)

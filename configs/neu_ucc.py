@@ -15,4 +15,4 @@ def get_config(variant: str = "") -> Config:
     config = base.neu_seg()
     config.train.steps, config.train.eval_every = 799 * 59, 59
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 50, 1e-8
-    return base.ucc(config, variant)
+    return base.ucc(config, variant, interval=150, length=200)

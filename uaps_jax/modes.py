@@ -115,6 +115,9 @@ def train(request: Request) -> None:
     scored["best"] = (
         run.score(best, "test", dataset, test) if best.step != last.step else scored["latest"]
     )
+    for name in method.predictors:
+        if name != run.predictor:
+            scored[name] = run.score(best, "test", dataset, test, predictor=name)
     run.predict(best, dataset, test)
     results.write(request.workdir, config, params, scored)
 
@@ -356,10 +359,8 @@ class _Run:
         self.config = config
         self._directory = directory
         self._method = methods.build(config)
-        self._predictor = config.evaluation.predictor or next(iter(self._method.predictors))
-        self._confusion = evaluation.make_confusion_function(
-            self._method.predictor(self._predictor), config.data.classes
-        )
+        self.predictor = config.evaluation.predictor or next(iter(self._method.predictors))
+        self._confusions: dict[str, evaluation.ConfusionFunction] = {}
 
     def restore(self, which: str) -> _Model:
         """Reads a checkpoint: "best", "latest" or a step."""
@@ -368,12 +369,27 @@ class _Run:
         variables = checkpoints.restore_variables(self._directory, step, like)
         return _Model(which=which, step=step, variables=variables)
 
-    def score(self, model: _Model, part: str, dataset: Dataset, pool: Pool) -> dict[str, Any]:
-        """Scores a model on a pool, prints the result, adds it to evaluations.jsonl."""
+    def score(
+        self, model: _Model, part: str, dataset: Dataset, pool: Pool, predictor: str = ""
+    ) -> dict[str, Any]:
+        """Scores a model on a pool, prints the result, adds it to evaluations.jsonl.
+
+        Args:
+          model: whose variables.
+          part: name of the pool.
+          dataset: it is of.
+          pool: images and masks.
+          predictor: one of the method's; the configuration's if "".
+        """
         config = self.config
+        predictor = predictor or self.predictor
+        if predictor not in self._confusions:
+            self._confusions[predictor] = evaluation.make_confusion_function(
+                self._method.predictor(predictor), config.data.classes
+            )
         labeled = len(checkpoints.read_record(self._directory, model.step)["labeled"])
         scores = evaluation.evaluate(
-            self._confusion,
+            self._confusions[predictor],
             model.variables,
             pool,
             dataset.class_names,
@@ -383,7 +399,7 @@ class _Run:
             "checkpoint": model.which,
             "step": model.step,
             "part": part,
-            "predictor": self._predictor,
+            "predictor": predictor,
             "dataset": config.data.name,
             "build": dataset.build,
             "protocol": config.data.protocol,
@@ -396,7 +412,7 @@ class _Run:
         workdir.append_jsonl(self._directory / "evaluations.jsonl", record | scores)
         lines = [
             f"{part} scores, checkpoint {model.which} (step {model.step}), "
-            f"predictor {self._predictor}, in percent:"
+            f"predictor {predictor}, in percent:"
         ]
         lines += [f"  {name:32s} {scores[name]:6.2f}" for name in HEADLINE]
         lines += [f"  {name:32s} {value:6.2f}" for name, value in scores.items() if "/" in name]

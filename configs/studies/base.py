@@ -1,6 +1,8 @@
 """What the studies share: the competitors and the settings of a report."""
 
-from uaps_jax.study.grid import Entry, Grid
+from typing import Any
+
+from uaps_jax.study.grid import Bars, Block, Decoders, Entry, Figure, Grid, Lines, Panels
 
 METHODS = {
     "supervised": Entry(method="supervised"),
@@ -16,6 +18,94 @@ METHODS = {
     "DUEB (aleatoric)": Entry(method="dueb_aleatoric"),
     "DUEB (energy)": Entry(method="dueb_energy"),
 }
+
+STUDY = ("supervised", "Mean Teacher", "UA-MT", "CCT", "CPS", "DCT", "UCC", "UAPS")
+"""The methods that UAPS's paper compares."""
+
+
+def _uaps(**overrides: object) -> Entry:
+    return Entry(
+        method="uaps",
+        overrides={key.replace("__", "."): value for key, value in overrides.items()},
+    )
+
+
+ABLATION = {
+    "L_ps": _uaps(method__rectify="none", method__weight_uncertainty=0.0),
+    "L_ups": _uaps(method__weight_uncertainty=0.0),
+    "L_un": _uaps(method__weight_pseudo=0.0),
+    "L_ps + L_un": _uaps(method__rectify="none"),
+}
+"""UAPS's losses one by one (its Fig. 6); all of them is UAPS, none is supervised."""
+
+WEIGHTS = (0.3, 0.5, 1.0)
+SWEEP = {
+    **{f"w1 = {w:g}": _uaps(method__weight_pseudo=w) for w in WEIGHTS},
+    **{f"w2 = {w:g}": _uaps(method__weight_uncertainty=w) for w in WEIGHTS},
+}
+"""UAPS's coefficients (Fig. 7)."""
+
+MIXING = {"UAPS, averaged": _uaps(method__mixing="mean")}
+"""Fig. 8."""
+
+DECODERS = {f"{d} auxiliary": _uaps(model__auxiliary=d) for d in (1, 2, 4)}
+"""Fig. 9; none is supervised, three is UAPS."""
+
+
+def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
+    """The tables and figures of UAPS's paper, on one dataset; the first ratio is the main one.
+
+    All entries at the first ratio, and supervised, UAPS and averaging at the others: with three
+    ratios 28 trainings.
+    """
+    methods = {name: METHODS[name] for name in STUDY}
+    grid = study(title, methods | ABLATION | SWEEP | MIXING | DECODERS)
+    main = ratios[0]
+    grid.blocks = (
+        Block(entries=tuple(grid.entries), datasets=(dataset,), ratios=(main,)),
+        Block(
+            entries=("supervised", "UAPS", *MIXING),
+            datasets=(dataset,),
+            ratios=ratios[1:] or (main,),
+        ),
+    )
+    sweeps = {
+        name: (
+            (0.1, "UAPS", main),
+            *((w, f"{name} = {w:g}", main) for w in WEIGHTS),
+        )
+        for name in ("w1", "w2")
+    }
+    curves = {
+        entry: tuple((ratio, entry, ratio) for ratio in ratios)
+        for entry in ("supervised", "UAPS", *MIXING)
+    }
+    here: dict[str, Any] = {"dataset": dataset, "ratio": main}
+    figures: tuple[Figure, ...] = (
+        Bars(title="Methods", entries=STUDY, **here),
+        Lines(
+            title="Label efficiency",
+            dataset=dataset,
+            x_label="share of labeled images",
+            series={name: curves[name] for name in ("supervised", "UAPS")},
+        ),
+        Bars(title="Losses (Fig. 6)", entries=("supervised", *ABLATION, "UAPS"), **here),
+        Lines(title="Coefficients (Fig. 7)", dataset=dataset, x_label="coefficient", series=sweeps),
+        Lines(
+            title="Dynamic mixing and averaging (Fig. 8)",
+            dataset=dataset,
+            x_label="share of labeled images",
+            series={name: curves[name] for name in ("UAPS", *MIXING)},
+        ),
+        Decoders(
+            title="Auxiliary decoders (Fig. 9)",
+            entries=("supervised", "1 auxiliary", "2 auxiliary", "UAPS", "4 auxiliary"),
+            **here,
+        ),
+        Panels(title="Test images (Figs. 4, 5)", entries=STUDY, images=6, **here),
+    )
+    grid.figures = figures
+    return grid
 
 
 def study(title: str, entries: dict[str, Entry]) -> Grid:

@@ -17,9 +17,10 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.2rem; margin-top: 2.4rem; }
 h3 { font-size: 1rem; margin: 1.6rem 0 .4rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .28rem .8rem; text-align: right; white-space: nowrap; }
+th, td { padding: .28rem .6rem; text-align: right; white-space: nowrap; }
 thead th { font-weight: 600; text-align: center; vertical-align: bottom; }
-thead tr + tr th { font-weight: 400; font-size: .8rem; color: #555; padding-top: 0; }
+thead tr + tr th { font-weight: 400; font-size: .8rem; color: #555; padding-top: 0;
+                   white-space: normal; }
 thead tr:last-child th, thead th[rowspan] { border-bottom: 1px solid #999; }
 tbody th { font-weight: 400; }
 tbody th, thead tr:first-child th:first-child { text-align: left; padding-left: .3rem; }
@@ -29,6 +30,7 @@ tbody tr { border-bottom: 1px solid #e4e4e4; }
 figure { margin: 1.4rem 0 2rem; } figure img { max-width: 100%; height: auto; }
 figcaption { font-size: .9rem; color: #333; margin-top: .3rem; }
 .failures { border-left: 5px solid #e69f00; padding: .1rem .9rem; }
+.failures h2 { margin-top: .4rem; }
 .failures li { white-space: pre-wrap; overflow-wrap: anywhere; }
 @media print { body { max-width: none; } section, figure { break-inside: avoid; } }
 """

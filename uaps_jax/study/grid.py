@@ -51,11 +51,13 @@ class Lines:
 
     Attributes:
       title: over the figure.
+      dataset: which trainings are shown.
       x_label: of the horizontal axis.
-      series: name of a line -> its points (x, entry, ratio); ratio 0 is the configuration's own.
+      series: name of a line -> its points (x, entry, ratio).
     """
 
     title: str
+    dataset: str
     x_label: str
     series: dict[str, tuple[tuple[float, str, float], ...]]
 
@@ -66,10 +68,14 @@ class Bars:
 
     Attributes:
       title: over the figure.
+      dataset: which trainings are shown.
+      ratio: likewise, `data.labeled_ratio`.
       entries: names of entries, from left to right.
     """
 
     title: str
+    dataset: str
+    ratio: float
     entries: tuple[str, ...]
 
 
@@ -79,10 +85,14 @@ class Decoders:
 
     Attributes:
       title: over the figure.
+      dataset: which trainings are shown.
+      ratio: likewise, `data.labeled_ratio`.
       entries: names of entries, from left to right.
     """
 
     title: str
+    dataset: str
+    ratio: float
     entries: tuple[str, ...]
 
 
@@ -92,11 +102,15 @@ class Panels:
 
     Attributes:
       title: over the figure.
+      dataset: which trainings are shown.
+      ratio: likewise, `data.labeled_ratio`.
       entries: names of entries, from left to right.
       images: how many images.
     """
 
     title: str
+    dataset: str
+    ratio: float
     entries: tuple[str, ...]
     images: int
 
@@ -235,7 +249,7 @@ def flags(cell: Cell) -> list[str]:
 def _problems(grid: Grid) -> Iterator[str]:
     named = {name for block in grid.blocks for name in block.entries}
     for figure in grid.figures:
-        named |= set(_shown(figure))
+        named |= set(shown(figure))
     for name in sorted(named - grid.entries.keys()):
         yield f"there is no entry {name!r}; there are {', '.join(grid.entries)}"
     if grid.baseline not in grid.entries:
@@ -250,7 +264,8 @@ def _problems(grid: Grid) -> Iterator[str]:
         yield "metrics = (): name at least one, such as image_iou"
 
 
-def _shown(figure: Figure) -> Sequence[str]:
+def shown(figure: Figure) -> Sequence[str]:
+    """The entries of a figure."""
     if isinstance(figure, Lines):
         return [entry for points in figure.series.values() for _, entry, _ in points]
     return figure.entries

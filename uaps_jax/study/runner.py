@@ -7,6 +7,7 @@ take another down with it. What it prints goes to `log.txt` in its work director
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -28,6 +29,7 @@ from uaps_jax.study.grid import Cell, flags
 from uaps_jax.training import results, workdir
 
 LOG = "log.txt"
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,7 @@ def _train(
             full,
             stdout=log,
             stderr=subprocess.STDOUT,
+            preexec_fn=_end_with_parent,
             env={"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")} | os.environ | device,
         )
         status = running[worker].wait()
@@ -133,6 +136,13 @@ def _train(
     lines = (folder / LOG).read_text(errors="replace").strip().splitlines()
     said = [line for line in lines if line.startswith("error:")] or lines[-1:]
     return f"exit status {status}: {said[-1][:300]} (all of it in {folder / LOG})"
+
+
+def _end_with_parent() -> None:
+    """In a training about to start: Linux ends it when the study is killed, so that no two of them
+    ever write into one folder."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _device(worker: int, workers: int) -> dict[str, str]:

@@ -23,7 +23,8 @@ def write(
       directory: of the run.
       config: of the run.
       parameters: trainable ones.
-      scores: "latest" and "best" -> the record of the test split, as in `evaluations.jsonl`.
+      scores: "latest" and "best" -> the record of the test split, as in `evaluations.jsonl`; and
+        those of the method's other predictors at the best checkpoint, by name.
     """
     clean = {
         which: {

@@ -1,0 +1,29 @@
+r"""Whether all figures draw themselves: the paper's study in miniature, on the synthetic surfaces.
+
+32 px, 60 steps of 4 + 4: the scores mean nothing.
+
+    python run.py --mode=study --config=configs/studies/rendering_check.py --workdir=runs/rendering
+
+About a quarter of an hour on two CPU cores.
+"""
+
+from configs.studies import base
+from uaps_jax.study.grid import Grid
+
+
+def get_config() -> Grid:
+    """The study."""
+    grid = base.paper(
+        "Rendering check: 60 steps at 32 px, the scores mean nothing",
+        "synthetic",
+        (16 / 512, 32 / 512, 64 / 512),
+    )
+    grid.overrides = {
+        "data.height": 32,
+        "data.width": 32,
+        "train.steps": 60,
+        "train.eval_every": 30,
+        "checkpoint.every": 30,
+        "optimizer.learning_rate": 3e-3,
+    }
+    return grid

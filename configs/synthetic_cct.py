@@ -1,0 +1,12 @@
+"""CCT on the embedded synthetic surfaces.
+
+python run.py --config=configs/synthetic_cct.py --workdir=runs/synthetic_cct
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.cct(base.synthetic(), variant)

@@ -1,0 +1,12 @@
+"""Mean Teacher on the embedded synthetic surfaces.
+
+python run.py --config=configs/synthetic_mean_teacher.py --workdir=runs/synthetic_mean_teacher
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.mean_teacher(base.synthetic(), variant)

@@ -1,0 +1,12 @@
+"""UA-MT on the embedded synthetic surfaces.
+
+python run.py --config=configs/synthetic_ua_mt.py --workdir=runs/synthetic_ua_mt
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.ua_mt(base.synthetic(), variant)

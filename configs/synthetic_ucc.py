@@ -1,0 +1,12 @@
+"""UCC on the embedded synthetic surfaces.
+
+python run.py --config=configs/synthetic_ucc.py --workdir=runs/synthetic_ucc
+"""
+
+from configs import base
+from uaps_jax.config import Config
+
+
+def get_config(variant: str = "") -> Config:
+    """Variants: ``small``, ``medium``."""
+    return base.ucc(base.synthetic(), variant)

@@ -1,0 +1,117 @@
+"""What a study consists of, and that all of it is checked before anything starts."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+from configs.studies import base
+from uaps_jax import config as config_lib
+from uaps_jax.config import ConfigError
+from uaps_jax.study import grid as grid_lib
+from uaps_jax.study.grid import Bars, Block, Entry
+
+PROJECT = Path(__file__).resolve().parents[2]
+STUDIES = sorted(p.stem for p in (PROJECT / "configs" / "studies").glob("[!_]*.py"))
+
+
+def study(**changes):
+    grid = base.study(
+        "a study", {name: base.METHODS[name] for name in ("supervised", "UAPS", "CCT")}
+    )
+    grid.variant, grid.manual_dir = "small", "downloads"
+    grid.blocks = (Block(entries=("supervised", "UAPS"), datasets=("neu",), seeds=(0, 1)),)
+    for name, value in changes.items():
+        setattr(grid, name, value)
+    return grid
+
+
+@pytest.mark.parametrize("name", [n for n in STUDIES if n != "base"])
+def test_every_study_of_the_project_can_be_run(name):
+    grid = importlib.import_module(f"configs.studies.{name}").get_config()
+    cells = grid_lib.cells(grid)
+    shown = {entry for figure in grid.figures for entry in grid_lib.shown(figure)}
+    assert shown <= {cell.entry for cell in cells}
+    assert len({cell.folder for cell in cells}) == len(cells)
+
+
+def test_a_training_that_two_blocks_name_runs_once():
+    grid = study()
+    grid.blocks = (*grid.blocks, Block(entries=("UAPS", "CCT"), datasets=("neu",), seeds=(1, 2)))
+    found = [(cell.entry, cell.seed) for cell in grid_lib.cells(grid)]
+    assert found == [
+        ("supervised", 0),
+        ("UAPS", 0),
+        ("supervised", 1),
+        ("UAPS", 1),
+        ("CCT", 1),
+        ("UAPS", 2),
+        ("CCT", 2),
+    ]
+
+
+def test_what_is_alike_for_all_and_what_is_each_methods_own():
+    overrides = {"train.steps": 300, "optimizer.schedule": "poly"}
+    for cell in grid_lib.cells(study(overrides=overrides, ramp_share=0.5)):
+        assert cell.config.train.steps == 300
+        assert cell.config.optimizer.schedule == "poly"
+        if cell.entry == "UAPS":
+            assert cell.config.method.ramp_length == 150
+            assert cell.config.method.weight_pseudo == 0.1
+    own = grid_lib.cells(study(overrides={"train.steps": 300}, ramp_share=0.0))
+    assert own[1].config.method.ramp_length == round(0.34 * 300)
+
+
+def test_entries_override_and_the_flags_say_the_same():
+    mean = Entry(
+        method="uaps", overrides={"method.mixing": "mean", "method.energy_margins": (-2.0, -1.0)}
+    )
+    grid = study(
+        entries={"supervised": base.METHODS["supervised"], "mean": mean}, split_follows_seed=True
+    )
+    grid.blocks = (Block(entries=("mean",), datasets=("neu",), ratios=(0.3,), seeds=(4,)),)
+    grid.baseline = "supervised"
+    (cell,) = grid_lib.cells(grid)
+    assert (cell.config.method.mixing, cell.config.data.split_seed) == ("mean", 4)
+    assert cell.config.data.labeled_ratio == 0.3
+    assert cell.folder == Path("runs/neu/mean/ratio_0.3/seed_4")
+    flags = grid_lib.flags(cell)
+    assert flags[0] == "--config=configs/neu_uaps.py:small"
+    assert "--config.method.energy_margins=(-2.0, -1.0)" in flags
+    # Every setting that differs from the file's is among the flags.
+    file = config_lib.flatten(importlib.import_module("configs.neu_uaps").get_config("small"))
+    mine = config_lib.flatten(cell.config)
+    named = {flag.split("=")[0].removeprefix("--config.") for flag in flags[1:]}
+    assert {key for key in mine if mine[key] != file[key]} <= named
+
+
+BAD = {
+    "no entry 'nobody'": {"blocks": (Block(entries=("nobody",), datasets=("neu",)),)},
+    "no entry 'unknown'": {
+        "figures": (Bars(title="", dataset="neu", ratio=0.1, entries=("unknown",)),)
+    },
+    "baseline = 'other'": {"baseline": "other"},
+    "checkpoint = 'last'": {"checkpoint": "last"},
+    "workers = 0": {"workers": 0},
+    "ramp_share = 2": {"ramp_share": 2.0},
+    r"metrics = \(\)": {"metrics": ()},
+    "configs/mars_uaps.py does not exist": {
+        "blocks": (Block(entries=("UAPS",), datasets=("mars",)),)
+    },
+    "learning_rate = -1.0: must be positive": {"overrides": {"optimizer.learning_rate": -1.0}},
+    "optimizer.learning_rates does not exist": {"overrides": {"optimizer.learning_rates": 1.0}},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_a_bad_study_is_refused_with_its_reason(message):
+    with pytest.raises(ConfigError, match=message):
+        grid_lib.cells(study(**BAD[message]))
+
+
+def test_names_that_would_share_a_folder_are_refused():
+    one, other = Entry(method="uaps"), Entry(method="uaps", overrides={"method.mixing": "mean"})
+    grid = study(entries={"a b": one, "a/b": other}, baseline="a b")
+    grid.blocks = (Block(entries=("a b", "a/b"), datasets=("neu",)),)
+    with pytest.raises(ConfigError, match="would share the folder"):
+        grid_lib.cells(grid)

@@ -1,0 +1,168 @@
+"""The figures of a study, from the results of its trainings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from PIL import Image
+
+from uaps_jax import methods
+from uaps_jax.data import source
+from uaps_jax.data.source import Dataset, Pool
+from uaps_jax.methods import base
+from uaps_jax.models import cost
+from uaps_jax.reports import study_figures
+from uaps_jax.study.grid import Bars, Cell, Decoders, Figure, Grid, Lines, Panels
+from uaps_jax.study.runner import Outcome
+from uaps_jax.training import checkpoints
+
+TIMED = 30  # repetitions of a measured inference, after three that are not counted
+
+
+def draw(
+    grid: Grid, figure: Figure, outcomes: Sequence[Outcome], directory: Path, target: Path
+) -> bool:
+    """Draws a figure of what there is of it; returns whether there was anything.
+
+    Args:
+      grid: whose checkpoint is shown, and of whose metrics the first.
+      figure: what to draw.
+      outcomes: of the study.
+      directory: of the study.
+      target: the PNG.
+    """
+    which, metric = grid.checkpoint, grid.metrics[0]
+    done = [o for o in outcomes if o.result is not None and o.cell.dataset == figure.dataset]
+    if isinstance(figure, Lines):
+        return _lines(figure, done, which, metric, target)
+    here = [o for o in done if o.cell.ratio == figure.ratio and o.cell.entry in figure.entries]
+    here.sort(key=lambda o: figure.entries.index(o.cell.entry))
+    if not here:
+        return False
+    if isinstance(figure, Bars):
+        values = {name: _scores(here, name, which, metric) for name in figure.entries}
+        study_figures.bars(figure.title, metric, values, target)
+    elif isinstance(figure, Decoders):
+        rows = [_decoder(name, here, which, metric, directory) for name in figure.entries]
+        found = [row for row in rows if row is not None]
+        study_figures.decoders(figure.title, metric, found, target)
+    else:
+        _panels(figure, here, directory, target)
+    return True
+
+
+def _scores(outcomes: Sequence[Outcome], entry: str, which: str, metric: str) -> list[float]:
+    """The scores of an entry over its seeds; of a predictor it does not have, none."""
+    found = []
+    for outcome in outcomes:
+        assert outcome.result is not None
+        record = outcome.result["scores"].get(which)
+        if outcome.cell.entry == entry and record is not None and record[metric] is not None:
+            found.append(float(record[metric]))
+    return found
+
+
+def _lines(
+    figure: Lines, outcomes: Sequence[Outcome], which: str, metric: str, target: Path
+) -> bool:
+    series: dict[str, list[tuple[float, Sequence[float]]]] = {}
+    for name, points in figure.series.items():
+        line: list[tuple[float, Sequence[float]]] = []
+        for x, entry, ratio in points:
+            scores = _scores([o for o in outcomes if o.cell.ratio == ratio], entry, which, metric)
+            if scores:
+                line.append((x, scores))
+        if line:
+            series[name] = line
+    if series:
+        study_figures.lines(figure.title, figure.x_label, metric, series, target)
+    return bool(series)
+
+
+def _decoder(
+    name: str, outcomes: Sequence[Outcome], which: str, metric: str, directory: Path
+) -> study_figures.DecoderRow | None:
+    """Scores of a network with auxiliary decoders, what it costs, and how long it takes."""
+    mine = [o for o in outcomes if o.cell.entry == name]
+    if not mine:
+        return None
+    config = mine[0].cell.config
+    model, method = base.build_model(config), methods.build(config)
+    size = (1, config.data.height, config.data.width, config.data.channels)
+    image = jax.ShapeDtypeStruct(size, np.float32)
+    workdir = directory / mine[0].cell.folder
+    step = checkpoints.find_step(workdir, "latest")
+    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
+    variables = checkpoints.restore_variables(workdir, step, like)
+    times = {
+        predictor_name: milliseconds(jax.jit(predictor), variables, np.zeros(size, np.uint8))
+        for predictor_name, predictor in method.predictors.items()
+    }
+    result = mine[0].result
+    assert result is not None
+    return study_figures.DecoderRow(
+        name=name,
+        main=_scores(mine, name, which, metric),
+        ensemble=_scores(mine, name, "ensemble", metric),
+        parameters=result["parameters"],
+        macs=cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image),
+        main_ms=times["main"],
+        ensemble_ms=times.get("ensemble"),
+    )
+
+
+def milliseconds(function: Any, *arguments: Any) -> float:
+    """Median time of a call that is already compiled, its result waited for."""
+    for _ in range(3):
+        jax.block_until_ready(function(*arguments))
+    times = []
+    for _ in range(TIMED):
+        started = time.perf_counter()
+        jax.block_until_ready(function(*arguments))
+        times.append(time.perf_counter() - started)
+    return 1000 * float(np.median(times))
+
+
+def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target: Path) -> None:
+    """The first training of each entry, on test images spread evenly."""
+    first: dict[str, Cell] = {}
+    for outcome in outcomes:
+        first.setdefault(outcome.cell.entry, outcome.cell)
+    cell = next(iter(first.values()))
+    dataset = source.open_dataset(cell.config.data)
+    record = checkpoints.read_record(
+        directory / cell.folder, checkpoints.find_step(directory / cell.folder, "latest")
+    )
+    pool = _chosen(dataset, record, cell, figure.images)
+    predictions: Mapping[str, np.ndarray] = {
+        name: np.stack([_mask(directory / c.folder, image) for image in pool.names])
+        for name, c in first.items()
+    }
+    study_figures.panels(
+        figure.title,
+        pool.images,
+        pool.masks,
+        predictions,
+        pool.names,
+        dataset.class_names,
+        target,
+    )
+
+
+def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int) -> Pool:
+    names = record["test"]
+    rows = np.unique(np.linspace(0, len(names) - 1, count).round().astype(int))
+    return source.read(dataset, [names[row] for row in rows], cell.config.data)
+
+
+def _mask(workdir: Path, name: str) -> np.ndarray:
+    """The mask that a training's best checkpoint predicted of a test image."""
+    which = "best" if checkpoints.has_best(workdir) else "latest"
+    step = checkpoints.find_step(workdir, which)
+    file = workdir / "predictions" / f"step_{step}" / "test" / "mask" / f"{name}.png"
+    return np.asarray(Image.open(file))
