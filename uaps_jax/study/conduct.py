@@ -73,11 +73,13 @@ def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path) -> None:
 
 
 def _failures(outcomes: Sequence[Outcome]) -> list[str]:
-    return [
-        f"{o.cell.entry} on {o.cell.dataset}, ratio {o.cell.ratio:g}, seed {o.cell.seed}: {o.reason}"
-        for o in outcomes
-        if o.result is None
-    ]
+    lines = []
+    for outcome in outcomes:
+        cell = outcome.cell
+        if outcome.result is None:
+            place = f"{cell.entry} on {cell.dataset}, ratio {cell.ratio:g}, seed {cell.seed}"
+            lines.append(f"{place}: {outcome.reason}")
+    return lines
 
 
 def _notes(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> list[str]:
