@@ -52,8 +52,16 @@ def test_streamed_equals_resident_to_the_bit(tmp_path):
     assert losses(streamed) == losses(tmp_path / "resident")
 
 
-@pytest.mark.parametrize("method", ["uaps", "supervised"])
-@pytest.mark.parametrize("stop", [2, 3, 5])
+@pytest.mark.parametrize(
+    ("method", "stop"),
+    [
+        *((method, stop) for method in ("uaps", "supervised") for stop in (2, 3, 5)),
+        ("mean_teacher", 3),
+        ("ua_mt", 5),
+        ("cps", 2),
+        ("dueb", 3),
+    ],
+)
 def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, stop):
     config = frozen(tiny.config(method))
     whole = run(config, tmp_path / "whole")

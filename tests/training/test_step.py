@@ -32,7 +32,10 @@ def prepared(config, shards):
     arguments = (
         jax.device_put(state, shards.replicated),
         jax.device_put(resident, shards.replicated),
-        jax.device_put({s: indices[s] for s in method.streams}, shards.batch),
+        jax.device_put(
+            {s: np.roll(indices[p], s.endswith("_1")) for s, p in method.streams.items()},
+            shards.batch,
+        ),
         jax.device_put(jax.random.key(3), shards.replicated),
         jax.device_put(traced_weights(method), shards.replicated),
     )
@@ -45,7 +48,7 @@ def one_step(config, devices):
     return jax.device_get(state), jax.device_get(measurements)
 
 
-@pytest.mark.parametrize("method", ["uaps", "supervised"])
+@pytest.mark.parametrize("method", ["uaps", "supervised", "mean_teacher", "ucc", "dueb"])
 def test_one_and_four_devices_agree_in_float64(method):
     with jax.enable_x64(True):
         config = tiny.config(method)
@@ -72,9 +75,18 @@ def test_one_and_four_devices_agree_in_float32():
         assert np.abs(a - b).max() <= 1e-5 * scale, name
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float64"])
-def test_no_collective_on_activations_but_all_reduce(dtype):
-    config = tiny.config()
+@pytest.mark.parametrize(
+    ("method", "dtype"),
+    [
+        ("uaps", "float32"),
+        ("uaps", "bfloat16"),
+        ("uaps", "float64"),
+        ("mean_teacher", "float32"),
+        ("dueb", "float32"),
+    ],
+)
+def test_no_collective_on_activations_but_all_reduce(method, dtype):
+    config = tiny.config(method)
     config.model.dtype = dtype
     with jax.enable_x64(dtype == "float64"):
         step, arguments = prepared(config, sharding.over_devices(4))

@@ -11,12 +11,13 @@ from uaps_jax.transforms import mixing
 KEYS = jax.random.split(jax.random.key(0), 400)
 
 
-def test_a_box_covers_its_share_and_reaches_every_corner():
-    boxes = np.asarray(jax.vmap(lambda k: mixing.random_box(k, (32, 48), 0.5))(KEYS))
+def test_a_half_is_half_of_the_image_in_every_aspect_and_place():
+    boxes = np.asarray(jax.vmap(lambda k: mixing.random_half(k, (32, 48)))(KEYS))
     rows, columns = boxes.any(2).sum(1), boxes.any(1).sum(1)
-    assert set(rows) == {23}
-    assert set(columns) == {34}
-    assert_array_equal(boxes.sum((1, 2)), 23 * 34)
+    assert set(columns) == set(range(25, 48))
+    assert_array_equal(rows, np.round(32 * 48 / 2 / columns))
+    assert_array_equal(boxes.sum((1, 2)), rows * columns)
+    assert np.abs(boxes.mean((1, 2)) - 0.5).max() < 0.02
     assert boxes.any(0).all()
     assert not boxes.all(0).all()
 

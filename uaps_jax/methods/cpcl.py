@@ -1,6 +1,7 @@
 """CPCL, conservative and progressive collaborative learning (Fan et al. 2023), as in DUEB.
 
-Two networks see unlabeled images u_0 and u_1, mixed by CutMix with a mask m. Their own mixed
+Two networks see unlabeled images u_0 and u_1, twice as many as other methods, mixed by CutMix with
+a mask m. Their own mixed
 predictions t_b = (1 - m) f_b(u_0) + m f_b(u_1) teach them on u_s = (1 - m) u_0 + m u_1:
 
     l_b = argmax t_b,  q_b = max softmax t_b
@@ -31,7 +32,7 @@ from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
-STREAMS = {"labeled": "labeled", "unlabeled_0": "unlabeled", "unlabeled_1": "unlabeled"}
+STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled", "unlabeled_1": "unlabeled"}
 BOXES, BOX_AREA = 3, (0.25, 0.5)  # CutMix of the original: number, share of the image in all
 
 
@@ -157,18 +158,20 @@ class Passes(NamedTuple):
 def passes(
     model: UNet, params: Tree, stats: Tree, views: Tree, key: jax.Array, *, train: bool
 ) -> tuple[Passes, Tree]:
-    """Both networks on u_0 and u_1 without gradient, then on x and u_s; and the new statistics.
+    """Both networks on x, then on u_0 and u_1 without gradient, then on u_s; the new statistics.
 
     Args:
       model: the network.
       params: of both, stacked.
       stats: their running statistics.
-      views: `labeled`, `unlabeled_0`, `unlabeled_1`, and `mask` `[B, H, W]` of the CutMix.
+      views: `labeled`, `unlabeled`, `unlabeled_1`, and `mask` `[B, H, W]` of the CutMix.
       key: for dropout.
       train: whether teachers run in training mode.
     """
-    teacher_key, student_key = jax.random.split(key)
-    u_0, u_1 = views["unlabeled_0"]["image"], views["unlabeled_1"]["image"]
+    labeled_key, teacher_key, mixed_key = jax.random.split(key, 3)
+    u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
+    outputs, stats = pair.forward(model, params, stats, labeled_key, views["labeled"]["image"])
+    labeled = jax.tree.map(lambda x: x[0], outputs)
     fixed = jax.lax.stop_gradient(params)
     if train:
         outputs, stats = pair.forward(model, fixed, stats, teacher_key, u_0, u_1)
@@ -177,10 +180,8 @@ def passes(
         variables = {"params": fixed, "batch_stats": stats}
         t_0, t_1 = (pair.both_logits(model, variables, u) for u in (u_0, u_1))
     mask = views["mask"]
-    outputs, stats = pair.forward(
-        model, params, stats, student_key, views["labeled"]["image"], mixing.paste(mask, u_0, u_1)
-    )
-    labeled, mixed = (jax.tree.map(lambda x, g=g: x[g], outputs) for g in (0, 1))
+    outputs, stats = pair.forward(model, params, stats, mixed_key, mixing.paste(mask, u_0, u_1))
+    mixed = jax.tree.map(lambda x: x[0], outputs)
     teacher = jnp.where(mask[None, ..., None], t_1, t_0)
     return Passes(labeled, mixed, teacher), stats
 
@@ -191,7 +192,7 @@ def mixing_views(config: Config) -> Any:
     size = (config.data.height, config.data.width)
 
     def views(key: jax.Array, batch: Tree) -> Tree:
-        count = len(batch["unlabeled_0"]["image"])
+        count = len(batch["unlabeled"]["image"])
         mix_key = base.stream_key(key, "cutmix")
         keys = jax.vmap(lambda index: jax.random.fold_in(mix_key, index))(jnp.arange(count))
         draw = jax.vmap(lambda k: mixing.random_boxes(k, size, count=BOXES, area=BOX_AREA))

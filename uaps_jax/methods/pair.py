@@ -1,7 +1,8 @@
 """Two networks of one architecture that teach each other, vmapped over a leading axis.
 
 One Adam over the stacked pair is two of them, because it works number by number. What is given up
-against two separate trainings is a best checkpoint for each: the pair is kept as one.
+against two separate trainings is a best checkpoint for each, and a plateau schedule for each: both
+follow the pair's default predictor.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import numpy as np
 from uaps_jax.config import Config
 from uaps_jax.losses import uncertainty
 from uaps_jax.methods import base
-from uaps_jax.models import initialize
 from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.trees import Tree
 
@@ -24,8 +24,7 @@ MEMBERS = 2
 
 def init(model: UNet, seed: int) -> Tree:
     """Variables of both networks, stacked; the first is the one that `model.init(seed)` gives."""
-    shapes = model.shapes()
-    networks = [initialize.fill(shapes, seed + (member << 32)) for member in range(MEMBERS)]
+    networks = [model.init(seed + (member << 32)) for member in range(MEMBERS)]
     return jax.tree.map(lambda *leaves: np.stack(leaves), *networks)
 
 

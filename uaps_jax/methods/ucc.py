@@ -8,7 +8,9 @@ strong view of the same unlabeled image, into both of which a box of a labeled i
     L_ps = sum_i l(f_i(u_s), y_i) mean exp(-D_i) + mean D_i
     L = sum_i l(f_i(x), y) + w(t) L_ps,      l(f, y) = 1/2 [CE(f, y) + Dice(softmax f, y)]
 
-Labeled images are mixed with their neighbours in the batch by CutMix. As in UAPS's released code,
+Labeled images are mixed with their neighbours in the batch by CutMix, and it is these mixed images
+that boxes are cut from; each box is half of the image. Over several devices the neighbour of a
+device's last image is on the next one: one image each is exchanged. As in UAPS's released code,
 the discount is one number per head, and nothing but the hard labels is detached.
 """
 
@@ -27,7 +29,6 @@ from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
-BOX_SHARE = 0.5  # of the image, in both kinds of pasting
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -106,7 +107,7 @@ def build(config: Config) -> base.Method:
         def one(index: jax.Array) -> jax.Array:
             apply_key, box_key = jax.random.split(jax.random.fold_in(key, index))
             size = (config.data.height, config.data.width)
-            mask = mixing.random_box(box_key, size, BOX_SHARE)
+            mask = mixing.random_half(box_key, size)
             return mask & jax.random.bernoulli(apply_key, probability)
 
         return jax.vmap(one)(jnp.arange(count))
@@ -116,10 +117,10 @@ def build(config: Config) -> base.Method:
         unlabeled_key = base.stream_key(key, "unlabeled")
         weak, _ = base.draw_view(unlabeled_key, batch["unlabeled"], weak_policy)
         strong, _ = base.draw_view(unlabeled_key, batch["unlabeled"], strong_policy, "strong")
-        pasted = boxes(base.stream_key(key, "paste"), len(weak), options.paste)
-        weak, strong = (mixing.paste(pasted, image, x) for image in (weak, strong))
         mixed = boxes(base.stream_key(key, "cutmix"), len(x), options.cutmix)
         image, mask = (mixing.paste(mixed, own, jnp.roll(own, -1, axis=0)) for own in (x, y))
+        pasted = boxes(base.stream_key(key, "paste"), len(weak), options.paste)
+        weak, strong = (mixing.paste(pasted, own, image) for own in (weak, strong))
         return {
             "labeled": {"image": normalize(image), "mask": mask},
             "weak": {"image": normalize(weak)},

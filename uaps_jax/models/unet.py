@@ -185,7 +185,13 @@ class UNet:
 
     def init(self, seed: int) -> Tree:
         """Variables with PyTorch's default initialisation, as numpy arrays."""
-        return initialize.fill(self.shapes(), seed)
+        shapes = self.shapes()
+        heads = shapes["params"]["decoders"].pop("variance", None)
+        variables = initialize.fill(shapes, seed)
+        if heads is not None:  # drawn apart: the rest is the network without one
+            head_seed = seed + (1 << 64)
+            variables["params"]["decoders"]["variance"] = initialize.fill(heads, head_seed)
+        return variables
 
     def train_outputs(
         self, variables: Tree, images: jax.Array, key: jax.Array, *, groups: int = 1

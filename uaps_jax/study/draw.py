@@ -46,11 +46,11 @@ def draw(
         return False
     if isinstance(figure, Bars):
         values = {name: _scores(here, name, which, metric) for name in figure.entries}
-        study_figures.bars(figure.title, metric, values, target)
+        study_figures.bars(figure.title, f"{metric}, %", values, target)
     elif isinstance(figure, Decoders):
         rows = [_decoder(name, here, which, metric, directory) for name in figure.entries]
         found = [row for row in rows if row is not None]
-        study_figures.decoders(figure.title, metric, found, target)
+        study_figures.decoders(figure.title, f"{metric}, %", found, target)
     else:
         _panels(figure, here, directory, target)
     return True
@@ -80,7 +80,7 @@ def _lines(
         if line:
             series[name] = line
     if series:
-        study_figures.lines(figure.title, figure.x_label, metric, series, target)
+        study_figures.lines(figure.title, figure.x_label, f"{metric}, %", series, target)
     return bool(series)
 
 

@@ -14,10 +14,14 @@ def box(
     return (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
 
 
-def random_box(key: jax.Array, size: tuple[int, int], share: float) -> jax.Array:
-    """A box of the image's aspect that covers `share` of it, anywhere inside (CutMix, Yun 2019)."""
-    height, width = (jnp.asarray(round(side * share**0.5)) for side in size)
-    top_key, left_key = jax.random.split(key)
+def random_half(key: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """A box of half the image, of random aspect, anywhere inside (UCC, in UAPS's study).
+
+    Its width w is uniform in W/2 + 1 .. W - 1, its height round(H W / 2 / w).
+    """
+    width_key, top_key, left_key = jax.random.split(key, 3)
+    width = jax.random.randint(width_key, (), size[1] // 2 + 1, size[1])
+    height = jnp.round(size[0] * size[1] / 2 / width).astype(jnp.int32)
     top = jax.random.randint(top_key, (), 0, size[0] - height + 1)
     left = jax.random.randint(left_key, (), 0, size[1] - width + 1)
     return box(top, left, height, width, size)
