@@ -249,6 +249,7 @@ def ua_mt(
         weight=0.1,
         samples=8,
         threshold="released",
+        normalizer="released",
         ema_decay=0.99,
         noise_scale=0.1,
         noise_clip=0.2,
@@ -299,6 +300,7 @@ def ucc(
     """UCC as released, with its own views: unlabeled images are neither turned nor mirrored."""
     config.method = UccConfig(
         weight=0.1,
+        rectify="scalar",
         cutmix=0.2,
         paste=0.3,
         strong=photometric(blur=0.3, jitter=0.3, pixel_dropout=0.2, noise=0.4),

@@ -54,7 +54,7 @@ def pools() -> TrainingPools:
         train={"labeled": labeled, "unlabeled": pool(11, 2)},
         val=pool(6, 3),
         probe=pool(3, 4),
-        labeled_shares=health.class_shares(labeled.masks, CLASS_NAMES),
+        labeled_shares=health.class_shares([labeled.masks], CLASS_NAMES),
     )
 
 

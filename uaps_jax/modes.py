@@ -75,7 +75,12 @@ def train(request: Request) -> None:
     """Trains or resumes, then scores the test split at the best and the last checkpoint."""
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
-    config, dataset = _open(request.config)
+    with workdir.locked(request.workdir):
+        _train(request, request.config)
+
+
+def _train(request: Request, given: Config) -> None:
+    config, dataset = _open(given)
     method, split = _trainable(config, dataset)
     record = protocols.record(dataset, config.data, split)
     workdir.claim(request.workdir, config, record)
@@ -93,7 +98,7 @@ def train(request: Request) -> None:
         train=train_pools,
         val=source.read(dataset, split["val"], config.data),
         probe=_probe(method, dataset, config, split),
-        labeled_shares=_labeled_shares(train_pools["labeled"], dataset),
+        labeled_shares=_labeled_shares(method, train_pools["labeled"], dataset),
     )
     where = "live on the devices" if bring is source.read else "are streamed"
     logging.info(
@@ -119,7 +124,7 @@ def train(request: Request) -> None:
         if name != run.predictor:
             scored[name] = run.score(best, "test", dataset, test, predictor=name)
     run.predict(best, dataset, test)
-    results.write(request.workdir, config, params, scored)
+    results.write(request.workdir, config, record, params, scored)
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
@@ -132,12 +137,13 @@ def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split
     return source.read(dataset, [names[row] for row in rows], config.data)
 
 
-def _labeled_shares(images: Images, dataset: Dataset) -> dict[str, float]:
-    """Class -> percent of the labeled pixels."""
+def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:
+    """Class -> percent of the labeled pixels; nothing where nothing is held against it."""
+    if method.probe is None:
+        return {}
     if isinstance(images, Pool):
-        return health.class_shares(images.masks, dataset.class_names)
-    masks = np.stack([images.load(name)[1] for name in images.names])
-    return health.class_shares(masks, dataset.class_names)
+        return health.class_shares([images.masks], dataset.class_names)
+    return health.class_shares((images.load(n)[1] for n in images.names), dataset.class_names)
 
 
 def evaluate(request: Request) -> None:

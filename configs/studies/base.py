@@ -43,7 +43,7 @@ SWEEP = {
     **{f"w1 = {w:g}": _uaps(method__weight_pseudo=w) for w in WEIGHTS},
     **{f"w2 = {w:g}": _uaps(method__weight_uncertainty=w) for w in WEIGHTS},
 }
-"""UAPS's coefficients (Fig. 7)."""
+"""UAPS's coefficients (Fig. 7, where 0 is both losses off, supervised learning)."""
 
 MIXING = {"UAPS, averaged": _uaps(method__mixing="mean")}
 """Fig. 8."""
@@ -71,6 +71,7 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
     )
     sweeps = {
         name: (
+            (0.0, "supervised", main),
             (0.1, "UAPS", main),
             *((w, f"{name} = {w:g}", main) for w in WEIGHTS),
         )

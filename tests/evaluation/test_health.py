@@ -52,7 +52,7 @@ def test_without_truth_accuracy_is_not_a_number():
 
 def test_shares_of_the_labeled_pixels():
     masks = np.array([[[0, 0, 1, IGNORE], [0, 2, 0, 0]]], np.uint8)
-    shares = health.class_shares(masks, NAMES)
+    shares = health.class_shares([masks], NAMES)
     assert shares == pytest.approx({"background": 500 / 7, "scratch": 100 / 7, "dent": 100 / 7})
 
 

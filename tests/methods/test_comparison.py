@@ -13,7 +13,9 @@ from configs import base as configs
 from tests import method_oracles as oracle
 from tests import oracles, tiny
 from tests.compare import relative_difference
+from uaps_jax import config as config_lib
 from uaps_jax import methods
+from uaps_jax.config import ConfigError
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import (
@@ -407,6 +409,102 @@ def test_mean_teacher_waits_and_ua_mt_raises_its_threshold():
     assert (short.delay, short.ramp_length) == (24, 680)
     assert configs.ua_mt(configs.neu_seg(), "small").method.ramp_length == 736
     assert oracle.ua_mt_threshold(0.1) == pytest.approx(np.log(2))
+
+
+# Options
+
+
+def test_a_repaired_normalizer_counts_the_classes():
+    arrays = CASES["ua_mt"].arrays
+    given = (arrays["labeled"], labels(), *(arrays[n] for n in ("student", "target", "samples")))
+    released, repaired = (
+        ua_mt.objective(*given, W, 0.95, form)[1]["consistency"]
+        for form in ("released", "repaired")
+    )
+    assert float(released / repaired) == pytest.approx(CLASSES / 2, rel=1e-5)
+
+
+def test_ucc_can_weigh_pixels():
+    arrays = CASES["ucc"].arrays
+    weak, strong = arrays["weak"], arrays["strong"]
+    _, parts = jax.jit(ucc.objective, static_argnames="rectify")(
+        arrays["labeled"], labels(), weak, strong, W, rectify="pixel"
+    )
+    divergence = (oracle.kl_map(strong[1], weak[0]), oracle.kl_map(weak[1], strong[0]))
+    targets = (weak[1].argmax(-1), weak[0].argmax(-1))
+    expected = 0.0
+    for head, target, d in zip(strong, targets, divergence, strict=True):
+        ce = (oracles.cross_entropy_map(head, target) * np.exp(-d)).mean()
+        p, y = oracles.softmax(head), np.eye(CLASSES)[target]
+        w = np.exp(-d)[..., None]
+        shares = 2 * (w * p * y).sum((0, 1, 2)) / ((w * (p + y)).sum((0, 1, 2)) + 1e-7)
+        expected += 0.5 * (ce + 1 - shares.mean())
+    assert float(parts["pseudo"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_detached_dct_has_the_value_and_half_of_each_gradient():
+    arrays = CASES["dct_1"].arrays
+
+    def loss(plain, turned, detach):
+        return dct.objective(
+            arrays["labeled"], labels(), plain, turned, jnp.asarray(1), W, detach=detach
+        )[0]
+
+    both = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)), static_argnums=2)
+    free, free_gradients = both(arrays["plain"], arrays["turned"], False)
+    held, held_gradients = both(arrays["plain"], arrays["turned"], True)
+    assert float(held) == pytest.approx(float(free), rel=1e-6)
+    for one, other in zip(held_gradients, free_gradients, strict=True):
+        assert_allclose(one, 0.5 * np.asarray(other), rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", ["mean_teacher", "ua_mt"])
+def test_a_teacher_in_evaluation_needs_averaged_statistics_and_gets_them(name):
+    settings = tiny.config(name)
+    settings.method.teacher_mode = "eval"
+    with pytest.raises(ConfigError, match=r"method\.average_statistics = False: must be True"):
+        config_lib.validate(settings)
+    settings.method.average_statistics = True
+    config_lib.validate(settings)
+    method = methods.build(settings)
+    params, state = method.init(0)
+    moved = jax.tree.map(lambda s: s + 1, state["batch_stats"])
+    after = method.after_update(params, state | {"batch_stats": moved}, jnp.asarray(1))
+    for one, other in zip(
+        jax.tree.leaves(after["teacher"]["batch_stats"]),
+        jax.tree.leaves(state["teacher"]["batch_stats"]),
+        strict=True,
+    ):
+        assert_allclose(one, other + 0.5, rtol=1e-6)
+
+
+def test_running_statistics_of_cpcl_see_labeled_unlabeled_and_mixed_images_in_turn(monkeypatch):
+    settings = tiny.config("cpcl")
+    method = methods.build(settings)
+    params, state = method.init(0)
+    views = method.views(jax.random.key(0), batch_of(method))
+    seen, real = [], pair.forward
+
+    def watched(model, p, s, key, *batches):
+        seen.append([np.asarray(batch) for batch in batches])
+        return real(model, p, s, key, *batches)
+
+    monkeypatch.setattr(pair, "forward", watched)
+    weights = {n: jnp.asarray(v, jnp.float32) for n, v in method.weights.items()}
+    method.loss(params, state, views, jax.random.key(1), jnp.asarray(3), weights)
+    u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
+    mixed = np.where(np.asarray(views["mask"])[..., None], u_1, u_0)
+    expected = [[views["labeled"]["image"]], [u_0, u_1], [mixed]]
+    assert [len(batches) for batches in seen] == [1, 2, 1]
+    for batches, wanted in zip(seen, expected, strict=True):
+        for batch, image in zip(batches, wanted, strict=True):
+            assert_array_equal(batch, image)
+
+
+def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
+    plain, with_head = (methods.build(tiny.config(n)).init(3)[0] for n in ("cpcl", "dueb"))
+    for one, other in zip(jax.tree.leaves(plain), jax.tree.leaves(with_head), strict=True):
+        assert_array_equal(one, other)
 
 
 # The whole methods

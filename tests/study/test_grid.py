@@ -95,6 +95,7 @@ BAD = {
     "workers = 0": {"workers": 0},
     "ramp_share = 2": {"ramp_share": 2.0},
     r"metrics = \(\)": {"metrics": ()},
+    "metrics: there is no 'miou'": {"metrics": ("image_iou", "miou")},
     "configs/mars_uaps.py does not exist": {
         "blocks": (Block(entries=("UAPS",), datasets=("mars",)),)
     },
@@ -107,6 +108,22 @@ BAD = {
 def test_a_bad_study_is_refused_with_its_reason(message):
     with pytest.raises(ConfigError, match=message):
         grid_lib.cells(study(**BAD[message]))
+
+
+def test_what_differs_between_the_rows_of_a_table_is_refused_unless_an_entry_says_so():
+    with pytest.raises(ConfigError, match=r"train\.steps is 11980 for supervised, 47141 for UAPS"):
+        grid_lib.cells(study(variant=""))
+    longer = Entry(method="uaps", overrides={"train.steps": 1600})
+    declared = study(entries={"supervised": base.METHODS["supervised"], "UAPS": longer})
+    found = {cell.entry: cell.config for cell in grid_lib.cells(declared)}
+    assert (found["supervised"].train.steps, found["UAPS"].train.steps) == (800, 1600)
+    assert found["UAPS"].method.ramp_length == round(0.34 * 1600)
+
+
+def test_an_entrys_own_ramp_is_not_scaled():
+    own = Entry(method="uaps", overrides={"method.ramp_length": 7})
+    found = grid_lib.cells(study(entries={"supervised": base.METHODS["supervised"], "UAPS": own}))
+    assert {c.config.method.ramp_length for c in found if c.entry == "UAPS"} == {7}
 
 
 def test_names_that_would_share_a_folder_are_refused():

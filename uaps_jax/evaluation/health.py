@@ -5,7 +5,7 @@ Their hidden truth, where there is one, is used for this measurement and for not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -87,9 +87,11 @@ def measure(
     }
 
 
-def class_shares(masks: np.ndarray, class_names: Sequence[str]) -> dict[str, float]:
-    """Share of each class of the labeled pixels of `[N, H, W]`, in percent."""
-    counts = np.bincount(masks[masks != IGNORE].ravel(), minlength=len(class_names))
+def class_shares(masks: Iterable[np.ndarray], class_names: Sequence[str]) -> dict[str, float]:
+    """Share of each class of the labeled pixels of some masks, in percent."""
+    counts = np.zeros(len(class_names), np.int64)
+    for mask in masks:
+        counts += np.bincount(mask[mask != IGNORE], minlength=len(class_names))
     shares = 100 * counts / max(counts.sum(), 1)
     return {name: float(share) for name, share in zip(class_names, shares, strict=True)}
 
@@ -99,7 +101,7 @@ class Watch:
 
     A class starves where its share of the kept pixels is less than a tenth of its share of the
     labeled ones. It is said once for each class, after three evaluations in a row, because at the
-    start everything is background.
+    start everything is background; a run that is resumed counts anew.
     """
 
     def __init__(self, expected: Mapping[str, float]) -> None:

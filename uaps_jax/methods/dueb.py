@@ -106,15 +106,10 @@ def objective(
     targets = jnp.stack([found.intersection, found.union])
     omega = jnp.stack([found.intersection_weight, found.union_weight])
     if any(options.weight_aleatoric):
-        over_networks = jax.vmap(
-            _aleatoric_released if options.form == "released" else aleatoric.repaired,
-            in_axes=(0, 0, None, 0, None),
-        )
+        term = _aleatoric_released if options.form == "released" else aleatoric.repaired
+        over_networks = jax.vmap(term, in_axes=(0, 0, None, 0, None))
         a_l = over_networks(labeled_logits, labeled_spread, labels, noise[0], None).sum()
-        over_networks = jax.vmap(
-            _aleatoric_released if options.form == "released" else aleatoric.repaired
-        )
-        a_u = over_networks(mixed_logits, mixed_spread, targets, noise[1], omega).sum()
+        a_u = jax.vmap(term)(mixed_logits, mixed_spread, targets, noise[1], omega).sum()
         total += weights["aleatoric_labeled"] * a_l + weights["aleatoric_unlabeled"] * a_u
         parts |= {"aleatoric_labeled": a_l, "aleatoric_unlabeled": a_u}
     if any(options.weight_energy):

@@ -46,26 +46,13 @@ class MeanTeacherConfig(c.RampedConfig):
         """What is wrong with these settings, a line each."""
         yield from c.paired_batches(config)
         yield from self.ramp_problems(config)
-        yield from teacher_problems(config)
+        yield from teacher.problems(config)
         yield from c.check(config, "method.delay", self.delay >= 0, "cannot be negative")
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """Scales the delay as well."""
         c.RampedConfig.scale_ramps(self, steps, share)
         self.delay = round(DELAY_SHARE * steps)
-
-
-def teacher_problems(config: Config) -> Iterator[str]:
-    """What is wrong with the settings of a teacher, a line each."""
-    yield from c.check(
-        config, "model.auxiliary", config.model.auxiliary == 0, "teacher and student have 1 decoder"
-    )
-    for key in ("method.noise_scale", "method.noise_clip"):
-        yield from c.check(config, key, c.lookup(config, key) >= 0, "cannot be negative")
-    decay = c.lookup(config, "method.ema_decay")
-    yield from c.check(config, "method.ema_decay", 0 <= decay < 1, "must be in [0, 1)")
-    modes, mode = ("train", "eval"), c.lookup(config, "method.teacher_mode")
-    yield from c.check(config, "method.teacher_mode", mode in modes, c.one_of(modes))
 
 
 def objective(

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.methods import base
 from uaps_jax.models.unet import UNet
 from uaps_jax.trees import Tree
+
+
+def problems(config: Config) -> Iterator[str]:
+    """What is wrong with the settings of a teacher, a line each."""
+    yield from c.check(
+        config, "model.auxiliary", config.model.auxiliary == 0, "teacher and student have 1 decoder"
+    )
+    for key in ("method.noise_scale", "method.noise_clip"):
+        yield from c.check(config, key, c.lookup(config, key) >= 0, "cannot be negative")
+    ceiling = c.lookup(config, "method.ema_decay")
+    yield from c.check(config, "method.ema_decay", 0 <= ceiling < 1, "must be in [0, 1)")
+    modes, mode = ("train", "eval"), c.lookup(config, "method.teacher_mode")
+    yield from c.check(config, "method.teacher_mode", mode in modes, c.one_of(modes))
+    averaged = c.lookup(config, "method.average_statistics")
+    yield from c.check(
+        config,
+        "method.average_statistics",
+        averaged or mode != "eval",
+        'must be True with method.teacher_mode = "eval", or the teacher has no statistics',
+    )
 
 
 def decay(step: jax.Array, ceiling: float) -> jax.Array:

@@ -8,8 +8,9 @@ prediction p_mc is low, the student follows one more noisy look:
     L   = 1/2 [CE(f(x), y) + Dice(softmax f(x), y)] + w(t) L_c
 
 Released: h(t) = (0.75 + 2.5 w(t)) ln 2, which ends at ln 2 for w = 0.1 and is a bound for two
-classes; the numerator is summed over classes and the denominator is not. `threshold="repaired"` is
-(0.75 + 0.25 r(t)) ln C, whatever w is.
+classes; the numerator is summed over classes and the denominator has a 2 in their place.
+`threshold="repaired"` is (0.75 + 0.25 r(t)) ln C, whatever w is; `normalizer="repaired"` has C in
+place of the 2.
 """
 
 import dataclasses
@@ -24,7 +25,6 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import base, teacher
-from uaps_jax.methods.mean_teacher import teacher_problems
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
@@ -41,6 +41,7 @@ class UaMtConfig(c.RampedConfig):
     weight: float  # w, weight of the consistency term
     samples: int  # T, looks of the teacher, an even number
     threshold: str  # of the entropy: "released" or "repaired"
+    normalizer: str  # of the consistency: "released" or "repaired"
     ema_decay: float  # largest decay of the teacher
     noise_scale: float  # standard deviation of the noise on the teacher's normalised images
     noise_clip: float  # and its limit
@@ -51,11 +52,12 @@ class UaMtConfig(c.RampedConfig):
         """What is wrong with these settings, a line each."""
         yield from c.paired_batches(config)
         yield from self.ramp_problems(config)
-        yield from teacher_problems(config)
+        yield from teacher.problems(config)
         even = self.samples >= COPIES and self.samples % COPIES == 0
         yield from c.check(config, "method.samples", even, "must be 2, 4, 6, ...")
         forms = ("released", "repaired")
-        yield from c.check(config, "method.threshold", self.threshold in forms, c.one_of(forms))
+        for key in ("method.threshold", "method.normalizer"):
+            yield from c.check(config, key, c.lookup(config, key) in forms, c.one_of(forms))
 
 
 def entropy(samples_logits: jax.Array) -> jax.Array:
@@ -72,6 +74,7 @@ def objective(
     samples_logits: jax.Array,
     weight: jax.Array,
     threshold: jax.Array,
+    normalizer: str = "released",
 ) -> tuple[jax.Array, Tree]:
     """The loss of one step.
 
@@ -83,6 +86,7 @@ def objective(
       samples_logits: teacher on T noisy u, `[T, B, H, W, C]`.
       weight: w(t).
       threshold: h(t) in nats.
+      normalizer: its form.
 
     Returns:
       The total and its parts by name; `kept` is the share of pixels below the threshold.
@@ -91,7 +95,8 @@ def objective(
     teacher_logits, samples_logits = jax.lax.stop_gradient((teacher_logits, samples_logits))
     mask = (entropy(samples_logits) < threshold).astype(student_logits.dtype)
     distance = jnp.square(jax.nn.softmax(student_logits) - jax.nn.softmax(teacher_logits))
-    l_c = (mask[..., None] * distance).sum() / (2 * mask.sum() + 1e-16)
+    count = 2 if normalizer == "released" else distance.shape[-1]
+    l_c = (mask[..., None] * distance).sum() / (count * mask.sum() + 1e-16)
     parts = {"supervised": l_sup, "consistency": l_c, "kept": mask.mean()}
     return l_sup + weight * l_c, parts
 
@@ -146,6 +151,7 @@ def build(config: Config) -> base.Method:
             samples,
             weights["consistency"] * ramp,
             threshold,
+            options.normalizer,
         )
         state = state | {"batch_stats": stats, "teacher": teaching}
         return value, (state, parts | {"ramp": ramp})

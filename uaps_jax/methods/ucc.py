@@ -11,7 +11,8 @@ strong view of the same unlabeled image, into both of which a box of a labeled i
 Labeled images are mixed with their neighbours in the batch by CutMix, and it is these mixed images
 that boxes are cut from; each box is half of the image. Over several devices the neighbour of a
 device's last image is on the next one: one image each is exchanged. As in UAPS's released code,
-the discount is one number per head, and nothing but the hard labels is detached.
+the discount is one number per head (`rectify="pixel"` weighs pixels), and nothing but the hard
+labels is detached.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation, uncertainty
-from uaps_jax.methods import base
+from uaps_jax.methods import base, uaps
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
@@ -41,6 +42,7 @@ class UccConfig(c.RampedConfig):
     )
 
     weight: float  # w, weight of L_ps
+    rectify: str  # discount by exp(-D): "scalar" (released) or "pixel", as in UAPS
     cutmix: float  # probability of a box from the next labeled image, per image
     paste: float  # probability of a box from a labeled image in both unlabeled views, per image
     strong: c.PhotometricConfig  # the strong view; its geometry is that of views.unlabeled
@@ -53,6 +55,8 @@ class UccConfig(c.RampedConfig):
         yield from c.paired_batches(config)
         yield from self.ramp_problems(config)
         yield from c.photometric_problems(config, "method.strong")
+        forms = ("scalar", "pixel")
+        yield from c.check(config, "method.rectify", self.rectify in forms, c.one_of(forms))
         for key in ("method.cutmix", "method.paste"):
             value = c.lookup(config, key)
             yield from c.check(config, key, 0 <= value <= 1, "is a probability, 0 to 1")
@@ -64,6 +68,7 @@ def objective(
     weak_logits: jax.Array,
     strong_logits: jax.Array,
     weight: jax.Array,
+    rectify: str = "scalar",
 ) -> tuple[jax.Array, Tree]:
     """The loss of one step from logits `[2, B, H, W, C]`, the main head first.
 
@@ -79,8 +84,8 @@ def objective(
             uncertainty.kl(weak_logits[1], strong_logits[0]),
         ]
     )
-    plain = jax.vmap(segmentation.cross_entropy_and_dice)(strong_logits, targets)
-    l_pseudo = (plain * jnp.exp(-divergence).mean((1, 2, 3))).sum()
+    rectified = uaps.rectified_pixel if rectify == "pixel" else uaps.rectified_scalar
+    l_pseudo = jax.vmap(rectified)(strong_logits, targets, jnp.exp(-divergence)).sum()
     l_un = divergence.mean((1, 2, 3)).sum()
     parts = {"supervised": l_sup, "pseudo": l_pseudo, "uncertainty": l_un}
     return l_sup + weight * (l_pseudo + l_un), parts
@@ -140,7 +145,12 @@ def build(config: Config) -> base.Method:
         labeled, weak, strong = outputs.logits
         ramp = base.ramp(step, weights)
         value, parts = objective(
-            labeled, views["labeled"]["mask"], weak, strong, weights["pseudo"] * ramp
+            labeled,
+            views["labeled"]["mask"],
+            weak,
+            strong,
+            weights["pseudo"] * ramp,
+            options.rectify,
         )
         return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,32 @@ from typing import Any
 import jax
 from absl import logging
 
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.data import protocols, source, splits
+from uaps_jax.data.source import Dataset
 from uaps_jax.reports import study_page, tables
 from uaps_jax.study import draw, runner
 from uaps_jax.study import grid as grid_lib
-from uaps_jax.study.grid import Decoders, Grid
+from uaps_jax.study.grid import Cell, Decoders, Grid
 from uaps_jax.study.runner import Outcome
-from uaps_jax.training import workdir
+from uaps_jax.training import checkpoints, results, workdir
 
 ROWS = "results.jsonl"
+SHOWN = (
+    "steps",
+    "batch_labeled",
+    "schedule",
+    "learning_rate",
+    "eval_every",
+    "height",
+    "width",
+    "dtype",
+    "protocol",
+    "predictor",
+    "device",
+)
+"""What the report says of the settings."""
 
 
 def run(grid: Grid, directory: Path, command: Sequence[str]) -> bool:
@@ -33,41 +52,80 @@ def run(grid: Grid, directory: Path, command: Sequence[str]) -> bool:
     Raises:
       ConfigError: the study or one of its configurations cannot be run; nothing was started.
     """
-    cells = grid_lib.cells(grid)
-    directory.mkdir(parents=True, exist_ok=True)
-    outcomes = runner.run(
-        cells,
-        directory,
-        workers=grid.workers,
-        command=command,
-        finished=lambda so_far: runner.write_rows(so_far, directory / ROWS),
-    )
-    runner.write_rows(outcomes, directory / ROWS)
-    report(grid, outcomes, directory)
-    failures = _failures(outcomes)
-    if failures:
-        logging.error("failed: %d of %d\n  %s", len(failures), len(cells), "\n  ".join(failures))
+    with workdir.locked(directory):
+        cells = _with_data(grid_lib.cells(grid))
+        outcomes = runner.run(
+            cells,
+            directory,
+            workers=grid.workers,
+            command=command,
+            finished=lambda so_far: report(grid, so_far, directory, figures=False),
+        )
+        if failures := _failures(outcomes):
+            logging.error(
+                "failed: %d of %d\n  %s", len(failures), len(cells), "\n  ".join(failures)
+            )
+        report(grid, outcomes, directory, figures=True)
     logging.info("report: %s", directory / "report.html")
     return not failures
 
 
-def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path) -> None:
-    """Writes tables and figures of what there is: `report.html`, `report.md`, `results.csv`."""
-    rows = runner.rows(outcomes, grid.checkpoint)
+def _with_data(cells: Sequence[Cell]) -> dict[Cell, str]:
+    """The cells, and of each the digest of what it will see; datasets are built where needed.
+
+    Raises:
+      ConfigError, DataError: a dataset, split or method cannot be had.
+    """
+    opened: dict[str, Dataset] = {}
+    digests: dict[str, str] = {}
+    found = {}
+    for cell in cells:
+        data = cell.config.data
+        place = f"{data.name} {data.data_dir} {data.manual_dir} {data.folder}"
+        if place not in opened:
+            opened[place] = source.open_dataset(data)
+        config = config_lib.with_classes(cell.config, opened[place].class_names)
+        methods.build(config)
+        if str(data) not in digests:
+            parts = protocols.make_split(opened[place], data)
+            digests[str(data)] = results.digest(protocols.record(opened[place], data, parts))
+        found[cell] = digests[str(data)]
+    return found
+
+
+def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, figures: bool) -> None:
+    """Writes what there is so far: `report.html`, `report.md`, `results.csv`, `results.jsonl`.
+
+    A figure that cannot be drawn is said in the report and is no reason to lose the rest.
+
+    Args:
+      grid: the study.
+      outcomes: of its trainings.
+      directory: its folder.
+      figures: whether figures are drawn as well.
+    """
+    runner.write_rows(outcomes, directory / ROWS)
+    rows = runner.rows(outcomes, grid.checkpoint, grid.metrics)
     made = tables.tables(rows, list(grid.entries), grid.metrics, grid.baseline)
-    drawn = []
-    for number, figure in enumerate(grid.figures, start=1):
+    notes, failures, drawn = _notes(grid, outcomes, directory, rows), _failures(outcomes), []
+    for number, figure in enumerate(grid.figures if figures else (), start=1):
         file = f"figures/{number:02d}.png"
         (directory / "figures").mkdir(exist_ok=True)
-        if draw.draw(grid, figure, outcomes, directory, directory / file):
-            drawn.append((f"{figure.title} ({figure.dataset})", file))
-    notes, failures = _notes(grid, rows), _failures(outcomes)
+        caption = f"{figure.title} ({figure.dataset})"
+        try:
+            if draw.draw(grid, figure, outcomes, directory, directory / file):
+                drawn.append((caption, file))
+        except (OSError, ValueError, KeyError) as error:
+            logging.exception("figure %s", caption)
+            notes.append(f"The figure {caption!r} could not be drawn: {error}")
     page = study_page.render(grid.title, made, drawn, failures, notes)
     workdir.write_text(directory / "report.html", page)
     pictures = "".join(f"\n![{caption}]({file})\n" for caption, file in drawn)
     said = "".join(f"- {note}\n" for note in notes)
     failed = "".join(f"- failed: {failure}\n" for failure in failures)
-    text = f"# {grid.title}\n\n{said}{failed}\n{tables.markdown(made)}\n{pictures}"
+    said, failed = html.escape(said, quote=False), html.escape(failed, quote=False)
+    title = html.escape(grid.title, quote=False)
+    text = f"# {title}\n\n{said}{failed}\n{tables.markdown(made)}\n{pictures}"
     workdir.write_text(directory / "report.md", text)
     workdir.write_text(directory / "results.csv", tables.csv_text(rows))
 
@@ -82,18 +140,37 @@ def _failures(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _notes(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> list[str]:
+def _validated_on_test(folder: Path) -> bool:
+    """Whether a training chose its best checkpoint on the test images."""
+    record = checkpoints.read_record(folder, checkpoints.find_step(folder, "latest"))
+    return splits.validates_on_test(record)
+
+
+def _notes(
+    grid: Grid, outcomes: Sequence[Outcome], directory: Path, rows: Sequence[Mapping[str, Any]]
+) -> list[str]:
     """What a reader has to know about the numbers."""
     chosen = {
         "best": "the checkpoint that is best on validation (image_dice)",
         "latest": "the last checkpoint",
     }[grid.checkpoint]
     notes = [f"Test scores in percent, at {chosen}."]
-    keys = ("steps", "batch_labeled", "height", "width", "dtype", "protocol", "device")
-    for key in keys:
-        values = sorted({str(row[key]) for row in rows})
-        if values:
-            notes.append(f"{key}: {', '.join(values)}")
+    for key in SHOWN:
+        values: dict[str, list[str]] = {}
+        for row in rows:
+            values.setdefault(str(row[key]), []).append(row["entry"])
+        if len(values) == 1:
+            notes.append(f"{key}: {next(iter(values))}")
+        elif values:
+            each = (f"{v} for {', '.join(dict.fromkeys(names))}" for v, names in values.items())
+            notes.append(f"{key}: {'; '.join(each)}")
+    if any(_validated_on_test(directory / o.cell.folder) for o in outcomes if o.result):
+        notes.append(
+            "There are no validation images of their own: the best checkpoint is chosen on the "
+            "test images."
+        )
+    if not grid.split_follows_seed:
+        notes.append("All seeds see the same labeled images.")
     if any(isinstance(figure, Decoders) for figure in grid.figures):
         notes.append(
             f"Inference times: one image, median of {draw.TIMED} calls, when this report was made, "

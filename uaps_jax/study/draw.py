@@ -91,12 +91,12 @@ def _decoder(
     mine = [o for o in outcomes if o.cell.entry == name]
     if not mine:
         return None
-    config = mine[0].cell.config
+    workdir = directory / mine[0].cell.folder
+    step = checkpoints.find_step(workdir, "latest")
+    config = checkpoints.read_config(workdir, step)
     model, method = base.build_model(config), methods.build(config)
     size = (1, config.data.height, config.data.width, config.data.channels)
     image = jax.ShapeDtypeStruct(size, np.float32)
-    workdir = directory / mine[0].cell.folder
-    step = checkpoints.find_step(workdir, "latest")
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     variables = checkpoints.restore_variables(workdir, step, like)
     times = {

@@ -138,7 +138,7 @@ class Grid(Section):
     workers: int  # trainings at once, each on a device of its own where there are several
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Cell:
     """One training of a study.
 
@@ -183,11 +183,12 @@ def cells(grid: Grid) -> list[Cell]:
                             problems.append(f"{name} on {dataset}: {error}")
                             continue
                         other = found.setdefault(cell.folder, cell)
-                        if other.entry != cell.entry:
+                        if flags(other) != flags(cell) or other.entry != cell.entry:
                             problems.append(
                                 f"entries {other.entry!r} and {cell.entry!r} would share the "
                                 f"folder {cell.folder}; rename one"
                             )
+    problems += _unfair(grid, list(found.values()))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
         raise ConfigError(f"the study cannot be run:\n{lines}")
@@ -200,25 +201,24 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
     if not Path(file).is_file():
         raise ConfigError(f"{file} does not exist")
     config = importlib.import_module(f"configs.{dataset}_{entry.method}").get_config(grid.variant)
-    overrides: dict[str, Any] = {
-        "data.data_dir": grid.data_dir,
-        "data.manual_dir": grid.manual_dir,
-        "train.seed": seed,
-        **grid.overrides,
-    }
+    overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed}
+    if grid.manual_dir:
+        overrides["data.manual_dir"] = grid.manual_dir
+    overrides |= grid.overrides
     if grid.split_follows_seed:
         overrides["data.split_seed"] = seed
     if ratio is not None:
         overrides["data.labeled_ratio"] = ratio
+    overrides |= entry.overrides
     _override(config, overrides)
-    if grid.ramp_share or "train.steps" in grid.overrides:
+    if grid.ramp_share or "train.steps" in overrides:
         before = config_lib.flatten(config.method, "method.")
         share = grid.ramp_share or type(config.method).ramp_share
         config.method.scale_ramps(config.train.steps, share)
         after = config_lib.flatten(config.method, "method.")
-        overrides |= {key: value for key, value in after.items() if before[key] != value}
-    _override(config, entry.overrides)
-    overrides |= entry.overrides
+        scaled = {key: value for key, value in after.items() if before[key] != value}
+        overrides = scaled | overrides
+        _override(config, overrides)
     config_lib.validate(config)
     return Cell(
         dataset=dataset,
@@ -239,6 +239,48 @@ def _override(config: Config, overrides: dict[str, Any]) -> None:
         for part in path:
             section = getattr(section, part)
         setattr(section, name, value)
+
+
+COMMON = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")
+"""Settings that all trainings of a table share, unless an entry says otherwise."""
+
+OF_THE_SEED = ("train.seed", "data.split_seed")
+METRICS = ("image_iou", "image_dice", "dataset_iou", "pixel_accuracy")  # and what begins so
+CLEAN = "clean_image_false_positive_rate"
+
+
+def _unfair(grid: Grid, cells: Sequence[Cell]) -> Iterator[str]:
+    """What differs between trainings that stand in one table, and was not declared by an entry."""
+    tables: dict[tuple[str, float], list[Cell]] = {}
+    for cell in cells:
+        tables.setdefault((cell.dataset, cell.ratio), []).append(cell)
+    for (dataset, ratio), row in tables.items():
+        values: dict[str, dict[str, Any]] = {}
+        for cell in row:
+            flat = config_lib.flatten(cell.config)
+            for key in _compared(grid, cell):
+                values.setdefault(key, {})[cell.entry] = flat[key]
+        for key, by_entry in values.items():
+            if len({str(value) for value in by_entry.values()}) > 1:
+                listed = ", ".join(f"{value} for {entry}" for entry, value in by_entry.items())
+                yield (
+                    f"{dataset} at ratio {ratio:g}: {key} is {listed}; set it in the study's "
+                    "overrides for all, or in the overrides of the entries that are to differ"
+                )
+
+
+def _compared(grid: Grid, cell: Cell) -> Iterator[str]:
+    """The settings of a training that have to be those of the others."""
+    schedule = cell.config.optimizer.schedule
+    for key in config_lib.flatten(cell.config):
+        idle = [name for name in ("plateau", "poly") if name != schedule]
+        if (
+            key.startswith(COMMON)
+            and not key.startswith(tuple(f"optimizer.{name}_" for name in idle))
+            and key not in OF_THE_SEED
+            and key not in grid.entries[cell.entry].overrides
+        ):
+            yield key
 
 
 def flags(cell: Cell) -> list[str]:
@@ -262,6 +304,9 @@ def _problems(grid: Grid) -> Iterator[str]:
         yield f"ramp_share = {grid.ramp_share}: must be 0 to 1"
     if not grid.metrics:
         yield "metrics = (): name at least one, such as image_iou"
+    for name in grid.metrics:
+        if not name.startswith(METRICS) and name != CLEAN:
+            yield f"metrics: there is no {name!r}; there are {', '.join((*METRICS, CLEAN))}"
 
 
 def shown(figure: Figure) -> Sequence[str]:

@@ -25,10 +25,12 @@ from typing import Any
 
 from absl import logging
 
+from uaps_jax.config import ConfigError
 from uaps_jax.study.grid import Cell, flags
 from uaps_jax.training import results, workdir
 
 LOG = "log.txt"
+LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -42,7 +44,7 @@ class Outcome:
 
 
 def run(
-    cells: Sequence[Cell],
+    cells: Mapping[Cell, str],
     directory: Path,
     *,
     workers: int,
@@ -52,7 +54,7 @@ def run(
     """Runs every training that has no result yet.
 
     Args:
-      cells: the trainings.
+      cells: the trainings, and of each the digest of its data (`training.results.digest`).
       directory: of the study.
       workers: trainings at once; each worker has a GPU of its own where there are several.
       command: what starts a training, its flags apart: (python, run.py).
@@ -61,14 +63,15 @@ def run(
     Returns:
       An outcome for every cell, in their order.
     """
-    outcomes: dict[Path, Outcome] = {}
+    devices = _devices(workers)
+    outcomes: dict[Cell, Outcome] = {}
     waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
-    for cell in cells:
-        result = results.read(directory / cell.folder, cell.config)
+    for cell, data in cells.items():
+        result = results.read(directory / cell.folder, cell.config, data)
         if result is None:
             waiting.put(cell)
         else:
-            outcomes[cell.folder] = Outcome(cell=cell, result=result, reason="")
+            outcomes[cell] = Outcome(cell=cell, result=result, reason="")
     total = len(cells) - len(outcomes)
     logging.info("%d trainings: %d are done, %d to run", len(cells), len(outcomes), total)
     lock, started, stopped = threading.Lock(), time.perf_counter(), threading.Event()
@@ -81,23 +84,30 @@ def run(
             except queue.Empty:
                 return
             logging.info("training %s", cell.folder)
-            reason = _train(cell, directory, command, _device(worker, workers), running, worker)
+            try:
+                environment = {"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")}
+                environment |= os.environ | devices[worker]
+                full = [*command, *flags(cell), f"--workdir={directory / cell.folder}"]
+                reason = _train(full, directory / cell.folder, environment, running, worker)
+                result = results.read(directory / cell.folder, cell.config, cells[cell])
+                if result is None and not reason:
+                    reason = f"it wrote no {results.FILE} of this configuration and these data"
+            except OSError as error:
+                result, reason = None, str(error)
             if stopped.is_set():
                 return
-            result = results.read(directory / cell.folder, cell.config) if not reason else None
             with lock:
-                outcomes[cell.folder] = Outcome(cell=cell, result=result, reason=reason)
-                done = len(outcomes) - (len(cells) - total)
-                left = (time.perf_counter() - started) / done * (total - done)
-                logging.info(
-                    "%d of %d, %s: %s; about %.0f minutes left",
-                    done,
-                    total,
-                    cell.folder,
-                    reason or "done",
-                    left / 60,
+                outcomes[cell] = Outcome(
+                    cell=cell, result=None if reason else result, reason=reason
                 )
-                finished([outcomes[c.folder] for c in cells if c.folder in outcomes])
+                done = len(outcomes) - (len(cells) - total)
+                left = (time.perf_counter() - started) / done * (total - done) / 60
+                text = "%d of %d, %s: %s; about %.0f minutes left"
+                logging.info(text, done, total, cell.folder, reason or "done", left)
+                try:
+                    finished([outcomes[c] for c in cells if c in outcomes])
+                except Exception:  # a report that cannot be written is no reason to stop
+                    logging.exception("the report could not be written")
 
     threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in range(workers)]
     with _children_end_with_us(stopped, running):
@@ -105,53 +115,66 @@ def run(
             thread.start()
         for thread in threads:
             thread.join()
-    return [outcomes[cell.folder] for cell in cells]
+    missing = "it was not run"
+    return [outcomes.get(cell, Outcome(cell=cell, result=None, reason=missing)) for cell in cells]
 
 
 def _train(
-    cell: Cell,
-    directory: Path,
     command: Sequence[str],
-    device: dict[str, str],
+    folder: Path,
+    environment: Mapping[str, str],
     running: dict[int, subprocess.Popen[bytes]],
     worker: int,
 ) -> str:
-    """Runs one training and returns why it has no result, "" if it has one."""
-    folder = directory / cell.folder
+    """Runs one training and returns why it failed, "" if it did not."""
     folder.mkdir(parents=True, exist_ok=True)
-    full = [*command, *flags(cell), f"--workdir={folder}"]
     with (folder / LOG).open("ab") as log:
-        log.write(f"$ {shlex.join(full)}\n".encode())
+        log.write(f"$ {shlex.join(command)}\n".encode())
         log.flush()
+        begin = log.tell()
         running[worker] = subprocess.Popen(
-            full,
+            command,
             stdout=log,
             stderr=subprocess.STDOUT,
             preexec_fn=_end_with_parent,
-            env={"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")} | os.environ | device,
+            env=environment,
         )
         status = running[worker].wait()
-    if status == 0 and results.read(folder, cell.config) is not None:
+    if status == 0:
         return ""
-    lines = (folder / LOG).read_text(errors="replace").strip().splitlines()
-    said = [line for line in lines if line.startswith("error:")] or lines[-1:]
-    return f"exit status {status}: {said[-1][:300]} (all of it in {folder / LOG})"
+    with (folder / LOG).open("rb") as log:
+        log.seek(begin)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+    errors = [n for n, line in enumerate(lines) if line.startswith("error:")]
+    said = " ".join(line.strip() for line in (lines[errors[-1] :] if errors else lines[-1:]))
+    return f"exit status {status}: {said[:500]} (all of it in {folder / LOG})"
 
 
 def _end_with_parent() -> None:
-    """In a training about to start: Linux ends it when the study is killed, so that no two of them
-    ever write into one folder."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """In a training about to start: Linux ends it when the study is killed."""
+    if LIBRARY is not None:
+        LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
-def _device(worker: int, workers: int) -> dict[str, str]:
-    """The environment that gives a worker a GPU of its own, if there are several workers."""
+def _devices(workers: int) -> list[dict[str, str]]:
+    """The environment that gives each of several workers a GPU of its own.
+
+    Raises:
+      ConfigError: there are GPUs, but fewer than workers.
+    """
     if workers == 1 or shutil.which("nvidia-smi") is None:
-        return {}
-    listed = os.environ.get("CUDA_VISIBLE_DEVICES", "")
-    names = listed.split(",") if listed else [str(n) for n in range(workers)]
-    return {"CUDA_VISIBLE_DEVICES": names[worker % len(names)]}
+        return [{}] * workers
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        names = [str(n) for n in range(len(listed.stdout.splitlines()))]
+    else:
+        names = [name for name in visible.split(",") if name]
+    if not names:
+        return [{}] * workers
+    if workers > len(names):
+        raise ConfigError(f"workers = {workers}: there are {len(names)} GPUs; each takes one")
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
 
 
 @contextlib.contextmanager
@@ -162,7 +185,7 @@ def _children_end_with_us(
 
     def end(number: int, frame: Any) -> None:
         stopped.set()
-        for child in running.values():
+        for child in list(running.values()):
             if child.poll() is None:
                 child.terminate()
         sys.exit(128 + number)
@@ -175,8 +198,16 @@ def _children_end_with_us(
             signal.signal(number, handler)
 
 
-def rows(outcomes: Sequence[Outcome], checkpoint: str) -> list[dict[str, Any]]:
-    """One record per finished training: where it stands, and its scores at a checkpoint."""
+def rows(
+    outcomes: Sequence[Outcome], checkpoint: str, metrics: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """One record per finished training: where it stands, and its scores at a checkpoint.
+
+    Args:
+      outcomes: of the study.
+      checkpoint: "best" or "latest".
+      metrics: names that a record holds in any case, None where the dataset has no such class.
+    """
     found = []
     for outcome in outcomes:
         if outcome.result is None:
@@ -185,6 +216,7 @@ def rows(outcomes: Sequence[Outcome], checkpoint: str) -> list[dict[str, Any]]:
         found.append(
             {
                 "entry": cell.entry,
+                **dict.fromkeys(metrics),
                 **outcome.result["scores"][checkpoint],
                 "dataset": cell.dataset,
                 "ratio": cell.ratio,
@@ -192,6 +224,9 @@ def rows(outcomes: Sequence[Outcome], checkpoint: str) -> list[dict[str, Any]]:
                 "checkpoint": checkpoint,
                 "steps": cell.config.train.steps,
                 "batch_labeled": cell.config.train.batch_labeled,
+                "schedule": cell.config.optimizer.schedule,
+                "learning_rate": cell.config.optimizer.learning_rate,
+                "eval_every": cell.config.train.eval_every,
                 "height": cell.config.data.height,
                 "width": cell.config.data.width,
                 "dtype": cell.config.model.dtype,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,13 +16,18 @@ FILE = "result.json"
 
 
 def write(
-    directory: Path, config: Config, parameters: int, scores: Mapping[str, Mapping[str, Any]]
+    directory: Path,
+    config: Config,
+    record: Mapping[str, Any],
+    parameters: int,
+    scores: Mapping[str, Mapping[str, Any]],
 ) -> None:
     """Writes the result of a training that is finished.
 
     Args:
       directory: of the run.
       config: of the run.
+      record: which data it saw (`data.protocols.record`).
       parameters: trainable ones.
       scores: "latest" and "best" -> the record of the test split, as in `evaluations.jsonl`; and
         those of the method's other predictors at the best checkpoint, by name.
@@ -33,17 +39,35 @@ def write(
         }
         for which, record in scores.items()
     }
-    result = {"config": _settings(config), "parameters": parameters, "scores": clean}
+    result = {
+        "config": _settings(config),
+        "data": digest(record),
+        "parameters": parameters,
+        "scores": clean,
+    }
     workdir.write_text(directory / FILE, json.dumps(result, indent=1) + "\n")
 
 
-def read(directory: Path, config: Config) -> dict[str, Any] | None:
-    """The result of a finished training of this configuration; None if there is none."""
-    file = directory / FILE
-    if not file.is_file():
+def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
+    """The result of a finished training of this configuration on these data; None without one.
+
+    Args:
+      directory: of the run.
+      config: of the run.
+      data: `digest` of the record of its data.
+    """
+    try:
+        result: dict[str, Any] = json.loads((directory / FILE).read_text())
+        same = result["config"] == _settings(config) and result["data"] == data
+        return result if same and {"latest", "best"} <= result["scores"].keys() else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    result: dict[str, Any] = json.loads(file.read_text())
-    return result if result["config"] == _settings(config) else None
+
+
+def digest(record: Mapping[str, Any]) -> str:
+    """A few letters that stand for the data of a run."""
+    text = json.dumps(record, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _settings(config: Config) -> dict[str, Any]:

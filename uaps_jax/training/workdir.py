@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +59,24 @@ def _make(workdir: Path) -> None:
         workdir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--workdir={workdir}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def locked(workdir: Path) -> Iterator[None]:
+    """Holds a directory for this process alone; the lock ends with the process, however it ends.
+
+    Raises:
+      ConfigError: another process holds it, or it cannot be made.
+    """
+    _make(workdir)
+    with (workdir / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"{workdir} is in use by another process; wait for it, or use another --workdir"
+            ) from None
+        yield
 
 
 def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
