@@ -49,6 +49,8 @@ def main(argv: list[str]) -> None:
         except modes.USER_ERRORS as error:
             sys.exit(f"error: {error}")
         sys.exit(0 if complete else 1)
+    if DEMO.value and MODE.value != "evaluate":
+        sys.exit(f"error: --demo={DEMO.value} is for --mode=evaluate, not {MODE.value}")
     request = modes.Request(
         config=CONFIG.value,
         workdir=Path(WORKDIR.value),

@@ -72,6 +72,8 @@ def test_a_starving_class_is_named_once_after_three_evaluations():
     (warning,) = watch.warnings(starving)
     assert "class dent starves, 0.11 % of the kept pixels against 2 %" in warning
     assert watch.warnings(starving) == []
+    assert watch.warnings(healthy) == ["pseudo-labels: class dent has recovered, 1.1 %"]
+    assert watch.warnings(healthy) == []
 
 
 def test_collapse_and_nothing_kept_are_said():

@@ -238,6 +238,14 @@ def test_a_work_directory_that_is_a_file_is_refused(tmp_path):
         workdir.claim(tmp_path / "run", tiny.config(), tiny.record())
 
 
+def test_a_work_directory_in_use_is_refused_and_free_again_afterwards(tmp_path):
+    refused = pytest.raises(ConfigError, match="is in use by another process")
+    with workdir.locked(tmp_path / "run"), refused, workdir.locked(tmp_path / "run"):
+        pass
+    with workdir.locked(tmp_path / "run"):
+        pass
+
+
 def test_without_a_finite_score_there_is_no_best(tmp_path, monkeypatch):
     real = evaluate.evaluate
     monkeypatch.setattr(

@@ -100,8 +100,8 @@ class Watch:
     """Says when a class starves: far fewer pixels are kept with its label than labels suggest.
 
     A class starves where its share of the kept pixels is less than a tenth of its share of the
-    labeled ones. It is said once for each class, after three evaluations in a row, because at the
-    start everything is background; a run that is resumed counts anew.
+    labeled ones. It is said once, after three evaluations in a row, because at the start
+    everything is background, and so is a recovery; a run that is resumed counts anew.
     """
 
     def __init__(self, expected: Mapping[str, float]) -> None:
@@ -117,7 +117,10 @@ class Watch:
         kept = measured["kept"]
         for name, expected in self._expected.items():
             share = 100 * measured[f"kept/{name}"] / kept if kept else 0.0
-            self._starved[name] = self._starved[name] + 1 if share < STARVING * expected else 0
+            starving = share < STARVING * expected
+            if not starving and self._starved[name] >= PATIENCE:
+                said.append(f"pseudo-labels: class {name} has recovered, {share:.2g} %")
+            self._starved[name] = self._starved[name] + 1 if starving else 0
             if self._starved[name] == PATIENCE:
                 said.append(
                     f"pseudo-labels: class {name} starves, {share:.2g} % of the kept pixels "

@@ -129,7 +129,7 @@ def milliseconds(function: Any, *arguments: Any) -> float:
 
 
 def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target: Path) -> None:
-    """The first training of each entry, on test images spread evenly."""
+    """The best checkpoint of the first training of each entry, on test images spread evenly."""
     first: dict[str, Cell] = {}
     for outcome in outcomes:
         first.setdefault(outcome.cell.entry, outcome.cell)
