@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from benchmarks import torch_names
 from configs import base as settings
-from tests import torch_weights
 from tests.compare import relative_difference, report
 from uaps_jax.methods import base
 from uaps_jax.models import initialize
@@ -390,14 +390,14 @@ def channels_last(x):
 
 
 def test_converted_weights_fill_the_tree(parity):
-    ours = torch_weights.variables(below(parity, "weights/"))
+    ours = torch_names.variables(below(parity, "weights/"))
     shapes = jax.tree.map(lambda leaf: leaf.shape, published().shapes())
     assert jax.tree.map(np.shape, ours) == shapes
 
 
 def test_evaluation_equals_the_published_network(parity):
     model = published()
-    ours = torch_weights.variables(below(parity, "weights/"))
+    ours = torch_names.variables(below(parity, "weights/"))
     x = channels_last(parity["x"])
 
     @jax.jit
@@ -426,7 +426,7 @@ def test_training_without_dropout_equals_the_published_network(parity):
     # Batch statistics, and the running ones that a forward pass leaves behind.
     model = dataclasses.replace(published(auxiliary=0), rates=(0.0,) * 5)
     main = {k: v for k, v in below(parity, "weights/").items() if not k.startswith("aux")}
-    ours = torch_weights.variables(main)
+    ours = torch_names.variables(main)
     x = channels_last(parity["x"])
     outputs, stats = jax.jit(model.train_outputs)(ours, x, KEY)
     differences = {
@@ -437,6 +437,6 @@ def test_training_without_dropout_equals_the_published_network(parity):
     after = below(parity, "train_no_dropout/after/")
     assert len(after) == len(jax.tree.leaves(stats))
     for name, expected in after.items():
-        found = torch_weights.leaf({"batch_stats": stats}, name)
+        found = torch_names.leaf({"batch_stats": stats}, name)
         differences[name] = relative_difference(found, expected)
     assert report("training", differences) <= 1e-4

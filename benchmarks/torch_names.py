@@ -1,14 +1,20 @@
 """The published network's PyTorch names and layouts, translated to the tree of `UNet`."""
 
+from __future__ import annotations
+
 import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+
+from uaps_jax.trees import Tree
 
 LAYERS = {"0": "conv_0", "1": "norm_0", "4": "conv_1", "5": "norm_1"}
 DEEPEST = 4
 
 
-def location(name):
+def location(name: str) -> tuple[str, tuple[str, ...], int | None]:
     """Where the tensor with a PyTorch name lives: (collection, path, member).
 
     `path` leads to a leaf of `params` or `batch_stats`; `member` is the index on the leading axis
@@ -24,6 +30,7 @@ def location(name):
         part = "decoders"
     module, kind = rest.rsplit(".", 1)
 
+    layers: tuple[str, ...]
     if found := re.fullmatch(r"in_conv\.conv_conv\.(\d)", module):
         layers = ("block_0", LAYERS[found[1]])
     elif found := re.fullmatch(r"down(\d)\.maxpool_conv\.1\.conv_conv\.(\d)", module):
@@ -48,22 +55,22 @@ def location(name):
     return collection, (part, *layers, leaf), member
 
 
-def array(value):
+def array(value: Any) -> np.ndarray:
     """A tensor in our layout, float32: a convolution's OIHW becomes HWIO."""
     value = np.asarray(value, np.float32)
     return value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
 
 
-def variables(weights):
+def variables(weights: Mapping[str, Any]) -> Tree:
     """`{"params", "batch_stats"}` of `UNet` from a PyTorch state dict of numpy arrays.
 
     The members of the decoders are stacked on a leading axis in the order main, auxiliary 1, 2...
     """
-    members = {}
+    members: dict[tuple[str, ...], dict[int | None, np.ndarray]] = {}
     for name, value in weights.items():
         collection, path, member = location(name)
         members.setdefault((collection, *path), {})[member] = array(value)
-    tree = {}
+    tree: Tree = {}
     for path, found in members.items():
         node = tree
         for key in path[:-1]:
@@ -73,10 +80,38 @@ def variables(weights):
     return tree
 
 
-def leaf(tree, name):
+def leaf(tree: Tree, name: str) -> Any:
     """The array of our tree (`{"params", "batch_stats"}`) that a PyTorch name means."""
     collection, path, member = location(name)
     node = tree[collection]
     for key in path:
         node = node[key]
     return node if member is None else node[member]
+
+
+def tensors(tree: Tree) -> dict[str, np.ndarray]:
+    """Arrays by their PyTorch names, in PyTorch's layout, from our `{"params", "batch_stats"}`."""
+    members = len(tree["params"]["decoders"]["classifier"]["bias"])
+    decoders = ["main_decoder", *(f"aux_decoder{k}" for k in range(1, members))]
+    found = {}
+    for name in _names(decoders):
+        value = np.asarray(leaf(tree, name))
+        found[name] = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+    return found
+
+
+def _names(decoders: Sequence[str]) -> Iterator[str]:
+    """The names of all tensors of the published network with these decoders."""
+    levels = range(1, DEEPEST + 1)
+    blocks = ["encoder.in_conv", *(f"encoder.down{n}.maxpool_conv.1" for n in levels)]
+    for decoder in decoders:
+        for step in levels:
+            yield from (f"{decoder}.up{step}.conv1x1.{kind}" for kind in ("weight", "bias"))
+            blocks.append(f"{decoder}.up{step}.conv")
+        yield from (f"{decoder}.out_conv.{kind}" for kind in ("weight", "bias"))
+    for block in blocks:
+        for index in ("0", "4"):
+            yield from (f"{block}.conv_conv.{index}.{kind}" for kind in ("weight", "bias"))
+        for index in ("1", "5"):
+            kinds = ("weight", "bias", "running_mean", "running_var")
+            yield from (f"{block}.conv_conv.{index}.{kind}" for kind in kinds)

@@ -1,0 +1,124 @@
+"""Our side of `benchmarks.train_step`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from benchmarks import torch_names
+from benchmarks.sides import serve
+from configs import base as configs
+from uaps_jax import methods
+from uaps_jax.methods import base, uaps
+from uaps_jax.training import optimizers, sharding, step
+from uaps_jax.training import state as state_lib
+
+POOL = 32  # images that live on the device
+WEIGHTS = (0.1, 0.1)
+
+
+def main() -> None:
+    """Answers `benchmarks.train_step`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--dtype", required=True)
+    arguments = parser.parse_args()
+    ours = Ours(arguments.size, arguments.batch, arguments.folder, arguments.dtype)
+    serve(
+        {"write": ours.write, "first": ours.first, "steps": ours.steps, "describe": ours.describe}
+    )
+
+
+class Ours:
+    """A training of UAPS on random images."""
+
+    def __init__(self, size: int, batch: int, folder: Path, dtype: str) -> None:
+        """Builds the step; nothing is compiled yet."""
+        config = configs.uaps(configs.neu_seg(), "")
+        config.views.labeled = config.views.unlabeled = configs.view()
+        config.data.height = config.data.width = size
+        config.train.batch_labeled = config.train.batch_unlabeled = batch
+        config.model.dtype = dtype
+        config.method.scale_ramps(1, 1.0)
+        self._config, self._folder, self._batch = config, folder, batch
+        self._method = methods.build(config)
+        shards = sharding.over_devices(1)
+        optimizer = optimizers.adam(config.optimizer)
+        self._step = step.make_train_step(self._method, optimizer, config, shards)
+        random = np.random.default_rng(0)
+        images = random.integers(0, 256, (2, POOL, size, size, 3), np.uint8)
+        masks = random.integers(0, 4, (POOL, size, size), np.uint8)
+        self._arrays = {"labeled": images[0], "unlabeled": images[1], "mask": masks}
+        pools = {
+            "labeled": {"image": images[0], "mask": masks},
+            "unlabeled": {"image": images[1]},
+        }
+        start = state_lib.create(self._method, optimizer, config.optimizer, 0)
+        self._state = jax.device_put(start, shards.replicated)
+        self._variables = self._method.variables(start.params, start.method_state)
+        self._rest = jax.device_put(
+            (
+                pools,
+                {s: np.arange(batch, dtype=np.int32) for s in ("labeled", "unlabeled")},
+                jax.random.key(0),
+                step.traced_weights(self._method),
+            ),
+            shards.replicated,
+        )
+
+    def write(self) -> None:
+        """Writes images, weights by their published names, clean logits and a loss."""
+        model = base.build_model(self._config)
+        normalize = base.normalizer(self._config)
+        x, u = (normalize(self._arrays[n][: self._batch]) for n in ("labeled", "unlabeled"))
+        both = jax.jit(lambda v, i: model.all_logits(v, i, None))
+        labeled, unlabeled = both(self._variables, x), both(self._variables, u)
+        beta = np.array([0.4, 0.3, 0.2, 0.1], np.float32)
+        labels = self._arrays["mask"][: self._batch].astype(np.int32)
+        options = self._config.method
+        assert isinstance(options, uaps.UapsConfig)
+        w1, w2, w3 = (jnp.asarray(w, jnp.float32) for w in (*WEIGHTS, 0.0))
+        total, _ = uaps.objective(
+            labeled, unlabeled, jnp.asarray(labels), jnp.asarray(beta), w1, w2, w3, options
+        )
+        stored: dict[str, Any] = dict(self._arrays)
+        for name, value in torch_names.tensors(self._variables).items():
+            stored[f"weights/{name}"] = value
+        stored |= {"logits": np.asarray(labeled), "beta": beta, "loss": np.asarray(total)}
+        np.savez(self._folder / "reference.npz", **stored)
+
+    def first(self) -> float:
+        """Seconds of the first step, compilation included."""
+        return self.steps(1)[0]
+
+    def steps(self, count: int) -> list[float]:
+        """Seconds of each of some steps."""
+        times = []
+        for _ in range(count):
+            started = time.perf_counter()
+            self._state, measured = self._step(self._state, *self._rest)
+            jax.block_until_ready((self._state, measured))
+            times.append(time.perf_counter() - started)
+        return times
+
+    def describe(self) -> dict[str, Any]:
+        """What it ran on."""
+        device = jax.devices()[0]
+        statistics = device.memory_stats() or {}
+        return {
+            "version": f"jax {jax.__version__}",
+            "device": device.device_kind,
+            "peak_memory_gib": statistics.get("peak_bytes_in_use", 0) / 2**30 or None,
+        }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""A training step of UAPS against PyTorch, in one run.
+
+    python -m benchmarks.train_step --size=128 --batch=4
+
+Both sides get the same uint8 images, the same weights and the same number of threads, and take
+steps in turns; the table shows images per second (labeled and unlabeled ones together) from the
+median step, its spread, the time to the first step, and the ratio to the best PyTorch. Before
+anything is timed, logits and loss of both sides have to agree. The results go to
+`benchmarks/results/train_step.jsonl`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from benchmarks.sides import Side
+
+RESULTS = Path(__file__).parent / "results" / "train_step.jsonl"
+AGREEMENT = 1e-4
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--size", type=int, default=128, help="side of an image in pixels")
+    parser.add_argument("--batch", type=int, default=4, help="labeled images; unlabeled as many")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
+    parser.add_argument("--steps", type=int, default=5, help="steps in a turn")
+    parser.add_argument("--ours", nargs="+", default=["float32"], help="compute types of our step")
+    parser.add_argument(
+        "--peers",
+        nargs="+",
+        default=["released", "expert", "expert-compiled"],
+        help="PyTorch's ways: released, expert, expert-compiled, each also with -bfloat16",
+    )
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        record = measure(arguments, Path(folder))
+    print(table(record))
+    RESULTS.parent.mkdir(exist_ok=True)
+    with RESULTS.open("a") as file:
+        file.write(json.dumps(record) + "\n")
+
+
+def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+    """Starts the sides, checks that they agree, and times them in turns."""
+    shape = [f"--size={arguments.size}", f"--batch={arguments.batch}", f"--folder={folder}"]
+    sides: dict[str, Side] = {}
+    try:
+        for dtype in arguments.ours:
+            sides[f"jax {dtype}"] = Side("benchmarks.jax_side", [*shape, f"--dtype={dtype}"])
+        reference = next(iter(sides.values()))
+        reference.ask("write")
+        for way in arguments.peers:
+            sides[f"torch {way}"] = Side("benchmarks.torch_side", [*shape, f"--way={way}"])
+        differences = {
+            name: side.ask("agree") for name, side in sides.items() if name.startswith("torch")
+        }
+        exact = {n: d for n, d in differences.items() if "bfloat16" not in n}
+        if any(max(d.values()) > AGREEMENT for d in exact.values()):
+            raise SystemExit(f"the sides do not agree: {differences}")
+        first = {name: side.ask("first") for name, side in sides.items()}
+        times: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(arguments.rounds):
+            for name, side in sides.items():
+                times[name] += side.ask("steps", count=arguments.steps)
+        machine = {name: side.ask("describe") for name, side in sides.items()}
+    finally:
+        for side in sides.values():
+            side.close()
+    images = 2 * arguments.batch
+    return {
+        "size": arguments.size,
+        "batch": arguments.batch,
+        "cores": os.cpu_count(),
+        "agreement": differences,
+        "sides": {
+            name: {
+                "images_per_second": images / statistics.median(values),
+                "step_ms": 1000 * statistics.median(values),
+                "step_ms_fastest": 1000 * min(values),
+                "step_ms_slowest": 1000 * max(values),
+                "first_step_s": first[name],
+                **machine[name],
+            }
+            for name, values in times.items()
+        },
+    }
+
+
+def table(record: dict[str, Any]) -> str:
+    """The figures of a run as Markdown."""
+    sides = record["sides"]
+    best = max(
+        side["images_per_second"] for name, side in sides.items() if name.startswith("torch")
+    )
+    lines = [
+        f"UAPS train step, {record['size']} px, {record['batch']} + {record['batch']} images, "
+        f"{record['cores']} cores",
+        "",
+        "| side | images/s | ms a step (fastest, slowest) | first step, s | to best PyTorch |",
+        "|---|---|---|---|---|",
+    ]
+    for name, side in sides.items():
+        lines.append(
+            f"| {name} | {side['images_per_second']:.2f} | {side['step_ms']:.0f} "
+            f"({side['step_ms_fastest']:.0f}, {side['step_ms_slowest']:.0f}) | "
+            f"{side['first_step_s']:.1f} | {side['images_per_second'] / best:.2f} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
