@@ -75,13 +75,16 @@ def train(request: Request) -> None:
     """Trains or resumes, then scores the test split at the best and the last checkpoint."""
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
-    with workdir.locked(request.workdir):
-        _train(request, request.config)
-
-
-def _train(request: Request, given: Config) -> None:
-    config, dataset = _open(given)
+    config, dataset = _open(request.config)
     method, split = _trainable(config, dataset)
+    with workdir.locked(request.workdir):
+        _train(request, config, dataset, method, split)
+
+
+def _train(
+    request: Request, config: Config, dataset: Dataset, method: Method, split: splits.Split
+) -> None:
+    """The training itself, in a work directory that no other process uses."""
     record = protocols.record(dataset, config.data, split)
     workdir.claim(request.workdir, config, record)
     _log_split(dataset, config, split)
