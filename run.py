@@ -16,7 +16,7 @@ from ml_collections import config_flags
 
 from uaps_jax import modes
 from uaps_jax.config import Config, ConfigError, check_key
-from uaps_jax.study import conduct
+from uaps_jax.study import conduct, runner
 from uaps_jax.study.grid import Grid
 
 CONFIG = config_flags.DEFINE_config_file(
@@ -36,6 +36,7 @@ def main(argv: list[str]) -> None:
     if len(argv) > 1:
         sys.exit(f"unexpected arguments: {' '.join(argv[1:])}")
     logging.get_absl_handler().addFilter(worth_showing)
+    runner.end_with_parent()
     is_study = isinstance(CONFIG.value, Grid)
     if is_study != (MODE.value == "study"):
         sys.exit(

@@ -30,7 +30,7 @@ from uaps_jax.study.grid import Cell, flags
 from uaps_jax.training import results, workdir
 
 LOG = "log.txt"
-LIBRARY = ctypes.CDLL(None) if sys.platform == "linux" else None
+PARENT = "UAPS_JAX_STUDY"  # in the environment of a training: the study's process
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
@@ -86,7 +86,7 @@ def run(
             logging.info("training %s", cell.folder)
             try:
                 environment = {"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")}
-                environment |= os.environ | devices[worker]
+                environment |= os.environ | devices[worker] | {PARENT: str(os.getpid())}
                 full = [*command, *flags(cell), f"--workdir={directory / cell.folder}"]
                 reason = _train(full, directory / cell.folder, environment, running, worker)
                 result = results.read(directory / cell.folder, cell.config, cells[cell])
@@ -136,7 +136,6 @@ def _train(
             command,
             stdout=log,
             stderr=subprocess.STDOUT,
-            preexec_fn=_end_with_parent,
             env=environment,
         )
         status = running[worker].wait()
@@ -150,10 +149,18 @@ def _train(
     return f"exit status {status}: {said[:500]} (all of it in {folder / LOG})"
 
 
-def _end_with_parent() -> None:
-    """In a training about to start: Linux ends it when the study is killed."""
-    if LIBRARY is not None:
-        LIBRARY.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def end_with_parent() -> None:
+    """In a training that a study started: has Linux end it when the study is killed.
+
+    The training does so itself; code between fork and exec would be unsafe in a study, which has
+    threads.
+    """
+    parent = os.environ.get(PARENT)
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # it was killed before
+        sys.exit(128 + signal.SIGKILL)
 
 
 def _devices(workers: int) -> list[dict[str, str]]:
