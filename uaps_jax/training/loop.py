@@ -106,7 +106,9 @@ def train(
         for step in range(start, config.train.steps):
             asked = time.perf_counter()
             fed = next(feed)
-            progress.waited(time.perf_counter() - asked)
+            # While the step before is running, nothing waits for the data.
+            idle = pending is None or pending[1]["loss"].is_ready()
+            progress.waited(time.perf_counter() - asked if idle else 0.0)
             state, measured = step_function(state, resident, fed, key, weights)
             # The numbers of the step before are read while this one runs.
             if pending is not None:
@@ -269,7 +271,7 @@ class Progress:
         return 1 / seconds
 
     def waited(self, seconds: float) -> None:
-        """Notes how long the loop waited for the data of a step."""
+        """Notes how long a step waited for its data."""
         self._waits = [*self._waits[-50:], seconds]
 
     def waiting_share(self) -> float:
