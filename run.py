@@ -43,15 +43,23 @@ def main(argv: list[str]) -> None:
             f"error: --config={_config_file(sys.argv)} with --mode={MODE.value}: configurations "
             "of studies (configs/studies/) are for --mode=study, and it needs one"
         )
-    if isinstance(CONFIG.value, Grid):
-        command = (sys.executable, str(Path(__file__).resolve()))
-        try:
-            complete = conduct.run(CONFIG.value, Path(WORKDIR.value), command)
-        except modes.USER_ERRORS as error:
-            sys.exit(f"error: {error}")
-        sys.exit(0 if complete else 1)
     if DEMO.value and MODE.value != "evaluate":
         sys.exit(f"error: --demo={DEMO.value} is for --mode=evaluate, not {MODE.value}")
+    try:
+        complete = run_study() if is_study else run_mode()
+    except modes.USER_ERRORS as error:
+        sys.exit(f"error: {error}")
+    sys.exit(0 if complete else 1)
+
+
+def run_study() -> bool:
+    """Runs the trainings of a study; whether all of them have a result."""
+    command = (sys.executable, str(Path(__file__).resolve()))
+    return conduct.run(CONFIG.value, Path(WORKDIR.value), command)
+
+
+def run_mode() -> bool:
+    """Does what --mode says with one training."""
     request = modes.Request(
         config=CONFIG.value,
         workdir=Path(WORKDIR.value),
@@ -59,10 +67,8 @@ def main(argv: list[str]) -> None:
         input=None if INPUT.value is None else Path(INPUT.value),
         demo=DEMO.value,
     )
-    try:
-        modes.MODES[MODE.value](request)
-    except modes.USER_ERRORS as error:
-        sys.exit(f"error: {error}")
+    modes.MODES[MODE.value](request)
+    return True
 
 
 # Warnings of TFDS (about every configuration that is not in its table) and of Orbax (about every

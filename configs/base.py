@@ -217,8 +217,20 @@ def uaps(
         energy_margins=(-6.0, -3.0),
         perturb_at_eval=True,
     )
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
+
+
+TEACHER: dict[str, Any] = {
+    "weight": 0.1,
+    "ema_decay": 0.99,
+    "noise_scale": 0.1,
+    "noise_clip": 0.2,
+    "teacher_mode": "train",
+    "average_statistics": False,
+    "ramp_interval": 1,
+    "ramp_length": 1,
+}
+"""The released settings of a teacher and its student."""
 
 
 def mean_teacher(
@@ -226,19 +238,11 @@ def mean_teacher(
 ) -> c.Config:
     """Mean Teacher as released; the consistency starts after 3 % of the steps."""
     config.method = MeanTeacherConfig(
-        weight=0.1,
         delay=0,
-        ema_decay=0.99,
-        noise_scale=0.1,
-        noise_clip=0.2,
-        teacher_mode="train",
-        average_statistics=False,
-        ramp_interval=1,
-        ramp_length=1,
+        **TEACHER,
     )
     config.model.auxiliary = 0
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
 
 
 def ua_mt(
@@ -246,21 +250,13 @@ def ua_mt(
 ) -> c.Config:
     """UA-MT as released: eight looks of the teacher."""
     config.method = UaMtConfig(
-        weight=0.1,
         samples=8,
         threshold="released",
         normalizer="released",
-        ema_decay=0.99,
-        noise_scale=0.1,
-        noise_clip=0.2,
-        teacher_mode="train",
-        average_statistics=False,
-        ramp_interval=1,
-        ramp_length=1,
+        **TEACHER,
     )
     config.model.auxiliary = 0
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
 
 
 def cct(
@@ -270,8 +266,7 @@ def cct(
     config.method = CctConfig(weight=0.1, ramp_interval=1, ramp_length=1)
     config.model.perturb_dropout = 0.3
     config.optimizer.learning_rate = 2e-3
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
 
 
 def cps(
@@ -280,8 +275,7 @@ def cps(
     """CPS as released: two networks."""
     config.method = CpsConfig(weight=0.1, ramp_interval=1, ramp_length=1)
     config.model.auxiliary = 0
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
 
 
 def dct(
@@ -290,8 +284,7 @@ def dct(
     """DCT as released: quarter turns."""
     config.method = DctConfig(weight=0.1, detach=False, ramp_interval=1, ramp_length=1)
     config.model.auxiliary = 0
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
 
 
 def ucc(
@@ -312,8 +305,7 @@ def ucc(
     )
     config.views.unlabeled = view(brightness_contrast=0.3, blur=0.3, noise=0.4)
     config.model.auxiliary = 1
-    _ramp(config, interval, length)
-    return _with_variant(config, variant)
+    return _with_variant(config, variant, interval, length)
 
 
 def cpcl(config: c.Config, variant: str) -> c.Config:
@@ -322,7 +314,6 @@ def cpcl(config: c.Config, variant: str) -> c.Config:
     config.method = CpclConfig(
         weight=1.0, ramp=True, teacher_mode="train", ramp_interval=1, ramp_length=1
     )
-    _ramp(config)
     return _with_variant(config, variant)
 
 
@@ -343,15 +334,7 @@ def dueb(
         ramp_interval=1,
         ramp_length=1,
     )
-    _ramp(config)
     return _with_variant(config, variant)
-
-
-def _ramp(config: c.Config, interval: int | None = None, length: int | None = None) -> None:
-    """A ramp of `interval * length` steps, or of the method's usual share of the run."""
-    config.method.scale_ramps(config.train.steps, type(config.method).ramp_share)
-    if isinstance(config.method, c.RampedConfig) and interval and length:
-        config.method.ramp_interval, config.method.ramp_length = interval, length
 
 
 def _two_networks(config: c.Config) -> None:
@@ -440,8 +423,16 @@ def _config(
     )
 
 
-def _with_variant(config: c.Config, variant: str) -> c.Config:
-    """Applies `small` or `medium`, the text behind the colon of `--config=file.py:small`."""
+def _with_variant(
+    config: c.Config, variant: str, interval: int | None = None, length: int | None = None
+) -> c.Config:
+    """Sets the ramp, then what stands behind the colon of `--config=file.py:small`, or `:medium`.
+
+    The ramp takes `interval * length` steps, or the method's usual share of the run.
+    """
+    config.method.scale_ramps(config.train.steps, type(config.method).ramp_share)
+    if isinstance(config.method, c.RampedConfig) and interval and length:
+        config.method.ramp_interval, config.method.ramp_length = interval, length
     if variant == "small":
         _shorten(config, size=64, batch=4, steps=800)
     elif variant == "medium":

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 
 from datasets.common import DataError
@@ -446,7 +445,7 @@ class _Run:
 
     def demo(self, model: _Model, dataset: Dataset, pool: Pool, count: int) -> None:
         """Draws test images, spread evenly, as the checkpoint segments them."""
-        rows = np.unique(np.linspace(0, len(pool.names) - 1, count).round().astype(int))
+        rows = order.evenly(len(pool.names), count)
         few = Pool(
             names=tuple(pool.names[row] for row in rows),
             images=pool.images[rows],

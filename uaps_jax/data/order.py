@@ -37,6 +37,11 @@ def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -
     )
 
 
+def evenly(total: int, count: int) -> np.ndarray:
+    """At most `count` rows of `total`, spread evenly from the first to the last; int64."""
+    return np.unique(np.linspace(0, total - 1, count).round().astype(int))
+
+
 @functools.lru_cache(maxsize=16)
 def _permutation(seed: int, stream: str, epoch: int, size: int) -> np.ndarray:
     entropy = (seed, zlib.crc32(stream.encode()), epoch)

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import Config, ConfigError, RampedConfig, ViewConfig
-from uaps_jax.losses import ramps
+from uaps_jax.losses import ramps, uncertainty
 from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
@@ -194,6 +194,19 @@ def forward(
     outputs, stats = model.train_outputs(variables, interleave(*batches), key, groups=groups)
     apart = jax.vmap(lambda heads: separate(heads, groups), out_axes=1)
     return jax.tree.map(apart, outputs), stats
+
+
+def heads_uncertainty(
+    config: Config, model: UNet, *, perturb: bool
+) -> Callable[[Tree, jax.Array, jax.Array], jax.Array]:
+    """`Method.uncertainty` of a network with several heads: their mean KL to their mean."""
+    normalize = normalizer(config)
+
+    def doubt(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        logits = model.all_logits(variables, normalize(images), key if perturb else None)
+        return uncertainty.kl_to_mean(logits).mean(0)
+
+    return doubt
 
 
 def single_network(config: Config, model: UNet) -> dict[str, Any]:

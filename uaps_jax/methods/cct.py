@@ -16,7 +16,7 @@ import jax
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import consistency, uncertainty
+from uaps_jax.losses import consistency
 from uaps_jax.methods import base, supervised
 from uaps_jax.trees import Tree
 
@@ -79,9 +79,6 @@ def build(config: Config) -> base.Method:
         )
         return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 
-    def doubt(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        return uncertainty.kl_to_mean(model.all_logits(variables, normalize(images), key)).mean(0)
-
     def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
         logits = model.all_logits(variables, normalize(images), key)
         return base.hard_probe(logits[0], jax.nn.softmax(logits[1:]).mean(0))
@@ -91,7 +88,7 @@ def build(config: Config) -> base.Method:
         weights={"consistency": options.weight, **base.ramp_weights(options)},
         views=base.weak_views(config, STREAMS),
         loss=loss,
-        uncertainty=doubt,
+        uncertainty=base.heads_uncertainty(config, model, perturb=True),
         probe=probe,
         **base.single_network(config, model),
     )

@@ -30,6 +30,7 @@ from uaps_jax.losses import segmentation
 from uaps_jax.methods import base, pair
 from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import mixing
+from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled", "unlabeled_1": "unlabeled"}
@@ -193,8 +194,7 @@ def mixing_views(config: Config) -> Any:
 
     def views(key: jax.Array, batch: Tree) -> Tree:
         count = len(batch["unlabeled"]["image"])
-        mix_key = base.stream_key(key, "cutmix")
-        keys = jax.vmap(lambda index: jax.random.fold_in(mix_key, index))(jnp.arange(count))
+        keys = view_lib.image_keys(base.stream_key(key, "cutmix"), count)
         draw = jax.vmap(lambda k: mixing.random_boxes(k, size, count=BOXES, area=BOX_AREA))
         return weak(key, batch) | {"mask": draw(keys)}
 

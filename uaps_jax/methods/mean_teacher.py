@@ -28,25 +28,17 @@ DELAY_SHARE = 0.03  # 1000 of 35,341 steps
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class MeanTeacherConfig(c.RampedConfig):
+class MeanTeacherConfig(teacher.TeacherConfig):
     """Mean Teacher; the values of the released code come first."""
 
     name: ClassVar[str] = "mean_teacher"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
 
-    weight: float  # w, weight of the consistency term
     delay: int  # steps without it
-    ema_decay: float  # largest decay of the teacher
-    noise_scale: float  # standard deviation of the noise on the teacher's normalised images
-    noise_clip: float  # and its limit
-    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
-    average_statistics: bool  # average running statistics as well (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
-        yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
-        yield from teacher.problems(config)
+        yield from self.teacher_problems(config)
         yield from c.check(config, "method.delay", self.delay >= 0, "cannot be negative")
 
     def scale_ramps(self, steps: int, share: float) -> None:
@@ -105,10 +97,7 @@ def build(config: Config) -> base.Method:
         return value, (state, parts | {"ramp": ramp})
 
     def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        teaching, learning = (
-            model.main_logits(variables[who], normalize(images)) for who in ("teacher", "student")
-        )
-        return base.hard_probe(teaching, learning)
+        return teacher.probe(model, variables, normalize(images))
 
     return base.Method(
         streams=STREAMS,
@@ -121,10 +110,5 @@ def build(config: Config) -> base.Method:
         loss=loss,
         uncertainty=None,
         probe=probe,
-        **teacher.student_and_teacher(
-            config,
-            model,
-            ceiling=options.ema_decay,
-            average_statistics=options.average_statistics,
-        ),
+        **teacher.student_and_teacher(config, options, model),
     )

@@ -1,7 +1,6 @@
 """A student and its teacher, an exponential moving average of it (Tarvainen and Valpola 2017)."""
 
-from __future__ import annotations
-
+import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,24 +15,40 @@ from uaps_jax.models.unet import UNet
 from uaps_jax.trees import Tree
 
 
-def problems(config: Config) -> Iterator[str]:
-    """What is wrong with the settings of a teacher, a line each."""
-    yield from c.check(
-        config, "model.auxiliary", config.model.auxiliary == 0, "teacher and student have 1 decoder"
-    )
-    for key in ("method.noise_scale", "method.noise_clip"):
-        yield from c.check(config, key, c.lookup(config, key) >= 0, "cannot be negative")
-    ceiling = c.lookup(config, "method.ema_decay")
-    yield from c.check(config, "method.ema_decay", 0 <= ceiling < 1, "must be in [0, 1)")
-    modes, mode = ("train", "eval"), c.lookup(config, "method.teacher_mode")
-    yield from c.check(config, "method.teacher_mode", mode in modes, c.one_of(modes))
-    averaged = c.lookup(config, "method.average_statistics")
-    yield from c.check(
-        config,
-        "method.average_statistics",
-        averaged or mode != "eval",
-        'must be True with method.teacher_mode = "eval", or the teacher has no statistics',
-    )
+@dataclasses.dataclass(slots=True, kw_only=True)
+class TeacherConfig(c.RampedConfig):
+    """What methods with a teacher share; the values of the released code come first."""
+
+    weight: float  # w, weight of the consistency term
+    ema_decay: float  # largest decay of the teacher
+    noise_scale: float  # standard deviation of the noise on the teacher's normalised images
+    noise_clip: float  # and its limit
+    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
+    average_statistics: bool  # average running statistics as well (released: False)
+
+    def teacher_problems(self, config: Config) -> Iterator[str]:
+        """What is wrong with the settings of both streams, ramp and teacher, a line each."""
+        yield from c.paired_batches(config)
+        yield from self.ramp_problems(config)
+        yield from c.check(
+            config,
+            "model.auxiliary",
+            config.model.auxiliary == 0,
+            "teacher and student have 1 decoder",
+        )
+        for key in ("method.noise_scale", "method.noise_clip"):
+            yield from c.check(config, key, c.lookup(config, key) >= 0, "cannot be negative")
+        yield from c.check(config, "method.ema_decay", 0 <= self.ema_decay < 1, "must be in [0, 1)")
+        modes = ("train", "eval")
+        yield from c.check(
+            config, "method.teacher_mode", self.teacher_mode in modes, c.one_of(modes)
+        )
+        yield from c.check(
+            config,
+            "method.average_statistics",
+            self.average_statistics or self.teacher_mode != "eval",
+            'must be True with method.teacher_mode = "eval", or the teacher has no statistics',
+        )
 
 
 def decay(step: jax.Array, ceiling: float) -> jax.Array:
@@ -73,9 +88,15 @@ def logits(
     return outputs.logits[0, 0], teacher | {"batch_stats": stats}
 
 
-def student_and_teacher(
-    config: Config, model: UNet, *, ceiling: float, average_statistics: bool
-) -> dict[str, Any]:
+def probe(model: UNet, variables: Tree, images: jax.Array) -> base.Probe:
+    """What the teacher labels normalised images, and what the student says, in evaluation mode."""
+    teaching, learning = (
+        model.main_logits(variables[who], images) for who in ("teacher", "student")
+    )
+    return base.hard_probe(teaching, learning)
+
+
+def student_and_teacher(config: Config, options: TeacherConfig, model: UNet) -> dict[str, Any]:
     """The fields of a `Method` that trains a student and averages it into a teacher.
 
     State: `batch_stats` of the student, `teacher` with `params` and `batch_stats`. Predictors:
@@ -83,10 +104,9 @@ def student_and_teacher(
 
     Args:
       config: for the normalisation of images.
+      options: the largest decay, and whether running statistics are averaged as well; else the
+        teacher keeps what its own forward passes left.
       model: the network of both.
-      ceiling: largest decay.
-      average_statistics: whether running statistics are averaged as well; else the teacher keeps
-        what its own forward passes left.
     """
     normalize = base.normalizer(config)
 
@@ -96,9 +116,9 @@ def student_and_teacher(
         return variables["params"], jax.tree.map(np.copy, state)
 
     def after_update(params: Tree, state: Tree, step: jax.Array) -> Tree:
-        alpha, teacher = decay(step, ceiling), state["teacher"]
+        alpha, teacher = decay(step, options.ema_decay), state["teacher"]
         teacher = teacher | {"params": ema(teacher["params"], params, alpha)}
-        if average_statistics:
+        if options.average_statistics:
             stats = ema(teacher["batch_stats"], state["batch_stats"], alpha)
             teacher = teacher | {"batch_stats": stats}
         return state | {"teacher": teacher}

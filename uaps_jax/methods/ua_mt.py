@@ -32,27 +32,19 @@ COPIES = 2  # of the batch in one pass of the teacher
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class UaMtConfig(c.RampedConfig):
+class UaMtConfig(teacher.TeacherConfig):
     """UA-MT; the values of the released code come first."""
 
     name: ClassVar[str] = "ua_mt"
     ramp_share: ClassVar[float] = 0.92  # 16,000 of 17,371 steps
 
-    weight: float  # w, weight of the consistency term
     samples: int  # T, looks of the teacher, an even number
     threshold: str  # of the entropy: "released" or "repaired"
     normalizer: str  # of the consistency: "released" or "repaired"
-    ema_decay: float  # largest decay of the teacher
-    noise_scale: float  # standard deviation of the noise on the teacher's normalised images
-    noise_clip: float  # and its limit
-    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
-    average_statistics: bool  # average running statistics as well (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
-        yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
-        yield from teacher.problems(config)
+        yield from self.teacher_problems(config)
         even = self.samples >= COPIES and self.samples % COPIES == 0
         yield from c.check(config, "method.samples", even, "must be 2, 4, 6, ...")
         forms = ("released", "repaired")
@@ -162,11 +154,8 @@ def build(config: Config) -> base.Method:
         images = normalize(images)
         samples, _ = looks(variables["teacher"], images, key)
         traced = {name: jnp.asarray(value, jnp.float32) for name, value in weights.items()}
-        teaching, learning = (
-            model.main_logits(variables[who], images) for who in ("teacher", "student")
-        )
         kept = entropy(samples) < limit(step, traced)[1]
-        return base.hard_probe(teaching, learning)._replace(kept=kept)
+        return teacher.probe(model, variables, images)._replace(kept=kept)
 
     return base.Method(
         streams=STREAMS,
@@ -175,10 +164,5 @@ def build(config: Config) -> base.Method:
         loss=loss,
         uncertainty=None,
         probe=probe,
-        **teacher.student_and_teacher(
-            config,
-            model,
-            ceiling=options.ema_decay,
-            average_statistics=options.average_statistics,
-        ),
+        **teacher.student_and_teacher(config, options, model),
     )

@@ -202,12 +202,6 @@ def build(config: Config) -> base.Method:
         )
         return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 
-    def uncertainty_map(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        logits = model.all_logits(
-            variables, normalize(images), key if options.perturb_at_eval else None
-        )
-        return uncertainty.kl_to_mean(logits).mean(0)
-
     def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
         logits = model.all_logits(variables, normalize(images), key)
         return base.hard_probe(jax.nn.softmax(logits).mean(0), logits[0])
@@ -222,7 +216,7 @@ def build(config: Config) -> base.Method:
         },
         views=base.weak_views(config, STREAMS),
         loss=loss,
-        uncertainty=uncertainty_map,
+        uncertainty=base.heads_uncertainty(config, model, perturb=options.perturb_at_eval),
         probe=probe,
         **base.single_network(config, model),
     )

@@ -27,6 +27,7 @@ from uaps_jax.config import Config
 from uaps_jax.losses import segmentation, uncertainty
 from uaps_jax.methods import base, uaps
 from uaps_jax.transforms import mixing
+from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
@@ -109,13 +110,13 @@ def build(config: Config) -> base.Method:
     def boxes(key: jax.Array, count: int, probability: float) -> jax.Array:
         """One box per image `[B, H, W]`, empty with the rest of the probability."""
 
-        def one(index: jax.Array) -> jax.Array:
-            apply_key, box_key = jax.random.split(jax.random.fold_in(key, index))
+        def one(image_key: jax.Array) -> jax.Array:
+            apply_key, box_key = jax.random.split(image_key)
             size = (config.data.height, config.data.width)
             mask = mixing.random_half(box_key, size)
             return mask & jax.random.bernoulli(apply_key, probability)
 
-        return jax.vmap(one)(jnp.arange(count))
+        return jax.vmap(one)(view_lib.image_keys(key, count))
 
     def views(key: jax.Array, batch: Tree) -> Tree:
         x, y = base.draw_view(base.stream_key(key, "labeled"), batch["labeled"], labeled_policy)
@@ -154,9 +155,6 @@ def build(config: Config) -> base.Method:
         )
         return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 
-    def doubt(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        return uncertainty.kl_to_mean(model.all_logits(variables, normalize(images), key)).mean(0)
-
     def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
         first, second = model.all_logits(variables, normalize(images), key)
         return base.hard_probe(second, first)
@@ -166,7 +164,7 @@ def build(config: Config) -> base.Method:
         weights={"pseudo": options.weight, **base.ramp_weights(options)},
         views=views,
         loss=loss,
-        uncertainty=doubt,
+        uncertainty=base.heads_uncertainty(config, model, perturb=True),
         probe=probe,
         **base.single_network(config, model),
     )

@@ -11,6 +11,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.patches import Patch
 
+from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import palette
 from uaps_jax.inference.predict import Predictions
@@ -50,7 +51,7 @@ def contact_sheet(
     pool: Pool, found: Predictions, class_names: Sequence[str], target: Path, *, rows: int
 ) -> None:
     """Image, truth, prediction, errors and uncertainty of images spread evenly over a pool."""
-    chosen = np.unique(np.linspace(0, len(pool.names) - 1, rows).round().astype(int))
+    chosen = order.evenly(len(pool.names), rows)
     columns = ("image", "truth", "prediction", "errors", f"uncertainty\n({found.measure})")
     figure, axes = pyplot.subplots(
         len(chosen),

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from uaps_jax import methods
-from uaps_jax.data import source
+from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.methods import base
 from uaps_jax.models import cost
@@ -156,7 +156,7 @@ def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target
 
 def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int) -> Pool:
     names = record["test"]
-    rows = np.unique(np.linspace(0, len(names) - 1, count).round().astype(int))
+    rows = order.evenly(len(names), count)
     return source.read(dataset, [names[row] for row in rows], cell.config.data)
 
 

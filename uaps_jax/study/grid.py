@@ -63,8 +63,8 @@ class Lines:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Bars:
-    """Scores side by side, as of an ablation.
+class SideBySide:
+    """Several entries on one dataset at one ratio.
 
     Attributes:
       title: over the figure.
@@ -79,39 +79,22 @@ class Bars:
     entries: tuple[str, ...]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Decoders:
-    """Score, parameters, operations and measured inference time for several networks.
+class Bars(SideBySide):
+    """Scores, as of an ablation."""
 
-    Attributes:
-      title: over the figure.
-      dataset: which trainings are shown.
-      ratio: likewise, `data.labeled_ratio`.
-      entries: names of entries, from left to right.
-    """
 
-    title: str
-    dataset: str
-    ratio: float
-    entries: tuple[str, ...]
+class Decoders(SideBySide):
+    """Score, parameters, operations and measured inference time of several networks."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Panels:
+class Panels(SideBySide):
     """The same test images, segmented by several entries.
 
     Attributes:
-      title: over the figure.
-      dataset: which trainings are shown.
-      ratio: likewise, `data.labeled_ratio`.
-      entries: names of entries, from left to right.
       images: how many images.
     """
 
-    title: str
-    dataset: str
-    ratio: float
-    entries: tuple[str, ...]
     images: int
 
 

@@ -55,8 +55,13 @@ def draw(
     Returns:
       Images as float32 on the 0..255 scale, and masks as uint8.
     """
-    keys = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(images.shape[0]))
+    keys = image_keys(key, images.shape[0])
     return jax.vmap(lambda k, x, y: _view(k, x, y, policy, look))(keys, images, masks)
+
+
+def image_keys(key: jax.Array, count: int) -> jax.Array:
+    """A key for each image of a batch, the same whatever the batch's size."""
+    return jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
 
 
 def _view(
