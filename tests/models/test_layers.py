@@ -133,6 +133,46 @@ def test_batch_norm_gradient_flows_through_the_batch_statistics():
     assert_allclose(gradient.reshape(-1), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+def test_batch_norm_gradients_equal_numeric_ones(groups):
+    variables, x = norm_variables(), random(2 * groups, 2, 3, CHANNELS)
+    weight = random(*x.shape, seed=5)
+
+    def loss(x, scale, bias):
+        params = {"scale": scale, "bias": bias}
+        y, _ = layers.BatchNorm().apply(
+            variables | {"params": params}, x, train=True, groups=groups, mutable=["batch_stats"]
+        )
+        return (y * weight).sum()
+
+    params = variables["params"]
+    found = jax.grad(loss, argnums=(0, 1, 2))(x, params["scale"], params["bias"])
+    stats = variables["batch_stats"]
+
+    def by_hand(x, scale, bias):
+        parts = [
+            oracles.batch_norm_train(x[g::groups], stats["mean"], stats["var"], scale, bias)[0]
+            * weight[g::groups]
+            for g in range(groups)
+        ]
+        return sum(part.sum() for part in parts)
+
+    values = [np.asarray(v, np.float64) for v in (x, params["scale"], params["bias"])]
+    for place, gradient in enumerate(found):
+
+        def one(v, place=place):
+            return by_hand(*(v if p == place else value for p, value in enumerate(values)))
+
+        expected = oracles.numeric_gradient(one, values[place], range(values[place].size))
+        assert_allclose(gradient.reshape(-1), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_leaky_relu_and_its_gradient():
+    x = jnp.array([-2.0, -0.0, 0.0, 3.0])
+    assert_allclose(layers.leaky_relu(x), [-0.02, 0, 0, 3])
+    assert_allclose(jax.grad(lambda x: layers.leaky_relu(x).sum())(x), [0.01, 1, 1, 1])
+
+
 def test_batch_norm_keeps_statistics_in_float32_under_bfloat16():
     variables, x = norm_variables(), random(2, 4, 4, CHANNELS) + 100
     y, updates = layers.BatchNorm(jnp.bfloat16).apply(
@@ -162,9 +202,6 @@ def test_upsample_of_two_pixels_puts_the_new_ones_at_thirds():
     assert_allclose(layers.upsample(column)[0, :, 0, 0], [0, 1, 2, 3], atol=1e-6)
     row = column.swapaxes(1, 2)
     assert_allclose(layers.upsample(row)[0, 0, :, 0], [0, 1, 2, 3], atol=1e-6)
-    assert_allclose(
-        layers.interpolation_matrix(2, 4), [[1, 0], [2 / 3, 1 / 3], [1 / 3, 2 / 3], [0, 1]]
-    )
 
 
 def test_upsample_in_bfloat16_keeps_a_constant_and_rounds_once():
@@ -178,10 +215,13 @@ def test_upsample_in_bfloat16_keeps_a_constant_and_rounds_once():
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
-def test_interpolation_weights_sum_to_one(size):
-    matrix = layers.interpolation_matrix(size, 2 * size)
-    assert_allclose(matrix.sum(1), np.ones(2 * size))
-    assert matrix.min() >= 0
+def test_upsample_keeps_a_constant_and_stays_within_its_neighbours(size):
+    flat = np.full((1, size, size, 1), 3.0, np.float32)
+    assert_array_equal(layers.upsample(flat), np.full((1, 2 * size, 2 * size, 1), 3.0))
+    x = random(1, size, size, 1)
+    found = layers.upsample(x)
+    assert found.min() >= x.min() - 1e-6
+    assert found.max() <= x.max() + 1e-6
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 3)])

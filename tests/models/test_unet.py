@@ -63,6 +63,23 @@ def variables(model, seed=0):
     return jax.tree.map(lambda v: jnp.array(v, jnp.float32), tree | {"batch_stats": stats})
 
 
+@pytest.mark.parametrize("execution", ["looped", "grouped"])
+def test_decoders_run_in_a_loop_or_vmapped_with_the_same_numbers(execution):
+    loop, other = small(), small(execution=execution)
+    tree, batch = variables(loop), images(4)
+
+    def objective(model, params):
+        given = {"params": params, "batch_stats": tree["batch_stats"]}
+        outputs, stats = model.train_outputs(given, batch, KEY, groups=2)
+        return jnp.square(outputs.logits).sum(), (outputs.logits, stats)
+
+    results = [
+        jax.jit(jax.grad(functools.partial(objective, model), has_aux=True))(tree["params"])
+        for model in (loop, other)
+    ]
+    jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-4, atol=1e-4), *results)
+
+
 @functools.cache
 def train(model, groups=1):
     return jax.jit(functools.partial(model.train_outputs, groups=groups))

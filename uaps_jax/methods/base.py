@@ -103,6 +103,7 @@ def build_model(config: Config, *, variance: bool = False) -> UNet:
         dropout_rate=model.perturb_dropout,
         feature_dropout_range=model.feature_dropout,
         variance=variance,
+        execution=model.execution,
         dtype=jnp.dtype(model.dtype),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -12,14 +14,19 @@ from uaps_jax.models.looped_conv import looped_conv
 LEAKY_SLOPE = 0.01  # PyTorch's default for LeakyReLU
 
 
-def conv(features: int, kernel: int, dtype: jnp.dtype | None, name: str) -> nn.Conv:
-    """A stride-1 convolution with bias, padded to keep the image size."""
+def conv(
+    features: int, kernel: int, dtype: jnp.dtype | None, name: str, *, grouped: bool = False
+) -> nn.Conv:
+    """A stride-1 convolution with bias, padded to keep the image size.
+
+    Under vmap it stays a plain one (`looped_conv`), unless it is to become a grouped one.
+    """
     return nn.Conv(
         features,
         (kernel, kernel),
         padding=kernel // 2,
         dtype=dtype,
-        conv_general_dilated=looped_conv,
+        conv_general_dilated=None if grouped else looped_conv,
         name=name,
     )
 
@@ -58,9 +65,7 @@ class BatchNorm(nn.Module):
             return y.astype(self.dtype or x.dtype)
 
         grouped = wide.reshape(-1, groups, *x.shape[1:])
-        axes = (0, 2, 3)
-        mean = grouped.mean(axes, keepdims=True)
-        var = jnp.square(grouped - mean).mean(axes, keepdims=True)
+        y, mean, var = _normalize_by_batch(grouped, scale, bias, self.epsilon)
         if not self.is_initializing():
             count = grouped.size // (groups * channels)
             for g in range(groups):
@@ -70,7 +75,6 @@ class BatchNorm(nn.Module):
                 running_mean.value = mean_so_far + self.momentum * (new_mean - mean_so_far)
                 var_so_far = running_var.value
                 running_var.value = var_so_far + self.momentum * (new_var - var_so_far)
-        y = _normalize(grouped, mean, var, scale, bias, self.epsilon)
         return y.reshape(x.shape).astype(self.dtype or x.dtype)
 
 
@@ -82,16 +86,72 @@ def _normalize(
     bias: jax.Array,
     epsilon: float,
 ) -> jax.Array:
-    factor = scale.reshape((1,) * (x.ndim - 1) + (-1,)) * jax.lax.rsqrt(
-        var.reshape((1,) * (x.ndim - var.ndim) + var.shape) + epsilon
-    )
-    shift = mean.reshape((1,) * (x.ndim - mean.ndim) + mean.shape)
-    return (x - shift) * factor + bias.reshape((1,) * (x.ndim - 1) + (-1,))
+    mean, var, scale, bias = (_like(x, v) for v in (mean, var, scale, bias))
+    return (x - mean) * (scale * jax.lax.rsqrt(var + epsilon)) + bias
 
 
+def _like(x: jax.Array, v: jax.Array) -> jax.Array:
+    """`v` with leading axes of length one, as many as `x` has more."""
+    return v.reshape((1,) * (x.ndim - v.ndim) + v.shape)
+
+
+OVER_A_GROUP = (0, 2, 3)  # of `[B, groups, H, W, C]`
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
+def _normalize_by_batch(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """`[B, groups, H, W, C]` normalised by each group's statistics, and these.
+
+    The gradient is Ioffe and Szegedy's (2015), from the images and their statistics alone:
+    automatic differentiation would keep three arrays of the size of `x` where one is enough.
+    Statistics pass no gradient on.
+    """
+    mean = x.mean(OVER_A_GROUP, keepdims=True)
+    var = jnp.square(x - mean).mean(OVER_A_GROUP, keepdims=True)
+    return _normalize(x, mean, var, scale, bias, epsilon), mean, var
+
+
+def _normalize_by_batch_forward(
+    x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
+) -> tuple[tuple[jax.Array, jax.Array, jax.Array], tuple[jax.Array, ...]]:
+    y, mean, var = _normalize_by_batch(x, scale, bias, epsilon)
+    return (y, mean, var), (x, scale, mean, jax.lax.rsqrt(var + epsilon))
+
+
+def _normalize_by_batch_backward(
+    epsilon: float, residuals: tuple[jax.Array, ...], cotangents: tuple[jax.Array, ...]
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    x, scale, mean, inverse = residuals
+    g = cotangents[0]
+    shape = (x - mean) * inverse
+    sum_g = g.sum(OVER_A_GROUP, keepdims=True)
+    sum_shape = (g * shape).sum(OVER_A_GROUP, keepdims=True)
+    count = x.size // mean.size
+    dx = _like(x, scale) * inverse * (g - sum_g / count - shape * (sum_shape / count))
+    return dx, sum_shape.sum((0, 1, 2, 3)), sum_g.sum((0, 1, 2, 3))
+
+
+_normalize_by_batch.defvjp(_normalize_by_batch_forward, _normalize_by_batch_backward)
+
+
+@jax.custom_vjp
 def leaky_relu(x: jax.Array) -> jax.Array:
     """LeakyReLU with PyTorch's default slope."""
-    return nn.leaky_relu(x, LEAKY_SLOPE)
+    return jnp.where(x >= 0, x, LEAKY_SLOPE * x)
+
+
+def _leaky_relu_forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    y = leaky_relu(x)
+    return y, y  # which tells the sign, and is kept for the next layer anyway
+
+
+def _leaky_relu_backward(y: jax.Array, g: jax.Array) -> tuple[jax.Array]:
+    return (jnp.where(y >= 0, g, LEAKY_SLOPE * g),)
+
+
+leaky_relu.defvjp(_leaky_relu_forward, _leaky_relu_backward)
 
 
 def max_pool(x: jax.Array) -> jax.Array:
@@ -113,27 +173,26 @@ def _first_larger(first: jax.Array, second: jax.Array) -> jax.Array:
     return jnp.where((first >= second) | jnp.isnan(first), first, second)
 
 
-def interpolation_matrix(size: int, out: int) -> np.ndarray:
-    """The `[out, size]` matrix of 1-D linear interpolation with aligned corners.
-
-    Output i reads position i * (size - 1) / (out - 1) (PyTorch, `align_corners=True`).
-    """
-    position = np.arange(out) * ((size - 1) / max(out - 1, 1))
-    low = np.minimum(np.floor(position).astype(int), size - 1)
-    high = np.minimum(low + 1, size - 1)
-    share = position - low
-    matrix = np.zeros((out, size))
-    np.add.at(matrix, (np.arange(out), low), 1 - share)
-    np.add.at(matrix, (np.arange(out), high), share)
-    return matrix
-
-
 def upsample(x: jax.Array) -> jax.Array:
-    """Bilinear upsampling by 2 with aligned corners: `[B, H, W, C]` to `[B, 2H, 2W, C]`."""
+    """Bilinear upsampling by 2 with aligned corners: `[B, H, W, C]` to `[B, 2H, 2W, C]`.
+
+    Output i reads position i (n - 1) / (2n - 1) (PyTorch, `align_corners=True`): the even ones
+    lie i / (2n - 1) below pixel i, the odd ones (n - 1 - i) / (2n - 1) above it.
+    """
     # Rounded weights would not add up to one: the sums are float32 or wider, whatever x is.
-    wide = jnp.promote_types(x.dtype, jnp.float32)
-    rows = jnp.asarray(interpolation_matrix(x.shape[1], 2 * x.shape[1]), wide)
-    columns = jnp.asarray(interpolation_matrix(x.shape[2], 2 * x.shape[2]), wide)
-    exact = jax.lax.Precision.HIGHEST
-    y = jnp.einsum("oh,bhwc->bowc", rows, x.astype(wide), precision=exact)
-    return jnp.einsum("ow,bhwc->bhoc", columns, y, precision=exact).astype(x.dtype)
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return _double(_double(wide, 1), 2).astype(x.dtype)
+
+
+def _double(x: jax.Array, axis: int) -> jax.Array:
+    size = x.shape[axis]
+    form = tuple(size if a == axis else 1 for a in range(x.ndim))
+    place = np.arange(size)
+    below = jnp.asarray(place / (2 * size - 1), x.dtype).reshape(form)
+    above = jnp.asarray((size - 1 - place) / (2 * size - 1), x.dtype).reshape(form)
+    first, last = (jax.lax.slice_in_dim(x, i, i + 1, axis=axis) for i in (0, size - 1))
+    before = jnp.concatenate([first, jax.lax.slice_in_dim(x, 0, size - 1, axis=axis)], axis)
+    after = jnp.concatenate([jax.lax.slice_in_dim(x, 1, size, axis=axis), last], axis)
+    even, odd = x + below * (before - x), x + above * (after - x)
+    doubled = (*x.shape[:axis], 2 * size, *x.shape[axis + 1 :])
+    return jnp.stack([even, odd], axis + 1).reshape(doubled)

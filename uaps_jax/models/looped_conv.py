@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from uaps_jax.models import cpu_conv
+
 
 def looped_conv(
     inputs: jax.Array,
@@ -56,24 +58,30 @@ def looped_conv(
         precision=precision,
     )
 
+    tuned = jax.default_backend() == "cpu" and cpu_conv.covers(
+        kernel.shape, window_strides, padding, lhs_dilation, rhs_dilation, feature_group_count
+    )
+
     # `custom_vmap` cannot be differentiated, so it sits inside a `custom_vjp`. The two
     # gradients are linear transposes of the convolution: they need no forward computation.
-    forward = _member_by_member(plain)
-
     @_member_by_member
     def input_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
+        if tuned:
+            return cpu_conv.input_gradient(w, g)
         return jax.linear_transpose(lambda x_: plain(x_, w), x)(g)[0]
 
     @_member_by_member
     def kernel_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
+        if tuned:
+            return cpu_conv.kernel_gradient(x, w, g)
         return jax.linear_transpose(lambda w_: plain(x, w_), w)(g)[0]
 
     @jax.custom_vjp
     def conv(x: jax.Array, w: jax.Array) -> jax.Array:
-        return forward(x, w)
+        return _member_by_member(plain)(x, w)
 
     def conv_forward(x: jax.Array, w: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        return forward(x, w), (x, w)
+        return _member_by_member(cpu_conv.forward if tuned else plain)(x, w), (x, w)
 
     def conv_backward(
         residuals: tuple[jax.Array, jax.Array], g: jax.Array

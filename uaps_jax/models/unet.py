@@ -8,6 +8,7 @@ leading axis, over which they are vmapped.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -39,22 +40,24 @@ class ConvBlock(nn.Module):
     Attributes:
       features: output channels.
       rate: dropout rate between the two convolutions.
+      grouped: whether its convolutions become grouped ones under vmap.
       dtype: compute type; parameters and statistics stay float32.
     """
 
     features: int
     rate: float = 0.0
+    grouped: bool = False
     dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool, groups: int) -> jax.Array:
         """`[B, H, W, C]` to `[B, H, W, features]`."""
-        x = layers.conv(self.features, 3, self.dtype, "conv_0")(x)
+        x = layers.conv(self.features, 3, self.dtype, "conv_0", grouped=self.grouped)(x)
         x = layers.BatchNorm(self.dtype, name="norm_0")(x, train=train, groups=groups)
         x = layers.leaky_relu(x)
         if train and self.rate:
             x = perturb.dropout(self.make_rng("dropout"), x, rate=self.rate)
-        x = layers.conv(self.features, 3, self.dtype, "conv_1")(x)
+        x = layers.conv(self.features, 3, self.dtype, "conv_1", grouped=self.grouped)(x)
         x = layers.BatchNorm(self.dtype, name="norm_1")(x, train=train, groups=groups)
         return layers.leaky_relu(x)
 
@@ -78,7 +81,7 @@ class Encoder(nn.Module):
         pyramid: list[jax.Array] = []
         for level, (width, rate) in enumerate(zip(self.widths, self.rates, strict=True)):
             x = layers.max_pool(x) if level else x
-            block = ConvBlock(width, rate, self.dtype, name=f"block_{level}")
+            block = ConvBlock(width, rate, dtype=self.dtype, name=f"block_{level}")
             x = block(x, train=train, groups=groups)
             pyramid.append(x)
         return pyramid
@@ -94,29 +97,32 @@ class Decoder(nn.Module):
       widths: channels per level of the pyramid it reads.
       classes: output channels.
       variance: whether there is a variance head, a 1x1 convolution to one channel.
+      grouped: whether its convolutions become grouped ones under vmap.
       dtype: compute type.
     """
 
     widths: Sequence[int]
     classes: int
     variance: bool = False
+    grouped: bool = False
     dtype: jnp.dtype | None = None
 
     @nn.compact
     def __call__(self, pyramid: Pyramid, *, train: bool, groups: int = 1) -> Outputs:
         """The pyramid to logits `[B, H, W, classes]`, float32 or wider; `spread` `[B, H, W]`."""
+        conv = functools.partial(layers.conv, grouped=self.grouped)
         x = pyramid[-1]
         for level in reversed(range(len(self.widths) - 1)):
             width = self.widths[level]
-            x = layers.upsample(layers.conv(width, 1, self.dtype, f"reduce_{level}")(x))
+            x = layers.upsample(conv(width, 1, self.dtype, f"reduce_{level}")(x))
             x = jnp.concatenate([pyramid[level], x], axis=-1)
-            block = ConvBlock(width, 0.0, self.dtype, name=f"block_{level}")
+            block = ConvBlock(width, 0.0, self.grouped, self.dtype, name=f"block_{level}")
             x = block(x, train=train, groups=groups)
-        logits = layers.conv(self.classes, 3, self.dtype, "classifier")(x)
+        logits = conv(self.classes, 3, self.dtype, "classifier")(x)
         wide = jnp.promote_types(logits.dtype, jnp.float32)
         spread = None
         if self.variance:
-            spread = layers.conv(1, 1, self.dtype, "variance")(x)[..., 0].astype(wide)
+            spread = conv(1, 1, self.dtype, "variance")(x)[..., 0].astype(wide)
         return Outputs(logits.astype(wide), spread)
 
 
@@ -138,6 +144,9 @@ class UNet:
       dropout_rate: of the second perturbation.
       feature_dropout_range: threshold range of the third.
       variance: whether the decoders have a variance head.
+      execution: how the decoders run, with the same numbers: "loop", one after another; "looped",
+        vmapped, with convolutions one after another; or "grouped", vmapped with grouped
+        convolutions, which XLA executes badly on CPUs and gathers over devices.
       dtype: compute type; parameters, statistics and logits stay float32 or wider.
     """
 
@@ -150,6 +159,7 @@ class UNet:
     dropout_rate: float
     feature_dropout_range: tuple[float, float]
     variance: bool = False
+    execution: str = "loop"
     dtype: Any = None
 
     @property
@@ -160,7 +170,8 @@ class UNet:
     @property
     def decoder(self) -> Decoder:
         """One decoder; the ensemble is this module vmapped over its variables."""
-        return Decoder(self.widths, self.classes, self.variance, self.dtype)
+        grouped = self.execution == "grouped"
+        return Decoder(self.widths, self.classes, self.variance, grouped, self.dtype)
 
     @property
     def stride(self) -> int:
@@ -229,13 +240,15 @@ class UNet:
             )
             return outputs, updates["batch_stats"]
 
-        outputs, decoder_stats = jax.vmap(decode)(params["decoders"], stats["decoders"], pyramids)
+        outputs, decoder_stats = self._each_decoder(
+            decode, params["decoders"], stats["decoders"], pyramids
+        )
         new_stats = {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
         return outputs, new_stats
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other one runs."""
-        main = jax.tree.map(lambda leaf: leaf[0], _part(variables, "decoders"))
+        main = _member(_part(variables, "decoders"), 0)
         return self._decode(main, self._encode(variables, images))
 
     def all_logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
@@ -252,7 +265,15 @@ class UNet:
             pyramids = [jnp.stack([z] * (1 + self.auxiliary)) for z in pyramid]
         else:
             pyramids = self.perturbed(pyramid, key, groups=1)
-        return jax.vmap(self._decode)(_part(variables, "decoders"), pyramids)
+        return self._each_decoder(self._decode, _part(variables, "decoders"), pyramids)
+
+    def _each_decoder(self, function: Callable[..., Any], *stacked: Any) -> Any:
+        """`jax.vmap(function)(*stacked)` over the decoders, executed as `execution` says."""
+        if self.execution != "loop":
+            return jax.vmap(function)(*stacked)
+        members = range(1 + self.auxiliary)
+        results = [function(*_member(stacked, member)) for member in members]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
 
     def _encode(self, variables: Tree, images: jax.Array) -> Any:
         return self.encoder.apply(_part(variables, "encoder"), images, train=False)
@@ -288,3 +309,8 @@ class UNet:
 def _part(variables: Tree, name: str) -> Tree:
     """The variables of one part of the network, as its module's `apply` takes them."""
     return {collection: tree[name] for collection, tree in variables.items()}
+
+
+def _member(stacked: Any, member: int) -> Any:
+    """One member of a tree whose leaves have a leading axis."""
+    return jax.tree.map(lambda leaf: leaf[member], stacked)

@@ -11,7 +11,7 @@ import optax
 
 from uaps_jax.config import Config
 from uaps_jax.methods.base import Method
-from uaps_jax.training import optimizers
+from uaps_jax.training import compiler, optimizers
 from uaps_jax.training.sharding import Shardings
 from uaps_jax.training.state import TrainState
 from uaps_jax.trees import Tree
@@ -91,7 +91,7 @@ def make_train_step(
         return new_state, measurements
 
     out = (shardings.replicated, shardings.replicated)
-    return jax.jit(train_step, donate_argnums=0, out_shardings=out)
+    return compiler.jit_for_long(train_step, donate_argnums=0, out_shardings=out)
 
 
 def traced_weights(method: Method) -> dict[str, Any]:
