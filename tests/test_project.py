@@ -43,7 +43,7 @@ ROOMS = {
     "methods": {"config", "labels", "losses", "models", "transforms", "trees"},
     "evaluation": {"data", "labels", "trees"},
     "training": {"config", "data", "evaluation", "methods", "trees"},
-    "inference": {"config", "data", "evaluation", "labels", "methods", "trees"},
+    "inference": {"config", "data", "evaluation", "labels", "methods", "models", "trees"},
     "reports": {"data", "inference"},
     "study": {"config", "data", "inference", "labels", "methods", "models", "reports", "training"},
     "modes": {

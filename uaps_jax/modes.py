@@ -183,6 +183,12 @@ def predict(request: Request) -> None:
     run.predict(model, dataset, source.read(dataset, record["test"], run.config.data))
 
 
+def export(request: Request) -> None:
+    """Writes a checkpoint as `export/step_<N>.onnx`, preprocessing and class names inside."""
+    step = checkpoints.find_step(request.workdir, request.checkpoint)
+    _restored(request, step).export(request.checkpoint)
+
+
 def split(request: Request) -> None:
     """Writes who would see which image: `split.json` and four lists of names."""
     if request.config is None:
@@ -236,6 +242,7 @@ MODES: dict[str, Callable[[Request], None]] = {
     "split": split,
     "evaluate": evaluate,
     "predict": predict,
+    "export": export,
 }
 
 
@@ -465,6 +472,26 @@ class _Run:
             self.config, self._method, model.variables, folder, target
         )
         logging.info("%d images predicted: %s", count, target)
+
+    def export(self, which: str) -> None:
+        """Writes a checkpoint as an ONNX file; the checkpoint alone is needed."""
+        from uaps_jax.inference import export as exporter  # onnx takes a second to import
+
+        model = self.restore(which)
+        names = checkpoints.read_record(self._directory, model.step)["classes"]
+        about = {
+            "method": self.config.method.name,
+            "predictor": self.predictor,
+            "step": str(model.step),
+        }
+        file = self._directory / "export" / f"step_{model.step}.onnx"
+        difference = exporter.write(file, self.config, self._method, model.variables, names, about)
+        logging.info(
+            "%s: %.1f MiB, probabilities within %.0e of the checkpoint's",
+            file,
+            file.stat().st_size / 2**20,
+            difference,
+        )
 
     def _target(self, model: _Model) -> Path:
         return self._directory / "predictions" / f"step_{model.step}"

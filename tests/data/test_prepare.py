@@ -52,7 +52,28 @@ def test_tiles_cover_an_image_and_come_back_to_their_places(size, transpose, cha
     tiles, corners = prepare.tiles(pixels, data)
     assert tiles.shape[1:] == (*prepare.network_size(data), channels)
     whole = prepare.untiled(tiles[..., 0].astype(float), corners, size, data)
-    np.testing.assert_array_equal(whole, prepare.channels(pixels, data)[..., 0])
+    np.testing.assert_allclose(whole, prepare.channels(pixels, data)[..., 0], rtol=1e-6, atol=1e-4)
+
+
+def test_tiles_overlap_by_a_quarter_and_are_blended_without_a_seam():
+    data = settings("pad", height=16, width=24)
+    tiles, corners = prepare.tiles(picture((40, 24)), data)
+    assert [y for y, _ in corners] == [0, 12, 24]
+    # The first says 0, the second 1, the third 0: on the way the result goes up and down slowly.
+    found = np.zeros((*tiles.shape[:3], 2), np.float32)
+    found[1, ..., 0] = 1
+    whole = prepare.untiled(found, corners, (40, 24), data)
+    line = whole[:, 3, 0]
+    np.testing.assert_allclose(line[[0, 11, 16, 23, 28, 39]], [0, 0, 1, 1, 0, 0])
+    np.testing.assert_allclose(line[12:16], [1 / 5, 2 / 5, 3 / 5, 4 / 5])
+    assert not whole[..., 1].any()
+
+
+def test_grey_values_are_rounded_thousandths():
+    rgb = np.array([[[255, 255, 255], [10, 20, 30], [0, 0, 4]]], np.uint8)
+    # (2990 + 11740 + 3420) / 1000 = 18.15; 456 / 1000
+    expected = [[[255], [18], [0]]]
+    np.testing.assert_array_equal(prepare.channels(rgb, settings("pad", channels=1)), expected)
 
 
 @pytest.mark.parametrize("size", SIZES)

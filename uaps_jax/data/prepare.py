@@ -9,7 +9,7 @@ import numpy as np
 from uaps_jax.config import DataConfig
 from uaps_jax.labels import IGNORE
 
-GREY = np.array([0.299, 0.587, 0.114])  # weights of R, G, B (ITU-R BT.601)
+GREY = np.array([299, 587, 114], np.int32)  # thousandths of R, G, B (ITU-R BT.601)
 
 
 def network_size(data: DataConfig) -> tuple[int, int]:
@@ -55,9 +55,9 @@ def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def channels(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
-    """RGB as the network's channels: itself, or the grey values `[H, W, 1]`."""
-    if data.channels == 1:
-        return np.round(pixels @ GREY)[..., None].astype(np.uint8)
+    """RGB `[..., H, W, 3]` as the network's channels: itself, or grey values `[..., H, W, 1]`."""
+    if data.channels == 1:  # in whole numbers, which every other reader can repeat
+        return ((pixels.astype(np.int32) @ GREY + 500) // 1000)[..., None].astype(np.uint8)
     return pixels
 
 
@@ -67,7 +67,7 @@ def tiles(pixels: np.ndarray, data: DataConfig) -> tuple[np.ndarray, Sequence[tu
     Returns:
       uint8 `[N, height, width, channels]` and, where "pad" leaves the scale alone, the row and
       column in the image of each tile's corner, negative where it is padded. They cover the image;
-      the last of a row or column overlaps the one before. "resize" gives one tile.
+      neighbours overlap by a quarter of their side or more. "resize" gives one tile.
     """
     if data.fit == "resize":
         return image(pixels, data)[None], [(0, 0)]
@@ -84,16 +84,33 @@ def tiles(pixels: np.ndarray, data: DataConfig) -> tuple[np.ndarray, Sequence[tu
 def untiled(
     found: np.ndarray, corners: Sequence[tuple[int, int]], size: tuple[int, int], data: DataConfig
 ) -> np.ndarray:
-    """What was found on the tiles of an image, `[N, height, width]`, at its size `[H, W]`."""
+    """What was found on the tiles of an image, `[N, height, width, ...]`, as `[H, W, ...]`.
+
+    Where tiles overlap, the mean weighted by a pyramid that is highest in the middle of each: no
+    seam is left. A single tile of "resize" is resized back by nearest neighbour.
+    """
     upright = found.swapaxes(1, 2) if data.transpose else found
     if data.fit == "resize":
         return resize(upright[0], *size)
-    whole = np.empty(size, found.dtype)
+    weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
+    weight = weight.reshape(*weight.shape, *(1,) * (found.ndim - 3))
+    whole = np.zeros((*size, *found.shape[3:]), np.float32)
+    total = np.zeros((*size, *weight.shape[2:]), np.float32)
     for piece, (y, x) in zip(upright, corners, strict=True):
         top, left = max(y, 0), max(x, 0)
-        target = whole[top : y + data.height, left : x + data.width]
-        target[:] = piece[top - y :, left - x :][: target.shape[0], : target.shape[1]]
-    return whole
+        target = np.s_[top : y + data.height, left : x + data.width]
+        rows, columns = total[target].shape[:2]
+        part = np.s_[top - y :, left - x :]
+        seen = weight[part][:rows, :columns]
+        whole[target] += seen * piece[part][:rows, :columns]
+        total[target] += seen
+    return whole / total
+
+
+def _tent(size: int) -> np.ndarray:
+    """Weights that fall from the middle to both ends, and stay positive."""
+    place = np.arange(size)
+    return np.minimum(place + 1, size - place) / size
 
 
 def _oriented(array: np.ndarray, data: DataConfig) -> np.ndarray:
@@ -106,6 +123,8 @@ def _central(size: int, wanted: int) -> np.ndarray:
 
 
 def _starts(size: int, wanted: int) -> list[int]:
+    """Where the tiles of one axis begin: evenly, neighbours sharing a quarter or more."""
     if size <= wanted:
         return [(size - wanted) // 2]
-    return [*range(0, size - wanted, wanted), size - wanted]
+    count = -(-(size - wanted) // (wanted - wanted // 4)) + 1
+    return [round(i * (size - wanted) / (count - 1)) for i in range(count)]

@@ -30,21 +30,25 @@ class Predictions:
 
     Attributes:
       masks: class ids, uint8 `[N, H, W]`.
+      probabilities: `[N, H, W, C]`, only where they were asked for.
       uncertainty: mean KL of the heads to their mean in nats, or, for a method without one, the
         entropy of the prediction; float32 `[N, H, W]`.
       measure: which of the two, for titles.
     """
 
     masks: np.ndarray
+    probabilities: np.ndarray | None
     uncertainty: np.ndarray
     measure: str
 
 
-Predictor = Callable[[Tree, Pool, int], Predictions]
+Predict = Callable[[Tree, Pool, int], Predictions]
 
 
-def make_predictor(config: Config, method: Method) -> Predictor:
+def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Predict:
     """`(variables, pool, first) -> Predictions` for images at the network's size; compiles once.
+
+    Probabilities are kept where they are asked for (`soft`).
 
     The perturbed heads of an uncertainty draw from the run's seed and the number of the batch
     alone. `first` is the number of the pool's first batch: a pool that comes in pieces of whole
@@ -60,18 +64,21 @@ def make_predictor(config: Config, method: Method) -> Predictor:
             doubt = jax.scipy.special.entr(probabilities).sum(-1)
         else:
             doubt = method.uncertainty(variables, images, key)
-        return probabilities.argmax(-1).astype(np.uint8), doubt
+        found = probabilities if soft else probabilities.argmax(-1).astype(np.uint8)
+        return found, doubt
 
     def predict(variables: Tree, pool: Pool, first: int) -> Predictions:
-        masks, doubts = [], []
+        founds, doubts = [], []
         for number, (images, _, count) in enumerate(
             evaluate.batches(pool, config.evaluation.batch_size), start=first
         ):
-            mask, doubt = run(variables, images, jax.random.fold_in(key, number))
-            masks.append(np.asarray(mask)[:count])
+            found, doubt = run(variables, images, jax.random.fold_in(key, number))
+            founds.append(np.asarray(found)[:count])
             doubts.append(np.asarray(doubt)[:count])
+        whole = np.concatenate(founds)
         return Predictions(
-            masks=np.concatenate(masks),
+            masks=whole.argmax(-1).astype(np.uint8) if soft else whole,
+            probabilities=whole if soft else None,
             uncertainty=np.concatenate(doubts),
             measure="entropy" if method.uncertainty is None else "KL of the heads",
         )
@@ -85,8 +92,8 @@ def predict_folder(
     """Predicts every image of a folder, of whatever size, and writes the results in that size.
 
     Images are fitted to the network's input as in training (`data.fit`): resized, and the results
-    resized back by nearest neighbour; or, unscaled, covered by tiles. Results keep the folder's
-    structure.
+    resized back by nearest neighbour; or, unscaled, covered by tiles, whose probabilities are
+    blended where they overlap. Results keep the folder's structure.
 
     Returns:
       The number of images.
@@ -105,7 +112,8 @@ def predict_folder(
         raise ConfigError(f"--input={folder}: holds no image ({known})")
     white = config.data.folder.white
     names = _checked(files, folder, white, problems)
-    predictor = make_predictor(config, method)
+    blend = config.data.fit == "pad"
+    predictor = make_predictor(config, method, soft=blend)
     size, first = config.evaluation.batch_size, 0
     for start in tqdm(range(0, len(files), size), desc="predicting", unit="batch"):
         images = [read_any_image(f.read_bytes(), white) for f in files[start : start + size]]
@@ -119,18 +127,17 @@ def predict_folder(
         found = predictor(variables, pool, first)
         first += -(-len(pieces) // size)
         ends = np.cumsum([len(tiles) for tiles, _ in tiled])[:-1]
-        masks, doubts = (np.split(array, ends) for array in (found.masks, found.uncertainty))
-        for name, image, (_, corners), mask, doubt in zip(
-            names[start : start + size], images, tiled, masks, doubts, strict=True
+        seen = found.masks if found.probabilities is None else found.probabilities
+        seens, doubts = (np.split(array, ends) for array in (seen, found.uncertainty))
+        for name, image, (_, corners), seen, doubt in zip(
+            names[start : start + size], images, tiled, seens, doubts, strict=True
         ):
-            whole = image.shape[:2]
-            write_one(
-                target,
-                name,
-                image,
-                prepare.untiled(mask, corners, whole, config.data),
-                prepare.untiled(doubt, corners, whole, config.data),
+            whole, doubtful = (
+                prepare.untiled(array, corners, image.shape[:2], config.data)
+                for array in (seen, doubt)
             )
+            mask = whole.argmax(-1).astype(np.uint8) if blend else whole
+            write_one(target, name, image, mask, doubtful)
     return len(files)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from uaps_jax.config import Config, ConfigError, RampedConfig, ViewConfig
 from uaps_jax.losses import ramps, uncertainty
-from uaps_jax.models.unet import Outputs, UNet
+from uaps_jax.models.unet import Outputs, UNet, main_alone
 from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
 
@@ -38,6 +38,33 @@ def hard_probe(teacher: jax.Array, student: jax.Array) -> Probe:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Predictor:
+    """A way to predict: the mean over the decoders of one or more networks, on clean features.
+
+    Attributes:
+      model: what each network is.
+      normalize: from images on the 0..255 scale to the networks' input.
+      networks: `variables -> networks`, each `{"params", "batch_stats"}` with the decoders that
+        take part.
+      mean_of: "probabilities" or "logits".
+    """
+
+    model: UNet
+    normalize: Callable[[jax.Array], jax.Array]
+    networks: Callable[[Tree], Sequence[Tree]]
+    mean_of: str = "probabilities"
+
+    def __call__(self, variables: Tree, images: jax.Array) -> jax.Array:
+        """Probabilities `[B, H, W, C]` of images `[B, H, W, channels]` on the 0..255 scale."""
+        x = self.normalize(images)
+        heads = [self.model.all_logits(n, x, None) for n in self.networks(variables)]
+        logits = jnp.concatenate(heads)
+        if self.mean_of == "logits":
+            return jax.nn.softmax(logits.mean(0))
+        return jax.nn.softmax(logits).mean(0)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Method:
     """A way to learn, as pure functions. It owns no loop, no files and no random state.
 
@@ -52,8 +79,7 @@ class Method:
       loss: `(params, state, views, key, step, weights) -> (scalar, (state, measurements))`.
       after_update: `(params, state, step) -> state`, once per step, on the updated parameters.
       variables: `(params, state) -> variables`: what prediction needs and evaluation restores.
-      predictors: name -> `(variables, images) -> probabilities [B, H, W, C]`; the first is the
-        default. `images` are uint8 or float on the 0..255 scale.
+      predictors: by name; the first is the default.
       uncertainty: `(variables, images, key) -> [B, H, W]` in nats, or None.
       probe: `(variables, images, key, step) -> Probe`, the labels that the method would teach
         itself on unlabeled images at a step; None for one that does not.
@@ -66,11 +92,11 @@ class Method:
     loss: Callable[..., tuple[jax.Array, tuple[Tree, Tree]]]
     after_update: Callable[[Tree, Tree, jax.Array], Tree]
     variables: Callable[[Tree, Tree], Tree]
-    predictors: Mapping[str, Callable[[Tree, jax.Array], jax.Array]]
+    predictors: Mapping[str, Predictor]
     uncertainty: Callable[[Tree, jax.Array, jax.Array], jax.Array] | None
     probe: Callable[[Tree, jax.Array, jax.Array, jax.Array], Probe] | None
 
-    def predictor(self, name: str) -> Callable[[Tree, jax.Array], jax.Array]:
+    def predictor(self, name: str) -> Predictor:
         """The predictor of that name; the first for `""`.
 
         Raises:
@@ -216,21 +242,20 @@ def single_network(config: Config, model: UNet) -> dict[str, Any]:
     Predictors: `main`, the first decoder alone, and `ensemble`, the mean probability of all
     decoders on clean features, where there are auxiliary ones.
     """
-    normalize = normalizer(config)
 
     def init(seed: int) -> tuple[Tree, Tree]:
         variables = model.init(seed)
         return variables["params"], {"batch_stats": variables["batch_stats"]}
 
-    def main(variables: Tree, images: jax.Array) -> jax.Array:
-        return jax.nn.softmax(model.main_logits(variables, normalize(images)))
+    def predictor(networks: Callable[[Tree], Sequence[Tree]]) -> Predictor:
+        return Predictor(model=model, normalize=normalizer(config), networks=networks)
 
-    def ensemble(variables: Tree, images: jax.Array) -> jax.Array:
-        return jax.nn.softmax(model.all_logits(variables, normalize(images), None)).mean(0)
-
+    predictors = {"main": predictor(lambda variables: [main_alone(variables)])}
+    if model.auxiliary:
+        predictors["ensemble"] = predictor(lambda variables: [variables])
     return {
         "init": init,
         "after_update": lambda params, state, step: state,
         "variables": lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
-        "predictors": {"main": main, **({"ensemble": ensemble} if model.auxiliary else {})},
+        "predictors": predictors,
     }

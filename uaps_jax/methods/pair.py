@@ -16,7 +16,7 @@ import numpy as np
 from uaps_jax.config import Config
 from uaps_jax.losses import uncertainty
 from uaps_jax.methods import base
-from uaps_jax.models.unet import Outputs, UNet
+from uaps_jax.models.unet import Outputs, UNet, main_alone, member
 from uaps_jax.trees import Tree
 
 MEMBERS = 2
@@ -65,21 +65,17 @@ def network_pair(config: Config, model: UNet, predictors: Sequence[str]) -> dict
         variables = init(model, seed)
         return variables["params"], {"batch_stats": variables["batch_stats"]}
 
-    def one(member: int) -> Any:
-        def predict(variables: Tree, images: jax.Array) -> jax.Array:
-            network = jax.tree.map(lambda leaf: leaf[member], variables)
-            return jax.nn.softmax(model.main_logits(network, normalize(images)))
+    def predictor(*members: int) -> base.Predictor:
+        def networks(variables: Tree) -> list[Tree]:
+            return [main_alone(member(variables, number)) for number in members]
 
-        return predict
-
-    def mean(variables: Tree, images: jax.Array) -> jax.Array:
-        return jax.nn.softmax(both_logits(model, variables, normalize(images)).mean(0))
+        return base.Predictor(model=model, normalize=normalize, networks=networks, mean_of="logits")
 
     def doubt(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         del key
         return uncertainty.kl_to_mean(both_logits(model, variables, normalize(images))).mean(0)
 
-    known = {"mean": mean, "first": one(0), "second": one(1)}
+    known = {"mean": predictor(0, 1), "first": predictor(0), "second": predictor(1)}
     return {
         "init": start,
         "after_update": lambda params, state, step: state,

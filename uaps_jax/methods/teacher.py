@@ -11,7 +11,7 @@ import numpy as np
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.methods import base
-from uaps_jax.models.unet import UNet
+from uaps_jax.models.unet import UNet, main_alone
 from uaps_jax.trees import Tree
 
 
@@ -108,7 +108,6 @@ def student_and_teacher(config: Config, options: TeacherConfig, model: UNet) -> 
         teacher keeps what its own forward passes left.
       model: the network of both.
     """
-    normalize = base.normalizer(config)
 
     def init(seed: int) -> tuple[Tree, Tree]:
         variables = model.init(seed)
@@ -127,9 +126,11 @@ def student_and_teacher(config: Config, options: TeacherConfig, model: UNet) -> 
         student = {"params": params, "batch_stats": state["batch_stats"]}
         return {"student": student, "teacher": state["teacher"]}
 
-    def predictor(who: str) -> Any:
-        return lambda variables, images: jax.nn.softmax(
-            model.main_logits(variables[who], normalize(images))
+    def predictor(who: str) -> base.Predictor:
+        return base.Predictor(
+            model=model,
+            normalize=base.normalizer(config),
+            networks=lambda variables: [main_alone(variables[who])],
         )
 
     return {

@@ -248,31 +248,30 @@ class UNet:
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other one runs."""
-        main = _member(_part(variables, "decoders"), 0)
-        return self._decode(main, self._encode(variables, images))
+        return self.all_logits(main_alone(variables), images, None)[0]
 
     def all_logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """Logits `[K, B, H, W, C]` of all heads with running statistics.
 
         Args:
-          variables: `{"params", "batch_stats"}`.
+          variables: `{"params", "batch_stats"}`; without a key, of any number K of decoders.
           images: `[B, H, W, C]`, normalised.
           key: perturbs the auxiliary decoders' features, as the released code does even in
             evaluation; None leaves every decoder on the clean features.
         """
         pyramid = self._encode(variables, images)
+        decoders = _part(variables, "decoders")
         if key is None:
-            pyramids = [jnp.stack([z] * (1 + self.auxiliary)) for z in pyramid]
-        else:
-            pyramids = self.perturbed(pyramid, key, groups=1)
-        return self._each_decoder(self._decode, _part(variables, "decoders"), pyramids)
+            return self._each_decoder(lambda decoder: self._decode(decoder, pyramid), decoders)
+        pyramids = self.perturbed(pyramid, key, groups=1)
+        return self._each_decoder(self._decode, decoders, pyramids)
 
     def _each_decoder(self, function: Callable[..., Any], *stacked: Any) -> Any:
         """`jax.vmap(function)(*stacked)` over the decoders, executed as `execution` says."""
         if self.execution != "loop":
             return jax.vmap(function)(*stacked)
-        members = range(1 + self.auxiliary)
-        results = [function(*_member(stacked, member)) for member in members]
+        members = range(len(jax.tree.leaves(stacked)[0]))
+        results = [function(*member(stacked, number)) for number in members]
         return jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
 
     def _encode(self, variables: Tree, images: jax.Array) -> Any:
@@ -306,11 +305,19 @@ class UNet:
         return stacked
 
 
+def main_alone(variables: Tree) -> Tree:
+    """`{"params", "batch_stats"}` of encoder and main decoder, whose leading axis stays."""
+    return {
+        collection: tree | {"decoders": jax.tree.map(lambda leaf: leaf[:1], tree["decoders"])}
+        for collection, tree in variables.items()
+    }
+
+
 def _part(variables: Tree, name: str) -> Tree:
     """The variables of one part of the network, as its module's `apply` takes them."""
     return {collection: tree[name] for collection, tree in variables.items()}
 
 
-def _member(stacked: Any, member: int) -> Any:
+def member(stacked: Any, number: int) -> Any:
     """One member of a tree whose leaves have a leading axis."""
-    return jax.tree.map(lambda leaf: leaf[member], stacked)
+    return jax.tree.map(lambda leaf: leaf[number], stacked)
