@@ -29,6 +29,7 @@ from uaps_jax import modes
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study import conduct, runner
 from uaps_jax.study.grid import Grid
+from uaps_jax.training import processes
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
@@ -39,6 +40,17 @@ CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "best", "best, latest, or a step; to evaluate, also a range: 100-500, or 100-."
 )
 DEMO = flags.DEFINE_integer("demo", 0, "evaluate: draw so many test images.", lower_bound=0)
+PROFILE = flags.DEFINE_list(
+    "profile_steps", [], "train: first and last step of a trace, like 10,15; in profile/."
+)
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "train with several processes: host:port of the first one."
+)
+PROCESSES = flags.DEFINE_integer("processes", None, "their number.", lower_bound=1)
+PROCESS = flags.DEFINE_integer("process", None, "which of them this is, from 0.", lower_bound=0)
+CLUSTER = flags.DEFINE_bool(
+    "cluster", False, "train with several processes, as the cluster started them (Slurm, MPI, ...)."
+)
 INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
 
 
@@ -56,6 +68,13 @@ def main(argv: list[str]) -> None:
         )
     if DEMO.value and MODE.value != "evaluate":
         sys.exit(f"error: --demo={DEMO.value} is for --mode=evaluate, not {MODE.value}")
+    several = [COORDINATOR.value, PROCESSES.value, PROCESS.value]
+    if any(v is not None for v in several) and (None in several or CLUSTER.value):
+        sys.exit("error: --coordinator, --processes and --process belong together; or --cluster")
+    if (CLUSTER.value or COORDINATOR.value) and MODE.value != "train":
+        sys.exit(f"error: several processes are for --mode=train, not {MODE.value}")
+    if CLUSTER.value or COORDINATOR.value:
+        processes.start(COORDINATOR.value, PROCESSES.value, PROCESS.value)
     try:
         complete = run_study() if is_study else run_mode()
     except modes.USER_ERRORS as error:
@@ -77,9 +96,28 @@ def run_mode() -> bool:
         checkpoint=CHECKPOINT.value,
         input=None if INPUT.value is None else Path(INPUT.value),
         demo=DEMO.value,
+        profile=profile_steps(),
     )
     modes.MODES[MODE.value](request)
     return True
+
+
+def profile_steps() -> tuple[int, int] | None:
+    """The first and the last step to profile.
+
+    Raises:
+      ConfigError: --profile_steps is not two numbers in order.
+    """
+    if not PROFILE.value:
+        return None
+    try:
+        first, last = map(int, PROFILE.value)
+    except ValueError:
+        first, last = 0, 0
+    if not 1 <= first <= last:
+        given = ",".join(PROFILE.value)
+        raise ConfigError(f"--profile_steps={given}: must be a first and a last step, like 10,15")
+    return first, last
 
 
 # Warnings of TFDS (about every configuration that is not in its table) and of Orbax (about every

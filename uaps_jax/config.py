@@ -180,7 +180,7 @@ METHODS: dict[str, type[MethodConfig]] = {}
 class OptimizerConfig(Section):
     """Adam and its learning rate."""
 
-    learning_rate: float  # at the start
+    learning_rate: float  # at the start, for the whole batch: more devices do not change it
     schedule: str  # "plateau", "constant", "poly" or "cosine"
     plateau_factor: float  # learning rate multiplier when validation image_dice stagnates
     plateau_patience: int  # evaluations without improvement that are tolerated
@@ -201,6 +201,7 @@ class TrainConfig(Section):
     steps: int  # optimizer steps
     batch_labeled: int  # images per step, over all devices
     batch_unlabeled: int  # likewise
+    accumulate: int  # pieces of a batch, computed one after another to save memory; 1: whole
     log_every: int  # steps between lines of metrics.jsonl
     eval_every: int  # steps between evaluations on the validation split
 
@@ -414,12 +415,20 @@ def _problems(config: Config) -> Iterator[str]:
         "train.steps",
         "train.batch_labeled",
         "train.batch_unlabeled",
+        "train.accumulate",
         "train.log_every",
         "train.eval_every",
         "checkpoint.every",
         "evaluation.batch_size",
     ):
         yield from check(config, key, lookup(config, key) >= 1, "must be at least 1")
+    for key in ("train.batch_labeled", "train.batch_unlabeled"):
+        yield from check(
+            config,
+            key,
+            lookup(config, key) % max(1, train.accumulate) == 0,
+            f"must be a multiple of train.accumulate = {train.accumulate}",
+        )
     yield from check(
         config,
         "evaluation.probe_images",

@@ -25,7 +25,7 @@ from uaps_jax.inference import predict as prediction
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
 from uaps_jax.reports import audit_page, figures
-from uaps_jax.training import checkpoints, loop, results, sharding, workdir
+from uaps_jax.training import checkpoints, loop, processes, results, sharding, workdir
 from uaps_jax.trees import Tree
 
 USER_ERRORS = (ConfigError, DataError, checkpoints.CheckpointError, loop.NonFiniteLoss)
@@ -62,6 +62,7 @@ class Request:
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       input: folder of images to predict; None for the test split.
       demo: number of test images to draw when evaluating.
+      profile: first and last training step, from 1, of a trace.
     """
 
     config: Config | None
@@ -69,15 +70,22 @@ class Request:
     checkpoint: str
     input: Path | None
     demo: int = 0
+    profile: tuple[int, int] | None = None
 
 
 def train(request: Request) -> None:
     """Trains or resumes, then scores the test split at the best and the last checkpoint."""
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
+    if not processes.is_first():
+        processes.wait("built")
     config, dataset = _open(request.config)
     method, split = _trainable(config, dataset)
-    with workdir.locked(request.workdir):
+    if processes.is_first():
+        processes.wait("built")
+        with workdir.locked(request.workdir):
+            _train(request, config, dataset, method, split)
+    else:
         _train(request, config, dataset, method, split)
 
 
@@ -86,7 +94,9 @@ def _train(
 ) -> None:
     """The training itself, in a work directory that no other process uses."""
     record = protocols.record(dataset, config.data, split)
-    workdir.claim(request.workdir, config, record)
+    if processes.is_first():
+        workdir.claim(request.workdir, config, record)
+    processes.wait("claimed")
     _log_split(dataset, config, split)
     logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
@@ -111,9 +121,23 @@ def _train(
         where,
     )
     started = time.perf_counter()
-    loop.train(config, request.workdir, pools, dataset.class_names, record)
+    loop.train(config, request.workdir, pools, dataset.class_names, record, request.profile)
     logging.info("training took %s", loop.duration(time.perf_counter() - started))
+    if processes.is_first():
+        _conclude(request, config, dataset, method, split, record, params)
+    processes.wait("concluded")
 
+
+def _conclude(
+    request: Request,
+    config: Config,
+    dataset: Dataset,
+    method: Method,
+    split: splits.Split,
+    record: Mapping[str, Any],
+    params: int,
+) -> None:
+    """Scores, pictures and the result of a training that is done."""
     figures.curves(request.workdir / "metrics.jsonl", request.workdir / "curves.png")
     test = source.read(dataset, split["test"], config.data)
     run = _Run(config, request.workdir)

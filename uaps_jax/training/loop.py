@@ -23,10 +23,11 @@ from uaps_jax.data import streams
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import evaluate, health
 from uaps_jax.methods.base import Method
-from uaps_jax.training import checkpoints, optimizers, sharding, workdir
+from uaps_jax.training import checkpoints, optimizers, processes, sharding, workdir
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
 from uaps_jax.training.step import make_train_step, traced_weights
+from uaps_jax.training.trace import Tracer
 from uaps_jax.trees import Tree
 
 LONG_RUN_HOURS = 6
@@ -62,6 +63,7 @@ def train(
     pools: TrainingPools,
     class_names: Sequence[str],
     record: Mapping[str, Any],
+    profile: tuple[int, int] | None = None,
 ) -> TrainState:
     """Trains, or goes on training, in a work directory.
 
@@ -71,6 +73,7 @@ def train(
       pools: the images.
       class_names: background first.
       record: which data these are, for the checkpoints (`data.protocols.record`).
+      profile: the first and the last step, from 1, of a trace in `profile/`; None for none.
 
     Returns:
       The state after the last step; its checkpoint is written.
@@ -88,10 +91,10 @@ def train(
     )
     examine = _examiner(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
-    state = jax.device_put(state, shards.replicated)
-    resident = jax.device_put(_resident(pools), shards.replicated)
-    key = jax.device_put(jax.random.key(config.train.seed), shards.replicated)
-    weights = jax.device_put(traced_weights(method), shards.replicated)
+    state = sharding.place(state, shards.replicated)
+    resident = sharding.place(_resident(pools), shards.replicated)
+    key = sharding.place(jax.random.key(config.train.seed), shards.replicated)
+    weights = sharding.place(traced_weights(method), shards.replicated)
 
     with contextlib.ExitStack() as opened:
         saved = opened.enter_context(checkpoints.manager(directory, config.checkpoint))
@@ -99,7 +102,8 @@ def train(
             state = checkpoints.restore_state(saved, state, shards.replicated)
         start = int(state.step)
         best = checkpoints.best_score(saved)
-        writer = opened.enter_context(contextlib.closing(workdir.MetricWriter(directory, start)))
+        writer = opened.enter_context(contextlib.closing(workdir.metric_writer(directory, start)))
+        tracer = opened.enter_context(contextlib.closing(Tracer(directory / "profile", profile)))
         progress = opened.enter_context(contextlib.closing(Progress(start, config.train.steps)))
         pending: tuple[int, Tree] | None = None
         feed = _feed(method, config, pools, start, shards)
@@ -109,7 +113,10 @@ def train(
             # While the step before is running, nothing waits for the data.
             idle = pending is None or pending[1]["loss"].is_ready()
             progress.waited(time.perf_counter() - asked if idle else 0.0)
-            state, measured = step_function(state, resident, fed, key, weights)
+            tracer.before(step + 1)
+            with jax.profiler.StepTraceAnnotation("train", step_num=step + 1):
+                state, measured = step_function(state, resident, fed, key, weights)
+            tracer.after(step + 1, measured)
             # The numbers of the step before are read while this one runs.
             if pending is not None:
                 _record(pending, writer, progress, config, method, pools)
@@ -138,7 +145,7 @@ def train(
                 score = scores[checkpoints.SELECTION]
                 progress.evaluated(score)
                 plateau = optimizers.advance_plateau(config.optimizer, state.plateau, score)
-                plateau = jax.device_put(plateau, shards.replicated)
+                plateau = sharding.place(plateau, shards.replicated)
                 state = dataclasses.replace(state, plateau=plateau)
                 due = due or score > best
                 best = max(best, score)
@@ -149,7 +156,7 @@ def train(
 
 def _examiner(
     method: Method, config: Config, pools: TrainingPools, class_names: Sequence[str]
-) -> Callable[[Tree, int, workdir.MetricWriter], None]:
+) -> Callable[[Tree, int, workdir.Writer], None]:
     """Measures the pseudo-labels after so many steps, logs them, and warns."""
     if method.probe is None or pools.probe is None:
         return lambda variables, done, writer: None
@@ -157,7 +164,7 @@ def _examiner(
     watch = health.Watch(pools.labeled_shares)
     key = jax.random.fold_in(jax.random.key(config.train.seed), zlib.crc32(b"probe"))
 
-    def examine(variables: Tree, done: int, writer: workdir.MetricWriter) -> None:
+    def examine(variables: Tree, done: int, writer: workdir.Writer) -> None:
         measured = health.measure(
             probe,
             variables,
@@ -190,13 +197,17 @@ def _feed(
     files = {name: pool for name, pool in pools.train.items() if isinstance(pool, Files)}
     if not files:
         for step in range(start, config.train.steps):
-            yield jax.device_put(
+            yield sharding.place(
                 streams.rows(config, method.streams, pools.train, step), shards.batch
             )
         return
-    process, processes = jax.process_index(), jax.process_count()
     for batch in streams.decoded(
-        config, method.streams, files, start, process=process, processes=processes
+        config,
+        method.streams,
+        files,
+        start,
+        process=jax.process_index(),
+        processes=jax.process_count(),
     ):
         yield jax.tree.map(
             lambda rows: jax.make_array_from_process_local_data(shards.batch, rows), batch
@@ -205,7 +216,7 @@ def _feed(
 
 def _record(
     pending: tuple[int, Tree],
-    writer: workdir.MetricWriter,
+    writer: workdir.Writer,
     progress: Progress,
     config: Config,
     method: Method,
@@ -246,8 +257,14 @@ class Progress:
         """Opens the bar; compilation is timed apart, as the first step."""
         quiet = 0.5 if sys.stderr.isatty() else 15.0
         self._bar = tqdm.tqdm(
-            total=steps, initial=start, unit="step", mininterval=quiet, dynamic_ncols=True
+            total=steps,
+            initial=start,
+            unit="step",
+            mininterval=quiet,
+            dynamic_ncols=True,
+            disable=not processes.is_first(),
         )
+        self._done = 0
         self._times = [time.perf_counter()]
         self._waits: list[float] = []
         self._remaining = steps - start
@@ -260,7 +277,8 @@ class Progress:
         shown = {k: f"{v:.3g}" for k, v in values.items() if k not in ("gradient_norm", "ramp")}
         self._bar.set_postfix(shown | ({"val": self._score} if self._score else {}), refresh=False)
         self._bar.update()
-        count = self._bar.n - self._bar.initial
+        self._done += 1
+        count = self._done
         if count == 1:
             logging.info("first step, compilation included: %.1f s", self._elapsed(1))
         if count < 3:

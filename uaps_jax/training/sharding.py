@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
@@ -37,17 +39,34 @@ def over_devices(count: int | None = None) -> Shardings:
     )
 
 
+def place(tree: Any, sharding: NamedSharding) -> Any:
+    """Arrays of the host, or of this process alone, as arrays on a sharding.
+
+    Several processes have to hold the same values.
+    """
+    if sharding.is_fully_addressable:
+        return jax.device_put(tree, sharding)
+    return _spread(sharding)(tree)
+
+
+@functools.cache
+def _spread(sharding: NamedSharding) -> Callable[[Any], Any]:
+    return jax.jit(lambda tree: tree, out_shardings=sharding)
+
+
 def check_batches(config: Config, pools: Iterable[str], shardings: Shardings) -> None:
-    """Checks that the batches from these pools divide over the devices.
+    """Checks that the batches from these pools, or their pieces, divide over the devices.
 
     Raises:
       ConfigError: with each key that does not, and the device count.
     """
-    devices = shardings.mesh.size
+    devices, pieces = shardings.mesh.size, config.train.accumulate
     keys = [f"train.batch_{pool}" for pool in sorted(set(pools))]
-    problems = [f"{key} = {size}" for key in keys if (size := lookup(config, key)) % devices]
+    wanted = devices * pieces
+    problems = [f"{key} = {size}" for key in keys if (size := lookup(config, key)) % wanted]
     if problems:
+        times = f" times train.accumulate = {pieces}" if pieces > 1 else ""
         raise ConfigError(
-            f"{' and '.join(problems)}: must be a multiple of the {devices} devices in use "
+            f"{' and '.join(problems)}: must be a multiple of the {devices} devices in use{times} "
             "(CUDA_VISIBLE_DEVICES=0 leaves one)"
         )

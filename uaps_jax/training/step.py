@@ -16,7 +16,7 @@ from uaps_jax.training.sharding import Shardings
 from uaps_jax.training.state import TrainState
 from uaps_jax.trees import Tree
 
-VIEWS, LOSS = 0, 1  # uses of a step's key
+VIEWS, LOSS, PIECES = 0, 1, 2  # uses of a step's key
 
 StepFunction = Callable[..., tuple[TrainState, Tree]]
 
@@ -40,7 +40,9 @@ def make_train_step(
       `image` uint8 `[N, H, W, C]` (and `mask`), resident on the devices, and `fed` then is an
       int32 `[B]` per stream, the rows to show. With empty `pools`, `fed` is the batch itself.
       `key` is the run's key: everything random is a function of it and of `state.step`. `weights`
-      are `method.weights`.
+      are `method.weights`. With `train.accumulate` > 1, a batch comes in so many pieces, one after
+      another, and the step takes the mean of their gradients; each piece has its own batch
+      statistics, and the running ones take them in turn.
     """
 
     def train_step(
@@ -59,15 +61,35 @@ def make_train_step(
             }
         batch = jax.lax.with_sharding_constraint(batch, shardings.batch)
         step_key = jax.random.fold_in(key, state.step)
-        views = method.views(jax.random.fold_in(step_key, VIEWS), batch)
 
-        def loss(params: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
-            loss_key = jax.random.fold_in(step_key, LOSS)
-            return method.loss(params, state.method_state, views, loss_key, state.step, weights)
+        def learn(
+            method_state: Tree, batch: Tree, key: jax.Array
+        ) -> tuple[Tree, tuple[jax.Array, Tree, Tree]]:
+            """The method's new state; and loss, measurements and gradients of a batch."""
+            views = method.views(jax.random.fold_in(key, VIEWS), batch)
 
-        (value, (method_state, parts)), gradients = jax.value_and_grad(loss, has_aux=True)(
-            state.params
-        )
+            def loss(params: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
+                loss_key = jax.random.fold_in(key, LOSS)
+                return method.loss(params, method_state, views, loss_key, state.step, weights)
+
+            (value, (method_state, parts)), gradients = jax.value_and_grad(loss, has_aux=True)(
+                state.params
+            )
+            return method_state, (value, parts, gradients)
+
+        count = config.train.accumulate
+        if count == 1:
+            method_state, means = learn(state.method_state, batch, step_key)
+        else:
+            pieces = jax.tree.map(lambda rows: _pieces(rows, count), batch)
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(
+                jax.random.fold_in(step_key, PIECES), jnp.arange(count)
+            )
+            method_state, found = jax.lax.scan(
+                lambda carried, piece: learn(carried, *piece), state.method_state, (pieces, keys)
+            )
+            means = jax.tree.map(lambda values: values.mean(0), found)
+        value, parts, gradients = means
         rate = optimizers.learning_rate(
             config.optimizer, state.plateau, state.step, config.train.steps
         )
@@ -92,6 +114,12 @@ def make_train_step(
 
     out = (shardings.replicated, shardings.replicated)
     return compiler.jit_for_long(train_step, donate_argnums=0, out_shardings=out)
+
+
+def _pieces(rows: jax.Array, count: int) -> jax.Array:
+    """`[B, ...]` as `[count, B / count, ...]`, each piece with a share of every device's rows."""
+    apart = rows.reshape(-1, count, *rows.shape[1:])
+    return jnp.swapaxes(apart, 0, 1)
 
 
 def traced_weights(method: Method) -> dict[str, Any]:

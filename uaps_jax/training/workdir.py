@@ -9,14 +9,14 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tensorboardX import SummaryWriter
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
-from uaps_jax.training import checkpoints
+from uaps_jax.training import checkpoints, processes
 
 MACHINE = ("data.data_dir", "data.manual_dir", "data.stream_threads")
 """Settings that belong to the machine: they may differ between the parts of one run."""
@@ -111,6 +111,31 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
             )
     write_split(workdir, record)
     write_text(workdir / "config.json", config_lib.to_json(config))
+
+
+class Writer(Protocol):
+    """Takes numbers over time."""
+
+    def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
+        """Takes a record."""
+
+    def close(self) -> None:
+        """Ends."""
+
+
+def metric_writer(workdir: Path, start: int) -> Writer:
+    """The writer of this process: of several, the first writes."""
+    return MetricWriter(workdir, start) if processes.is_first() else Silence()
+
+
+class Silence:
+    """Writes nothing."""
+
+    def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
+        """Drops a record."""
+
+    def close(self) -> None:
+        """Does nothing."""
 
 
 class MetricWriter:
