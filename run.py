@@ -29,7 +29,7 @@ from uaps_jax import modes
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study import conduct, runner
 from uaps_jax.study.grid import Grid
-from uaps_jax.training import processes
+from uaps_jax.training import compiler, processes
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
@@ -60,6 +60,7 @@ def main(argv: list[str]) -> None:
         sys.exit(f"unexpected arguments: {' '.join(argv[1:])}")
     logging.get_absl_handler().addFilter(worth_showing)
     runner.end_with_parent()
+    compiler.keep_compiled()
     is_study = isinstance(CONFIG.value, Grid)
     if is_study != (MODE.value == "study"):
         sys.exit(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import torch_names
+from benchmarks import roofline, torch_names
 from benchmarks.sides import serve
 from configs import base as configs
 from uaps_jax import methods
@@ -30,8 +31,17 @@ def main() -> None:
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--dtype", required=True)
+    parser.add_argument("--execution", required=True)
+    parser.add_argument("--auxiliary", type=int, default=3)
     arguments = parser.parse_args()
-    ours = Ours(arguments.size, arguments.batch, arguments.folder, arguments.dtype)
+    ours = Ours(
+        arguments.size,
+        arguments.batch,
+        arguments.folder,
+        arguments.dtype,
+        arguments.execution,
+        arguments.auxiliary,
+    )
     serve(
         {"write": ours.write, "first": ours.first, "steps": ours.steps, "describe": ours.describe}
     )
@@ -40,19 +50,23 @@ def main() -> None:
 class Ours:
     """A training of UAPS on random images."""
 
-    def __init__(self, size: int, batch: int, folder: Path, dtype: str) -> None:
+    def __init__(
+        self, size: int, batch: int, folder: Path, dtype: str, execution: str, auxiliary: int
+    ) -> None:
         """Builds the step; nothing is compiled yet."""
         config = configs.uaps(configs.neu_seg(), "")
         config.views.labeled = config.views.unlabeled = configs.view()
         config.data.height = config.data.width = size
         config.train.batch_labeled = config.train.batch_unlabeled = batch
-        config.model.dtype = dtype
+        config.model.dtype, config.model.execution = dtype, execution
+        config.model.auxiliary = auxiliary
         config.method.scale_ramps(1, 1.0)
         self._config, self._folder, self._batch = config, folder, batch
         self._method = methods.build(config)
         shards = sharding.over_devices(1)
         optimizer = optimizers.adam(config.optimizer)
-        self._step = step.make_train_step(self._method, optimizer, config, shards)
+        self._traced: Any = step.make_train_step(self._method, optimizer, config, shards)
+        self._step: Any = None
         random = np.random.default_rng(0)
         images = random.integers(0, 256, (2, POOL, size, size, 3), np.uint8)
         masks = random.integers(0, 4, (POOL, size, size), np.uint8)
@@ -97,7 +111,10 @@ class Ours:
 
     def first(self) -> float:
         """Seconds of the first step, compilation included."""
-        return self.steps(1)[0]
+        started = time.perf_counter()
+        self._step = self._traced.lower(self._state, *self._rest).compile()
+        self.steps(1)
+        return time.perf_counter() - started
 
     def steps(self, count: int) -> list[float]:
         """Seconds of each of some steps."""
@@ -113,10 +130,19 @@ class Ours:
         """What it ran on."""
         device = jax.devices()[0]
         statistics = device.memory_stats() or {}
+        peak = statistics.get(
+            "peak_bytes_in_use", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        )
+        cost = self._step.cost_analysis()
+        rates = roofline.rates(self._config.model.dtype)
         return {
             "version": f"jax {jax.__version__}",
             "device": device.device_kind,
-            "peak_memory_gib": statistics.get("peak_bytes_in_use", 0) / 2**30 or None,
+            "peak_memory_gib": peak / 2**30,
+            "flops": cost["flops"],
+            "bytes": cost["bytes accessed"],
+            **rates,
+            "bound_ms": 1000 * roofline.bound(cost["flops"], cost["bytes accessed"], rates),
         }
 
 

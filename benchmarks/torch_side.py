@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import resource
 import time
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,15 @@ class Peer:
     def describe(self) -> dict[str, Any]:
         """What it ran on."""
         cuda = self._device.type == "cuda"
+        peak = (
+            torch.cuda.max_memory_allocated()
+            if cuda
+            else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        )
         return {
             "version": f"torch {torch.__version__}",
             "device": torch.cuda.get_device_name() if cuda else "cpu",
-            "peak_memory_gib": torch.cuda.max_memory_allocated() / 2**30 if cuda else None,
+            "peak_memory_gib": peak / 2**30,
         }
 
     def _normalized(self) -> tuple[torch.Tensor, torch.Tensor]:

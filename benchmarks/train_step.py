@@ -32,7 +32,12 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="labeled images; unlabeled as many")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
     parser.add_argument("--steps", type=int, default=5, help="steps in a turn")
-    parser.add_argument("--ours", nargs="+", default=["float32"], help="compute types of our step")
+    parser.add_argument(
+        "--ours",
+        nargs="+",
+        default=["float32"],
+        help="our ways: a compute type, with how the decoders run if not in a loop: float32-looped",
+    )
     parser.add_argument(
         "--peers",
         nargs="+",
@@ -53,8 +58,10 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     shape = [f"--size={arguments.size}", f"--batch={arguments.batch}", f"--folder={folder}"]
     sides: dict[str, Side] = {}
     try:
-        for dtype in arguments.ours:
-            sides[f"jax {dtype}"] = Side("benchmarks.jax_side", [*shape, f"--dtype={dtype}"])
+        for way in arguments.ours:
+            dtype, _, execution = way.partition("-")
+            how = [f"--dtype={dtype}", f"--execution={execution or 'loop'}"]
+            sides[f"jax {way}"] = Side("benchmarks.jax_side", [*shape, *how])
         reference = next(iter(sides.values()))
         reference.ask("write")
         for way in arguments.peers:
@@ -113,6 +120,15 @@ def table(record: dict[str, Any]) -> str:
             f"({side['step_ms_fastest']:.0f}, {side['step_ms_slowest']:.0f}) | "
             f"{side['first_step_s']:.1f} | {side['images_per_second'] / best:.2f} |"
         )
+    lines.append("")
+    for name, side in sides.items():
+        if "bound_ms" in side:
+            lines.append(
+                f"{name}: {side['flops'] / 1e9:.0f} GFLOP and {side['bytes'] / 2**30:.1f} GiB a "
+                f"step; at this device's {side['matmul_flops_per_second'] / 1e9:.0f} GFLOP/s and "
+                f"{side['copy_bytes_per_second'] / 2**30:.1f} GiB/s no less than "
+                f"{side['bound_ms']:.0f} ms, {100 * side['bound_ms'] / side['step_ms']:.0f} % of it"
+            )
     return "\n".join(lines)
 
 

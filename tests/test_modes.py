@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
 
@@ -56,6 +57,20 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     again = dataclasses.replace(request(root, None), input=root / "images")
     modes.predict(again)
     assert len(list((root.parent / "run/predictions/step_2/folder/mask").iterdir())) == 16
+
+
+def test_a_checkpoint_is_exported_with_its_classes(root):
+    modes.train(request(root, settings(root)))
+    modes.export(request(root, None))
+    session = onnxruntime.InferenceSession(root.parent / "run" / "export" / "step_2.onnx")
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == ["background", "scratch", "dent"]
+    assert about["method"] == "supervised"
+    image = np.asarray(Image.open(root / "images" / "part_00.png").convert("RGB"))
+    mask, _ = session.run(None, {"images": image[None]})
+    modes.predict(dataclasses.replace(request(root, None), input=root / "images"))
+    drawn = root.parent / "run/predictions/step_2/folder/mask/part_00.png"
+    assert (mask[0] == np.asarray(Image.open(drawn))).mean() > 0.999
 
 
 def test_a_range_of_checkpoints_is_scored_and_drawn(root):

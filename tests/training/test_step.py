@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from configs import base as configs
 from tests import tiny
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
@@ -139,3 +140,60 @@ def test_bfloat16_keeps_parameters_wide_and_the_loss_close():
     assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {np.dtype("float32")}
     np.testing.assert_allclose(narrow["loss"], wide["loss"], rtol=0.02)
     assert narrow["loss"] != wide["loss"]
+
+
+def test_accumulated_gradients_are_the_mean_over_the_pieces():
+    """Supervised, without dropout, views or a step in between: by hand, piece by piece."""
+    config = tiny.config("supervised")
+    config.train.accumulate = 2
+    config.model.dropout = (0.0, 0.0)
+    config.views.labeled = config.views.unlabeled = configs.view()
+    shards = sharding.over_devices(1)
+    method = methods.build(config)
+    params, method_state = method.init(config.train.seed)
+    pool = loop._resident(tiny.pools())["labeled"]
+
+    def piece(state, rows):
+        batch = {"labeled": {n: jnp.asarray(v[rows]) for n, v in pool.items()}}
+        views = method.views(jax.random.key(0), batch)
+
+        def loss(params):
+            step = jnp.zeros((), jnp.int32)
+            weights = traced_weights(method)
+            return method.loss(params, state, views, jax.random.key(0), step, weights)
+
+        (value, (state, _)), gradients = jax.value_and_grad(loss, has_aux=True)(params)
+        return value, state, gradients
+
+    value_0, state, gradients_0 = piece(method_state, np.array([0, 2]))
+    value_1, state, gradients_1 = piece(state, np.array([1, 3]))
+    expected = jax.tree.map(lambda a, b: (a + b) / 2, gradients_0, gradients_1)
+
+    step, arguments = prepared(config, shards)
+    new_state, measurements = step(*arguments)
+    np.testing.assert_allclose(measurements["loss"], (value_0 + value_1) / 2, rtol=1e-5)
+    norm = np.sqrt(sum(float((g**2).sum()) for g in jax.tree.leaves(expected)))
+    np.testing.assert_allclose(measurements["gradient_norm"], norm, rtol=1e-4)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5),
+        new_state.method_state,
+        state,
+    )
+
+
+def test_accumulation_on_two_devices_agrees_with_one():
+    with jax.enable_x64(True):
+        config = tiny.config("uaps")
+        config.model.dtype = "float64"
+        config.train.accumulate = 2
+        (one, _), (several, _) = one_step(config, 1), one_step(config, 2)
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-9), one.params, several.params
+    )
+
+
+def test_pieces_that_do_not_divide_are_refused():
+    config = tiny.config()
+    config.train.accumulate = 4
+    with pytest.raises(ConfigError, match=r"2 devices in use times train\.accumulate = 4"):
+        sharding.check_batches(config, ["labeled"], sharding.over_devices(2))

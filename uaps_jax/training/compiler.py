@@ -1,9 +1,13 @@
-"""Options of the compiler for programs that run for long."""
+"""The compiler: its options for programs that run for long, and where their results are kept."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
+import platform
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -29,3 +33,26 @@ def _options() -> tuple[tuple[str, str], ...]:
     except jax.errors.JaxRuntimeError:
         return ()
     return tuple(CPU_OPTIONS.items())
+
+
+def keep_compiled() -> None:
+    """Keeps compiled programs for the next process, unless `JAX_COMPILATION_CACHE_DIR` says where.
+
+    They stay in the user's cache folder, apart for every kind of processor: a program that was
+    compiled for one may not run on another.
+    """
+    if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
+        return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    folder = cache / "uaps_jax" / f"compiled_{_processor()}"
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+def _processor() -> str:
+    """A short name of what programs of this processor may use."""
+    about = Path("/proc/cpuinfo")
+    text = platform.machine() + platform.processor()
+    if about.is_file():
+        lines = about.read_text().splitlines()
+        text += next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,64 @@
+"""How the auxiliary decoders should run: in a loop, vmapped with looped convolutions, or grouped.
+
+    python -m benchmarks.decoders --size=128 --batch=4
+
+A training step of UAPS with 0 to 4 auxiliary decoders, the three ways in turns; milliseconds of
+the median step. The results go to `benchmarks/results/decoders.jsonl`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+from pathlib import Path
+
+from benchmarks.sides import Side
+
+RESULTS = Path(__file__).parent / "results" / "decoders.jsonl"
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--size", type=int, default=128, help="side of an image in pixels")
+    parser.add_argument("--batch", type=int, default=4, help="labeled images; unlabeled as many")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of one step each")
+    parser.add_argument("--dtype", default="float32")
+    parser.add_argument("--ways", nargs="+", default=["loop", "looped", "grouped"])
+    parser.add_argument("--auxiliary", nargs="+", type=int, default=[0, 1, 2, 3, 4])
+    given = parser.parse_args()
+    print(f"| auxiliary | {' | '.join(given.ways)} |\n|---{'|---' * len(given.ways)}|", flush=True)
+    for auxiliary in given.auxiliary:
+        with tempfile.TemporaryDirectory() as folder:
+            shape = [f"--size={given.size}", f"--batch={given.batch}", f"--folder={folder}"]
+            shape += [f"--dtype={given.dtype}", f"--auxiliary={auxiliary}"]
+            sides = {
+                w: Side("benchmarks.jax_side", [*shape, f"--execution={w}"]) for w in given.ways
+            }
+            try:
+                first = {way: side.ask("first") for way, side in sides.items()}
+                times: dict[str, list[float]] = {way: [] for way in sides}
+                for _ in range(given.rounds):
+                    for way, side in sides.items():
+                        times[way] += side.ask("steps", count=1)
+            finally:
+                for side in sides.values():
+                    side.close()
+        medians = {way: 1000 * statistics.median(values) for way, values in times.items()}
+        print(f"| {auxiliary} | {' | '.join(f'{v:.0f}' for v in medians.values())} |", flush=True)
+        record = vars(given) | {
+            "auxiliary": auxiliary,
+            "cores": os.cpu_count(),
+            "step_ms": medians,
+            "first_step_s": first,
+        }
+        RESULTS.parent.mkdir(exist_ok=True)
+        with RESULTS.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+
+
+if __name__ == "__main__":
+    main()

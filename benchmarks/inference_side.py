@@ -1,0 +1,152 @@
+"""One way to segment photographs, for `benchmarks.inference`: JAX, ONNX Runtime or PyTorch."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.sides import serve
+
+CLASSES = 4
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+Segment = Callable[[np.ndarray], np.ndarray]
+
+
+def main() -> None:
+    """Answers `benchmarks.inference`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--way", required=True)
+    parser.add_argument("--size", type=int, required=True)
+    parser.add_argument("--folder", type=Path, required=True)
+    given = parser.parse_args()
+    if given.way == "write":
+        write(given.folder, given.size)
+        return
+    makers: dict[str, Callable[..., Segment]] = {"jax": ours, "onnx": onnx, "torch": torch_peer}
+    kind, _, how = given.way.partition("-")
+    segment = makers[kind](given.folder, given.size, how)
+    serve({"agree": lambda: agree(segment, given.folder), "times": timer(segment, given.size)})
+
+
+def timer(segment: Segment, size: int) -> Callable[..., list[float]]:
+    """Measures photographs, uint8 on the host, to masks, uint8 on the host."""
+    random = np.random.default_rng(1)
+
+    def times(batch: int, count: int) -> list[float]:
+        images = random.integers(0, 256, (batch, size, size, 3), np.uint8)
+        found = []
+        for _ in range(count):
+            started = time.perf_counter()
+            segment(images)
+            found.append(time.perf_counter() - started)
+        return found
+
+    return times
+
+
+def agree(segment: Segment, folder: Path) -> float:
+    """Share of pixels with another class than the reference's."""
+    with np.load(folder / "reference.npz") as file:
+        return float((segment(file["images"]) != file["masks"]).mean())
+
+
+def _configured(size: int) -> tuple[Any, Any, Any]:
+    """The configuration, the method and variables with running statistics as after training."""
+    import jax
+
+    from configs import base as configs
+    from uaps_jax import methods
+
+    config = configs.supervised(configs.neu_seg(), "")
+    config.data.height = config.data.width = size
+    method = methods.build(config)
+    variables = method.variables(*method.init(0))
+    random = np.random.default_rng(0)
+    stats = jax.tree.map(
+        lambda v: random.uniform(0.1, 0.3, v.shape).astype(np.float32), variables["batch_stats"]
+    )
+    return config, method, variables | {"batch_stats": stats}
+
+
+def write(folder: Path, size: int) -> None:
+    """Writes weights by their published names, the ONNX file, images and their masks."""
+    import jax
+
+    from benchmarks import torch_names
+    from uaps_jax.inference import export
+
+    config, method, variables = _configured(size)
+    names = [f"class {index}" for index in range(CLASSES)]
+    export.write(folder / "model.onnx", config, method, variables, names, {})
+    images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
+    masks = jax.jit(method.predictor(""))(variables, images).argmax(-1)
+    stored: dict[str, Any] = {"images": images, "masks": masks}
+    stored |= {f"weights/{n}": v for n, v in torch_names.tensors(variables).items()}
+    np.savez(folder / "reference.npz", **stored)
+
+
+def ours(folder: Path, size: int, how: str) -> Segment:
+    """The jitted main decoder, in a compute type."""
+    import jax
+
+    from uaps_jax import methods
+
+    config, _, variables = _configured(size)
+    config.model.dtype = how or "float32"
+    predictor = methods.build(config).predictor("")
+    masks = jax.jit(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
+    placed = jax.device_put(variables)
+    return lambda images: np.asarray(masks(placed, images))
+
+
+def onnx(folder: Path, size: int, how: str) -> Segment:
+    """The exported file in ONNX Runtime."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    session = onnxruntime.InferenceSession(
+        folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+    )
+    return lambda images: session.run(["mask"], {"images": images})[0]
+
+
+def torch_peer(folder: Path, size: int, how: str) -> Segment:
+    """PyTorch: channels last, inference mode, compiled if asked for."""
+    import torch
+
+    from benchmarks import torch_peer as peer
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = peer.Network(3, CLASSES, auxiliary=0)
+    prefix = "weights/"
+    with np.load(folder / "reference.npz") as file:
+        tensors = {n.removeprefix(prefix): file[n] for n in file.files if n.startswith(prefix)}
+    peer.load(network, tensors)
+    network = network.eval().to(device)
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    mean, std = (torch.tensor(v, device=device) for v in (MEAN, STD))
+
+    def masks(images: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(device.type, torch.bfloat16, enabled="bfloat16" in how):
+            logits = network.main(((images.float() / 255 - mean) / std).movedim(-1, 1))
+        return logits.argmax(1).to(torch.uint8)
+
+    run = torch.compile(masks) if "compiled" in how else masks
+
+    def segment(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return run(torch.from_numpy(images).to(device)).cpu().numpy()
+
+    return segment
+
+
+if __name__ == "__main__":
+    main()

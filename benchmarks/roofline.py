@@ -1,0 +1,47 @@
+"""What a device can do, measured: the rates that a program's operations are held against."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+COPY_MIB = 256
+MATRIX = {"cpu": 2048, "gpu": 8192}
+REPEATS = 7
+
+
+def rates(dtype: str) -> dict[str, float]:
+    """Bytes a second of a copy (read and written ones), operations a second of a matrix product."""
+    elements = COPY_MIB * 2**20 // 4
+    vector = jnp.ones(elements, jnp.float32)
+    copying = _seconds(jax.jit(lambda x: x + 1), vector)
+    side = MATRIX.get(jax.default_backend(), 2048)
+    matrix = jnp.ones((side, side), dtype)
+    multiplying = _seconds(jax.jit(lambda a: a @ a), matrix)
+    return {
+        "copy_bytes_per_second": 2 * 4 * elements / copying,
+        "matmul_flops_per_second": 2 * side**3 / multiplying,
+    }
+
+
+def bound(flops: float, moved: float, rates: dict[str, float]) -> float:
+    """Seconds below which a program cannot finish: its operations, or its bytes, at these rates."""
+    return max(
+        flops / rates["matmul_flops_per_second"],
+        moved / rates["copy_bytes_per_second"],
+    )
+
+
+def _seconds(function: Callable[[jax.Array], Any], argument: jax.Array) -> float:
+    jax.block_until_ready(function(argument))
+    times = []
+    for _ in range(REPEATS):
+        started = time.perf_counter()
+        jax.block_until_ready(function(argument))
+        times.append(time.perf_counter() - started)
+    return statistics.median(times)
