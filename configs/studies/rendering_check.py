@@ -7,6 +7,8 @@ r"""Whether all figures draw themselves: the paper's study in miniature, on the 
 About a quarter of an hour on two CPU cores.
 """
 
+import dataclasses
+
 from configs.studies import base
 from uaps_jax.study.grid import Grid
 
@@ -26,4 +28,8 @@ def get_config() -> Grid:
         "checkpoint.every": 30,
         "optimizer.learning_rate": 3e-3,
     }
+    grid.figures = tuple(
+        dataclasses.replace(figure, title=f"Rendering check: {figure.title}")
+        for figure in grid.figures
+    )
     return grid
