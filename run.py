@@ -18,8 +18,9 @@ from pathlib import Path
 # and given back at every step. glibc reads this setting once, when a process starts.
 HUGE_PAGES = "glibc.malloc.hugetlb=1"
 
-if __name__ == "__main__" and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-    os.environ["GLIBC_TUNABLES"] = HUGE_PAGES
+if __name__ == "__main__" and sys.platform == "linux" and "UAPS_JAX_STARTED" not in os.environ:
+    os.environ["UAPS_JAX_STARTED"] = "1"  # set by a person, it keeps this from happening
+    os.environ.setdefault("GLIBC_TUNABLES", HUGE_PAGES)
     os.execv(sys.executable, sys.orig_argv)
 
 from absl import app, flags, logging
@@ -29,7 +30,7 @@ from uaps_jax import modes
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study import conduct, runner
 from uaps_jax.study.grid import Grid
-from uaps_jax.training import compiler, processes
+from uaps_jax.training import compiler, interrupt, processes
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
@@ -74,12 +75,17 @@ def main(argv: list[str]) -> None:
         sys.exit("error: --coordinator, --processes and --process belong together; or --cluster")
     if (CLUSTER.value or COORDINATOR.value) and MODE.value != "train":
         sys.exit(f"error: several processes are for --mode=train, not {MODE.value}")
-    if CLUSTER.value or COORDINATOR.value:
-        processes.start(COORDINATOR.value, PROCESSES.value, PROCESS.value)
+    if PROFILE.value and MODE.value != "train":
+        sys.exit(f"error: --profile_steps is for --mode=train, not {MODE.value}")
     try:
+        if CLUSTER.value or COORDINATOR.value:
+            processes.start(COORDINATOR.value, PROCESSES.value, PROCESS.value)
         complete = run_study() if is_study else run_mode()
     except modes.USER_ERRORS as error:
-        sys.exit(f"error: {error}")
+        processes.leave(f"error: {error}")
+    except interrupt.Interrupted as stopped:
+        print(stopped, file=sys.stderr)
+        sys.exit(128 + stopped.number)
     sys.exit(0 if complete else 1)
 
 

@@ -1,4 +1,4 @@
-"""How the auxiliary decoders should run: in a loop, vmapped with looped convolutions, or grouped.
+"""How the auxiliary decoders should run: unrolled, vmapped, or vmapped with grouped convolutions.
 
     python -m benchmarks.decoders --size=128 --batch=4
 
@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=4, help="labeled images; unlabeled as many")
     parser.add_argument("--rounds", type=int, default=5, help="turns of one step each")
     parser.add_argument("--dtype", default="float32")
-    parser.add_argument("--ways", nargs="+", default=["loop", "looped", "grouped"])
+    parser.add_argument("--ways", nargs="+", default=["unrolled", "vmapped", "grouped"])
     parser.add_argument("--auxiliary", nargs="+", type=int, default=[0, 1, 2, 3, 4])
     given = parser.parse_args()
     print(f"| auxiliary | {' | '.join(given.ways)} |\n|---{'|---' * len(given.ways)}|", flush=True)

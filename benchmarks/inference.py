@@ -42,6 +42,7 @@ def main() -> None:
         sides = {way: Side(MODULE, [f"--way={way}", *place]) for way in given.ways}
         try:
             other = {way: side.ask("agree") for way, side in sides.items()}
+            ran = {way: side.ask("describe") for way, side in sides.items()}
             if any(v > TIES for way, v in other.items() if "bfloat16" not in way):
                 raise SystemExit(f"the ways do not agree on the class of pixels: {other}")
             for batch in given.batches:
@@ -53,18 +54,19 @@ def main() -> None:
                     for way, side in sides.items():
                         times[way] += side.ask("times", batch=batch, count=count // 5)
                 for way, values in times.items():
-                    _report(given.size, batch, way, 1000 * np.array(values), other[way])
+                    _report(given.size, batch, way, 1000 * np.array(values), other[way], ran[way])
         finally:
             for side in sides.values():
                 side.close()
 
 
-def _report(size: int, batch: int, way: str, times: np.ndarray, other: float) -> None:
+def _report(size: int, batch: int, way: str, times: np.ndarray, other: float, ran: str) -> None:
     p50, p95, p99 = np.percentile(times, [50, 95, 99])
     speed = 1000 * batch / p50
     print(f"| {way} | {batch} | {p50:.1f} | {p95:.1f} | {p99:.1f} | {speed:.1f} |", flush=True)
     record = {
         "way": way,
+        "ran": ran,
         "size": size,
         "batch": batch,
         "cores": os.cpu_count(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,29 @@ def main() -> None:
     makers: dict[str, Callable[..., Segment]] = {"jax": ours, "onnx": onnx, "torch": torch_peer}
     kind, _, how = given.way.partition("-")
     segment = makers[kind](given.folder, given.size, how)
-    serve({"agree": lambda: agree(segment, given.folder), "times": timer(segment, given.size)})
+    serve(
+        {
+            "agree": lambda: agree(segment, given.folder),
+            "times": timer(segment, given.size),
+            "describe": lambda: describe(kind),
+        }
+    )
+
+
+def describe(kind: str) -> str:
+    """What a way ran with, and on."""
+    if kind == "jax":
+        import jax
+
+        return f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
+    if kind == "onnx":
+        import onnxruntime
+
+        return f"onnxruntime {onnxruntime.__version__}, cpu"
+    import torch
+
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu"
+    return f"torch {torch.__version__}, {device}"
 
 
 def timer(segment: Segment, size: int) -> Callable[..., list[float]]:
@@ -123,6 +146,7 @@ def torch_peer(folder: Path, size: int, how: str) -> Segment:
     from benchmarks import torch_peer as peer
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_num_threads(os.cpu_count() or 1)
     network = peer.Network(3, CLASSES, auxiliary=0)
     prefix = "weights/"
     with np.load(folder / "reference.npz") as file:
@@ -139,7 +163,7 @@ def torch_peer(folder: Path, size: int, how: str) -> Segment:
             logits = network.main(((images.float() / 255 - mean) / std).movedim(-1, 1))
         return logits.argmax(1).to(torch.uint8)
 
-    run = torch.compile(masks) if "compiled" in how else masks
+    run = torch.compile(masks, dynamic=False) if "compiled" in how else masks
 
     def segment(images: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

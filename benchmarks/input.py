@@ -86,6 +86,7 @@ def main() -> None:
             num_workers=given.workers,
             drop_last=True,
             persistent_workers=True,
+            multiprocessing_context="forkserver",
         )
         ours = streams.decoded(config, method.streams, pools, 0, process=0, processes=1)
         theirs = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from pathlib import Path
@@ -17,6 +18,7 @@ from benchmarks.sides import serve
 from configs import base as configs
 from uaps_jax import methods
 from uaps_jax.methods import base, uaps
+from uaps_jax.models import cost
 from uaps_jax.training import optimizers, sharding, step
 from uaps_jax.training import state as state_lib
 
@@ -133,16 +135,19 @@ class Ours:
         peak = statistics.get(
             "peak_bytes_in_use", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         )
-        cost = self._step.cost_analysis()
+        model = base.build_model(self._config)
+        image = jax.ShapeDtypeStruct((2 * self._batch, *self._arrays["labeled"].shape[1:]), float)
+        forward = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
         rates = roofline.rates(self._config.model.dtype)
         return {
             "version": f"jax {jax.__version__}",
             "device": device.device_kind,
             "peak_memory_gib": peak / 2**30,
-            "flops": cost["flops"],
-            "bytes": cost["bytes accessed"],
+            "threads": os.cpu_count(),
+            # Forward, and the gradients of images and of kernels.
+            "convolution_flops": 3 * 2 * forward,
+            "bytes_by_xlas_count": self._step.cost_analysis()["bytes accessed"],
             **rates,
-            "bound_ms": 1000 * roofline.bound(cost["flops"], cost["bytes accessed"], rates),
         }
 
 

@@ -1,4 +1,4 @@
-"""What a device can do, measured: the rates that a program's operations are held against."""
+"""What a device can do, measured: the rates that a program is held against."""
 
 from __future__ import annotations
 
@@ -27,14 +27,6 @@ def rates(dtype: str) -> dict[str, float]:
         "copy_bytes_per_second": 2 * 4 * elements / copying,
         "matmul_flops_per_second": 2 * side**3 / multiplying,
     }
-
-
-def bound(flops: float, moved: float, rates: dict[str, float]) -> float:
-    """Seconds below which a program cannot finish: its operations, or its bytes, at these rates."""
-    return max(
-        flops / rates["matmul_flops_per_second"],
-        moved / rates["copy_bytes_per_second"],
-    )
 
 
 def _seconds(function: Callable[[jax.Array], Any], argument: jax.Array) -> float:

@@ -45,10 +45,15 @@ class Side:
         raise RuntimeError(f"the process ended with status {self._process.wait()}")
 
     def close(self) -> None:
-        """Ends the process."""
+        """Ends the process.
+
+        Raises:
+          RuntimeError: it failed.
+        """
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
+        if status := self._process.wait():
+            raise RuntimeError(f"{self._process.args!r} ended with status {status}")
 
 
 def serve(handlers: Mapping[str, Handler]) -> None:

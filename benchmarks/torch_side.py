@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import resource
 import time
 from pathlib import Path
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--way", required=True)
     arguments = parser.parse_args()
+    torch.set_num_threads(os.cpu_count() or 1)  # as many as XLA takes
     peer = Peer(arguments.batch, arguments.folder, arguments.way)
     serve(
         {"agree": peer.agree, "first": peer.first, "steps": peer.steps, "describe": peer.describe}
@@ -52,10 +54,11 @@ class Peer:
         ]
         labels = torch.from_numpy(self._reference["mask"][:batch])
         self._labels = labels.long().to(self._device)
+        self._mean, self._std = (torch.tensor(v, device=self._device) for v in (MEAN, STD))
         self._expert = None
         if way.startswith("expert"):
             self._expert = torch_peer.ExpertStep(
-                self._network, bfloat16="bfloat16" in way, compiled="compiled" in way
+                self._network, self._last, bfloat16="bfloat16" in way, compiled="compiled" in way
             )
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=1e-3)
 
@@ -64,7 +67,7 @@ class Peer:
         self._network.eval()
         self._network.perturb = False
         with torch.no_grad():
-            labeled, unlabeled = (self._network(x) for x in self._normalized())
+            labeled, unlabeled = (self._network(self._first(x)) for x in self._images)
             beta = torch.from_numpy(self._reference["beta"]).to(self._device)
             loss = torch_peer.objective(labeled, unlabeled, self._labels, beta, WEIGHTS)
         self._network.train()
@@ -85,13 +88,13 @@ class Peer:
         times = []
         for _ in range(count):
             started = time.perf_counter()
-            images = self._normalized()
             if self._expert is None:
+                images = self._first(self._images[0]), self._first(self._images[1])
                 torch_peer.released_step(
                     self._network, self._optimizer, images, self._labels, WEIGHTS
                 )
             else:
-                self._expert(images, self._labels, WEIGHTS)
+                self._expert((self._images[0], self._images[1]), self._labels, WEIGHTS)
             if self._device.type == "cuda":
                 torch.cuda.synchronize()
             times.append(time.perf_counter() - started)
@@ -107,20 +110,18 @@ class Peer:
         )
         return {
             "version": f"torch {torch.__version__}",
+            "threads": torch.get_num_threads(),
             "device": torch.cuda.get_device_name() if cuda else "cpu",
             "peak_memory_gib": peak / 2**30,
         }
 
-    def _normalized(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """Both batches as the network sees them, channels first."""
-        mean = torch.tensor(MEAN, device=self._device)
-        std = torch.tensor(STD, device=self._device)
-        labeled, unlabeled = (
-            ((images.float() / 255 - mean) / std).movedim(-1, 1) for images in self._images
-        )
-        if self._expert is None:  # the published code's layout
-            return labeled.contiguous(), unlabeled.contiguous()
-        return labeled, unlabeled
+    def _last(self, images: torch.Tensor) -> torch.Tensor:
+        """uint8 `[B, H, W, C]` as the network sees it, channels last in memory."""
+        return ((images.float() / 255 - self._mean) / self._std).movedim(-1, 1)
+
+    def _first(self, images: torch.Tensor) -> torch.Tensor:
+        """The same in the published code's layout."""
+        return self._last(images).contiguous()
 
 
 if __name__ == "__main__":

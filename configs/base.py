@@ -394,7 +394,7 @@ def _config(
             noise_limit=0.3,
             perturb_dropout=0.5,
             feature_dropout=(0.7, 0.9),
-            execution="loop",
+            execution="unrolled",
             dtype="float32",
         ),
         method=SupervisedConfig(),

@@ -162,6 +162,36 @@ def test_killed_at_random_steps_and_started_again_is_identical_to_the_bit(shared
     assert not different, f"killed at {targets}"
 
 
+def test_signals_save_and_end_with_their_status(shared, trained):
+    folder, environment = shared
+    workdir = folder / "asked"
+    for number, status, target in ((signal.SIGTERM, 143, 4), (signal.SIGINT, 130, 13)):
+        process = subprocess.Popen(
+            command(folder, "asked"),
+            cwd=PROJECT,
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        deadline = time.monotonic() + 200
+        while not any(line["step"] >= target for line in lines_now(workdir / "metrics.jsonl")):
+            assert process.poll() is None, "the run ended before it could be asked to"
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+        assert process.returncode == status, said[-3000:]
+        assert f"{signal.Signals(number).name}: stopped after step" in said
+        assert "Traceback" not in said
+        saved = max(int(f.name) for f in (workdir / "checkpoints").iterdir() if f.name.isdigit())
+        assert f"stopped after step {saved}, which is saved" in said
+        assert saved >= target
+    assert call(shared, "asked").returncode == 0
+    whole, asked = final_arrays(folder / "whole"), final_arrays(workdir)
+    assert not [name for name in whole if not np.array_equal(whole[name], asked[name])]
+
+
 def lines_now(file):
     """Complete lines of a file that is being written."""
     text = file.read_text() if file.exists() else ""

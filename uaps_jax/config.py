@@ -127,7 +127,7 @@ class ModelConfig(Section):
     noise_limit: float  # FeatureNoise: U(-limit, limit)
     perturb_dropout: float  # rate of the dropout perturbation
     feature_dropout: tuple[float, float]  # FeatureDropout: range of the threshold
-    execution: str  # how the decoders run: loop, looped or grouped; the same numbers
+    execution: str  # how the decoders run: one of EXECUTIONS; the same up to rounding
     dtype: str  # compute type: float32, bfloat16; float64 for numerical checks (needs x64)
 
 
@@ -241,7 +241,7 @@ class Config(Section):
 FITS = ("resize", "pad")
 SCHEDULES = ("plateau", "constant", "poly", "cosine")
 PROTOCOLS = ("published", "full", "ppl", "reconstructed", "grouped", "native", "file")
-EXECUTIONS = ("loop", "looped", "grouped")
+EXECUTIONS = ("unrolled", "vmapped", "grouped")
 DTYPES = ("float32", "bfloat16", "float64")
 
 
@@ -422,13 +422,6 @@ def _problems(config: Config) -> Iterator[str]:
         "evaluation.batch_size",
     ):
         yield from check(config, key, lookup(config, key) >= 1, "must be at least 1")
-    for key in ("train.batch_labeled", "train.batch_unlabeled"):
-        yield from check(
-            config,
-            key,
-            lookup(config, key) % max(1, train.accumulate) == 0,
-            f"must be a multiple of train.accumulate = {train.accumulate}",
-        )
     yield from check(
         config,
         "evaluation.probe_images",
@@ -583,7 +576,15 @@ def differences(flat: dict[str, Any], other: dict[str, Any]) -> list[str]:
     ]
 
 
+ADDED: dict[str, Any] = {"model.execution": "vmapped", "train.accumulate": 1}
+"""Settings that older runs do not name, and what those ran with."""
+
 S = TypeVar("S", bound=Section)
+
+
+def upgraded(flat: dict[str, Any]) -> dict[str, Any]:
+    """A stored `flatten`, of this version or an older one, with all the keys of this one."""
+    return {key: flat.get(key, ADDED.get(key)) for key in [*flat, *ADDED]}
 
 
 def from_flat(flat: dict[str, Any]) -> Config:
@@ -592,7 +593,7 @@ def from_flat(flat: dict[str, Any]) -> Config:
     Raises:
       ConfigError: keys are missing or unknown, with their names.
     """
-    rest = dict(flat)
+    rest = upgraded(flat)
     method_type = METHODS.get(rest.pop("method.name", ""))
     if method_type is None:
         raise ConfigError(f"method.name = {flat.get('method.name')!r}: {one_of(tuple(METHODS))}")

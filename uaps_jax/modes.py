@@ -77,6 +77,7 @@ def train(request: Request) -> None:
     """Trains or resumes, then scores the test split at the best and the last checkpoint."""
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
+    config_lib.validate(request.config)
     if not processes.is_first():
         processes.wait("built")
     config, dataset = _open(request.config)
@@ -97,6 +98,7 @@ def _train(
     if processes.is_first():
         workdir.claim(request.workdir, config, record)
     processes.wait("claimed")
+    processes.check_same("the data", results.digest(record))
     _log_split(dataset, config, split)
     logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
@@ -503,13 +505,19 @@ class _Run:
 
         model = self.restore(which)
         names = checkpoints.read_record(self._directory, model.step)["classes"]
+        exact = dataclasses.replace(self.config.model, dtype="float32")
+        config = dataclasses.replace(self.config, model=exact)
         about = {
             "method": self.config.method.name,
             "predictor": self.predictor,
             "step": str(model.step),
+            "fit": config.data.fit,
+            "trained_size": f"{config.data.height} x {config.data.width}",
         }
         file = self._directory / "export" / f"step_{model.step}.onnx"
-        difference = exporter.write(file, self.config, self._method, model.variables, names, about)
+        difference = exporter.write(
+            file, config, methods.build(config), model.variables, names, about
+        )
         logging.info(
             "%s: %.1f MiB, probabilities within %.0e of the checkpoint's",
             file,

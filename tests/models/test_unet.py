@@ -63,8 +63,8 @@ def variables(model, seed=0):
     return jax.tree.map(lambda v: jnp.array(v, jnp.float32), tree | {"batch_stats": stats})
 
 
-@pytest.mark.parametrize("execution", ["looped", "grouped"])
-def test_decoders_run_in_a_loop_or_vmapped_with_the_same_numbers(execution):
+@pytest.mark.parametrize("execution", ["vmapped", "grouped"])
+def test_decoders_run_unrolled_or_vmapped_with_the_same_numbers(execution):
     loop, other = small(), small(execution=execution)
     tree, batch = variables(loop), images(4)
 

@@ -130,7 +130,8 @@ def _normalize_by_batch_backward(
     sum_shape = (g * shape).sum(OVER_A_GROUP, keepdims=True)
     count = x.size // mean.size
     dx = _like(x, scale) * inverse * (g - sum_g / count - shape * (sum_shape / count))
-    return dx, sum_shape.sum((0, 1, 2, 3)), sum_g.sum((0, 1, 2, 3))
+    outside = (0, 1, 2, 3)
+    return dx, sum_shape.sum(outside).astype(scale.dtype), sum_g.sum(outside).astype(scale.dtype)
 
 
 _normalize_by_batch.defvjp(_normalize_by_batch_forward, _normalize_by_batch_backward)

@@ -58,8 +58,14 @@ def looped_conv(
         precision=precision,
     )
 
-    tuned = jax.default_backend() == "cpu" and cpu_conv.covers(
-        kernel.shape, window_strides, padding, lhs_dilation, rhs_dilation, feature_group_count
+    usual = lax.conv_dimension_numbers(inputs.shape, kernel.shape, cpu_conv.DIMENSIONS)
+    tuned = (
+        jax.default_backend() == "cpu"
+        and dimension_numbers == usual
+        and precision is None
+        and cpu_conv.covers(
+            kernel.shape, window_strides, padding, lhs_dilation, rhs_dilation, feature_group_count
+        )
     )
 
     # `custom_vmap` cannot be differentiated, so it sits inside a `custom_vjp`. The two

@@ -2,7 +2,7 @@
 
 The encoder runs once. Decoder 0, the main one, reads its clean feature pyramid; each auxiliary
 decoder reads a perturbed copy. All decoders share one architecture and live in one tree with a
-leading axis, over which they are vmapped.
+leading axis.
 """
 
 from __future__ import annotations
@@ -144,9 +144,9 @@ class UNet:
       dropout_rate: of the second perturbation.
       feature_dropout_range: threshold range of the third.
       variance: whether the decoders have a variance head.
-      execution: how the decoders run, with the same numbers: "loop", one after another; "looped",
-        vmapped, with convolutions one after another; or "grouped", vmapped with grouped
-        convolutions, which XLA executes badly on CPUs and gathers over devices.
+      execution: how the decoders run, with the same numbers up to rounding: "unrolled", one after
+        another; "vmapped", with their convolutions one after another; or "grouped", vmapped with
+        grouped convolutions, which XLA executes badly on CPUs and gathers over devices.
       dtype: compute type; parameters, statistics and logits stay float32 or wider.
     """
 
@@ -159,7 +159,7 @@ class UNet:
     dropout_rate: float
     feature_dropout_range: tuple[float, float]
     variance: bool = False
-    execution: str = "loop"
+    execution: str = "unrolled"
     dtype: Any = None
 
     @property
@@ -169,7 +169,7 @@ class UNet:
 
     @property
     def decoder(self) -> Decoder:
-        """One decoder; the ensemble is this module vmapped over its variables."""
+        """One decoder; the ensemble is this module on each slice of its variables."""
         grouped = self.execution == "grouped"
         return Decoder(self.widths, self.classes, self.variance, grouped, self.dtype)
 
@@ -268,7 +268,7 @@ class UNet:
 
     def _each_decoder(self, function: Callable[..., Any], *stacked: Any) -> Any:
         """`jax.vmap(function)(*stacked)` over the decoders, executed as `execution` says."""
-        if self.execution != "loop":
+        if self.execution != "unrolled":
             return jax.vmap(function)(*stacked)
         members = range(len(jax.tree.leaves(stacked)[0]))
         results = [function(*member(stacked, number)) for number in members]

@@ -164,8 +164,8 @@ def _notes(
         elif values:
             each = (f"{v} for {', '.join(dict.fromkeys(names))}" for v, names in values.items())
             notes.append(f"{key}: {'; '.join(each)}")
-    # All trainings of a dataset are split by one protocol: one of each tells.
-    one_each = {o.cell.dataset: directory / o.cell.folder for o in outcomes if o.result}
+    # Trainings on the same data are split alike: one of each tells.
+    one_each = {str(o.cell.config.data): directory / o.cell.folder for o in outcomes if o.result}
     if any(map(_validated_on_test, one_each.values())):
         notes.append(
             "There are no validation images of their own: the best checkpoint is chosen on the "

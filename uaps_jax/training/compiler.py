@@ -39,11 +39,15 @@ def keep_compiled() -> None:
     """Keeps compiled programs for the next process, unless `JAX_COMPILATION_CACHE_DIR` says where.
 
     They stay in the user's cache folder, apart for every kind of processor: a program that was
-    compiled for one may not run on another.
+    compiled for one may not run on another. Nothing removes old ones: the folder may be deleted at
+    any time.
     """
     if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
         return
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # nobody's home
+        return
     folder = cache / "uaps_jax" / f"compiled_{_processor()}"
     jax.config.update("jax_compilation_cache_dir", str(folder))
 

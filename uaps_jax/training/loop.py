@@ -23,7 +23,7 @@ from uaps_jax.data import streams
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import evaluate, health
 from uaps_jax.methods.base import Method
-from uaps_jax.training import checkpoints, optimizers, processes, sharding, workdir
+from uaps_jax.training import checkpoints, interrupt, optimizers, processes, sharding, workdir
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
 from uaps_jax.training.step import make_train_step, traced_weights
@@ -80,6 +80,8 @@ def train(
 
     Raises:
       NonFiniteLoss: the loss became NaN or infinite. Nothing of that step is saved.
+      Interrupted: SIGTERM or SIGINT came; the step that was running is finished and saved. (Of
+        several processes, each ends at once.)
     """
     method = methods.build(config)
     shards = sharding.over_devices()
@@ -103,7 +105,12 @@ def train(
         start = int(state.step)
         best = checkpoints.best_score(saved)
         writer = opened.enter_context(contextlib.closing(workdir.metric_writer(directory, start)))
-        tracer = opened.enter_context(contextlib.closing(Tracer(directory / "profile", profile)))
+        stop = opened.enter_context(interrupt.watched(jax.process_count() == 1))
+        tracer = opened.enter_context(
+            contextlib.closing(
+                Tracer(directory / "profile" / f"process_{jax.process_index()}", profile)
+            )
+        )
         progress = opened.enter_context(contextlib.closing(Progress(start, config.train.steps)))
         pending: tuple[int, Tree] | None = None
         feed = _feed(method, config, pools, start, shards)
@@ -124,7 +131,8 @@ def train(
 
             done = step + 1
             last = done == config.train.steps
-            due = last or checkpoints.is_due(config.checkpoint, done)
+            stopping = stop.number is not None and not last
+            due = last or stopping or checkpoints.is_due(config.checkpoint, done)
             evaluated = last or done % config.train.eval_every == 0
             if not (evaluated or due):
                 continue
@@ -151,6 +159,10 @@ def train(
                 best = max(best, score)
             if due:
                 checkpoints.save(saved, state, variables, config, record, scores)
+            if stopping:
+                saved.wait_until_finished()
+                assert stop.number is not None
+                raise interrupt.Interrupted(stop.number, done)
     return state
 
 

@@ -1,13 +1,24 @@
 """Several processes that train one run together, on one machine or on many.
 
-Each runs the same command. The first one writes the files of the work directory, which all have to
-see, as they have to see the data.
+Each runs the same command, and all have to see the same data and the same work directory. The
+first one writes the files there but for checkpoints and traces, which all write.
 """
 
 from __future__ import annotations
 
+import os
+import sys
+from typing import NoReturn
+
 import jax
+import numpy as np
+import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
+
+from uaps_jax.config import ConfigError
+
+PATIENCE_S = 24 * 3600
+"""How long processes wait for each other: one of them may be building a dataset."""
 
 
 def start(coordinator: str | None, count: int | None, index: int | None) -> None:
@@ -18,8 +29,17 @@ def start(coordinator: str | None, count: int | None, index: int | None) -> None
         from the environment of the cluster (Slurm, Open MPI, Kubernetes, ...).
       count: number of processes.
       index: which of them this is, from 0.
+
+    Raises:
+      ConfigError: they cannot be joined.
     """
-    jax.distributed.initialize(coordinator, count, index)
+    if count is not None and index is not None and index >= count:
+        raise ConfigError(f"--process={index} --processes={count}: must be 0 to {count - 1}")
+    try:
+        jax.distributed.initialize(coordinator, count, index)
+    except (ValueError, RuntimeError) as error:
+        where = coordinator or "the environment of a cluster"
+        raise ConfigError(f"the processes of {where} cannot be joined: {error}") from error
 
 
 def is_first() -> bool:
@@ -28,6 +48,33 @@ def is_first() -> bool:
 
 
 def wait(name: str) -> None:
-    """Returns when all processes are at this place."""
+    """Returns when all processes are at this place; a name is used once."""
     if jax.process_count() > 1:
-        multihost_utils.sync_global_devices(name)
+        everyone = set(range(jax.process_count()))
+        ocp.multihost.sync_global_processes(name, timeout=PATIENCE_S, processes=everyone)
+
+
+def check_same(what: str, digest: str) -> None:
+    """Checks that all processes have the same of something.
+
+    Args:
+      what: for the message.
+      digest: hexadecimal, 16 digits or more.
+
+    Raises:
+      ConfigError: they have not.
+    """
+    if jax.process_count() == 1:
+        return
+    mine = np.array([int(digest[:8], 16), int(digest[8:16], 16)], np.uint32)
+    if len(np.unique(multihost_utils.process_allgather(mine), axis=0)) > 1:
+        raise ConfigError(f"the processes do not see the same of {what}")
+
+
+def leave(status: str | int) -> NoReturn:
+    """Ends the process. Of several, at once: the others do not come to a common end any more."""
+    if jax.process_count() > 1:
+        if isinstance(status, str):
+            print(status, file=sys.stderr, flush=True)
+        os._exit(1 if isinstance(status, str) else status)
+    sys.exit(status)

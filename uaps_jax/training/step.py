@@ -85,10 +85,21 @@ def make_train_step(
             keys = jax.vmap(jax.random.fold_in, (None, 0))(
                 jax.random.fold_in(step_key, PIECES), jnp.arange(count)
             )
-            method_state, found = jax.lax.scan(
-                lambda carried, piece: learn(carried, *piece), state.method_state, (pieces, keys)
+
+            def add(carried: tuple[Tree, Any], piece: Any) -> tuple[tuple[Tree, Any], None]:
+                method_state, found = learn(carried[0], *piece)
+                return (method_state, jax.tree.map(jnp.add, carried[1], found)), None
+
+            shapes = jax.eval_shape(
+                lambda *first: learn(*first)[1],
+                state.method_state,
+                *jax.tree.map(lambda v: v[0], (pieces, keys)),
             )
-            means = jax.tree.map(lambda values: values.mean(0), found)
+            nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+            (method_state, sums), _ = jax.lax.scan(
+                add, (state.method_state, nothing), (pieces, keys)
+            )
+            means = jax.tree.map(lambda total: total / count, sums)
         value, parts, gradients = means
         rate = optimizers.learning_rate(
             config.optimizer, state.plateau, state.step, config.train.steps

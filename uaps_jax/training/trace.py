@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
+from absl import logging
 
 
 class Tracer:
-    """Records the steps from `first` to `last`, counted from 1, into a folder."""
+    """Records the steps from `first` to `last`, counted from 1, into a folder.
+
+    A run that goes on behind `first` records what is left of them.
+    """
 
     def __init__(self, folder: Path, steps: tuple[int, int] | None) -> None:
         """Records nothing for None."""
@@ -17,7 +21,11 @@ class Tracer:
 
     def before(self, step: int) -> None:
         """Starts in front of the first of the steps."""
-        if self._steps is not None and step == self._steps[0]:
+        if (
+            self._steps is not None
+            and not self._running
+            and self._steps[0] <= step <= self._steps[1]
+        ):
             jax.profiler.start_trace(self._folder)
             self._running = True
 
@@ -28,7 +36,12 @@ class Tracer:
             self.close()
 
     def close(self) -> None:
-        """Stops, if it is recording."""
+        """Stops, if it is recording; says so if there was nothing to record."""
         if self._running:
             jax.profiler.stop_trace()
             self._running = False
+            self._steps = None
+            logging.info("trace: %s", self._folder)
+        elif self._steps is not None:
+            logging.warning("nothing was traced: the run had no step from %d to %d", *self._steps)
+            self._steps = None
