@@ -38,7 +38,8 @@ def main() -> None:
     print("| way | batch | p50 ms | p95 | p99 | images/s |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         place = [f"--size={given.size}", f"--folder={folder}"]
-        Side(MODULE, ["--way=write", *place]).close()
+        writing = "write-onnx" if "onnx" in given.ways else "write"
+        Side(MODULE, [f"--way={writing}", *place]).close()
         sides = {way: Side(MODULE, [f"--way={way}", *place]) for way in given.ways}
         try:
             other = {way: side.ask("agree") for way, side in sides.items()}

@@ -26,8 +26,8 @@ def main() -> None:
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     given = parser.parse_args()
-    if given.way == "write":
-        write(given.folder, given.size)
+    if given.way in ("write", "write-onnx"):
+        write(given.folder, given.size, with_onnx=given.way == "write-onnx")
         return
     makers: dict[str, Callable[..., Segment]] = {"jax": ours, "onnx": onnx, "torch": torch_peer}
     kind, _, how = given.way.partition("-")
@@ -97,16 +97,18 @@ def _configured(size: int) -> tuple[Any, Any, Any]:
     return config, method, variables | {"batch_stats": stats}
 
 
-def write(folder: Path, size: int) -> None:
-    """Writes weights by their published names, the ONNX file, images and their masks."""
+def write(folder: Path, size: int, *, with_onnx: bool) -> None:
+    """Writes weights by their published names, images and their masks, and the ONNX file."""
     import jax
 
     from benchmarks import torch_names
-    from uaps_jax.inference import export
 
     config, method, variables = _configured(size)
-    names = [f"class {index}" for index in range(CLASSES)]
-    export.write(folder / "model.onnx", config, method, variables, names, {})
+    if with_onnx:
+        from uaps_jax.inference import export
+
+        names = [f"class {index}" for index in range(CLASSES)]
+        export.write(folder / "model.onnx", config, method, variables, names, {})
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     masks = jax.jit(method.predictor(""))(variables, images).argmax(-1)
     stored: dict[str, Any] = {"images": images, "masks": masks}

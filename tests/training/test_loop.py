@@ -122,11 +122,11 @@ def test_the_best_and_the_latest_checkpoint_are_kept(tmp_path, monkeypatch):
     config = tiny.config("supervised", steps=9)
     config.checkpoint.keep_at = (1,)
     run(frozen(config), tmp_path / "run")
-    assert checkpoints.saved_steps(tmp_path / "run") == [1, 6, 9]
+    assert checkpoints.saved_steps(tmp_path / "run") == [1, 6, 8, 9]
     assert checkpoints.find_step(tmp_path / "run", "best") == 6
     assert checkpoints.find_step(tmp_path / "run", "latest") == 9
     assert checkpoints.find_step(tmp_path / "run", "1") == 1
-    with pytest.raises(checkpoints.CheckpointError, match="1, 6, 9"):
+    with pytest.raises(checkpoints.CheckpointError, match="1, 6, 8, 9"):
         checkpoints.find_step(tmp_path / "run", "4")
 
 
@@ -264,7 +264,7 @@ def test_of_equal_scores_the_earlier_is_the_best(tmp_path, monkeypatch):
     )
     run(frozen(tiny.config("supervised")), tmp_path / "run")
     assert checkpoints.find_step(tmp_path / "run", "best") == 3
-    assert checkpoints.saved_steps(tmp_path / "run") == [3, 6]
+    assert checkpoints.saved_steps(tmp_path / "run") == [3, 4, 6]
 
 
 def test_half_written_metric_lines_are_dropped(tmp_path):

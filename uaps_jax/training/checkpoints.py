@@ -1,10 +1,15 @@
-"""Checkpoints: the latest and the best together, and evaluation from one alone."""
+"""Checkpoints: the latest and the best together, and evaluation from one alone.
+
+A checkpoint carries checksums of all that is in it. A damaged one, on a bad disk or cut short, is
+found before it is used: a run goes on from the one before.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import math
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +17,12 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from absl import logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import CheckpointConfig, Config
+from uaps_jax.training import digests
 from uaps_jax.training.state import TrainState
 from uaps_jax.trees import Tree
 
@@ -36,11 +43,11 @@ def _rank(metrics: Any) -> tuple[float, int]:
 def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointManager]:
     """Opens the checkpoints of a work directory, for writing or reading.
 
-    Keeps the latest, the one with the best validation `image_dice`, and those that `keep` names.
-    Writing is asynchronous; leaving the context waits for it.
+    Keeps the two latest, the one with the best validation `image_dice`, and those that `keep`
+    names. Writing is asynchronous; leaving the context waits for it.
     """
     policies: list[preservation_policy.PreservationPolicy] = [
-        preservation_policy.LatestN(1),
+        preservation_policy.LatestN(2),
         preservation_policy.BestN(get_metric_fn=_rank, n=1, keep_checkpoints_without_metrics=False),
     ]
     if keep.keep_every:
@@ -104,9 +111,89 @@ def save(
             variables=ocp.args.StandardSave(variables),
             config=ocp.args.JsonSave(config_lib.flatten(config)),
             data=ocp.args.JsonSave(dict(record)),
+            digests=ocp.args.JsonSave(
+                {
+                    "state": digests.of(state),
+                    "variables": digests.of(variables),
+                    "config": digests.of_text(_text(config_lib.flatten(config))),
+                    "data": digests.of_text(_text(record)),
+                }
+            ),
         ),
         metrics={SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None,
     )
+
+
+def set_damaged_aside(workdir: Path) -> None:
+    """Moves the latest checkpoints, as long as they are damaged, to `damaged/`, and says so.
+
+    Raises:
+      CheckpointError: none is left of those that were there.
+    """
+    steps = saved_steps(workdir)
+    for step in reversed(steps):
+        try:
+            verify(workdir, step)
+        except CheckpointError as error:
+            aside = workdir.resolve() / "damaged"
+            aside.mkdir(exist_ok=True)
+            place = aside / f"{step}_{time.time_ns()}"
+            (folder(workdir) / str(step)).rename(place)
+            logging.error("%s. It is now in %s", error, place)
+            continue
+        return
+    if steps:
+        raise CheckpointError(
+            f"all checkpoints of {workdir} are damaged (see damaged/); to start over, use another "
+            "--workdir"
+        )
+
+
+def verify(workdir: Path, step: int) -> None:
+    """Reads a checkpoint whole and compares it with its checksums.
+
+    Raises:
+      CheckpointError: it is damaged; names what is.
+    """
+    place = folder(workdir) / str(step)
+    if not (place / "digests").is_dir():
+        logging.warning("checkpoint %s is of a version that wrote no checksums", place)
+        return
+    try:
+        reader = ocp.JsonCheckpointHandler()
+        expected = reader.restore(place / "digests")
+        wrong = [
+            f"{item}/{name}"
+            for item in ("state", "variables")
+            for name in digests.differences(_arrays(place / item), expected[item])
+        ]
+        wrong += [
+            item
+            for item in ("config", "data")
+            if digests.of_text(_text(reader.restore(place / item))) != expected[item]
+        ]
+    except Exception as error:  # whatever a library says of files that are not as it left them
+        reason = str(error).strip().partition("\n")[0]
+        raise CheckpointError(f"checkpoint {place} cannot be read: {reason}") from error
+    if wrong:
+        more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+        raise CheckpointError(
+            f"checkpoint {place} is damaged: {', '.join(wrong[:3])}{more} do not have the "
+            "checksums they were saved with"
+        )
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps(dict(value), sort_keys=True)
+
+
+def _arrays(item: Path) -> Any:
+    """The arrays of an item of a checkpoint, as numpy's."""
+    reader = ocp.PyTreeCheckpointHandler()
+    kinds = jax.tree.map(
+        lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray), reader.metadata(item).tree
+    )
+    return reader.restore(item, args=ocp.args.PyTreeRestore(restore_args=kinds))
 
 
 def restore_state(
@@ -205,8 +292,10 @@ def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
     """The variables of a checkpoint; `like` gives the tree, shapes and types that are expected.
 
     Raises:
-      CheckpointError: the checkpoint is of another model; names the tensors that differ.
+      CheckpointError: the checkpoint is damaged, or of another model; names the tensors that
+        differ.
     """
+    verify(workdir, step)
     item = folder(workdir) / str(step) / "variables"
     reader = ocp.StandardCheckpointHandler()
     saved, wanted = _shapes(reader.metadata(item).tree), _shapes(like)
