@@ -26,11 +26,11 @@ if __name__ == "__main__" and sys.platform == "linux" and "UAPS_JAX_STARTED" not
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from uaps_jax import modes
+from uaps_jax import compiler, modes
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study import conduct, runner
 from uaps_jax.study.grid import Grid
-from uaps_jax.training import compiler, interrupt, processes
+from uaps_jax.training import interrupt, processes
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."

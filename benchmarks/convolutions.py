@@ -25,8 +25,8 @@ import torch
 from jax import lax
 
 from configs import base as configs
+from uaps_jax import compiler
 from uaps_jax.models import cpu_conv
-from uaps_jax.training import compiler
 
 RESULTS = Path(__file__).parent / "results" / "convolutions.jsonl"
 PARTS = ("forward", "images", "kernel")

@@ -120,12 +120,12 @@ def ours(folder: Path, size: int, how: str) -> Segment:
     """The jitted main decoder, in a compute type."""
     import jax
 
-    from uaps_jax import methods
+    from uaps_jax import compiler, methods
 
     config, _, variables = _configured(size)
     config.model.dtype = how or "float32"
     predictor = methods.build(config).predictor("")
-    masks = jax.jit(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
+    masks = compiler.jit_for_long(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
     placed = jax.device_put(variables)
     return lambda images: np.asarray(masks(placed, images))
 

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -190,6 +191,80 @@ def test_signals_save_and_end_with_their_status(shared, trained):
     assert call(shared, "asked").returncode == 0
     whole, asked = final_arrays(folder / "whole"), final_arrays(workdir)
     assert not [name for name in whole if not np.array_equal(whole[name], asked[name])]
+
+
+def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
+    folder, environment = shared
+    workdir = folder / "both"
+    with socket.socket() as listening:
+        listening.bind(("localhost", 0))
+        place = f"localhost:{listening.getsockname()[1]}"
+    several = [f"--coordinator={place}", "--processes=2"]
+    logs = [(folder / f"both_{index}.log").open("w") for index in range(2)]
+    started = [
+        subprocess.Popen(
+            command(folder, "both", *several, f"--process={index}"),
+            cwd=PROJECT,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        for index, log in enumerate(logs)
+    ]
+    try:
+        deadline = time.monotonic() + 300
+        while not any(line["step"] >= 9 for line in lines_now(workdir / "metrics.jsonl")):
+            assert all(process.poll() is None for process in started), "a process ended"
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+    finally:
+        for process, log in zip(started, logs, strict=True):
+            process.kill()
+            process.wait()
+            log.close()
+    done = call(shared, "both")
+    assert done.returncode == 0, done.stderr[-3000:]
+    both, alone = (
+        {
+            line["step"]: line["train/loss"]
+            for line in lines(folder / run / "metrics.jsonl")
+            if "train/loss" in line
+        }
+        for run in ("both", "whole")
+    )
+    assert list(both) == list(range(1, STEPS + 1))
+    np.testing.assert_allclose(both[1], alone[1], rtol=1e-5)
+    np.testing.assert_allclose(both[8], alone[8], rtol=1e-2)
+
+
+def test_processes_that_do_not_fit_together_are_refused(shared):
+    for wrong, reason in (
+        (["--coordinator=localhost:1"], "belong together"),
+        (["--coordinator=localhost:1", "--processes=2", "--process=2"], "must be 0 to 1"),
+        (["--profile_steps=5,2"], "must be a first and a last step"),
+        (["--profile_steps=1,2", "--mode=split"], "is for --mode=train"),
+    ):
+        done = call(shared, "refused", *wrong)
+        assert done.returncode == 1
+        assert reason in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_process_starts_itself_again_for_huge_pages(shared):
+    _, environment = shared
+    script = "import os; print(os.environ.get('GLIBC_TUNABLES'))"
+    text = (PROJECT / "run.py").read_text().partition("from absl import")[0] + script
+    copy = shared[0] / "start.py"
+    copy.write_text(text)
+    for before, expected in (({}, "glibc.malloc.hugetlb=1"), ({"UAPS_JAX_STARTED": "1"}, "None")):
+        clean = {k: v for k, v in environment.items() if k not in TUNED} | before
+        done = subprocess.run(
+            [sys.executable, copy], env=clean, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == expected
+
+
+TUNED = ("GLIBC_TUNABLES", "UAPS_JAX_STARTED")
 
 
 def lines_now(file):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from uaps_jax import compiler
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import metrics
 from uaps_jax.trees import Tree
@@ -33,7 +34,7 @@ def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Arr
 def make_confusion_function(predictor: Predictor, classes: int) -> ConfusionFunction:
     """The jitted function from (variables, images, masks) to confusion matrices."""
 
-    @jax.jit
+    @compiler.jit_for_long
     def confusion_function(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
         prediction = predictor(variables, images).argmax(-1)
         return confusion(masks, prediction, classes)

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from uaps_jax import compiler
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import evaluate
 from uaps_jax.labels import IGNORE
@@ -30,7 +31,7 @@ def make_probe_function(probe: Callable[..., tuple[jax.Array, ...]], classes: in
       classes: number of classes.
     """
 
-    @jax.jit
+    @compiler.jit_for_long
     def probe_function(
         variables: Tree,
         images: jax.Array,

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from datasets.common import DataError, Problem, UnreadableError
 from datasets.folder.images import read_any_image
 from datasets.folder.scan import IMAGE_SUFFIXES, walk
+from uaps_jax import compiler
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
@@ -57,7 +58,7 @@ def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Pre
     predictor = method.predictor(config.evaluation.predictor)
     key = jax.random.key(config.train.seed)
 
-    @jax.jit
+    @compiler.jit_for_long
     def run(variables: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         probabilities = predictor(variables, images)
         if method.uncertainty is None:

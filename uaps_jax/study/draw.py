@@ -11,7 +11,7 @@ import jax
 import numpy as np
 from PIL import Image
 
-from uaps_jax import methods
+from uaps_jax import compiler, methods
 from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.methods import base
@@ -100,7 +100,9 @@ def _decoder(
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     variables = checkpoints.restore_variables(workdir, step, like)
     times = {
-        predictor_name: milliseconds(jax.jit(predictor), variables, np.zeros(size, np.uint8))
+        predictor_name: milliseconds(
+            compiler.jit_for_long(predictor), variables, np.zeros(size, np.uint8)
+        )
         for predictor_name, predictor in method.predictors.items()
     }
     result = mine[0].result

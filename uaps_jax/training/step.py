@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from uaps_jax import compiler
 from uaps_jax.config import Config
 from uaps_jax.methods.base import Method
-from uaps_jax.training import compiler, optimizers
+from uaps_jax.training import optimizers
 from uaps_jax.training.sharding import Shardings
 from uaps_jax.training.state import TrainState
 from uaps_jax.trees import Tree

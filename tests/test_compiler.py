@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from uaps_jax.training import compiler
+from uaps_jax import compiler
 
 
 @pytest.fixture
