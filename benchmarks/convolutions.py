@@ -31,6 +31,7 @@ from uaps_jax.models import cpu_conv
 RESULTS = Path(__file__).parent / "results" / "convolutions.jsonl"
 PARTS = ("forward", "images", "kernel")
 ROUNDS, CALLS = 5, 3
+SETTLE_S = 0.05  # PyTorch's threads go on waiting at full speed for a while
 
 
 def shapes(size: int, auxiliary: int) -> dict[tuple[int, int, int, int], int]:
@@ -107,6 +108,8 @@ def measure(shape: tuple[int, int, int, int], batch: int, *, plain: bool) -> dic
     found: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
+            time.sleep(SETTLE_S)
+            call()
             started = time.perf_counter()
             for _ in range(CALLS):
                 call()
