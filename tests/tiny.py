@@ -29,6 +29,7 @@ def config(method: str = "uaps", *, steps: int = 6) -> Config:
     settings.train.eval_every, settings.checkpoint.every = 3, 2
     settings.train.log_every = 1
     settings.evaluation.batch_size = 4
+    settings.model.execution = "vmapped"  # half as much to compile
     settings.method.scale_ramps(steps, 0.5)
     return settings
 

@@ -4,12 +4,14 @@ import json
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
 from tests import tiny
 from tests.training.test_loop import assert_equal, frozen, run
-from uaps_jax.training import checkpoints, digests
+from uaps_jax import methods
+from uaps_jax.training import checkpoints, digests, loop
 from uaps_jax.training.checkpoints import CheckpointError
 
 STEPS = 6
@@ -44,7 +46,7 @@ def removed(file):
 
 
 def largest(folder: Path, item: str) -> Path:
-    files = [f for f in (folder / item).rglob("*") if f.is_file()]
+    files = [f for f in (folder / item).rglob("*") if f.is_file() and "commit" not in f.name]
     return max(files, key=lambda f: f.stat().st_size)
 
 
@@ -56,7 +58,7 @@ def test_the_two_latest_checkpoints_are_kept(trained):
 
 
 @pytest.mark.parametrize("damage", [truncated, emptied, flipped, removed])
-@pytest.mark.parametrize("item", ["state", "variables", "config", "data", "digests"])
+@pytest.mark.parametrize("item", ["state", "variables", "config", "data", "metrics", "digests"])
 def test_damage_is_found(trained, tmp_path, item, damage):
     _, folder, _ = trained
     shutil.copytree(folder, tmp_path / "run")
@@ -86,9 +88,34 @@ def test_where_all_are_damaged_the_run_is_not_started_over(trained, tmp_path):
     shutil.copytree(folder, tmp_path / "run")
     for step in (4, STEPS):
         emptied(largest(tmp_path / "run" / "checkpoints" / str(step), "state"))
-    with pytest.raises(CheckpointError, match="all checkpoints of .* are damaged"):
-        checkpoints.set_damaged_aside(tmp_path / "run")
-    assert len(list((tmp_path / "run" / "damaged").iterdir())) == 2
+    for _ in range(2):
+        with pytest.raises(CheckpointError, match="all checkpoints are damaged, and nothing was"):
+            checkpoints.set_damaged_aside(tmp_path / "run")
+    assert checkpoints.saved_steps(tmp_path / "run") == [4, STEPS]
+
+
+def test_a_damaged_best_is_set_aside_too(tmp_path, monkeypatch):
+    scores = iter([30.0, 20.0, 10.0])
+    real = loop.evaluate.evaluate
+    monkeypatch.setattr(
+        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": next(scores)}
+    )
+    config = tiny.config("supervised", steps=9)
+    run(frozen(config), tmp_path / "run")
+    assert checkpoints.find_step(tmp_path / "run", "best") == 3
+    flipped(largest(tmp_path / "run" / "checkpoints" / "3", "variables"))
+    checkpoints.set_damaged_aside(tmp_path / "run")
+    assert [f.name.partition("_")[0] for f in (tmp_path / "run" / "damaged").iterdir()] == ["3"]
+    assert checkpoints.find_step(tmp_path / "run", "best") == 9
+
+
+def test_evaluation_needs_no_optimizer_state(trained, tmp_path):
+    config, folder, _ = trained
+    shutil.copytree(folder, tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / str(STEPS) / "state")
+    method = methods.build(frozen(config))
+    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
+    checkpoints.restore_variables(tmp_path / "run", STEPS, like)
 
 
 def test_nothing_is_set_aside_of_a_new_directory(tmp_path):

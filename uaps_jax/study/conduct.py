@@ -166,7 +166,8 @@ def _notes(
             notes.append(f"{key}: {'; '.join(each)}")
     # Trainings on the same data are split alike: one of each tells.
     one_each = {str(o.cell.config.data): directory / o.cell.folder for o in outcomes if o.result}
-    if any(map(_validated_on_test, one_each.values())):
+    readable = [folder for folder in one_each.values() if checkpoints.saved_steps(folder)]
+    if any(map(_validated_on_test, readable)):
         notes.append(
             "There are no validation images of their own: the best checkpoint is chosen on the "
             "test images."

@@ -32,6 +32,7 @@ from uaps_jax.training import results, workdir
 LOG = "log.txt"
 PARENT = "UAPS_JAX_STUDY"  # in the environment of a training: the study's process
 PR_SET_PDEATHSIG = 1  # of Linux's prctl
+GRACE_S = 60  # for a training to finish its step and save it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -137,6 +138,7 @@ def _train(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
+            start_new_session=True,  # Ctrl-C is for the study, which tells its trainings
         )
         status = running[worker].wait()
     if status == 0:
@@ -188,13 +190,21 @@ def _devices(workers: int) -> list[dict[str, str]]:
 def _children_end_with_us(
     stopped: threading.Event, running: Mapping[int, subprocess.Popen[bytes]]
 ) -> Any:
-    """Ends the trainings when this process is told to end; they go on from their checkpoints."""
+    """Ends the trainings when this process is told to end, after they have saved.
+
+    They have `GRACE_S` seconds for it; a second signal ends everything at once.
+    """
 
     def end(number: int, frame: Any) -> None:
+        for known, handler in before.items():
+            signal.signal(known, handler)
         stopped.set()
-        for child in list(running.values()):
-            if child.poll() is None:
-                child.terminate()
+        children = [child for child in list(running.values()) if child.poll() is None]
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + GRACE_S
+        while any(child.poll() is None for child in children) and time.monotonic() < deadline:
+            time.sleep(0.1)
         sys.exit(128 + number)
 
     before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}

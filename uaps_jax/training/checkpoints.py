@@ -10,7 +10,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,74 +104,100 @@ def save(
     if step in checkpoints.all_steps():
         return
     scored = metrics is not None and math.isfinite(metrics[SELECTION])
+    rank = {SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None
+    settings = config_lib.flatten(config)
+    # Copies: the step that follows writes over the arrays that it is given.
+    host_state, host_variables = jax.tree.map(np.array, (state, variables))
     checkpoints.save(
         step,
         args=ocp.args.Composite(
-            state=ocp.args.StandardSave(state),
-            variables=ocp.args.StandardSave(variables),
-            config=ocp.args.JsonSave(config_lib.flatten(config)),
+            state=ocp.args.StandardSave(host_state),
+            variables=ocp.args.StandardSave(host_variables),
+            config=ocp.args.JsonSave(settings),
             data=ocp.args.JsonSave(dict(record)),
             digests=ocp.args.JsonSave(
                 {
-                    "state": digests.of(state),
-                    "variables": digests.of(variables),
-                    "config": digests.of_text(_text(config_lib.flatten(config))),
+                    "state": digests.of(host_state),
+                    "variables": digests.of(host_variables),
+                    "config": digests.of_text(_text(settings)),
                     "data": digests.of_text(_text(record)),
+                    "metrics": digests.of_text(_text(rank)),
                 }
             ),
         ),
-        metrics={SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None,
+        metrics=rank,
     )
 
 
 def set_damaged_aside(workdir: Path) -> None:
-    """Moves the latest checkpoints, as long as they are damaged, to `damaged/`, and says so.
+    """Moves damaged checkpoints to `damaged/`, beside the sound ones, and says so.
+
+    The latest and the best are read whole, down to the first that are sound; of the others, what
+    opening the folder needs.
 
     Raises:
-      CheckpointError: none is left of those that were there.
+      CheckpointError: all are damaged; none is moved.
     """
     steps = saved_steps(workdir)
-    for step in reversed(steps):
+    damaged: dict[int, CheckpointError] = {}
+
+    def is_sound(step: int, items: Sequence[str]) -> bool:
         try:
-            verify(workdir, step)
+            verify(workdir, step, items)
         except CheckpointError as error:
-            aside = workdir.resolve() / "damaged"
-            aside.mkdir(exist_ok=True)
-            place = aside / f"{step}_{time.time_ns()}"
-            (folder(workdir) / str(step)).rename(place)
-            logging.error("%s. It is now in %s", error, place)
-            continue
-        return
-    if steps:
+            damaged[step] = error
+        return step not in damaged
+
+    readable = [step for step in steps if is_sound(step, ("config", "data", "metrics"))]
+    latest = next((step for step in reversed(readable) if is_sound(step, ITEMS)), None)
+    if steps and latest is None:
         raise CheckpointError(
-            f"all checkpoints of {workdir} are damaged (see damaged/); to start over, use another "
-            "--workdir"
+            f"all checkpoints are damaged, and nothing was changed: {damaged[steps[-1]]}"
         )
+    ranks = {step: rank for step in readable if (rank := _saved_rank(workdir, step))}
+    for step in sorted(ranks, key=lambda step: ranks[step], reverse=True):
+        if step not in damaged and (step == latest or is_sound(step, ITEMS)):
+            break
+    aside = folder(workdir).resolve().parent / "damaged"
+    for step, error in damaged.items():
+        aside.mkdir(exist_ok=True)
+        place = aside / f"{step}_{time.time_ns()}"
+        (folder(workdir) / str(step)).rename(place)
+        logging.error("%s. It is now in %s", error, place)
 
 
-def verify(workdir: Path, step: int) -> None:
-    """Reads a checkpoint whole and compares it with its checksums.
+ITEMS = ("state", "variables", "config", "data", "metrics")
+
+
+def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
+    """Reads items of a checkpoint and compares them with their checksums.
 
     Raises:
       CheckpointError: it is damaged; names what is.
+      PermissionError: it may not be read.
     """
     place = folder(workdir) / str(step)
     if not (place / "digests").is_dir():
         logging.warning("checkpoint %s is of a version that wrote no checksums", place)
         return
+    wrong: list[str] = []
     try:
         reader = ocp.JsonCheckpointHandler()
         expected = reader.restore(place / "digests")
-        wrong = [
-            f"{item}/{name}"
-            for item in ("state", "variables")
-            for name in digests.differences(_arrays(place / item), expected[item])
-        ]
-        wrong += [
-            item
-            for item in ("config", "data")
-            if digests.of_text(_text(reader.restore(place / item))) != expected[item]
-        ]
+        for item in items:
+            if item in ("state", "variables"):
+                found = digests.differences(_arrays(place / item), expected[item])
+                wrong += [f"{item}/{name}" for name in found]
+                continue
+            file = place / "metrics" / "metrics"
+            if item != "metrics":
+                value = reader.restore(place / item)
+            else:
+                value = json.loads(file.read_text()) if file.parent.is_dir() else None
+            if digests.of_text(_text(value)) != expected[item]:
+                wrong.append(item)
+    except (PermissionError, MemoryError):
+        raise
     except Exception as error:  # whatever a library says of files that are not as it left them
         reason = str(error).strip().partition("\n")[0]
         raise CheckpointError(f"checkpoint {place} cannot be read: {reason}") from error
@@ -183,8 +209,8 @@ def verify(workdir: Path, step: int) -> None:
         )
 
 
-def _text(value: Mapping[str, Any]) -> str:
-    return json.dumps(dict(value), sort_keys=True)
+def _text(value: Mapping[str, Any] | None) -> str:
+    return json.dumps(None if value is None else dict(value), sort_keys=True)
 
 
 def _arrays(item: Path) -> Any:
@@ -266,11 +292,21 @@ def saved_steps(workdir: Path) -> list[int]:
 
 def _saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
     file = folder(workdir) / str(step) / "metrics" / "metrics"
-    return _rank(json.loads(file.read_text())) if file.is_file() else None
+    if not file.is_file():
+        return None
+    try:
+        return _rank(json.loads(file.read_text()))
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(f"{file} cannot be read; name a step instead") from error
 
 
 def read_config(workdir: Path, step: int) -> Config:
-    """The configuration that a checkpoint was trained with."""
+    """The configuration that a checkpoint was trained with.
+
+    Raises:
+      CheckpointError: it cannot be read.
+    """
+    verify(workdir, step, ("config",))
     item = folder(workdir) / str(step) / "config"
     return config_lib.from_flat(ocp.JsonCheckpointHandler().restore(item))
 
@@ -295,7 +331,7 @@ def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
       CheckpointError: the checkpoint is damaged, or of another model; names the tensors that
         differ.
     """
-    verify(workdir, step)
+    verify(workdir, step, ("variables", "config", "data"))
     item = folder(workdir) / str(step) / "variables"
     reader = ocp.StandardCheckpointHandler()
     saved, wanted = _shapes(reader.metadata(item).tree), _shapes(like)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from types import FrameType
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SAME_S = 2.0
 
 
 class Interrupted(RuntimeError):
@@ -41,22 +43,29 @@ class Request:
 
 @contextlib.contextmanager
 def watched(enabled: bool) -> Iterator[Request]:
-    """Notes the first signal; the second acts as it did before, at once.
+    """Notes the first signal; a later one acts as it did before, at once.
 
-    Outside the main thread, where handlers cannot be set, and where it is not enabled, nothing is
-    noted.
+    One that comes within `SAME_S` seconds is taken for the first, sent twice. A signal that was
+    ignored stays so. Outside the main thread, where handlers cannot be set, and where it is not
+    enabled, nothing is noted.
     """
     request = Request()
     if not enabled or threading.current_thread() is not threading.main_thread():
         yield request
         return
 
+    noted = [0.0]
+
     def note(number: int, frame: FrameType | None) -> None:
         del frame
-        request.number = number
-        restore()
+        if request.number is None:
+            request.number, noted[0] = number, time.monotonic()
+        elif time.monotonic() > noted[0] + SAME_S:
+            restore()
+            signal.raise_signal(number)
 
-    before = {number: signal.signal(number, note) for number in SIGNALS}
+    heard = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in heard}
 
     def restore() -> None:
         for number, handler in before.items():

@@ -131,8 +131,7 @@ def train(
 
             done = step + 1
             last = done == config.train.steps
-            stopping = stop.number is not None and not last
-            due = last or stopping or checkpoints.is_due(config.checkpoint, done)
+            due = last or stop.number is not None or checkpoints.is_due(config.checkpoint, done)
             evaluated = last or done % config.train.eval_every == 0
             if not (evaluated or due):
                 continue
@@ -157,12 +156,12 @@ def train(
                 state = dataclasses.replace(state, plateau=plateau)
                 due = due or score > best
                 best = max(best, score)
-            if due:
+            number = stop.number  # it may have come by now
+            if due or number is not None:
                 checkpoints.save(saved, state, variables, config, record, scores)
-            if stopping:
+            if number is not None:
                 saved.wait_until_finished()
-                assert stop.number is not None
-                raise interrupt.Interrupted(stop.number, done)
+                raise interrupt.Interrupted(number, done)
     return state
 
 

@@ -35,6 +35,8 @@ def start(coordinator: str | None, count: int | None, index: int | None) -> None
     """
     if count is not None and index is not None and index >= count:
         raise ConfigError(f"--process={index} --processes={count}: must be 0 to {count - 1}")
+    # JAX would note SIGTERM and go on; here it ends a process, as it does anywhere else.
+    jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(coordinator, count, index)
     except (ValueError, RuntimeError) as error:

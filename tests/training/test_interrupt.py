@@ -1,0 +1,77 @@
+"""Signals that ask a run to stop."""
+
+import os
+import signal
+import threading
+
+import pytest
+
+from tests import tiny
+from tests.training.test_loop import assert_equal, frozen, run
+from uaps_jax.training import checkpoints, interrupt, loop
+
+
+def test_the_first_signal_is_noted_and_a_copy_of_it_ignored():
+    before = signal.getsignal(signal.SIGTERM)
+    with interrupt.watched(True) as request:
+        assert request.number is None
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert request.number == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_later_signal_acts_at_once(monkeypatch):
+    monkeypatch.setattr(interrupt, "SAME_S", 0.0)
+    with interrupt.watched(True) as request:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert request.number == signal.SIGINT
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_ignored_signal_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interrupt.watched(True) as request:
+            os.kill(os.getpid(), signal.SIGINT)
+            assert request.number is None
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_nothing_is_noted_in_another_thread_or_where_it_is_not_wanted():
+    before = signal.getsignal(signal.SIGTERM)
+    handlers = []
+
+    def look(enabled):
+        with interrupt.watched(enabled):
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=look, args=(True,))
+    thread.start()
+    thread.join()
+    look(False)
+    assert handlers == [before, before]
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 6])
+def test_a_stopped_run_has_saved_its_step_and_ends_as_a_whole_one(tmp_path, monkeypatch, stop_at):
+    config = frozen(tiny.config("supervised"))
+    whole = run(config, tmp_path / "whole")
+    real = loop.Progress.step
+
+    def step(self, values):
+        if self._done + 1 == stop_at:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(self, values)
+
+    monkeypatch.setattr(loop.Progress, "step", step)
+    with pytest.raises(interrupt.Interrupted, match="SIGTERM: stopped after step") as caught:
+        run(config, tmp_path / "cut")
+    assert caught.value.number == signal.SIGTERM
+    saved = checkpoints.saved_steps(tmp_path / "cut")[-1]
+    assert saved >= stop_at
+    assert f"step {saved}," in str(caught.value)
+    monkeypatch.undo()
+    assert_equal(run(config, tmp_path / "cut"), whole)
