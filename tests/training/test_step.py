@@ -77,18 +77,19 @@ def test_one_and_four_devices_agree_in_float32():
 
 
 @pytest.mark.parametrize(
-    ("method", "dtype"),
+    ("method", "dtype", "execution"),
     [
-        ("uaps", "float32"),
-        ("uaps", "bfloat16"),
-        ("uaps", "float64"),
-        ("mean_teacher", "float32"),
-        ("dueb", "float32"),
+        ("uaps", "float32", "unrolled"),
+        ("uaps", "float32", "vmapped"),
+        ("uaps", "bfloat16", "unrolled"),
+        ("uaps", "float64", "unrolled"),
+        ("mean_teacher", "float32", "unrolled"),
+        ("dueb", "float32", "unrolled"),
     ],
 )
-def test_no_collective_on_activations_but_all_reduce(method, dtype):
+def test_no_collective_on_activations_but_all_reduce(method, dtype, execution):
     config = tiny.config(method)
-    config.model.dtype = dtype
+    config.model.dtype, config.model.execution = dtype, execution
     with jax.enable_x64(dtype == "float64"):
         step, arguments = prepared(config, sharding.over_devices(4))
         text = step.lower(*arguments).compile().as_text()
