@@ -67,10 +67,10 @@ def to_onnx(
         for logits in _network(graph, jax.tree.map(np.asarray, network), x)
     ]
     if predictor.mean_of == "probabilities":
-        heads = [graph.add("Softmax", head, axis=1) for head in heads]
+        heads = [_softmax(graph, head) for head in heads]
     mean = graph.add("Mean", *heads) if len(heads) > 1 else heads[0]
     if predictor.mean_of == "logits":
-        mean = graph.add("Softmax", mean, axis=1)
+        mean = _softmax(graph, mean)
     _outputs(graph, config, mean, size)
 
     rgb: list[Any] = ["N", "H", "W", 3]
@@ -215,9 +215,9 @@ def _network_input(graph: _Graph, config: Config) -> tuple[str, tuple[str, str]]
         x = graph.add("Add", x, graph.constant(500, np.int32))
         x = graph.add("Div", x, graph.constant(1000, np.int32))
     x = graph.add("Cast", x, to=TensorProto.FLOAT)
-    mean, std = (np.asarray(v, np.float32) for v in (data.mean, data.std))
-    x = graph.add("Div", x, graph.constant(255, np.float32))
-    x = graph.add("Div", graph.add("Sub", x, graph.constant(mean)), graph.constant(std))
+    mean, std = (np.asarray(v, np.float64) for v in (data.mean, data.std))
+    x = graph.add("Mul", x, graph.constant(1 / (255 * std), np.float32))
+    x = graph.add("Sub", x, graph.constant(mean / std, np.float32))
     order = (0, 3, 2, 1) if data.transpose else (0, 3, 1, 2)
     return graph.add("Transpose", x, perm=order), (size[0], size[1])
 
@@ -241,6 +241,14 @@ def _outputs(graph: _Graph, config: Config, mean: str, size: tuple[str, str]) ->
             scaled = graph.add("Mul", places, graph.number(seen))
             ids = graph.add("Gather", ids, graph.add("Div", scaled, length), axis=axis)
     graph.add("Cast", ids, to=TensorProto.UINT8, name="mask")
+
+
+def _softmax(graph: _Graph, x: str) -> str:
+    """Over the classes of `[N, C, h, w]`; ONNX Runtime's own turns the array around for that."""
+    highest = graph.add("ReduceMax", x, axes=[1], keepdims=1)
+    powers = graph.add("Exp", graph.add("Sub", x, highest))
+    axes = graph.constant([1], np.int64)
+    return graph.add("Div", powers, graph.add("ReduceSum", powers, axes, keepdims=1))
 
 
 def _as_vector(graph: _Graph, scalar: str) -> str:
