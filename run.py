@@ -62,6 +62,7 @@ def main(argv: list[str]) -> None:
     logging.get_absl_handler().addFilter(worth_showing)
     runner.end_with_parent()
     compiler.keep_compiled()
+    compiler.mend_cache()
     is_study = isinstance(CONFIG.value, Grid)
     if is_study != (MODE.value == "study"):
         sys.exit(

@@ -2,7 +2,6 @@
 
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -11,10 +10,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-import orbax.checkpoint as ocp
 import pytest
 from PIL import Image
 
+from tests import crashes
 from tests.datasets.test_folder import corpus
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -61,26 +60,33 @@ def call(shared, workdir, *arguments, config=TINY):
     )
 
 
+def start(shared, workdir, *arguments, output=subprocess.DEVNULL):
+    folder, environment = shared
+    return subprocess.Popen(
+        command(folder, workdir, *arguments),
+        cwd=PROJECT,
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=output,
+        text=True,
+    )
+
+
+def wait_for_step(workdir, step, *processes):
+    """Returns when a running training has logged a step."""
+    deadline = time.monotonic() + 300
+    while not any(line["step"] >= step for line in lines_now(workdir / "metrics.jsonl")):
+        assert all(process.poll() is None for process in processes), "a process ended too early"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def lines(file):
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def final_arrays(workdir):
-    item = workdir / "checkpoints" / str(STEPS) / "state"
-    tree = ocp.PyTreeCheckpointHandler().restore(item)
-    return {"/".join(map(str, path)): np.asarray(leaf) for path, leaf in walk(tree)}
-
-
-def walk(tree, path=()):
-    children = tree.items() if isinstance(tree, dict) else None
-    if children is None and isinstance(tree, (list, tuple)):
-        children = enumerate(tree)
-    if children is None:
-        if tree is not None:
-            yield path, tree
-        return
-    for name, child in children:
-        yield from walk(child, (*path, name))
+def final_state(workdir):
+    return crashes.arrays_of(workdir / "checkpoints" / str(STEPS))
 
 
 @pytest.fixture(scope="module")
@@ -127,59 +133,37 @@ def test_evaluation_in_a_new_process_gives_the_logged_score_to_the_last_digit(sh
 
 
 def test_a_finished_run_started_again_changes_nothing(shared, trained):
-    before = final_arrays(shared[0] / "whole")
+    before = final_state(shared[0] / "whole")
     done = call(shared, "whole")
     assert done.returncode == 0, done.stderr[-3000:]
-    after = final_arrays(shared[0] / "whole")
+    after = final_state(shared[0] / "whole")
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
-def test_killed_at_random_steps_and_started_again_is_identical_to_the_bit(shared, trained):
-    folder, environment = shared
-    generator = random.Random(20)
-    targets = sorted(generator.sample(range(2, STEPS - 1), 2))
-    for target in targets:
-        process = subprocess.Popen(
-            command(folder, "killed"),
-            cwd=PROJECT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 300
-        while not any(r["step"] >= target for r in lines_now(folder / "killed" / "metrics.jsonl")):
-            assert process.poll() is None, "the run ended before it could be killed"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-        time.sleep(generator.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        assert process.wait() == -signal.SIGKILL
-    done = call(shared, "killed")
-    assert done.returncode == 0, done.stderr[-3000:]
-    whole, killed = final_arrays(folder / "whole"), final_arrays(folder / "killed")
-    assert len(whole) > 100
-    assert whole.keys() == killed.keys()
-    different = [name for name in whole if not np.array_equal(whole[name], killed[name])]
-    assert not different, f"killed at {targets}"
+def test_killed_at_any_moment_and_started_again_is_identical_to_the_bit(shared, trained, tmp_path):
+    """Four of the kills of `python -m tests.crashes`, which has more."""
+    whole, killed = (crashes.Trial(shared[0], "uaps", name, 40) for name in ("left", "killed"))
+    whole.finish()
+    plan = [("step", 4), ("checkpoint", 7), ("cache", 0), ("start", 0)]
+    moments = crashes.interrupted(killed, plan, seed=3)
+    assert len(moments) == len(plan)
+    assert not crashes.differences(whole, killed)
 
 
-def test_signals_save_and_end_with_their_status(shared, trained):
-    folder, environment = shared
+@pytest.fixture
+def interruptible():
+    """SIGINT is not ignored, which the children of a job in the background would inherit."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_signals_save_and_end_with_their_status(shared, trained, interruptible):
+    folder, _ = shared
     workdir = folder / "asked"
     for number, status, target in ((signal.SIGTERM, 143, 4), (signal.SIGINT, 130, 13)):
-        process = subprocess.Popen(
-            command(folder, "asked"),
-            cwd=PROJECT,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        deadline = time.monotonic() + 200
-        while not any(line["step"] >= target for line in lines_now(workdir / "metrics.jsonl")):
-            assert process.poll() is None, "the run ended before it could be asked to"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        process = start(shared, "asked", output=subprocess.PIPE)
+        wait_for_step(workdir, target, process)
         process.send_signal(number)
         _, said = process.communicate(timeout=60)
         assert process.returncode == status, said[-3000:]
@@ -189,39 +173,24 @@ def test_signals_save_and_end_with_their_status(shared, trained):
         assert f"stopped after step {saved}, which is saved" in said
         assert saved >= target
     assert call(shared, "asked").returncode == 0
-    whole, asked = final_arrays(folder / "whole"), final_arrays(workdir)
+    whole, asked = final_state(folder / "whole"), final_state(workdir)
     assert not [name for name in whole if not np.array_equal(whole[name], asked[name])]
 
 
 def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
-    folder, environment = shared
+    folder, _ = shared
     workdir = folder / "both"
     with socket.socket() as listening:
         listening.bind(("localhost", 0))
         place = f"localhost:{listening.getsockname()[1]}"
     several = [f"--coordinator={place}", "--processes=2"]
-    logs = [(folder / f"both_{index}.log").open("w") for index in range(2)]
-    started = [
-        subprocess.Popen(
-            command(folder, "both", *several, f"--process={index}"),
-            cwd=PROJECT,
-            env=environment,
-            stdout=log,
-            stderr=log,
-        )
-        for index, log in enumerate(logs)
-    ]
+    started = [start(shared, "both", *several, f"--process={index}") for index in range(2)]
     try:
-        deadline = time.monotonic() + 300
-        while not any(line["step"] >= 9 for line in lines_now(workdir / "metrics.jsonl")):
-            assert all(process.poll() is None for process in started), "a process ended"
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_for_step(workdir, 9, *started)
     finally:
-        for process, log in zip(started, logs, strict=True):
+        for process in started:
             process.kill()
             process.wait()
-            log.close()
     done = call(shared, "both")
     assert done.returncode == 0, done.stderr[-3000:]
     both, alone = (

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import glob
 import hashlib
 import os
 import platform
+import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import jax
+from absl import logging
 
 CPU_OPTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE,LIBRARY_FUSION_TYPE_DOT"
@@ -50,6 +54,31 @@ def keep_compiled() -> None:
         return
     folder = cache / "uaps_jax" / f"compiled_{_processor()}"
     jax.config.update("jax_compilation_cache_dir", str(folder))
+
+
+UNREADABLE = re.compile("Error reading persistent compilation cache entry for '(.+?)'")
+
+
+def mend_cache() -> None:
+    """Has unreadable entries of the compile cache removed when they are met.
+
+    JAX writes an entry in place, and leaves one that is there as it is: what a killed process has
+    half written would be read, warned of, and compiled around in every run that follows.
+    """
+    show = warnings.showwarning
+
+    def remove_entry(message: Warning | str, *rest: Any, **named: Any) -> None:
+        folder = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+        unreadable = UNREADABLE.match(str(message))
+        if not unreadable or not folder:
+            show(message, *rest, **named)
+            return
+        # Compiled anew in a moment, and kept then.
+        for entry in Path(folder).glob(f"{glob.escape(unreadable[1])}-*-cache"):
+            entry.unlink(missing_ok=True)
+        logging.info("an unreadable entry of the compile cache was removed: %s", unreadable[1])
+
+    warnings.showwarning = remove_entry
 
 
 def _processor() -> str:

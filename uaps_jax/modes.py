@@ -14,7 +14,7 @@ from absl import logging
 
 from datasets.common import DataError
 from uaps_jax import config as config_lib
-from uaps_jax import methods
+from uaps_jax import files, methods
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import audit as auditing
 from uaps_jax.data import order, protocols, source, splits, survey
@@ -25,7 +25,15 @@ from uaps_jax.inference import predict as prediction
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
 from uaps_jax.reports import audit_page, figures
-from uaps_jax.training import checkpoints, loop, processes, results, sharding, workdir
+from uaps_jax.training import (
+    checkpoints,
+    failures,
+    loop,
+    processes,
+    results,
+    sharding,
+    workdir,
+)
 from uaps_jax.trees import Tree
 
 USER_ERRORS = (ConfigError, DataError, checkpoints.CheckpointError, loop.NonFiniteLoss)
@@ -78,15 +86,10 @@ def train(request: Request) -> None:
     if request.config is None:
         raise ConfigError("--mode=train needs --config=configs/<dataset>_<method>.py")
     config_lib.validate(request.config)
-    if not processes.is_first():
-        processes.wait("built")
-    config, dataset = _open(request.config)
+    given = request.config
+    config, dataset = processes.first_then_others("built", lambda: _open(given))
     method, split = _trainable(config, dataset)
-    if processes.is_first():
-        processes.wait("built")
-        with workdir.locked(request.workdir):
-            _train(request, config, dataset, method, split)
-    else:
+    with workdir.locked(request.workdir):
         _train(request, config, dataset, method, split)
 
 
@@ -141,7 +144,7 @@ def _conclude(
     params: int,
 ) -> None:
     """Scores, pictures and the result of a training that is done."""
-    figures.curves(request.workdir / "metrics.jsonl", request.workdir / "curves.png")
+    figures.curves(request.workdir / workdir.METRICS, request.workdir / "curves.png")
     test = source.read(dataset, split["test"], config.data)
     run = _Run(config, request.workdir)
     last = run.restore("latest")
@@ -154,7 +157,8 @@ def _conclude(
         if name != run.predictor:
             scored[name] = run.score(best, "test", dataset, test, predictor=name)
     run.predict(best, dataset, test)
-    results.write(request.workdir, config, record, params, scored)
+    warnings = workdir.warnings(request.workdir)
+    results.write(request.workdir, config, record, params, scored, warnings)
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
@@ -216,6 +220,31 @@ def export(request: Request) -> None:
     _restored(request, step).export(request.checkpoint)
 
 
+def replay(request: Request) -> None:
+    """Repeats the last step whose loss or gradient was not finite, and says where it goes wrong."""
+    found = failures.repeat(failures.latest(request.workdir))
+    lines = [f"step {found.step}, {'':27s} {'then':>14s} {'now':>14s}"]
+    lines += [
+        f"  {name:32s} {found.measured[name]:14.6g} {value:14.6g}"
+        for name, value in found.repeated.items()
+    ]
+    for what, wrong in (
+        ("not finite before the step", found.before),
+        ("gradients that are not finite", found.gradients),
+    ):
+        if wrong:
+            more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
+            lines.append(f"{what}: {', '.join(wrong[:5])}{more}")
+    if found.origin:
+        lines.append(f"first: {found.origin}")
+    lines += [f"images, {stream}: {', '.join(names)}" for stream, names in found.images.items()]
+    if not found.failed_again:
+        lines.append(
+            "The repeated step is finite: another device or version, or an error of the hardware."
+        )
+    print("\n".join(lines), flush=True)
+
+
 def split(request: Request) -> None:
     """Writes who would see which image: `split.json` and four lists of names."""
     if request.config is None:
@@ -226,7 +255,7 @@ def split(request: Request) -> None:
     workdir.write_split(request.workdir, protocols.record(dataset, config.data, parts))
     for part in splits.PARTS:
         text = "".join(f"{name}\n" for name in parts[part])
-        workdir.write_text(request.workdir / f"{part}.txt", text)
+        files.write_text(request.workdir / f"{part}.txt", text)
     logging.info("written: %s and a .txt for each part", request.workdir / "split.json")
 
 
@@ -270,6 +299,7 @@ MODES: dict[str, Callable[[Request], None]] = {
     "evaluate": evaluate,
     "predict": predict,
     "export": export,
+    "replay": replay,
 }
 
 

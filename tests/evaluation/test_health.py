@@ -56,42 +56,6 @@ def test_shares_of_the_labeled_pixels():
     assert shares == pytest.approx({"background": 500 / 7, "scratch": 100 / 7, "dent": 100 / 7})
 
 
-def measured(background, scratch, dent):
-    kept = dict(zip(NAMES, (background, scratch, dent), strict=True))
-    return {"kept": sum(kept.values()), **{f"kept/{k}": v for k, v in kept.items()}}
-
-
-EXPECTED = {"background": 90.0, "scratch": 8.0, "dent": 2.0}
-
-
-def test_a_starving_class_is_named_once_after_three_evaluations():
-    watch = health.Watch(EXPECTED)
-    healthy, starving = measured(80.0, 8.0, 1.0), measured(80.0, 8.0, 0.1)
-    said = [watch.warnings(m) for m in (starving, starving, healthy, starving, starving)]
-    assert said == [[]] * 5
-    (warning,) = watch.warnings(starving)
-    assert "class dent starves, 0.11 % of the kept pixels against 2 %" in warning
-    assert watch.warnings(starving) == []
-    assert watch.warnings(healthy) == ["pseudo-labels: class dent has recovered, 1.1 %"]
-    assert watch.warnings(healthy) == []
-
-
-def test_collapse_and_nothing_kept_are_said():
-    watch = health.Watch(EXPECTED)
-    said = [watch.warnings(measured(99.0, 0.1, 0.0)) for _ in range(3)]
-    assert said[:2] == [[], []]
-    assert any("collapsed to the background" in text for text in said[2])
-    watch = health.Watch(EXPECTED)
-    said = [watch.warnings(measured(0.0, 0.0, 0.0)) for _ in range(3)]
-    assert any("no pixel is kept" in text for text in said[2])
-
-
-def test_a_class_without_labeled_pixels_is_not_watched():
-    watch = health.Watch(EXPECTED | {"dent": 0.0})
-    said = [watch.warnings(measured(90.0, 9.0, 0.0)) for _ in range(4)]
-    assert said == [[]] * 4
-
-
 def test_the_pools_of_a_run_carry_what_is_watched():
     pools = tiny.pools()
     assert set(pools.labeled_shares) == set(tiny.CLASS_NAMES)

@@ -11,6 +11,14 @@ from tests.training.test_loop import assert_equal, frozen, run
 from uaps_jax.training import checkpoints, interrupt, loop
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """SIGINT is not ignored, as it is in a job in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_the_first_signal_is_noted_and_a_copy_of_it_ignored():
     before = signal.getsignal(signal.SIGTERM)
     with interrupt.watched(True) as request:

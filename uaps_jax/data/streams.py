@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import grain
 import numpy as np
 
 from uaps_jax.config import Config
 from uaps_jax.data import order
-from uaps_jax.data.source import Files, Images
+from uaps_jax.data.source import Files, Images, Pool
 
 AHEAD = 8  # batches that are decoded before they are asked for
 
@@ -42,6 +41,25 @@ def rows(
             batch=counts[pool],
             size=len(pools[pool].names),
         )
+        for stream, pool in streams.items()
+    }
+
+
+def names(
+    config: Config, streams: Mapping[str, str], pools: Mapping[str, Images], step: int
+) -> dict[str, list[str]]:
+    """Names of the images that each stream shows at a step; arguments as for `rows`."""
+    chosen = rows(config, streams, pools, step)
+    return {s: [pools[streams[s]].names[i] for i in indices] for s, indices in chosen.items()}
+
+
+def batch(
+    config: Config, streams: Mapping[str, str], pools: Mapping[str, Images], step: int
+) -> dict[str, dict[str, np.ndarray]]:
+    """The whole batch of a step on the host, as `decoded` gives it; arguments as for `rows`."""
+    chosen = rows(config, streams, pools, step)
+    return {
+        stream: _stack(pools[pool], chosen[stream], with_mask=pool == "labeled")
         for stream, pool in streams.items()
     }
 
@@ -81,7 +99,7 @@ def decoded(
       stream -> image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]` (labeled), index int32 `[b]`.
     """
 
-    def batch(step: int) -> dict[str, dict[str, np.ndarray]]:
+    def read(step: int) -> dict[str, dict[str, np.ndarray]]:
         chosen = rows(config, streams, pools, step)
         made = {}
         for stream, pool in streams.items():
@@ -93,10 +111,14 @@ def decoded(
     threads = config.data.stream_threads or max(1, (os.cpu_count() or 1) // 2)
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=AHEAD)
     steps = grain.MapDataset.source(range(start, config.train.steps))
-    yield from steps.map(batch).to_iter_dataset(options)
+    yield from steps.map(read).to_iter_dataset(options)
 
 
-def _stack(files: Files, indices: np.ndarray, *, with_mask: bool) -> dict[str, Any]:
-    images, masks = zip(*(files.load(files.names[i]) for i in indices), strict=True)
-    masked = {"mask": np.stack(masks)} if with_mask else {}
-    return {"image": np.stack(images), "index": indices, **masked}
+def _stack(pool: Images, indices: np.ndarray, *, with_mask: bool) -> dict[str, np.ndarray]:
+    if isinstance(pool, Pool):
+        images, masks = pool.images[indices], pool.masks[indices]
+    else:
+        loaded = zip(*(pool.load(pool.names[i]) for i in indices), strict=True)
+        images, masks = map(np.stack, loaded)
+    masked = {"mask": masks} if with_mask else {}
+    return {"image": images, "index": indices, **masked}

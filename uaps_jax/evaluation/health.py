@@ -19,9 +19,6 @@ from uaps_jax.trees import Tree
 
 ProbeFunction = Callable[..., Mapping[str, jax.Array]]
 
-STARVING = 0.1  # of a class's share of the labeled pixels
-PATIENCE = 3  # evaluations in a row before it is said
-
 
 def make_probe_function(probe: Callable[..., tuple[jax.Array, ...]], classes: int) -> ProbeFunction:
     """The jitted function `(variables, images, masks, count, key, step) -> counts` of pixels.
@@ -95,48 +92,3 @@ def class_shares(masks: Iterable[np.ndarray], class_names: Sequence[str]) -> dic
         counts += np.bincount(mask[mask != IGNORE], minlength=len(class_names))
     shares = 100 * counts / max(counts.sum(), 1)
     return {name: float(share) for name, share in zip(class_names, shares, strict=True)}
-
-
-class Watch:
-    """Says when a class starves: far fewer pixels are kept with its label than labels suggest.
-
-    A class starves where its share of the kept pixels is less than a tenth of its share of the
-    labeled ones. It is said once, after three evaluations in a row, because at the start
-    everything is background, and so is a recovery; a run that is resumed counts anew.
-    """
-
-    def __init__(self, expected: Mapping[str, float]) -> None:
-        """Watches the classes of `expected`, percent of the labeled pixels, background first."""
-        _, *self._defects = expected
-        self._expected = {name: expected[name] for name in self._defects if expected[name]}
-        self._starved = dict.fromkeys(self._expected, 0)
-        self._collapsed = 0
-
-    def warnings(self, measured: Mapping[str, float]) -> list[str]:
-        """What is to be said after an evaluation."""
-        said = []
-        kept = measured["kept"]
-        for name, expected in self._expected.items():
-            share = 100 * measured[f"kept/{name}"] / kept if kept else 0.0
-            starving = share < STARVING * expected
-            if not starving and self._starved[name] >= PATIENCE:
-                said.append(f"pseudo-labels: class {name} has recovered, {share:.2g} %")
-            self._starved[name] = self._starved[name] + 1 if starving else 0
-            if self._starved[name] == PATIENCE:
-                said.append(
-                    f"pseudo-labels: class {name} starves, {share:.2g} % of the kept pixels "
-                    f"against {expected:.2g} % of the labeled ones"
-                )
-        defects = sum(measured[f"kept/{name}"] for name in self._defects)
-        expected = sum(self._expected.values())
-        collapsed = bool(kept) and 100 * defects / kept < STARVING * expected
-        self._collapsed = self._collapsed + 1 if collapsed or not kept else 0
-        if self._collapsed == PATIENCE:
-            said.append(
-                "pseudo-labels: no pixel is kept"
-                if not kept
-                else "pseudo-labels: they have collapsed to the background, "
-                f"{100 * defects / kept:.2g} % defects against {expected:.2g} % of the labeled "
-                "pixels"
-            )
-        return said

@@ -19,6 +19,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from uaps_jax import files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.methods.base import Method, Predictor
@@ -130,9 +131,7 @@ def write(
             f"checkpoint's, more than {AGREEMENT:.0e}: {file} is not written"
         )
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(model)
-    partial.replace(file)
+    files.write_bytes(file, model)
     return difference
 
 

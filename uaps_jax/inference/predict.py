@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -30,17 +31,21 @@ class Predictions:
     """What a model says of a pool of images.
 
     Attributes:
-      masks: class ids, uint8 `[N, H, W]`.
-      probabilities: `[N, H, W, C]`, only where they were asked for.
+      found: class ids, uint8 `[N, H, W]`, or, where they were asked for, probabilities
+        `[N, H, W, C]`.
       uncertainty: mean KL of the heads to their mean in nats, or, for a method without one, the
         entropy of the prediction; float32 `[N, H, W]`.
       measure: which of the two, for titles.
     """
 
-    masks: np.ndarray
-    probabilities: np.ndarray | None
+    found: np.ndarray
     uncertainty: np.ndarray
     measure: str
+
+    @property
+    def masks(self) -> np.ndarray:
+        """Class ids, uint8 `[N, H, W]`."""
+        return self.found if self.found.ndim == 3 else self.found.argmax(-1).astype(np.uint8)
 
 
 Predict = Callable[[Tree, Pool, int], Predictions]
@@ -49,7 +54,7 @@ Predict = Callable[[Tree, Pool, int], Predictions]
 def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Predict:
     """`(variables, pool, first) -> Predictions` for images at the network's size; compiles once.
 
-    Probabilities are kept where they are asked for (`soft`).
+    With `soft`, probabilities are what is found, else class ids.
 
     The perturbed heads of an uncertainty draw from the run's seed and the number of the batch
     alone. `first` is the number of the pool's first batch: a pool that comes in pieces of whole
@@ -76,10 +81,8 @@ def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Pre
             found, doubt = run(variables, images, jax.random.fold_in(key, number))
             founds.append(np.asarray(found)[:count])
             doubts.append(np.asarray(doubt)[:count])
-        whole = np.concatenate(founds)
         return Predictions(
-            masks=whole.argmax(-1).astype(np.uint8) if soft else whole,
-            probabilities=whole if soft else None,
+            found=np.concatenate(founds),
             uncertainty=np.concatenate(doubts),
             measure="entropy" if method.uncertainty is None else "KL of the heads",
         )
@@ -116,30 +119,51 @@ def predict_folder(
     blend = config.data.fit == "pad"
     predictor = make_predictor(config, method, soft=blend)
     size, first = config.evaluation.batch_size, 0
-    for start in tqdm(range(0, len(files), size), desc="predicting", unit="batch"):
-        images = [read_any_image(f.read_bytes(), white) for f in files[start : start + size]]
-        tiled = [prepare.tiles(image, config.data) for image in images]
-        pieces = np.concatenate([tiles for tiles, _ in tiled])
+    read = (
+        _Tiled(name, image, *prepare.tiles(image, config.data))
+        for name, file in zip(names, tqdm(files, desc="predicting", unit="image"), strict=True)
+        for image in [read_any_image(file.read_bytes(), white)]
+    )
+    for group in _groups(read, size):
+        pieces = np.concatenate([one.tiles for one in group])
         pool = Pool(
             names=tuple(map(str, range(len(pieces)))),
             images=pieces,
             masks=np.full(pieces.shape[:3], IGNORE, np.uint8),
         )
-        found = predictor(variables, pool, first)
+        predicted = predictor(variables, pool, first)
         first += -(-len(pieces) // size)
-        ends = np.cumsum([len(tiles) for tiles, _ in tiled])[:-1]
-        seen = found.masks if found.probabilities is None else found.probabilities
-        seens, doubts = (np.split(array, ends) for array in (seen, found.uncertainty))
-        for name, image, (_, corners), seen, doubt in zip(
-            names[start : start + size], images, tiled, seens, doubts, strict=True
-        ):
+        ends = np.cumsum([len(one.tiles) for one in group])[:-1]
+        seens, doubts = (np.split(a, ends) for a in (predicted.found, predicted.uncertainty))
+        for one, seen, doubt in zip(group, seens, doubts, strict=True):
             whole, doubtful = (
-                prepare.untiled(array, corners, image.shape[:2], config.data)
+                prepare.untiled(array, one.corners, one.image.shape[:2], config.data)
                 for array in (seen, doubt)
             )
             mask = whole.argmax(-1).astype(np.uint8) if blend else whole
-            write_one(target, name, image, mask, doubtful)
+            write_one(target, one.name, one.image, mask, doubtful)
     return len(files)
+
+
+class _Tiled(NamedTuple):
+    """An image, and its network inputs as `prepare.tiles` gives them."""
+
+    name: str
+    image: np.ndarray
+    tiles: np.ndarray
+    corners: Sequence[tuple[int, int]]
+
+
+def _groups(images: Iterable[_Tiled], size: int) -> Iterator[list[_Tiled]]:
+    """Images in groups of `size` tiles or more, the last one of what is left."""
+    group: list[_Tiled] = []
+    for image in images:
+        group.append(image)
+        if sum(len(one.tiles) for one in group) >= size:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def _checked(

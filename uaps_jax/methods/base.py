@@ -83,6 +83,8 @@ class Method:
       uncertainty: `(variables, images, key) -> [B, H, W]` in nats, or None.
       probe: `(variables, images, key, step) -> Probe`, the labels that the method would teach
         itself on unlabeled images at a step; None for one that does not.
+      averaged: `variables -> (teacher, student)`, parameters of which the first are a moving
+        average of the second; None for a method without a teacher.
     """
 
     streams: Mapping[str, str]
@@ -95,6 +97,7 @@ class Method:
     predictors: Mapping[str, Predictor]
     uncertainty: Callable[[Tree, jax.Array, jax.Array], jax.Array] | None
     probe: Callable[[Tree, jax.Array, jax.Array, jax.Array], Probe] | None
+    averaged: Callable[[Tree], tuple[Tree, Tree]] | None
 
     def predictor(self, name: str) -> Predictor:
         """The predictor of that name; the first for `""`.
@@ -258,4 +261,5 @@ def single_network(config: Config, model: UNet) -> dict[str, Any]:
         "after_update": lambda params, state, step: state,
         "variables": lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
         "predictors": predictors,
+        "averaged": None,
     }

@@ -82,4 +82,5 @@ def network_pair(config: Config, model: UNet, predictors: Sequence[str]) -> dict
         "variables": lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
         "predictors": {name: known[name] for name in predictors},
         "uncertainty": doubt,
+        "averaged": None,
     }

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
@@ -138,4 +139,11 @@ def student_and_teacher(config: Config, options: TeacherConfig, model: UNet) -> 
         "after_update": after_update,
         "variables": variables,
         "predictors": {"student": predictor("student"), "teacher": predictor("teacher")},
+        "averaged": lambda variables: tuple(variables[w]["params"] for w in ("teacher", "student")),
     }
+
+
+def distance(teacher: Tree, student: Tree) -> jax.Array:
+    """|teacher - student| / |student|, Euclidean, over all parameters; a scalar."""
+    apart = jax.tree.map(jnp.subtract, teacher, student)
+    return optax.tree.norm(apart) / optax.tree.norm(student)

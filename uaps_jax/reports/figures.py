@@ -18,9 +18,13 @@ from uaps_jax.inference.predict import Predictions
 
 matplotlib.use("Agg")
 
+WARNING = "#b3400a"
+WARNINGS = 8
+"""So many are written under the curves."""
+
 
 def curves(metrics: Path, target: Path) -> None:
-    """Losses and validation scores over the steps, from a run's `metrics.jsonl`."""
+    """Losses, validation scores and warnings over the steps, from a run's `metrics.jsonl`."""
     records = [json.loads(line) for line in metrics.read_text().splitlines()]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
     hidden = {
@@ -38,6 +42,13 @@ def curves(metrics: Path, target: Path) -> None:
     for axes in (left, right):
         axes.legend(frameon=False)
         axes.grid(alpha=0.3)
+    warned = [record for record in records if "warning" in record]
+    for record in warned:
+        right.axvline(record["step"], color=WARNING, linewidth=1, linestyle="--")
+    lines = [f"step {record['step']}, {record['warning']}" for record in warned[:WARNINGS]]
+    lines += [f"and {len(warned) - WARNINGS} more"] * (len(warned) > WARNINGS)
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=9, color=WARNING, ha="left", x=0.01)
     figure.savefig(target, dpi=110)
     pyplot.close(figure)
 

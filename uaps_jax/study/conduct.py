@@ -11,7 +11,7 @@ import jax
 from absl import logging
 
 from uaps_jax import config as config_lib
-from uaps_jax import methods
+from uaps_jax import files, methods
 from uaps_jax.data import protocols, source, splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.reports import study_page, tables
@@ -119,15 +119,15 @@ def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, figures:
             logging.exception("figure %s", caption)
             notes.append(f"The figure {caption!r} could not be drawn: {error}")
     page = study_page.render(grid.title, made, drawn, failures, notes)
-    workdir.write_text(directory / "report.html", page)
+    files.write_text(directory / "report.html", page)
     pictures = "".join(f"\n![{caption}]({file})\n" for caption, file in drawn)
     said = "".join(f"- {note}\n" for note in notes)
     failed = "".join(f"- failed: {failure}\n" for failure in failures)
     said, failed = html.escape(said, quote=False), html.escape(failed, quote=False)
     title = html.escape(grid.title, quote=False)
     text = f"# {title}\n\n{said}{failed}\n{tables.markdown(made)}\n{pictures}"
-    workdir.write_text(directory / "report.md", text)
-    workdir.write_text(directory / "results.csv", tables.csv_text(rows))
+    files.write_text(directory / "report.md", text)
+    files.write_text(directory / "results.csv", tables.csv_text(rows))
 
 
 def _failures(outcomes: Sequence[Outcome]) -> list[str]:
@@ -172,6 +172,9 @@ def _notes(
             "There are no validation images of their own: the best checkpoint is chosen on the "
             "test images."
         )
+    for outcome in outcomes:
+        for warning in outcome.result.get("warnings", ()) if outcome.result else ():
+            notes.append(f"Warning of {outcome.cell.folder}: {warning}")
     if not grid.split_follows_seed:
         notes.append("All seeds see the same labeled images.")
     if any(isinstance(figure, Decoders) for figure in grid.figures):

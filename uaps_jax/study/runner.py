@@ -25,9 +25,10 @@ from typing import Any
 
 from absl import logging
 
+from uaps_jax import files
 from uaps_jax.config import ConfigError
 from uaps_jax.study.grid import Cell, flags
-from uaps_jax.training import results, workdir
+from uaps_jax.training import results
 
 LOG = "log.txt"
 PARENT = "UAPS_JAX_STUDY"  # in the environment of a training: the study's process
@@ -258,4 +259,4 @@ def write_rows(outcomes: Sequence[Outcome], file: Path) -> None:
     lines = [
         json.dumps(row) + "\n" for which in ("latest", "best") for row in rows(outcomes, which)
     ]
-    workdir.write_text(file, "".join(lines))
+    files.write_text(file, "".join(lines))

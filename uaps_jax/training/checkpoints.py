@@ -7,6 +7,7 @@ found before it is used: a run goes on from the one before.
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import math
 import time
@@ -30,8 +31,16 @@ SELECTION = "image_dice"
 """Validation metric that decides which checkpoint is the best."""
 
 
+FORMAT = 2
+"""Of what a checkpoint holds: 1 had no checksums. Every version reads all formats up to its own."""
+
+
 class CheckpointError(ValueError):
     """A checkpoint that is not there or does not fit; its text says which and why."""
+
+
+class NewerFormatError(CheckpointError):
+    """A checkpoint that a later version of this package has written."""
 
 
 def _rank(metrics: Any) -> tuple[float, int]:
@@ -108,6 +117,11 @@ def save(
     settings = config_lib.flatten(config)
     # Copies: the step that follows writes over the arrays that it is given.
     host_state, host_variables = jax.tree.map(np.array, (state, variables))
+    written_by = {
+        "format": FORMAT,
+        "jax": jax.__version__,
+        "orbax-checkpoint": importlib.metadata.version("orbax-checkpoint"),
+    }
     checkpoints.save(
         step,
         args=ocp.args.Composite(
@@ -115,12 +129,14 @@ def save(
             variables=ocp.args.StandardSave(host_variables),
             config=ocp.args.JsonSave(settings),
             data=ocp.args.JsonSave(dict(record)),
+            written_by=ocp.args.JsonSave(written_by),
             digests=ocp.args.JsonSave(
                 {
                     "state": digests.of(host_state),
                     "variables": digests.of(host_variables),
                     "config": digests.of_text(_text(settings)),
                     "data": digests.of_text(_text(record)),
+                    "written_by": digests.of_text(_text(written_by)),
                     "metrics": digests.of_text(_text(rank)),
                 }
             ),
@@ -137,6 +153,7 @@ def set_damaged_aside(workdir: Path) -> None:
 
     Raises:
       CheckpointError: all are damaged; none is moved.
+      NewerFormatError: of a later version; likewise.
     """
     steps = saved_steps(workdir)
     damaged: dict[int, CheckpointError] = {}
@@ -144,11 +161,13 @@ def set_damaged_aside(workdir: Path) -> None:
     def is_sound(step: int, items: Sequence[str]) -> bool:
         try:
             verify(workdir, step, items)
+        except NewerFormatError:
+            raise
         except CheckpointError as error:
             damaged[step] = error
         return step not in damaged
 
-    readable = [step for step in steps if is_sound(step, ("config", "data", "metrics"))]
+    readable = [step for step in steps if is_sound(step, SMALL_ITEMS)]
     latest = next((step for step in reversed(readable) if is_sound(step, ITEMS)), None)
     if steps and latest is None:
         raise CheckpointError(
@@ -166,7 +185,8 @@ def set_damaged_aside(workdir: Path) -> None:
         logging.error("%s. It is now in %s", error, place)
 
 
-ITEMS = ("state", "variables", "config", "data", "metrics")
+SMALL_ITEMS = ("written_by", "config", "data", "metrics")
+ITEMS = (*SMALL_ITEMS, "state", "variables")
 
 
 def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
@@ -174,6 +194,7 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
 
     Raises:
       CheckpointError: it is damaged; names what is.
+      NewerFormatError: it is of a later version of this package.
       PermissionError: it may not be read.
     """
     place = folder(workdir) / str(step)
@@ -196,7 +217,12 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
                 value = json.loads(file.read_text()) if file.parent.is_dir() else None
             if digests.of_text(_text(value)) != expected[item]:
                 wrong.append(item)
-    except (PermissionError, MemoryError):
+            elif item == "written_by" and value["format"] > FORMAT:
+                raise NewerFormatError(
+                    f"checkpoint {place} is of format {value['format']}; this version of uaps_jax "
+                    f"reads formats up to {FORMAT}: use the one that wrote it, or a later one"
+                )
+    except (PermissionError, MemoryError, NewerFormatError):
         raise
     except Exception as error:  # whatever a library says of files that are not as it left them
         reason = str(error).strip().partition("\n")[0]
@@ -306,7 +332,7 @@ def read_config(workdir: Path, step: int) -> Config:
     Raises:
       CheckpointError: it cannot be read.
     """
-    verify(workdir, step, ("config",))
+    verify(workdir, step, ("written_by", "config"))
     item = folder(workdir) / str(step) / "config"
     return config_lib.from_flat(ocp.JsonCheckpointHandler().restore(item))
 
@@ -331,7 +357,7 @@ def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
       CheckpointError: the checkpoint is damaged, or of another model; names the tensors that
         differ.
     """
-    verify(workdir, step, ("variables", "config", "data"))
+    verify(workdir, step, (*SMALL_ITEMS, "variables"))
     item = folder(workdir) / str(step) / "variables"
     reader = ocp.StandardCheckpointHandler()
     saved, wanted = _shapes(reader.metadata(item).tree), _shapes(like)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -34,11 +35,13 @@ class Request:
 
     Attributes:
       number: of the signal that did; None until then.
+      when: it came, by the monotonic clock, in seconds.
     """
 
     def __init__(self) -> None:
         """Nobody has."""
         self.number: int | None = None
+        self.when = math.inf
 
 
 @contextlib.contextmanager
@@ -54,13 +57,11 @@ def watched(enabled: bool) -> Iterator[Request]:
         yield request
         return
 
-    noted = [0.0]
-
     def note(number: int, frame: FrameType | None) -> None:
         del frame
         if request.number is None:
-            request.number, noted[0] = number, time.monotonic()
-        elif time.monotonic() > noted[0] + SAME_S:
+            request.number, request.when = number, time.monotonic()
+        elif time.monotonic() > request.when + SAME_S:
             restore()
             signal.raise_signal(number)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import math
 import sys
 import time
 import zlib
@@ -21,9 +20,18 @@ from uaps_jax import methods
 from uaps_jax.config import Config
 from uaps_jax.data import streams
 from uaps_jax.data.source import Files, Images, Pool
-from uaps_jax.evaluation import evaluate, health
+from uaps_jax.evaluation import evaluate, health, watchdogs
+from uaps_jax.methods import teacher
 from uaps_jax.methods.base import Method
-from uaps_jax.training import checkpoints, interrupt, optimizers, processes, sharding, workdir
+from uaps_jax.training import (
+    checkpoints,
+    failures,
+    interrupt,
+    optimizers,
+    processes,
+    sharding,
+    workdir,
+)
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
 from uaps_jax.training.step import make_train_step, traced_weights
@@ -35,7 +43,23 @@ LONG_RUN_HOURS = 6
 
 
 class NonFiniteLoss(RuntimeError):
-    """The loss is not a number any more; the text says when and on which images."""
+    """The loss is not a number any more; the text says when and on which images.
+
+    Attributes:
+      step: 0-based.
+      measured: what the step measured.
+    """
+
+    def __init__(self, step: int, measured: Mapping[str, float], images: Any) -> None:
+        """Words it."""
+        super().__init__(
+            f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in measured.items())}\n"
+            f"images: {images}\n"
+            "Nothing of this step was saved. --mode=replay on the same --workdir repeats it and "
+            "says where it goes wrong. In another --workdir, a smaller optimizer.learning_rate or "
+            "model.dtype=float32 often helps."
+        )
+        self.step, self.measured = step, measured
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,7 +103,8 @@ def train(
       The state after the last step; its checkpoint is written.
 
     Raises:
-      NonFiniteLoss: the loss became NaN or infinite. Nothing of that step is saved.
+      NonFiniteLoss: the loss or the gradient became NaN or infinite. That step changed nothing;
+        what repeats it is in `failed/` (`failures.write`).
       Interrupted: SIGTERM or SIGINT came; the step that was running is finished and saved. (Of
         several processes, each ends at once.)
     """
@@ -105,6 +130,8 @@ def train(
         start = int(state.step)
         best = checkpoints.best_score(saved)
         writer = opened.enter_context(contextlib.closing(workdir.metric_writer(directory, start)))
+        dogs = _watchdogs(method, pools)
+        watchdogs.remember(dogs, directory / workdir.METRICS)
         stop = opened.enter_context(interrupt.watched(jax.process_count() == 1))
         tracer = opened.enter_context(
             contextlib.closing(
@@ -112,6 +139,24 @@ def train(
             )
         )
         progress = opened.enter_context(contextlib.closing(Progress(start, config.train.steps)))
+
+        def account(pending: tuple[int, Tree]) -> None:
+            try:
+                _record(pending, writer, progress, config, method, pools)
+            except NonFiniteLoss as failed:
+                before = state_lib.resumed(state)
+                failures.write(
+                    directory,
+                    before,
+                    method.variables(before.params, before.method_state),
+                    config,
+                    record,
+                    streams.batch(config, method.streams, pools.train, failed.step),
+                    streams.names(config, method.streams, pools.train, failed.step),
+                    failed.measured,
+                )
+                raise
+
         pending: tuple[int, Tree] | None = None
         feed = _feed(method, config, pools, start, shards)
         for step in range(start, config.train.steps):
@@ -126,7 +171,7 @@ def train(
             tracer.after(step + 1, measured)
             # The numbers of the step before are read while this one runs.
             if pending is not None:
-                _record(pending, writer, progress, config, method, pools)
+                account(pending)
             pending = (step, measured)
 
             done = step + 1
@@ -135,7 +180,7 @@ def train(
             evaluated = last or done % config.train.eval_every == 0
             if not (evaluated or due):
                 continue
-            _record(pending, writer, progress, config, method, pools)
+            account(pending)
             pending = None
             variables = method.variables(state.params, state.method_state)
             scores = None
@@ -147,8 +192,11 @@ def train(
                     class_names,
                     config.evaluation.batch_size,
                 )
-                writer.write(done, "val", scores)
-                examine(variables, done, writer)
+                for prefix, values in {"val": scores, **examine(variables, done)}.items():
+                    writer.write(done, prefix, values)
+                    for warning in watchdogs.bark(dogs, f"{prefix}/", values):
+                        logging.warning("step %d, %s", done, warning)
+                        writer.warn(done, warning)
                 score = scores[checkpoints.SELECTION]
                 progress.evaluated(score)
                 plateau = optimizers.advance_plateau(config.optimizer, state.plateau, score)
@@ -167,29 +215,42 @@ def train(
 
 def _examiner(
     method: Method, config: Config, pools: TrainingPools, class_names: Sequence[str]
-) -> Callable[[Tree, int, workdir.Writer], None]:
-    """Measures the pseudo-labels after so many steps, logs them, and warns."""
-    if method.probe is None or pools.probe is None:
-        return lambda variables, done, writer: None
-    probe, measured_on = health.make_probe_function(method.probe, config.data.classes), pools.probe
-    watch = health.Watch(pools.labeled_shares)
+) -> Callable[[Tree, int], dict[str, dict[str, float]]]:
+    """Measures pseudo-labels and teacher after so many steps: prefix -> values."""
+    if method.probe is not None:
+        probe = health.make_probe_function(method.probe, config.data.classes)
+    distance = jax.jit(teacher.distance)
     key = jax.random.fold_in(jax.random.key(config.train.seed), zlib.crc32(b"probe"))
 
-    def examine(variables: Tree, done: int, writer: workdir.Writer) -> None:
-        measured = health.measure(
-            probe,
-            variables,
-            measured_on,
-            class_names,
-            config.evaluation.batch_size,
-            key,
-            done - 1,
-        )
-        writer.write(done, "probe", measured)
-        for warning in watch.warnings(measured):
-            logging.warning("step %d, %s", done, warning)
+    def examine(variables: Tree, done: int) -> dict[str, dict[str, float]]:
+        found: dict[str, dict[str, float]] = {}
+        if method.probe is not None and pools.probe is not None:
+            found["probe"] = health.measure(
+                probe,
+                variables,
+                pools.probe,
+                class_names,
+                config.evaluation.batch_size,
+                key,
+                done - 1,
+            )
+        if method.averaged is not None:
+            found["teacher"] = {"distance": float(distance(*method.averaged(variables)))}
+        return found
 
     return examine
+
+
+def _watchdogs(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdog]:
+    """Those that a run of this method has, in the process that writes."""
+    if not processes.is_first():
+        return []
+    dogs: list[watchdogs.Watchdog] = [watchdogs.ValidationScore(checkpoints.SELECTION)]
+    if method.probe is not None and pools.probe is not None:
+        dogs.append(watchdogs.PseudoLabels(pools.labeled_shares))
+    if method.averaged is not None:
+        dogs.append(watchdogs.Teacher())
+    return dogs
 
 
 def _resident(pools: TrainingPools) -> Tree:
@@ -236,17 +297,8 @@ def _record(
     """Reads a step's numbers, checks them, shows them, and logs every so many of them."""
     step, measured = pending
     values = {name: float(value) for name, value in measured.items()}
-    if not math.isfinite(values["loss"]) or not math.isfinite(values["gradient_norm"]):
-        names = {
-            stream: [pools.train[method.streams[stream]].names[i] for i in rows]
-            for stream, rows in streams.rows(config, method.streams, pools.train, step).items()
-        }
-        raise NonFiniteLoss(
-            f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in values.items())}\n"
-            f"images: {names}\n"
-            "Nothing of this step was saved. In another --workdir, a smaller "
-            "optimizer.learning_rate or model.dtype=float32 often helps."
-        )
+    if not failures.is_sound(values):
+        raise NonFiniteLoss(step, values, streams.names(config, method.streams, pools.train, step))
     rate = progress.step(values)
     done = step + 1
     if done % config.train.log_every == 0 or done == config.train.steps:

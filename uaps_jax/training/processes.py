@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 import jax
 import numpy as np
@@ -16,6 +17,8 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 
 from uaps_jax.config import ConfigError
+
+R = TypeVar("R")
 
 PATIENCE_S = 24 * 3600
 """How long processes wait for each other: one of them may be building a dataset."""
@@ -49,6 +52,16 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
+def first_then_others(name: str, function: Callable[[], R]) -> R:
+    """What `function` gives, called by the first process, and by the others when it is done."""
+    if not is_first():
+        wait(name)
+    found = function()
+    if is_first():
+        wait(name)
+    return found
+
+
 def wait(name: str) -> None:
     """Returns when all processes are at this place; a name is used once."""
     if jax.process_count() > 1:
@@ -73,10 +86,9 @@ def check_same(what: str, digest: str) -> None:
         raise ConfigError(f"the processes do not see the same of {what}")
 
 
-def leave(status: str | int) -> NoReturn:
-    """Ends the process. Of several, at once: the others do not come to a common end any more."""
+def leave(message: str) -> NoReturn:
+    """Ends the process as failed; of several, at once: they come to no common end any more."""
     if jax.process_count() > 1:
-        if isinstance(status, str):
-            print(status, file=sys.stderr, flush=True)
-        os._exit(1 if isinstance(status, str) else status)
-    sys.exit(status)
+        print(message, file=sys.stderr, flush=True)
+        os._exit(1)
+    sys.exit(message)

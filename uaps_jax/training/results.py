@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from uaps_jax import config as config_lib
+from uaps_jax import files
 from uaps_jax.config import Config
 from uaps_jax.training import workdir
 
@@ -21,6 +22,7 @@ def write(
     record: Mapping[str, Any],
     parameters: int,
     scores: Mapping[str, Mapping[str, Any]],
+    warnings: Sequence[str],
 ) -> None:
     """Writes the result of a training that is finished.
 
@@ -31,6 +33,7 @@ def write(
       parameters: trainable ones.
       scores: "latest" and "best" -> the record of the test split, as in `evaluations.jsonl`; and
         those of the method's other predictors at the best checkpoint, by name.
+      warnings: of the watchdogs.
     """
     clean = {
         which: {
@@ -44,8 +47,9 @@ def write(
         "data": digest(record),
         "parameters": parameters,
         "scores": clean,
+        "warnings": list(warnings),
     }
-    workdir.write_text(directory / FILE, json.dumps(result, indent=1) + "\n")
+    files.write_text(directory / FILE, json.dumps(result, indent=1) + "\n")
 
 
 def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:

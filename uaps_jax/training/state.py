@@ -35,7 +35,7 @@ class TrainState:
     """The state of a run.
 
     Attributes:
-      step: optimizer steps done, int32.
+      step: optimizer steps done, int32; `halt` makes it negative.
       params: what the optimizer changes.
       method_state: the method's other variables (batch statistics, teachers).
       opt_state: the optimizer's moments.
@@ -47,6 +47,20 @@ class TrainState:
     method_state: Tree
     opt_state: optax.OptState
     plateau: Plateau
+
+
+def halt(state: TrainState) -> TrainState:
+    """The state of a run that goes no further: `step` becomes -1 - step, once."""
+    return dataclasses.replace(
+        state, step=jnp.where(state.step < 0, state.step, -1 - state.step).astype(jnp.int32)
+    )
+
+
+def resumed(state: TrainState) -> TrainState:
+    """Undoes `halt`."""
+    return dataclasses.replace(
+        state, step=jnp.where(state.step < 0, -1 - state.step, state.step).astype(jnp.int32)
+    )
 
 
 def create(

@@ -14,7 +14,7 @@ from uaps_jax.config import Config
 from uaps_jax.methods.base import Method
 from uaps_jax.training import optimizers
 from uaps_jax.training.sharding import Shardings
-from uaps_jax.training.state import TrainState
+from uaps_jax.training.state import TrainState, halt
 from uaps_jax.trees import Tree
 
 VIEWS, LOSS, PIECES = 0, 1, 2  # uses of a step's key
@@ -41,9 +41,8 @@ def make_train_step(
       `image` uint8 `[N, H, W, C]` (and `mask`), resident on the devices, and `fed` then is an
       int32 `[B]` per stream, the rows to show. With empty `pools`, `fed` is the batch itself.
       `key` is the run's key: everything random is a function of it and of `state.step`. `weights`
-      are `method.weights`. With `train.accumulate` > 1, a batch comes in so many pieces, one after
-      another, and the step takes the mean of their gradients; each piece has its own batch
-      statistics, and the running ones take them in turn.
+      are `method.weights`. A step whose loss or gradient is not finite changes nothing but
+      `state.step`, which halts the run (`TrainState`).
     """
 
     def train_step(
@@ -61,47 +60,7 @@ def make_train_step(
                 for stream, pool in method.streams.items()
             }
         batch = jax.lax.with_sharding_constraint(batch, shardings.batch)
-        step_key = jax.random.fold_in(key, state.step)
-
-        def learn(
-            method_state: Tree, batch: Tree, key: jax.Array
-        ) -> tuple[Tree, tuple[jax.Array, Tree, Tree]]:
-            """The method's new state; and loss, measurements and gradients of a batch."""
-            views = method.views(jax.random.fold_in(key, VIEWS), batch)
-
-            def loss(params: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
-                loss_key = jax.random.fold_in(key, LOSS)
-                return method.loss(params, method_state, views, loss_key, state.step, weights)
-
-            (value, (method_state, parts)), gradients = jax.value_and_grad(loss, has_aux=True)(
-                state.params
-            )
-            return method_state, (value, parts, gradients)
-
-        count = config.train.accumulate
-        if count == 1:
-            method_state, means = learn(state.method_state, batch, step_key)
-        else:
-            pieces = jax.tree.map(lambda rows: _pieces(rows, count), batch)
-            keys = jax.vmap(jax.random.fold_in, (None, 0))(
-                jax.random.fold_in(step_key, PIECES), jnp.arange(count)
-            )
-
-            def add(carried: tuple[Tree, Any], piece: Any) -> tuple[tuple[Tree, Any], None]:
-                method_state, found = learn(carried[0], *piece)
-                return (method_state, jax.tree.map(jnp.add, carried[1], found)), None
-
-            shapes = jax.eval_shape(
-                lambda *first: learn(*first)[1],
-                state.method_state,
-                *jax.tree.map(lambda v: v[0], (pieces, keys)),
-            )
-            nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-            (method_state, sums), _ = jax.lax.scan(
-                add, (state.method_state, nothing), (pieces, keys)
-            )
-            means = jax.tree.map(lambda total: total / count, sums)
-        value, parts, gradients = means
+        method_state, (value, parts, gradients) = learn(method, config, state, batch, key, weights)
         rate = optimizers.learning_rate(
             config.optimizer, state.plateau, state.step, config.train.steps
         )
@@ -122,10 +81,66 @@ def make_train_step(
             "learning_rate": rate,
             "gradient_norm": optax.tree.norm(gradients),
         }
-        return new_state, measurements
+        sound = jnp.isfinite(value) & jnp.isfinite(measurements["gradient_norm"])
+        kept = jax.tree.map(
+            lambda new, old: jnp.where(sound & (state.step >= 0), new, old), new_state, halt(state)
+        )
+        return kept, measurements
 
     out = (shardings.replicated, shardings.replicated)
     return compiler.jit_for_long(train_step, donate_argnums=0, out_shardings=out)
+
+
+def learn(
+    method: Method,
+    config: Config,
+    state: TrainState,
+    batch: Tree,
+    key: jax.Array,
+    weights: Mapping[str, jax.Array],
+) -> tuple[Tree, tuple[jax.Array, Tree, Tree]]:
+    """The method's new state; and loss, measurements and gradients of a batch.
+
+    With `train.accumulate` > 1, a batch comes in so many pieces, one after another, and the means
+    of what they give are taken; each piece has its own batch statistics, and the running ones take
+    them in turn.
+    """
+
+    def once(
+        method_state: Tree, batch: Tree, key: jax.Array
+    ) -> tuple[Tree, tuple[jax.Array, Tree, Tree]]:
+        views = method.views(jax.random.fold_in(key, VIEWS), batch)
+
+        def loss(params: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
+            loss_key = jax.random.fold_in(key, LOSS)
+            return method.loss(params, method_state, views, loss_key, state.step, weights)
+
+        (value, (method_state, parts)), gradients = jax.value_and_grad(loss, has_aux=True)(
+            state.params
+        )
+        return method_state, (value, parts, gradients)
+
+    step_key = jax.random.fold_in(key, state.step)
+    count = config.train.accumulate
+    if count == 1:
+        return once(state.method_state, batch, step_key)
+    pieces = jax.tree.map(lambda rows: _pieces(rows, count), batch)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.fold_in(step_key, PIECES), jnp.arange(count)
+    )
+
+    def add(carried: tuple[Tree, Any], piece: Any) -> tuple[tuple[Tree, Any], None]:
+        method_state, found = once(carried[0], *piece)
+        return (method_state, jax.tree.map(jnp.add, carried[1], found)), None
+
+    shapes = jax.eval_shape(
+        lambda *first: once(*first)[1],
+        state.method_state,
+        *jax.tree.map(lambda v: v[0], (pieces, keys)),
+    )
+    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    (method_state, sums), _ = jax.lax.scan(add, (state.method_state, nothing), (pieces, keys))
+    return method_state, jax.tree.map(lambda total: total / count, sums)
 
 
 def _pieces(rows: jax.Array, count: int) -> jax.Array:

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import math
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,6 +13,7 @@ from typing import Any, Protocol
 from tensorboardX import SummaryWriter
 
 from uaps_jax import config as config_lib
+from uaps_jax import files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.training import checkpoints, processes
@@ -21,12 +21,14 @@ from uaps_jax.training import checkpoints, processes
 MACHINE = ("data.data_dir", "data.manual_dir", "data.stream_threads")
 """Settings that belong to the machine: they may differ between the parts of one run."""
 
+METRICS = "metrics.jsonl"
 
-def write_text(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+
+def warnings(workdir: Path) -> list[str]:
+    """What the watchdogs of a run have said, `step N, text`."""
+    lines = (workdir / METRICS).read_text().splitlines()
+    records = [json.loads(line) for line in lines]
+    return [f"step {r['step']}, {r['warning']}" for r in records if "warning" in r]
 
 
 def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
@@ -45,13 +47,13 @@ def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
                 + "\n".join(f"  {line}" for line in changed)
                 + "\nUse another --workdir, or the data that it was started with."
             )
-    write_text(workdir / "split.json", json.dumps(record, indent=1) + "\n")
+    files.write_text(workdir / "split.json", json.dumps(record, indent=1) + "\n")
 
 
 def write_report(file: Path, text: str) -> None:
     """Writes a page into a work directory, which is made where it does not exist."""
     _make(file.parent)
-    write_text(file, text)
+    files.write_text(file, text)
 
 
 def _make(workdir: Path) -> None:
@@ -63,11 +65,16 @@ def _make(workdir: Path) -> None:
 
 @contextlib.contextmanager
 def locked(workdir: Path) -> Iterator[None]:
-    """Holds a directory for this process alone; the lock ends with the process, however it ends.
+    """Holds a directory for this run alone; the lock ends with the process, however it ends.
+
+    Of several processes of a run, the first one holds it.
 
     Raises:
       ConfigError: another process holds it, or it cannot be made.
     """
+    if not processes.is_first():
+        yield
+        return
     _make(workdir)
     with (workdir / ".lock").open("w") as file:
         try:
@@ -110,7 +117,7 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
                 + "\nUse another --workdir, or the configuration it was started with."
             )
     write_split(workdir, record)
-    write_text(workdir / "config.json", config_lib.to_json(config))
+    files.write_text(workdir / "config.json", config_lib.to_json(config))
 
 
 class Writer(Protocol):
@@ -118,6 +125,9 @@ class Writer(Protocol):
 
     def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
         """Takes a record."""
+
+    def warn(self, step: int, text: str) -> None:
+        """Takes a warning."""
 
     def close(self) -> None:
         """Ends."""
@@ -134,31 +144,41 @@ class Silence:
     def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
         """Drops a record."""
 
+    def warn(self, step: int, text: str) -> None:
+        """Drops a warning."""
+
     def close(self) -> None:
         """Does nothing."""
 
 
 class MetricWriter:
-    """Numbers over time: `metrics.jsonl`, one object a line, and TensorBoard events."""
+    """Numbers and warnings over time: `metrics.jsonl`, an object a line, and TensorBoard events."""
 
     def __init__(self, workdir: Path, start: int) -> None:
         """Opens both; lines of steps after `start`, which are run again, are removed."""
-        self._file = workdir / "metrics.jsonl"
+        self._file = workdir / METRICS
         if self._file.exists():
             lines = self._file.read_text().splitlines()
             kept = [line for line in lines if _step(line) <= start]
-            write_text(self._file, "".join(f"{line}\n" for line in kept))
+            files.write_text(self._file, "".join(f"{line}\n" for line in kept))
         self._lines = self._file.open("a")
         self._events = SummaryWriter(str(workdir / "events"), purge_step=start + 1)
 
     def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
         """Adds a record; NaN becomes null, which JSON has and NaN it has not."""
         record = {f"{prefix}/{name}": finite_or_none(value) for name, value in values.items()}
-        self._lines.write(json.dumps({"step": step} | record) + "\n")
-        self._lines.flush()
+        self._add({"step": step} | record)
         for name, value in record.items():
             if value is not None:
                 self._events.add_scalar(name, value, step)
+
+    def warn(self, step: int, text: str) -> None:
+        """Adds a warning: `{"step": ..., "warning": ...}`."""
+        self._add({"step": step, "warning": text})
+
+    def _add(self, record: dict[str, Any]) -> None:
+        self._lines.write(json.dumps(record) + "\n")
+        self._lines.flush()
 
     def close(self) -> None:
         """Closes both files."""
@@ -185,4 +205,4 @@ def append_jsonl(path: Path, record: dict[str, Any]) -> None:
     line = json.dumps(clean) + "\n"
     written = path.read_text() if path.exists() else ""
     if line not in written.splitlines(keepends=True):
-        write_text(path, written + line)
+        files.write_text(path, written + line)

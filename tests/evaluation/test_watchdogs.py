@@ -1,0 +1,135 @@
+"""What is worth a warning, and on which report it stands."""
+
+import json
+import math
+
+import pytest
+
+from tests import tiny
+from tests.training.test_loop import frozen, run
+from uaps_jax.evaluation import watchdogs
+from uaps_jax.training import loop, workdir
+
+NAMES = ("background", "scratch", "dent")
+
+
+def measured(background, scratch, dent):
+    kept = dict(zip(NAMES, (background, scratch, dent), strict=True))
+    return {"kept": sum(kept.values()), **{f"kept/{k}": v for k, v in kept.items()}}
+
+
+EXPECTED = {"background": 90.0, "scratch": 8.0, "dent": 2.0}
+
+
+def test_a_starving_class_is_named_once_after_three_evaluations():
+    watch = watchdogs.PseudoLabels(EXPECTED)
+    healthy, starving = measured(80.0, 8.0, 1.0), measured(80.0, 8.0, 0.1)
+    said = [watch.warnings(m) for m in (starving, starving, healthy, starving, starving)]
+    assert said == [[]] * 5
+    (warning,) = watch.warnings(starving)
+    assert "class dent starves, 0.11 % of the kept pixels against 2 %" in warning
+    assert watch.warnings(starving) == []
+    assert watch.warnings(healthy) == ["pseudo-labels: class dent has recovered, 1.1 %"]
+    assert watch.warnings(healthy) == []
+
+
+def test_collapse_and_nothing_kept_are_said():
+    watch = watchdogs.PseudoLabels(EXPECTED)
+    said = [watch.warnings(measured(99.0, 0.1, 0.0)) for _ in range(3)]
+    assert said[:2] == [[], []]
+    assert any("collapsed to the background" in text for text in said[2])
+    watch = watchdogs.PseudoLabels(EXPECTED)
+    said = [watch.warnings(measured(0.0, 0.0, 0.0)) for _ in range(3)]
+    assert any("no pixel is kept" in text for text in said[2])
+
+
+def test_a_class_without_labeled_pixels_is_not_watched():
+    watch = watchdogs.PseudoLabels(EXPECTED | {"dent": 0.0})
+    said = [watch.warnings(measured(90.0, 9.0, 0.0)) for _ in range(4)]
+    assert said == [[]] * 4
+
+
+def scores(*values):
+    watch = watchdogs.ValidationScore("image_dice")
+    return [watch.warnings({"image_dice": value}) for value in values]
+
+
+def test_a_score_that_does_not_move_is_said_once():
+    *before, said, after = scores(10.0, 33.3, 33.3, 33.3, 33.3, 33.3)
+    assert before == [[]] * 4
+    assert said == [
+        "validation: image_dice has been 33.3 at 4 evaluations in a row: the network may give the "
+        "same class everywhere"
+    ]
+    assert after == []
+
+
+def test_a_score_that_stays_at_zero_is_said():
+    assert scores(0.0, 0.0, 0.0, 0.0)[-1]
+
+
+def test_a_score_that_falls_to_half_of_its_best_is_said_once():
+    *before, said, after = scores(60.0, 29.0, 28.0, 31.0, 20.0, 19.0, 18.0, 17.0)
+    assert before == [[]] * 6
+    assert said == ["validation: image_dice has fallen to 18, from 60"]
+    assert after == []
+
+
+def test_a_score_that_is_no_number_is_not_watched():
+    assert scores(*[math.nan] * 6) == [[]] * 6
+    assert scores(60.0, math.nan, 60.0, math.nan, 60.0) == [[]] * 5
+
+
+def test_a_teacher_that_diverges_or_breaks_is_said_once():
+    watch = watchdogs.Teacher()
+    distances = (0.0, 0.6, 0.6, 0.1, 0.6, 0.7, 0.8, 0.9, math.nan, math.nan)
+    said = [watch.warnings({"distance": value}) for value in distances]
+    spoken = [line for lines in said for line in lines]
+    assert [number for number, lines in enumerate(said) if lines] == [6, 8]
+    assert "diverges from its student, their distance is 0.8 of the student's length" in spoken[0]
+    assert spoken[1] == "teacher: it is not finite any more"
+
+
+def test_a_run_that_goes_on_remembers_what_it_saw(tmp_path):
+    lines = [
+        {"step": 1, "train/loss": 1.0},
+        *({"step": step, "val/image_dice": 0.0} for step in (2, 4, 6)),
+        {"step": 6, "warning": "something"},
+        {"step": 6, "probe/kept": None},
+    ]
+    file = tmp_path / "metrics.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    dogs = [watchdogs.ValidationScore("image_dice"), watchdogs.Teacher()]
+    watchdogs.remember(dogs, file)
+    assert watchdogs.bark(dogs, "val/", {"image_dice": 0.0})
+    assert not watchdogs.bark(dogs, "teacher/", {"distance": 0.1})
+    watchdogs.remember(dogs, tmp_path / "none")
+
+
+def test_warnings_of_a_run_are_logged_kept_and_the_same_after_a_stop(tmp_path, monkeypatch):
+    """A forced collapse: the teacher is blown up, and the validation score stands still."""
+    real = loop.evaluate.evaluate
+    monkeypatch.setattr(
+        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": 12.0}
+    )
+    monkeypatch.setattr(loop.teacher, "distance", lambda teacher, student: 3.0)
+    config = tiny.config("mean_teacher", steps=6)
+    config.train.eval_every = 1
+    run(frozen(config), tmp_path / "whole")
+    said = workdir.warnings(tmp_path / "whole")
+    assert any(line.startswith("step 3, teacher: it diverges") for line in said)
+    assert any(line.startswith("step 4, validation: image_dice has been 12") for line in said)
+
+    record = loop._record
+
+    def stopping(pending, *rest):
+        if pending[0] == 2:
+            raise KeyboardInterrupt
+        record(pending, *rest)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop, "_record", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            run(frozen(config), tmp_path / "cut")
+    run(frozen(config), tmp_path / "cut")
+    assert workdir.warnings(tmp_path / "cut") == said

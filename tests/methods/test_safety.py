@@ -1,0 +1,86 @@
+"""Every method takes a step on batches that teach nothing, and stays finite."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+
+from tests import tiny
+from tests.training.test_loop import frozen
+from uaps_jax import methods
+from uaps_jax.config import METHODS
+from uaps_jax.labels import IGNORE
+from uaps_jax.training import loop, optimizers, sharding
+from uaps_jax.training import state as state_lib
+from uaps_jax.training.step import make_train_step, traced_weights
+
+STEPS = 6
+
+MASKS = {
+    "all ignored": lambda masks: np.full_like(masks, IGNORE),
+    "background alone": np.zeros_like,
+    "one defect alone": np.ones_like,
+    "a class absent": lambda masks: np.where(masks == 2, 0, masks),
+}
+IMAGES = {
+    "black": np.zeros_like,
+    "white": lambda images: np.full_like(images, 255),
+    "as they are": lambda images: images,
+}
+# Networks that are sure of everything: their classifiers' weights times so much.
+SURE = 1e3
+
+
+@pytest.fixture(scope="module", params=sorted(METHODS))
+def stepped(request):
+    """A method's step, compiled once, and its start."""
+    config = frozen(tiny.config(request.param, steps=STEPS))
+    method, shards = methods.build(config), sharding.over_devices()
+    optimizer = optimizers.adam(config.optimizer)
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    step = make_train_step(method, optimizer, config, shards)
+    rows = {
+        s: np.arange(4, dtype=np.int32) + 4 * s.endswith("_1") for s in method.streams
+    }  # streams of one pool show different rows
+    rows = {s: r % len(tiny.pools().train[method.streams[s]].names) for s, r in rows.items()}
+
+    def take(change_masks, change_images, factor):
+        pools = {
+            name: dataclasses.replace(
+                pool,
+                images=change_images(pool.images),
+                masks=change_masks(pool.masks).astype(np.uint8),
+            )
+            for name, pool in tiny.pools().train.items()
+        }
+        resident = loop._resident(dataclasses.replace(tiny.pools(), train=pools))
+        copied = jax.tree.map(np.array, state)
+        sure = jax.tree_util.tree_map_with_path(
+            lambda path, leaf: (
+                leaf * np.float32(factor) if "classifier" in jax.tree_util.keystr(path) else leaf
+            ),
+            copied.params,
+        )
+        start = dataclasses.replace(copied, params=sure, step=np.int32(STEPS - 1))
+        return step(
+            sharding.place(start, shards.replicated),
+            sharding.place(resident, shards.replicated),
+            sharding.place(rows, shards.batch),
+            sharding.place(jax.random.key(0), shards.replicated),
+            sharding.place(traced_weights(method), shards.replicated),
+        )
+
+    return take
+
+
+@pytest.mark.parametrize("factor", [1.0, SURE])
+@pytest.mark.parametrize("images", IMAGES)
+@pytest.mark.parametrize("masks", MASKS)
+def test_a_step_is_finite_and_is_taken(stepped, masks, images, factor):
+    state, measured = stepped(MASKS[masks], IMAGES[images], factor)
+    assert all(np.isfinite(value) for value in measured.values()), measured
+    assert int(state.step) == STEPS  # a step that is not finite would have halted the run
+    for path, leaf in jax.tree_util.tree_leaves_with_path((state.params, state.method_state)):
+        if np.issubdtype(leaf.dtype, np.floating):
+            assert np.isfinite(np.asarray(leaf)).all(), jax.tree_util.keystr(path)

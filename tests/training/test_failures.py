@@ -1,0 +1,165 @@
+"""A loss that is not finite: the run stops, nothing of the step stays, and it can be repeated."""
+
+import dataclasses
+import json
+import re
+import shutil
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import tiny
+from tests.training.test_loop import assert_equal, frozen, run
+from uaps_jax import methods, modes
+from uaps_jax.training import checkpoints, failures, loop, optimizers
+from uaps_jax.training import state as state_lib
+
+BREAKS = 4  # the step, from 1, whose loss is not finite
+
+
+def breaking(monkeypatch):
+    """Methods whose loss is not finite at a step, and what it was at the others."""
+    real = methods.build
+
+    def build(config):
+        method = real(config)
+
+        def loss(params, state, views, key, step, weights):
+            found, rest = method.loss(params, state, views, key, step, weights)
+            return found * jnp.log(jnp.where(step == BREAKS - 1, -1.0, jnp.e)), rest
+
+        return dataclasses.replace(method, loss=loss)
+
+    monkeypatch.setattr(methods, "build", build)
+
+
+@pytest.fixture(scope="module", params=["supervised", "uaps", "mean_teacher"])
+def broken(request, tmp_path_factory):
+    """A run that stopped at a step: its folder, configuration, and what it said."""
+    folder = tmp_path_factory.mktemp("broken") / "run"
+    config = tiny.config(request.param)
+    with pytest.MonkeyPatch.context() as patched:
+        breaking(patched)
+        with pytest.raises(loop.NonFiniteLoss) as caught:
+            run(frozen(config), folder)
+    return folder, config, str(caught.value)
+
+
+only_supervised = pytest.mark.parametrize("broken", ["supervised"], indirect=True)
+
+
+def test_it_stops_with_step_and_images_and_keeps_the_state_before(broken):
+    folder, config, said = broken
+    assert said.startswith(f"step {BREAKS}: ")
+    assert "loss = nan" in said
+    assert "train/1-00" in said
+    assert "--mode=replay" in said
+    assert checkpoints.saved_steps(folder)[-1] == BREAKS - 1
+    place = failures.latest(folder)
+    assert place.name == f"step_{BREAKS}"
+    method = methods.build(config)
+    like = state_lib.create(method, optimizers.adam(config.optimizer), config.optimizer, 0)
+    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+    states = []
+    for workdir in (place, folder):
+        with checkpoints.manager(workdir, config.checkpoint) as saved:
+            states.append(checkpoints.restore_state(saved, like, device))
+    assert int(states[0].step) == BREAKS - 1
+    assert_equal(*states)
+
+
+@only_supervised
+def test_replay_repeats_it_and_names_the_operation(broken, monkeypatch, capsys):
+    folder, _, _ = broken
+    breaking(monkeypatch)
+    modes.replay(request_of(folder))
+    said = capsys.readouterr().out
+    assert f"step {BREAKS}" in said
+    assert re.search(r"loss +nan +nan\n", said)
+    then, now = re.search(r"supervised +([\d.]+) +([\d.]+)\n", said).groups()
+    assert float(then) == pytest.approx(float(now), rel=1e-4)  # on four devices, and on one
+    assert "not finite before the step" not in said
+    assert "gradients that are not finite: " in said
+    assert re.search(r"first: .*nan.* log .*method\.loss", said)
+    assert "images, labeled: train/1-00" in said
+    assert "is finite" not in said
+
+
+def request_of(folder):
+    return modes.Request(config=None, workdir=folder, checkpoint="best", input=None)
+
+
+@only_supervised
+def test_a_repetition_that_is_finite_says_so(broken, capsys):
+    modes.replay(request_of(broken[0]))
+    said = capsys.readouterr().out
+    assert "The repeated step is finite" in said
+    assert "first:" not in said
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_parameters_that_overflow_are_named(tmp_path):
+    config = tiny.config("supervised", steps=6)
+    config.optimizer.learning_rate = 1e38
+    config.checkpoint.every = 1
+    with pytest.raises(loop.NonFiniteLoss):
+        run(frozen(config), tmp_path / "run")
+    assert max(checkpoints.saved_steps(tmp_path / "run")) < 6
+    found = failures.repeat(failures.latest(tmp_path / "run"))
+    assert found.failed_again
+
+
+@only_supervised
+def test_the_run_started_again_fails_at_the_same_step(broken, tmp_path, monkeypatch):
+    folder, config, first = broken
+    shutil.copytree(folder, tmp_path / "run")
+    breaking(monkeypatch)
+    with pytest.raises(loop.NonFiniteLoss) as caught:
+        run(frozen(config), tmp_path / "run")
+    assert str(caught.value) == first
+    assert len(list((tmp_path / "run" / "failed").iterdir())) == 1
+
+
+@only_supervised
+@pytest.mark.parametrize("file", [failures.ABOUT, failures.BATCH])
+def test_a_damaged_record_is_named(broken, tmp_path, file):
+    place = tmp_path / "step_4"
+    shutil.copytree(failures.latest(broken[0]), place)
+    (place / file).write_bytes(b"{")
+    with pytest.raises(checkpoints.CheckpointError, match="cannot be read"):
+        failures.repeat(place)
+
+
+def test_without_a_failure_there_is_nothing_to_repeat(tmp_path):
+    with pytest.raises(checkpoints.CheckpointError, match="holds no failed step"):
+        failures.latest(tmp_path)
+
+
+def test_the_batch_that_is_kept_is_the_one_that_was_fed(broken):
+    folder, config, _ = broken
+    place = failures.latest(folder)
+    names = json.loads((place / failures.ABOUT).read_text())["images"]
+    pools, streams = tiny.pools().train, methods.build(config).streams
+    with np.load(place / failures.BATCH) as kept:
+        for stream, listed in names.items():
+            pool = pools[streams[stream]]
+            rows = [pool.names.index(name) for name in listed]
+            np.testing.assert_array_equal(kept[f"{stream}/image"], pool.images[rows])
+            np.testing.assert_array_equal(kept[f"{stream}/index"], rows)
+            assert (f"{stream}/mask" in kept) == (streams[stream] == "labeled")
+    assert len(names["labeled"]) == config.train.batch_labeled
+
+
+def test_a_halted_state_stays_halted_and_is_resumed():
+    config = tiny.config("supervised")
+    method = methods.build(config)
+    state = state_lib.create(method, optimizers.adam(config.optimizer), config.optimizer, 0)
+    for step in (0, 7):
+        running = dataclasses.replace(state, step=jnp.int32(step))
+        halted = state_lib.halt(running)
+        assert int(halted.step) < 0
+        assert int(state_lib.halt(halted).step) == int(halted.step)
+        assert int(state_lib.resumed(halted).step) == step
+        assert int(state_lib.resumed(running).step) == step

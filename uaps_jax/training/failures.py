@@ -1,0 +1,197 @@
+"""Steps whose loss or gradient is not finite: all that repeats one, and its repetition.
+
+In `failed/step_<N>/` of a work directory are `step.json`, what was measured and which images were
+shown; `batch.npz`, those images, their masks and rows as the step was fed; and a checkpoint of the
+state before the step, with the configuration. The key of the step is made of seed and step.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import json
+import math
+import traceback
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from uaps_jax import files, methods
+from uaps_jax.config import Config
+from uaps_jax.training import checkpoints, optimizers, processes, sharding
+from uaps_jax.training import state as state_lib
+from uaps_jax.training.state import TrainState
+from uaps_jax.training.step import learn, traced_weights
+from uaps_jax.trees import Tree
+
+ABOUT = "step.json"
+BATCH = "batch.npz"
+PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Repetition:
+    """A failed step, and what it did when it was repeated.
+
+    Attributes:
+      step: counted from 1.
+      images: stream -> names.
+      measured: what the step measured, by name.
+      repeated: the same of the repetition.
+      before: names of arrays of the state that were not finite before the step.
+      gradients: names of parameters whose gradient is not finite.
+      origin: the first operation that gave NaN and where it stands in the code; "" if none did.
+    """
+
+    step: int
+    images: Mapping[str, Sequence[str]]
+    measured: Mapping[str, float]
+    repeated: Mapping[str, float]
+    before: Sequence[str]
+    gradients: Sequence[str]
+    origin: str
+
+    @property
+    def failed_again(self) -> bool:
+        """Whether the repetition is not finite either."""
+        return not is_sound(self.repeated)
+
+
+def is_sound(measured: Mapping[str, float]) -> bool:
+    """Whether loss and gradient of a step are finite."""
+    return math.isfinite(measured["loss"]) and math.isfinite(measured["gradient_norm"])
+
+
+def write(
+    workdir: Path,
+    state: TrainState,
+    variables: Tree,
+    config: Config,
+    record: Mapping[str, Any],
+    batch: Mapping[str, Mapping[str, np.ndarray]],
+    images: Mapping[str, Sequence[str]],
+    measured: Mapping[str, float],
+) -> Path:
+    """Writes what repeats the step after `state`, and returns its folder.
+
+    Args:
+      workdir: of the run.
+      state: before the step.
+      variables: what prediction needs, of that state.
+      config: of the run.
+      record: which data it is trained on.
+      batch: stream -> what the step was fed.
+      images: stream -> their names.
+      measured: what the step measured.
+    """
+    step = int(state.step) + 1
+    place = workdir / "failed" / f"step_{step}"
+    with checkpoints.manager(place, config.checkpoint) as saved:
+        checkpoints.save(saved, state, variables, config, record, None)
+    if processes.is_first():
+        content = io.BytesIO()
+        arrays = {f"{s}/{name}": a for s, fed in batch.items() for name, a in fed.items()}
+        np.savez_compressed(content, allow_pickle=False, **arrays)
+        files.write_bytes(place / BATCH, content.getvalue())
+        about = {
+            "step": step,
+            "measured": {name: str(value) for name, value in measured.items()},
+            "images": images,
+            "device": jax.devices()[0].device_kind,
+            "jax": jax.__version__,
+        }
+        files.write_text(place / ABOUT, json.dumps(about, indent=1) + "\n")
+    return place
+
+
+def latest(workdir: Path) -> Path:
+    """The folder of the last step that failed.
+
+    Raises:
+      CheckpointError: none did.
+    """
+    found = [file.parent for file in (workdir / "failed").glob(f"step_*/{ABOUT}")]
+    if not found:
+        raise checkpoints.CheckpointError(
+            f"{workdir / 'failed'} holds no failed step; --mode=replay repeats a step whose loss "
+            "was not finite"
+        )
+    return max(found, key=lambda place: int(place.name.removeprefix("step_")))
+
+
+def repeat(place: Path) -> Repetition:
+    """Repeats a failed step on the first device; the datasets are not needed.
+
+    Raises:
+      CheckpointError: what was kept of it is damaged.
+    """
+    about, batch = _read(place)
+    done = about["step"] - 1
+    checkpoints.verify(place, done)
+    config = checkpoints.read_config(place, done)
+    method, shards = methods.build(config), sharding.over_devices(1)
+    optimizer = optimizers.adam(config.optimizer)
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    with checkpoints.manager(place, config.checkpoint) as saved:
+        state = checkpoints.restore_state(saved, state, shards.replicated)
+    key, weights = jax.random.key(config.train.seed), traced_weights(method)
+
+    @jax.jit
+    def step(state: TrainState) -> tuple[Tree, Tree]:
+        _, (value, parts, gradients) = learn(method, config, state, batch, key, weights)
+        norm = optax.tree.norm(gradients)
+        return {"loss": value, **parts, "gradient_norm": norm}, gradients
+
+    measured, gradients = step(state)
+    return Repetition(
+        step=about["step"],
+        images=about["images"],
+        measured={name: float(value) for name, value in about["measured"].items()},
+        repeated={name: float(value) for name, value in measured.items()},
+        before=_not_finite({"params": state.params, "method_state": state.method_state}),
+        gradients=_not_finite(gradients),
+        origin=_origin(step, state),
+    )
+
+
+def _read(place: Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]:
+    """What is known of a failed step, and its batch."""
+    try:
+        about: dict[str, Any] = json.loads((place / ABOUT).read_text())
+        batch: dict[str, dict[str, np.ndarray]] = {}
+        with np.load(place / BATCH, allow_pickle=False) as arrays:
+            for path, array in arrays.items():
+                stream, _, name = path.partition("/")
+                batch.setdefault(stream, {})[name] = array
+    except Exception as error:  # whatever numpy says of a file that is not as it left it
+        raise checkpoints.CheckpointError(f"{place} cannot be read: {error}") from error
+    return about, batch
+
+
+def _not_finite(tree: Tree) -> list[str]:
+    """Names of the arrays that hold NaN or infinity."""
+    return [
+        jax.tree_util.keystr(path, simple=True, separator="/")
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+        if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(np.asarray(leaf)).all()
+    ]
+
+
+def _origin(function: Any, state: TrainState) -> str:
+    """The first operation of a function that gives NaN, and the line of this package it is on."""
+    with jax.debug_nans(True):
+        try:
+            function(state)
+        except FloatingPointError as error:
+            frames = [f for f in traceback.extract_tb(error.__traceback__) if PACKAGE in f.filename]
+            inner = next((f for f in reversed(frames) if f.filename != __file__), None)
+            said = str(error).partition("\n")[0]
+            if inner is None:
+                return said
+            file = Path(inner.filename).relative_to(Path(PACKAGE).parent)
+            return f"{said} ({file}:{inner.lineno}, {inner.line})"
+    return ""
