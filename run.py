@@ -26,7 +26,7 @@ if __name__ == "__main__" and sys.platform == "linux" and "UAPS_JAX_STARTED" not
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from uaps_jax import compiler, modes
+from uaps_jax import compiler, files, modes
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study import conduct, runner
 from uaps_jax.study.grid import Grid
@@ -87,6 +87,14 @@ def main(argv: list[str]) -> None:
     except interrupt.Interrupted as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.number)
+    except Exception as error:
+        if not files.is_disk_full(error):
+            raise
+        reason = str(error).partition("\n")[0]
+        processes.leave(
+            f"error: no space is left on a disk: {reason}\nThe checkpoints in {WORKDIR.value} are "
+            "whole. When there is space again, the same command goes on from the latest."
+        )
     sys.exit(0 if complete else 1)
 
 

@@ -1,6 +1,7 @@
 """JAX settings of the test run, made before anything is computed, and shared fixtures."""
 
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -35,3 +36,27 @@ def data_dir():
             f"and the default is {beside}"
         )
     return folder
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """Makes a disk of so many KiB in memory, or gives it another size: `size -> its folder`."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = []
+
+    def make(size):
+        options = f"size={size}k" + (",remount" if mounted else "")
+        done = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True
+        )
+        if done.returncode:
+            pytest.skip(f"no disk can be mounted here: {done.stderr.decode().strip()}")
+        mounted.append(folder)
+        return folder
+
+    try:
+        yield make
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)

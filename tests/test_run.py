@@ -177,6 +177,20 @@ def test_signals_save_and_end_with_their_status(shared, trained, interruptible):
     assert not [name for name in whole if not np.array_equal(whole[name], asked[name])]
 
 
+def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_disk):
+    folder, _ = shared
+    disk = small_disk(150)
+    done = call(shared, disk / "run")
+    assert done.returncode == 1
+    assert "error: no space is left on a disk: " in done.stderr
+    assert "Traceback" not in done.stderr
+    small_disk(100_000)
+    done = call(shared, disk / "run")
+    assert done.returncode == 0, done.stderr[-3000:]
+    whole, late = final_state(folder / "whole"), final_state(disk / "run")
+    assert not [name for name in whole if not np.array_equal(whole[name], late[name])]
+
+
 def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
     folder, _ = shared
     workdir = folder / "both"

@@ -1,5 +1,6 @@
 """Damaged checkpoints: found, named, set aside, and gone on without."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests import tiny
 from tests.training.test_loop import assert_equal, frozen, run
-from uaps_jax import methods
+from uaps_jax import files, methods
 from uaps_jax.training import checkpoints, digests, loop
 from uaps_jax.training.checkpoints import CheckpointError
 
@@ -58,7 +59,9 @@ def test_the_two_latest_checkpoints_are_kept(trained):
 
 
 @pytest.mark.parametrize("damage", [truncated, emptied, flipped, removed])
-@pytest.mark.parametrize("item", ["state", "variables", "config", "data", "metrics", "digests"])
+@pytest.mark.parametrize(
+    "item", ["state", "variables", "config", "data", "metrics", "written_by", "digests"]
+)
 def test_damage_is_found(trained, tmp_path, item, damage):
     _, folder, _ = trained
     shutil.copytree(folder, tmp_path / "run")
@@ -107,6 +110,52 @@ def test_a_damaged_best_is_set_aside_too(tmp_path, monkeypatch):
     checkpoints.set_damaged_aside(tmp_path / "run")
     assert [f.name.partition("_")[0] for f in (tmp_path / "run" / "damaged").iterdir()] == ["3"]
     assert checkpoints.find_step(tmp_path / "run", "best") == 9
+
+
+def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, small_disk):
+    config = tiny.config("supervised", steps=STEPS)
+    config.checkpoint.every = config.checkpoint.keep_every = 1
+    whole = run(frozen(config), tmp_path / "whole")
+    one = sum(f.stat().st_size for f in (tmp_path / "whole/checkpoints/1").rglob("*"))
+    disk = small_disk(3 * one // 1024)
+    with pytest.raises(Exception, match="No space left on device") as caught:
+        run(frozen(config), disk / "run")
+    assert files.is_disk_full(caught.value)
+    saved = checkpoints.saved_steps(disk / "run")
+    assert saved
+    assert max(saved) < STEPS
+    for step in saved:
+        checkpoints.verify(disk / "run", step)
+    small_disk(100 * one // 1024)
+    checkpoints.set_damaged_aside(disk / "run")
+    assert_equal(run(frozen(config), disk / "run"), whole)
+    assert not (disk / "run" / "damaged").exists()
+
+
+def test_what_a_full_disk_is():
+    full, other = OSError(errno.ENOSPC, "full"), OSError(errno.EACCES, "closed")
+    wrapped = ValueError("could not save")
+    wrapped.__cause__ = full
+    assert files.is_disk_full(full)
+    assert files.is_disk_full(wrapped)
+    assert not files.is_disk_full(other)
+    assert not files.is_disk_full(None)
+
+
+def test_a_checkpoint_of_a_later_version_is_refused_and_left_where_it_is(
+    trained, tmp_path, monkeypatch
+):
+    _, folder, _ = trained
+    shutil.copytree(folder, tmp_path / "run")
+    monkeypatch.setattr(checkpoints, "FORMAT", 1)
+    for refused in (
+        lambda: checkpoints.verify(tmp_path / "run", STEPS),
+        lambda: checkpoints.set_damaged_aside(tmp_path / "run"),
+        lambda: checkpoints.read_config(tmp_path / "run", STEPS),
+    ):
+        with pytest.raises(checkpoints.NewerFormatError, match="is of format 2; this version"):
+            refused()
+    assert checkpoints.saved_steps(tmp_path / "run") == [4, STEPS]
 
 
 def test_evaluation_needs_no_optimizer_state(trained, tmp_path):

@@ -6,11 +6,15 @@ import contextlib
 import fcntl
 import json
 import math
+import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
-from tensorboardX import SummaryWriter
+from tensorboardX import summary
+from tensorboardX.event_file_writer import EventsWriter
+from tensorboardX.proto.event_pb2 import Event, SessionLog
 
 from uaps_jax import config as config_lib
 from uaps_jax import files
@@ -162,7 +166,10 @@ class MetricWriter:
             kept = [line for line in lines if _step(line) <= start]
             files.write_text(self._file, "".join(f"{line}\n" for line in kept))
         self._lines = self._file.open("a")
-        self._events = SummaryWriter(str(workdir / "events"), purge_step=start + 1)
+        # Written at once: tensorboardX's own thread ends on a full disk, and its queue blocks.
+        (workdir / "events").mkdir(exist_ok=True)
+        self._events = EventsWriter(str(workdir / "events" / "events"), f".{os.getpid()}")
+        self._event(start + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
         """Adds a record; NaN becomes null, which JSON has and NaN it has not."""
@@ -170,7 +177,8 @@ class MetricWriter:
         self._add({"step": step} | record)
         for name, value in record.items():
             if value is not None:
-                self._events.add_scalar(name, value, step)
+                self._event(step, summary=summary.scalar(name, value))
+        self._events.flush()
 
     def warn(self, step: int, text: str) -> None:
         """Adds a warning: `{"step": ..., "warning": ...}`."""
@@ -179,6 +187,9 @@ class MetricWriter:
     def _add(self, record: dict[str, Any]) -> None:
         self._lines.write(json.dumps(record) + "\n")
         self._lines.flush()
+
+    def _event(self, step: int, **content: Any) -> None:
+        self._events.write_event(Event(wall_time=time.time(), step=step, **content))
 
     def close(self) -> None:
         """Closes both files."""

@@ -1,0 +1,1 @@
+"""Checkpoints that every later version reads."""

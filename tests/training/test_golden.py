@@ -1,0 +1,49 @@
+"""Checkpoints that were written down once are read by every version that follows."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tests import tiny
+from tests.golden import make
+from uaps_jax.training import checkpoints, loop
+
+FORMATS = sorted(make.FOLDER.glob("format_*"))
+
+
+def test_the_format_of_this_version_is_written_down():
+    assert f"format_{checkpoints.FORMAT}" in {folder.name for folder in FORMATS}
+
+
+@pytest.fixture(params=[*FORMATS, "format_1"], ids=lambda folder: getattr(folder, "name", folder))
+def written(request, tmp_path):
+    """A copy of a work directory of a format, and what is expected of it."""
+    first = request.param == "format_1"  # as format 2, without versions and checksums
+    folder = make.FOLDER / "format_2" if first else request.param
+    shutil.copytree(folder, tmp_path / "run")
+    if first:
+        for item in ("written_by", "digests"):
+            shutil.rmtree(tmp_path / "run" / "checkpoints" / "2" / item)
+    return tmp_path / "run", json.loads((folder / "expected.json").read_text())
+
+
+def test_a_checkpoint_predicts_what_it_did(written):
+    folder, expected = written
+    checkpoints.verify(folder, 2)
+    found = make.found(folder)
+    assert found["record"] == expected["record"]
+    half = pytest.approx(expected["scores"], abs=0.5, nan_ok=True)  # a pixel on the edge
+    assert found["scores"] == half
+    np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=1e-4)
+
+
+def test_a_run_goes_on_from_it_as_it_did(written):
+    folder, expected = written
+    config = make.config_lib.validate(checkpoints.read_config(folder, 2))
+    checkpoints.set_damaged_aside(folder)
+    state = loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, tiny.record())
+    assert int(state.step) == make.STEPS
+    assert make.last_loss(folder) == pytest.approx(expected["last_loss"], rel=1e-3)
+    assert checkpoints.saved_steps(folder) == [2, 3]
