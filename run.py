@@ -156,7 +156,7 @@ def parse(argv: list[str]) -> list[str]:
         sys.exit(f"error: --config={file}: there is no such file; there are {known}")
     try:
         rest = flags.FLAGS(argv)
-    except (ConfigError, KeyError, AttributeError, TypeError, flags.Error) as error:
+    except (ValueError, KeyError, AttributeError, TypeError, flags.Error) as error:
         # ml_collections puts a traceback in front of what a configuration file raises.
         before, raised, reason = str(error).rpartition("ConfigError: ")
         if not raised and file is not None:
@@ -182,7 +182,7 @@ def _explain_override(argv: list[str], file: str) -> None:
     try:
         shape = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
         values([argv[0]])
-    except AttributeError:  # the file has no get_config
+    except Exception:  # the file is no configuration, which is said by the error before
         return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")

@@ -5,6 +5,7 @@ A watchdog is shown the numbers of every evaluation, in order, and says once wha
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -40,10 +41,11 @@ def remember(watchdogs: Sequence[Watchdog], metrics: Path) -> None:
             measured = {
                 name.removeprefix(dog.prefix): math.nan if value is None else value
                 for name, value in record.items()
-                if name.startswith(dog.prefix)
+                if name.startswith(dog.prefix) and isinstance(value, int | float | None)
             }
-            if measured:
-                dog.warnings(measured)
+            with contextlib.suppress(KeyError):  # of a line that is damaged
+                if measured:
+                    dog.warnings(measured)
 
 
 class ValidationScore:

@@ -162,7 +162,7 @@ class MetricWriter:
         """Opens both; lines of steps after `start`, which are run again, are removed."""
         self._file = workdir / METRICS
         if self._file.exists():
-            lines = self._file.read_text().splitlines()
+            lines = self._file.read_text(errors="replace").splitlines()
             kept = [line for line in lines if _step(line) <= start]
             files.write_text(self._file, "".join(f"{line}\n" for line in kept))
         self._lines = self._file.open("a")
@@ -203,10 +203,10 @@ def finite_or_none(value: Any) -> float | None:
 
 
 def _step(line: str) -> float:
-    """Step of a line; infinity for one that a killed run left half written."""
+    """Step of a line; infinity for one that a killed run left half written, or that is damaged."""
     try:
-        return json.loads(line)["step"]
-    except ValueError:
+        return float(json.loads(line)["step"])
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return math.inf
 
 
