@@ -4,8 +4,8 @@
 
 Whatever comes in, the answer is a result or an error that is worded for a person: `DataError`,
 `ConfigError`, `CheckpointError`, `UnreadableError`. Anything else is a failure, and so is an answer
-that takes too long or too much memory. Every case is a function of the seed and its number; failures are
-printed with both, and `--only NUMBER` repeats one.
+that takes too long or too much memory. Every case is a function of the seed and of its number;
+failures are printed with both, and `--only file:NUMBER` or `--only override:NUMBER` repeats one.
 """
 
 from __future__ import annotations
