@@ -11,12 +11,10 @@ the rearrangements of `uaps_jax.models.cpu_conv`. The results go to
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -24,11 +22,11 @@ import numpy as np
 import torch
 from jax import lax
 
+from benchmarks.measuring import record
 from configs import base as configs
 from uaps_jax import compiler
 from uaps_jax.models import cpu_conv
 
-RESULTS = Path(__file__).parent / "results" / "convolutions.jsonl"
 PARTS = ("forward", "images", "kernel")
 ROUNDS, CALLS = 5, 3
 SETTLE_S = 0.05  # PyTorch's threads go on waiting at full speed for a while
@@ -81,10 +79,8 @@ def main() -> None:
     print(f"| step | | | | {' | '.join(f'{totals[h]:.0f}' for h in heads)} |")
     sums = {side: sum(totals[f"{part} {side}"] for part in PARTS) for side in sides}
     print(", ".join(f"{side} {value:.0f} ms" for side, value in sums.items()))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        record = vars(given) | {"cores": os.cpu_count(), "step_ms": totals, "sums_ms": sums}
-        file.write(json.dumps(record) + "\n")
+    figures = {"cores": os.cpu_count(), "step_ms": totals, "sums_ms": sums}
+    record("convolutions", vars(given) | figures)
 
 
 def measure(shape: tuple[int, int, int, int], batch: int, *, plain: bool) -> dict[str, float]:

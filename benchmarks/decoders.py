@@ -9,15 +9,12 @@ the median step. The results go to `benchmarks/results/decoders.jsonl`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
-from pathlib import Path
 
-from benchmarks.sides import Side
-
-RESULTS = Path(__file__).parent / "results" / "decoders.jsonl"
+from benchmarks.measuring import record
+from benchmarks.sides import Side, Sides
 
 
 def main() -> None:
@@ -32,32 +29,22 @@ def main() -> None:
     given = parser.parse_args()
     print(f"| auxiliary | {' | '.join(given.ways)} |\n|---{'|---' * len(given.ways)}|", flush=True)
     for auxiliary in given.auxiliary:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory() as folder, Sides() as sides:
             shape = [f"--size={given.size}", f"--batch={given.batch}", f"--folder={folder}"]
             shape += [f"--dtype={given.dtype}", f"--auxiliary={auxiliary}"]
-            sides = {
-                w: Side("benchmarks.jax_side", [*shape, f"--execution={w}"]) for w in given.ways
-            }
-            try:
-                first = {way: side.ask("first") for way, side in sides.items()}
-                times: dict[str, list[float]] = {way: [] for way in sides}
-                for _ in range(given.rounds):
-                    for way, side in sides.items():
-                        times[way] += side.ask("steps", count=1)
-            finally:
-                for side in sides.values():
-                    side.close()
+            for way in given.ways:
+                sides[way] = Side("benchmarks.jax_side", [*shape, f"--execution={way}"])
+            first = sides.ask("first")
+            times = sides.turns(given.rounds, "steps", count=1)
         medians = {way: 1000 * statistics.median(values) for way, values in times.items()}
         print(f"| {auxiliary} | {' | '.join(f'{v:.0f}' for v in medians.values())} |", flush=True)
-        record = vars(given) | {
+        figures = {
             "auxiliary": auxiliary,
             "cores": os.cpu_count(),
             "step_ms": medians,
             "first_step_s": first,
         }
-        RESULTS.parent.mkdir(exist_ok=True)
-        with RESULTS.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        record("decoders", vars(given) | figures)
 
 
 if __name__ == "__main__":

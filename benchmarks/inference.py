@@ -10,17 +10,16 @@ first. The results go to `benchmarks/results/inference.jsonl`.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from benchmarks.sides import Side
+from benchmarks.measuring import record
+from benchmarks.sides import Side, Sides
 
-RESULTS = Path(__file__).parent / "results" / "inference.jsonl"
 MODULE = "benchmarks.inference_side"
+TURNS = 5  # of each way and batch
 TIES = 1e-3
 """Share of pixels that may fall the other way in float32, where two classes are equal."""
 
@@ -36,36 +35,28 @@ def main() -> None:
     )
     given = parser.parse_args()
     print("| way | batch | p50 ms | p95 | p99 | images/s |\n|---|---|---|---|---|---|", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, Sides() as sides:
         place = [f"--size={given.size}", f"--folder={folder}"]
         writing = "write-onnx" if "onnx" in given.ways else "write"
         Side(MODULE, [f"--way={writing}", *place]).close()
-        sides = {way: Side(MODULE, [f"--way={way}", *place]) for way in given.ways}
-        try:
-            other = {way: side.ask("agree") for way, side in sides.items()}
-            ran = {way: side.ask("describe") for way, side in sides.items()}
-            if any(v > TIES for way, v in other.items() if "bfloat16" not in way):
-                raise SystemExit(f"the ways do not agree on the class of pixels: {other}")
-            for batch in given.batches:
-                count = max(10, given.images // batch)
-                times: dict[str, list[float]] = {way: [] for way in sides}
-                for side in sides.values():
-                    side.ask("times", batch=batch, count=2)  # compiles
-                for _ in range(5):
-                    for way, side in sides.items():
-                        times[way] += side.ask("times", batch=batch, count=count // 5)
-                for way, values in times.items():
-                    _report(given.size, batch, way, 1000 * np.array(values), other[way], ran[way])
-        finally:
-            for side in sides.values():
-                side.close()
+        for way in given.ways:
+            sides[way] = Side(MODULE, [f"--way={way}", *place])
+        other, ran = sides.ask("agree"), sides.ask("describe")
+        if any(v > TIES for way, v in other.items() if "bfloat16" not in way):
+            raise SystemExit(f"the ways do not agree on the class of pixels: {other}")
+        for batch in given.batches:
+            count = max(10, given.images // batch)
+            sides.ask("times", batch=batch, count=2)  # compiles
+            times = sides.turns(TURNS, "times", batch=batch, count=count // TURNS)
+            for way, values in times.items():
+                _report(given.size, batch, way, 1000 * np.array(values), other[way], ran[way])
 
 
 def _report(size: int, batch: int, way: str, times: np.ndarray, other: float, ran: str) -> None:
     p50, p95, p99 = np.percentile(times, [50, 95, 99])
     speed = 1000 * batch / p50
     print(f"| {way} | {batch} | {p50:.1f} | {p95:.1f} | {p99:.1f} | {speed:.1f} |", flush=True)
-    record = {
+    figures = {
         "way": way,
         "ran": ran,
         "size": size,
@@ -78,9 +69,7 @@ def _report(size: int, batch: int, way: str, times: np.ndarray, other: float, ra
         "images_per_second": speed,
         "pixels_of_another_class": other,
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        file.write(json.dumps(record) + "\n")
+    record("inference", figures)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring import seconds
 from benchmarks.sides import serve
 
 CLASSES = 4
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Segment = Callable[[np.ndarray], np.ndarray]
 
@@ -63,12 +62,7 @@ def timer(segment: Segment, size: int) -> Callable[..., list[float]]:
 
     def times(batch: int, count: int) -> list[float]:
         images = random.integers(0, 256, (batch, size, size, 3), np.uint8)
-        found = []
-        for _ in range(count):
-            started = time.perf_counter()
-            segment(images)
-            found.append(time.perf_counter() - started)
-        return found
+        return seconds(lambda: segment(images), count)
 
     return times
 
@@ -150,19 +144,15 @@ def torch_peer(folder: Path, size: int, how: str) -> Segment:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(os.cpu_count() or 1)
     network = peer.Network(3, CLASSES, auxiliary=0)
-    prefix = "weights/"
     with np.load(folder / "reference.npz") as file:
-        tensors = {n.removeprefix(prefix): file[n] for n in file.files if n.startswith(prefix)}
-    peer.load(network, tensors)
+        peer.load(network, file)
     network = network.eval().to(device)
-    for parameter in network.parameters():
-        if parameter.ndim == 4:
-            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-    mean, std = (torch.tensor(v, device=device) for v in (MEAN, STD))
+    peer.channels_last(network)
+    normalize = peer.normalizer(device)
 
     def masks(images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled="bfloat16" in how):
-            logits = network.main(((images.float() / 255 - mean) / std).movedim(-1, 1))
+            logits = network.main(normalize(images))
         return logits.argmax(1).to(torch.uint8)
 
     run = torch.compile(masks, dynamic=False) if "compiled" in how else masks

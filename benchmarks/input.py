@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import json
 import os
 import statistics
 import tempfile
@@ -25,12 +24,12 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.measuring import record
 from configs import base as configs
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import protocols, source, streams
 
-RESULTS = Path(__file__).parent / "results" / "input.jsonl"
 WARM_UP = 20
 
 
@@ -100,12 +99,8 @@ def main() -> None:
     for name, rate in medians.items():
         print(f"{name}: {rate:.0f} images/s with {given.workers} workers, {given.size} px")
     print(f"ratio {medians['uaps_jax'] / medians['PyTorch']:.2f}")
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        kept = {k: v for k, v in vars(given).items() if not k.endswith("_dir")}
-        file.write(
-            json.dumps(kept | {"cores": os.cpu_count(), "images_per_second": medians}) + "\n"
-        )
+    kept = {k: v for k, v in vars(given).items() if not k.endswith("_dir")}
+    record("input", kept | {"cores": os.cpu_count(), "images_per_second": medians})
 
 
 def _take(feed: Iterator[Any], count: int) -> float:

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks import roofline, torch_names
-from benchmarks.sides import serve
+from benchmarks.measuring import seconds
+from benchmarks.sides import WEIGHTS, serve
 from configs import base as configs
 from uaps_jax import methods
 from uaps_jax.methods import base, uaps
@@ -23,7 +24,6 @@ from uaps_jax.training import optimizers, sharding, step
 from uaps_jax.training import state as state_lib
 
 POOL = 32  # images that live on the device
-WEIGHTS = (0.1, 0.1)
 
 
 def main() -> None:
@@ -115,18 +115,16 @@ class Ours:
         """Seconds of the first step, compilation included."""
         started = time.perf_counter()
         self._step = self._traced.lower(self._state, *self._rest).compile()
-        self.steps(1)
+        self._take()
         return time.perf_counter() - started
 
     def steps(self, count: int) -> list[float]:
         """Seconds of each of some steps."""
-        times = []
-        for _ in range(count):
-            started = time.perf_counter()
-            self._state, measured = self._step(self._state, *self._rest)
-            jax.block_until_ready((self._state, measured))
-            times.append(time.perf_counter() - started)
-        return times
+        return seconds(self._take, count)
+
+    def _take(self) -> None:
+        self._state, measured = self._step(self._state, *self._rest)
+        jax.block_until_ready((self._state, measured))
 
     def describe(self) -> dict[str, Any]:
         """What it ran on."""

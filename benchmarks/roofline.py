@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+
+from benchmarks.measuring import seconds
 
 COPY_MIB = 256
 MATRIX = {"cpu": 2048, "gpu": 8192}
@@ -31,9 +32,4 @@ def rates(dtype: str) -> dict[str, float]:
 
 def _seconds(function: Callable[[jax.Array], Any], argument: jax.Array) -> float:
     jax.block_until_ready(function(argument))
-    times = []
-    for _ in range(REPEATS):
-        started = time.perf_counter()
-        jax.block_until_ready(function(argument))
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+    return statistics.median(seconds(lambda: jax.block_until_ready(function(argument)), REPEATS))

@@ -1,11 +1,12 @@
-"""Two processes that take turns: the project and its PyTorch peer, timed in one run.
+"""Processes that take turns: the project and its PyTorch peer, timed in one run.
 
-Each side is a process of its own that waits while the other works. A request is one JSON line on
+Each side is a process of its own that waits while another works. A request is one JSON line on
 its standard input, an answer one on its standard output.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 HUGE_PAGES = "glibc.malloc.hugetlb=1"  # as `run.py` sets it for itself; both sides have them
+WEIGHTS = (0.1, 0.1)  # of pseudo-labels and of uncertainty in the loss, likewise
 
 Handler = Callable[..., Any]
 
@@ -54,6 +56,31 @@ class Side:
         self._process.stdin.close()
         if status := self._process.wait():
             raise RuntimeError(f"{self._process.args!r} ended with status {status}")
+
+
+class Sides(dict[str, Side]):
+    """Sides by name; all of them end with the `with` block, also where one of them fails."""
+
+    def __enter__(self) -> Sides:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        stack = contextlib.ExitStack()
+        for side in self.values():
+            stack.callback(side.close)
+        stack.__exit__(*error)
+
+    def ask(self, name: str, **values: Any) -> dict[str, Any]:
+        """Sends all of them a request, one after another; their answers."""
+        return {key: side.ask(name, **values) for key, side in self.items()}
+
+    def turns(self, rounds: int, name: str, **values: Any) -> dict[str, list[float]]:
+        """Asks for times in turns, round after round; all times of each side."""
+        times: dict[str, list[float]] = {key: [] for key in self}
+        for _ in range(rounds):
+            for key, found in self.ask(name, **values).items():
+                times[key] += found
+        return times
 
 
 def serve(handlers: Mapping[str, Handler]) -> None:

@@ -9,7 +9,6 @@ then warm. The dataset is built before. The results go to `benchmarks/results/st
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -17,7 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-RESULTS = Path(__file__).parent / "results" / "startup.jsonl"
+from benchmarks.measuring import record
+
 PROJECT = Path(__file__).resolve().parents[1]
 LINE = "first step, compilation included"
 
@@ -51,9 +51,7 @@ def main() -> None:
         f"{given.size} px, {given.batch} + {given.batch}, {os.cpu_count()} cores: first step after"
     )
     print(", ".join(f"{value:.1f} s {which}" for which, value in seconds.items()))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        file.write(json.dumps(vars(given) | {"cores": os.cpu_count(), "seconds": seconds}) + "\n")
+    record("startup", vars(given) | {"cores": os.cpu_count(), "seconds": seconds})
 
 
 def first_step(command: list[str], environment: dict[str, str]) -> float:

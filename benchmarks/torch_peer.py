@@ -20,6 +20,9 @@ from torch import nn
 WIDTHS = (16, 32, 64, 128, 256)
 RATES = (0.05, 0.1, 0.2, 0.3, 0.5)
 AUXILIARY = 3
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+Normalizer = Callable[[torch.Tensor], torch.Tensor]
 
 
 class Block(nn.Module):
@@ -147,6 +150,19 @@ class Network(nn.Module):
         return self.main_decoder(self.encoder(x))
 
 
+def normalizer(device: torch.device) -> Normalizer:
+    """A function of uint8 `[B, H, W, C]`: what the network sees, channels last in memory."""
+    mean, std = (torch.tensor(v, device=device) for v in (MEAN, STD))
+    return lambda images: ((images.float() / 255 - mean) / std).movedim(-1, 1)
+
+
+def channels_last(network: Network) -> None:
+    """Lays out the kernels of its convolutions channels last, in place."""
+    for parameter in network.parameters():
+        if parameter.ndim == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
 def supervised(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
     """Half the sum of cross-entropy and Dice over the batch."""
     p = logits.softmax(1)
@@ -203,16 +219,14 @@ class ExpertStep:
     def __init__(
         self,
         network: Network,
-        normalize: Callable[[torch.Tensor], torch.Tensor],
+        normalize: Normalizer,
         *,
         bfloat16: bool,
         compiled: bool,
     ) -> None:
         """Takes the network over: its weights become channels last."""
         self.network, self._normalize = network, normalize
-        for parameter in network.parameters():
-            if parameter.ndim == 4:
-                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        channels_last(network)
         self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
         self._bfloat16 = bfloat16
         self._loss = self._eager_loss
@@ -250,12 +264,12 @@ class ExpertStep:
         return loss.detach()
 
 
-def load(network: Network, tensors: Mapping[str, Any]) -> None:
-    """Fills the network with arrays by the published names, in PyTorch's layout."""
+def load(network: Network, stored: Mapping[str, Any]) -> None:
+    """Fills the network with the arrays `weights/<published name>`, in PyTorch's layout."""
     state = network.state_dict()
     filled = {
-        name: torch.from_numpy(np.array(tensors[name]))
-        if name in tensors
+        name: torch.from_numpy(np.array(stored[f"weights/{name}"]))
+        if f"weights/{name}" in stored
         else state[name]  # num_batches_tracked, which nothing reads
         for name in state
     }

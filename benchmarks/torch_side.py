@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import resource
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ import numpy as np
 import torch
 
 from benchmarks import torch_peer
-from benchmarks.sides import serve
-
-WEIGHTS = (0.1, 0.1)
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+from benchmarks.measuring import seconds
+from benchmarks.sides import WEIGHTS, serve
 
 
 def main() -> None:
@@ -43,22 +40,21 @@ class Peer:
         with np.load(folder / "reference.npz") as file:
             self._reference = {name: file[name] for name in file.files}
         self._network = torch_peer.Network(3, 4).to(self._device)
-        prefix = "weights/"
-        torch_peer.load(
-            self._network,
-            {n.removeprefix(prefix): v for n, v in self._reference.items() if n.startswith(prefix)},
-        )
+        torch_peer.load(self._network, self._reference)
         self._images = [
             torch.from_numpy(self._reference[name][:batch]).to(self._device)
             for name in ("labeled", "unlabeled")
         ]
         labels = torch.from_numpy(self._reference["mask"][:batch])
         self._labels = labels.long().to(self._device)
-        self._mean, self._std = (torch.tensor(v, device=self._device) for v in (MEAN, STD))
+        self._normalize = torch_peer.normalizer(self._device)
         self._expert = None
         if way.startswith("expert"):
             self._expert = torch_peer.ExpertStep(
-                self._network, self._last, bfloat16="bfloat16" in way, compiled="compiled" in way
+                self._network,
+                self._normalize,
+                bfloat16="bfloat16" in way,
+                compiled="compiled" in way,
             )
         self._optimizer = torch.optim.Adam(self._network.parameters(), lr=1e-3)
 
@@ -85,20 +81,7 @@ class Peer:
 
     def steps(self, count: int) -> list[float]:
         """Seconds of each of some steps."""
-        times = []
-        for _ in range(count):
-            started = time.perf_counter()
-            if self._expert is None:
-                images = self._first(self._images[0]), self._first(self._images[1])
-                torch_peer.released_step(
-                    self._network, self._optimizer, images, self._labels, WEIGHTS
-                )
-            else:
-                self._expert((self._images[0], self._images[1]), self._labels, WEIGHTS)
-            if self._device.type == "cuda":
-                torch.cuda.synchronize()
-            times.append(time.perf_counter() - started)
-        return times
+        return seconds(self._take, count)
 
     def describe(self) -> dict[str, Any]:
         """What it ran on."""
@@ -115,13 +98,18 @@ class Peer:
             "peak_memory_gib": peak / 2**30,
         }
 
-    def _last(self, images: torch.Tensor) -> torch.Tensor:
-        """uint8 `[B, H, W, C]` as the network sees it, channels last in memory."""
-        return ((images.float() / 255 - self._mean) / self._std).movedim(-1, 1)
+    def _take(self) -> None:
+        if self._expert is None:
+            images = self._first(self._images[0]), self._first(self._images[1])
+            torch_peer.released_step(self._network, self._optimizer, images, self._labels, WEIGHTS)
+        else:
+            self._expert((self._images[0], self._images[1]), self._labels, WEIGHTS)
+        if self._device.type == "cuda":
+            torch.cuda.synchronize()
 
     def _first(self, images: torch.Tensor) -> torch.Tensor:
-        """The same in the published code's layout."""
-        return self._last(images).contiguous()
+        """What the network sees, in the published code's layout."""
+        return self._normalize(images).contiguous()
 
 
 if __name__ == "__main__":

@@ -12,16 +12,15 @@ anything is timed, logits and loss of both sides have to agree. The results go t
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sides import Side
+from benchmarks.measuring import record
+from benchmarks.sides import Side, Sides
 
-RESULTS = Path(__file__).parent / "results" / "train_step.jsonl"
 AGREEMENT = 1e-4
 
 
@@ -46,18 +45,15 @@ def main() -> None:
     )
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        record = measure(arguments, Path(folder))
-    print(table(record))
-    RESULTS.parent.mkdir(exist_ok=True)
-    with RESULTS.open("a") as file:
-        file.write(json.dumps(record) + "\n")
+        figures = measure(arguments, Path(folder))
+    print(table(figures))
+    record("train_step", figures)
 
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Starts the sides, checks that they agree, and times them in turns."""
     shape = [f"--size={arguments.size}", f"--batch={arguments.batch}", f"--folder={folder}"]
-    sides: dict[str, Side] = {}
-    try:
+    with Sides() as sides:
         for way in arguments.ours:
             dtype, _, execution = way.partition("-")
             how = [f"--dtype={dtype}", f"--execution={execution or 'unrolled'}"]
@@ -72,15 +68,9 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         exact = {n: d for n, d in differences.items() if "bfloat16" not in n}
         if any(max(d.values()) > AGREEMENT for d in exact.values()):
             raise SystemExit(f"the sides do not agree: {differences}")
-        first = {name: side.ask("first") for name, side in sides.items()}
-        times: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(arguments.rounds):
-            for name, side in sides.items():
-                times[name] += side.ask("steps", count=arguments.steps)
-        machine = {name: side.ask("describe") for name, side in sides.items()}
-    finally:
-        for side in sides.values():
-            side.close()
+        first = sides.ask("first")
+        times = sides.turns(arguments.rounds, "steps", count=arguments.steps)
+        machine = sides.ask("describe")
     images = 2 * arguments.batch
     return {
         "size": arguments.size,
@@ -101,14 +91,14 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     }
 
 
-def table(record: dict[str, Any]) -> str:
+def table(figures: dict[str, Any]) -> str:
     """The figures of a run as Markdown."""
-    sides = record["sides"]
+    sides = figures["sides"]
     peers = [side["images_per_second"] for name, side in sides.items() if "torch" in name]
     best = max(peers, default=float("nan"))
     lines = [
-        f"UAPS train step, {record['size']} px, {record['batch']} + {record['batch']} images, "
-        f"{record['cores']} cores",
+        f"UAPS train step, {figures['size']} px, {figures['batch']} + {figures['batch']} images, "
+        f"{figures['cores']} cores",
         "",
         "| side | images/s | ms a step (fastest, slowest) | first step, s | to best PyTorch |",
         "|---|---|---|---|---|",
