@@ -416,6 +416,7 @@ def _config(
             steps=steps,
             batch_labeled=16,
             batch_unlabeled=16,
+            deterministic=False,
             accumulate=1,
             log_every=20,
             eval_every=per_epoch,

@@ -35,4 +35,4 @@ def read_binary(data: bytes, label: int, threshold: int = MIDDLE) -> np.ndarray:
             f"the mask marks nothing: its highest value is {highest}, and only what is above "
             f"{threshold} is a defect; perhaps it holds class ids, expected are 0 and 255"
         )
-    return np.where(values > threshold, label, 0).astype(np.uint8)
+    return np.where(values > threshold, np.uint8(label), np.uint8(0))

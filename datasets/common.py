@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import io
 import os
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from datasets.plain_text import shown
+from datasets.regular_files import read_regular
 from uaps_jax.labels import IGNORE
 
 Source = str | os.PathLike | bytes
@@ -22,6 +25,18 @@ Source = str | os.PathLike | bytes
 
 Decoder = Callable[[bytes], np.ndarray]
 """Decodes an image or a mask; raises `UnreadableError`."""
+
+MOST_PIXELS = 89_000_000
+"""Of an image or a mask, for one that is decoded takes some ten bytes a pixel. Pillow's limit, from
+which on it warns, is a little higher: no image that is read comes to it."""
+
+FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF")
+"""Pillow's names of what is read, whatever a file is called. Others start programs (EPS) or hold
+other pixels than they show (GIF, WebP)."""
+
+LOSSY = ("JPEG", "MPO")
+"""Of these formats, compression changes the values. A JPEG in which a camera puts more pictures
+becomes an MPO when it is opened."""
 
 # 16-bit, integer and float images would be clipped, not scaled, by a conversion to RGB.
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
@@ -31,7 +46,9 @@ SIXTEEN_BIT_GREY = ("I", "I;16", "I;16B", "I;16L")
 _EIGHT = 8
 _PNG_BIT_DEPTH = 24  # offset of the byte in the file
 _TIFF_BITS_PER_SAMPLE = 258  # tag
+_TIFF_TILE = (322, 323)  # tags: width and height
 _MOST_VALUES_NAMED = 8
+_OPENING = threading.Lock()
 
 
 class Problem(NamedTuple):
@@ -54,7 +71,7 @@ class DataError(Exception):
       remedy: what the reader should do about it.
 
     Attributes:
-      problems: the problems as a tuple of `Problem`.
+      problems: the problems as a tuple of `Problem`, what no terminal should get escaped.
       remedy: as given.
 
     Example:
@@ -70,7 +87,10 @@ class DataError(Exception):
         remedy: str = "Repair or remove the files named above, then build again.",
     ) -> None:
         """Takes what the class describes."""
-        self.problems = tuple(Problem(str(path), reason) for path, reason in problems)
+        self.problems = tuple(
+            Problem(shown(str(path)), "\n".join(map(shown, reason.split("\n"))))
+            for path, reason in problems
+        )
         self.remedy = remedy
         if not self.problems:
             raise ValueError("A DataError needs at least one problem.")
@@ -92,12 +112,9 @@ def read_bytes(source: Source) -> bytes:
     """Returns the encoded bytes of a source.
 
     Raises:
-      OSError: if the source is a path that cannot be read.
+      OSError: if the source is a path that cannot be read, is no file, or is too large.
     """
-    if isinstance(source, bytes):
-        return source
-    with open(source, "rb") as file:
-        return file.read()
+    return source if isinstance(source, bytes) else read_regular(source)
 
 
 def read_image(source: Source) -> np.ndarray:
@@ -107,21 +124,29 @@ def read_image(source: Source) -> np.ndarray:
     dropped. An EXIF orientation is *not* applied: the pixels stay where the mask expects them.
 
     Args:
-      source: path or bytes, in any format that Pillow reads.
+      source: path or bytes, in one of `FORMATS`.
 
     Returns:
       uint8 [H, W, 3], RGB, values 0..255.
 
     Raises:
-      UnreadableError: if the file is empty, truncated, damaged or no image, or has more than 8 bits
-        per channel.
+      UnreadableError: if the file is empty, truncated, damaged or no image, has more than 8 bits
+        per channel or more than `MOST_PIXELS` pixels.
     """
-    image = decode(source)
+    return rgb(decode(source))
+
+
+def rgb(image: Image.Image) -> np.ndarray:
+    """The pixels of a decoded image, uint8 [H, W, 3].
+
+    Raises:
+      UnreadableError: if it has more than 8 bits per channel.
+    """
     if image.mode not in _EIGHT_BIT_MODES:
         raise UnreadableError(
             f"the image has mode {image.mode!r}, more than 8 bits per channel; scale it to 8 bits"
         )
-    return np.array(image.convert("RGB"))
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
 def read_mask(source: Source) -> np.ndarray:
@@ -211,32 +236,69 @@ def decode(source: Source) -> Image.Image:
     """Returns the image with all of its pixels decoded.
 
     Raises:
-      UnreadableError: the file is empty, damaged or no image, holds several images, or has more
-        than 8 bits per channel without being grey, which Pillow would cut off in silence.
+      UnreadableError: the file is empty, damaged or no image, has too many pixels, holds several
+        images, or has more than 8 bits per channel without being grey, which Pillow would cut off
+        in silence.
     """
     try:
         data = read_bytes(source)
-        if not data:
-            raise UnreadableError("the file is empty")
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(data) as image:
             kind, frames = image.format, getattr(image, "n_frames", 1)
             bits = _bits(image, data)
             image.verify()  # PNG: the checksums of all chunks; it leaves the image unusable.
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(data) as image:
             image.load()
     except UnreadableError:
         raise
     except Exception as error:  # Damaged files make decoders raise errors of many types.
         raise UnreadableError(f"cannot be read: {_reason(error)}") from error
-    if kind == "JPEG" and not _jpeg_is_complete(data):
+    if kind in LOSSY and not _jpeg_is_complete(data):
         raise UnreadableError("cannot be read: truncated JPEG, it has no end marker")
-    if frames > 1 and kind != "MPO":  # Cameras add a thumbnail to a JPEG, which makes it an MPO.
+    if frames > 1 and kind != "MPO":
         raise UnreadableError(f"holds {frames} images; save each as a file of its own")
     if bits > _EIGHT and image.mode in _EIGHT_BIT_MODES:
         raise UnreadableError(
             f"has {bits} bits per channel and is not plain grey; save it with 8 bits per channel"
         )
     return image
+
+
+def open_image(data: bytes) -> Image.Image:
+    """Opens an image: its format and size are known then, its pixels are not decoded.
+
+    Raises:
+      UnreadableError: it is empty, not in one of `FORMATS`, damaged, or has too many pixels.
+    """
+    if not data:
+        raise UnreadableError("the file is empty")
+    try:
+        image = _open(data)
+        sides = [image.size]
+        if image.format == "TIFF":
+            tile = [image.tag_v2.get(tag, 0) for tag in _TIFF_TILE]  # type: ignore[attr-defined]
+            sides.append((int(tile[0]), int(tile[1])))
+    except Exception as error:
+        raise UnreadableError(f"cannot be read: {_reason(error)}") from error
+    for width, height in sides:
+        if width * height > MOST_PIXELS:
+            raise UnreadableError(
+                f"has {width}x{height} pixels (width x height), {width * height / 1e6:.1f} "
+                f"megapixels; at most {MOST_PIXELS / 1e6:.1f} are read: cut or scale it"
+            )
+    return image
+
+
+def _open(data: bytes) -> Image.Image:
+    """Pillow's `open` without Pillow's limit, which warns of sizes that are fine here.
+
+    That limit is one for the whole process, so it is put back.
+    """
+    with _OPENING:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(io.BytesIO(data), formats=FORMATS)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
 
 
 def _bits(image: Image.Image, data: bytes) -> int:
@@ -261,7 +323,8 @@ def _jpeg_is_complete(data: bytes) -> bool:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image, or a damaged one"  # Pillow's own text names a memory address.
+        # Pillow's own text names a memory address.
+        return "not an image of a format that is read (PNG, JPEG, BMP, TIFF), or a damaged one"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__

@@ -8,10 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+from datasets.regular_files import check_regular, read_regular
+
+MOST_MEMBER_BYTES = 2**28
+"""Of a file in an archive, unpacked; those of the published data sets are far smaller."""
+
+_PIECE = 2**14  # bytes that are unpacked at a time, of which a bomb makes some megabytes
 
 Read = Callable[[str], bytes]
 """Returns the bytes of a file of a tree; raises `OSError` if it is missing or damaged."""
@@ -52,7 +58,7 @@ class Folder:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Read]:
         """See `FileTree`."""
-        yield lambda file: (self.path / file).read_bytes()
+        yield lambda file: read_regular(self.path / file)
 
     def label(self, file: str) -> str:
         """See `FileTree`."""
@@ -66,7 +72,8 @@ class Archive:
       path: the zip file.
 
     Raises:
-      zipfile.BadZipFile: if it is no zip file, or lacks its end as after a broken download.
+      zipfile.BadZipFile: if it is no zip file, lacks its end as after a broken download, or is of a
+        kind that cannot be read.
       OSError: if it cannot be read.
     """
 
@@ -75,13 +82,14 @@ class Archive:
         self.path = path
         self.root = ""
         self._files: dict[str, list[str]] = {}
-        with zipfile.ZipFile(path) as archive:
-            names = sorted(info.filename for info in archive.infolist() if not info.is_dir())
-        for name in names:
-            file = PurePosixPath(name)
+        self._stored: dict[str, str] = {}
+        for name in sorted(_members(path)):
+            file = PurePosixPath(name)  # without the dots of ./images/1.jpg
             # macOS adds a shadow tree of hidden files to the archives that it writes.
-            if file.parts[0] != "__MACOSX" and not file.name.startswith("."):
-                self._files.setdefault("/".join(file.parts[:-1]), []).append(file.name)
+            if file.parts and file.parts[0] != "__MACOSX" and not file.name.startswith("."):
+                folder = "/".join(file.parts[:-1])
+                self._files.setdefault(folder, []).append(file.name)
+                self._stored.setdefault(f"{folder}/{file.name}" if folder else file.name, name)
 
     def roots(self, folder: str) -> list[str]:
         """Sorted roots under which `folder` holds files: "" or names that end in a slash."""
@@ -91,7 +99,8 @@ class Archive:
     def within(self, root: str) -> Archive:
         """The part of the archive under a root; its files are named relative to it."""
         part = object.__new__(Archive)
-        part.path, part.root, part._files = self.path, root, self._files
+        part.path, part.root = self.path, root
+        part._files, part._stored = self._files, self._stored
         return part
 
     def files(self, folder: str) -> list[str]:
@@ -104,19 +113,46 @@ class Archive:
         with zipfile.ZipFile(self.path) as archive:
 
             def read(file: str) -> bytes:
-                try:
-                    return archive.read(self.root + file)
-                except KeyError as error:
-                    raise FileNotFoundError(f"{file} is not in the archive") from error
-                # Damaged checksums, damaged streams, encryption, unknown compression.
-                except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
-                    raise OSError(f"damaged inside the archive: {error}") from error
+                stored = self._stored.get(self.root + file)
+                if stored is None:
+                    raise FileNotFoundError(f"{file} is not in the archive")
+                return _unpacked(archive, stored)
 
             yield read
 
     def label(self, file: str) -> str:
         """See `FileTree`."""
         return f"{self.path}/{self.root}{file}"
+
+
+def _members(path: Path) -> list[str]:
+    """The names of the files in a zip file; raises as `Archive`."""
+    check_regular(path, most=None)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return [info.filename for info in archive.infolist() if not info.is_dir()]
+    except (OSError, zipfile.BadZipFile):
+        raise
+    except Exception as error:  # An unknown version, a name that cannot be decoded, and more.
+        raise zipfile.BadZipFile(str(error) or type(error).__name__) from error
+
+
+def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """The bytes of a member.
+
+    Raises:
+      OSError: it is damaged, encrypted, compressed in an unknown way or too large.
+    """
+    size = archive.getinfo(name).file_size
+    if size > MOST_MEMBER_BYTES:
+        raise OSError(f"it has {size} bytes unpacked; at most {MOST_MEMBER_BYTES} are read")
+    try:
+        # Piece by piece, for a stream may go on behind the size that the archive states.
+        with archive.open(name) as member:
+            return b"".join(iter(lambda: member.read(_PIECE), b""))
+    except Exception as error:  # Each kind of compression raises errors of its own.
+        reason = str(error) or type(error).__name__
+        raise OSError(f"damaged inside the archive: {reason}") from error
 
 
 class Union:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
+
+from datasets.regular_files import MOST_TEXT_BYTES, read_regular
 
 T = TypeVar("T")
 
@@ -65,10 +67,23 @@ def of_split(names: Mapping[str, str], split: str) -> list[str]:
     return sorted(name for name, where in names.items() if where == split)
 
 
-def read_list(path: Path) -> list[str]:
-    """The lines of a text file, without empty ones and comments (#)."""
-    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+def read_list(path: Path, known: Container[str] = ()) -> list[str]:
+    """The names in a text file, one a line, without empty lines and comments (#).
+
+    Args:
+      path: the file, UTF-8.
+      known: names that are none of that, although they begin with # or with a space.
+
+    Raises:
+      OSError: it cannot be read, is no regular file or too large.
+      UnicodeDecodeError: it is not UTF-8.
+    """
+    names = []
+    for line in read_regular(path, MOST_TEXT_BYTES).decode("utf-8-sig").split("\n"):
+        name = line if line in known else line.strip()
+        if name in known or (name and not name.startswith("#")):
+            names.append(name)
+    return names
 
 
 def require(names: Sequence[str], dataset: Mapping[str, str], protocol: str) -> None:

@@ -16,7 +16,6 @@ for option, value in {
     "jax_num_cpu_devices": 4,
     "jax_disable_most_optimizations": True,
     "jax_numpy_rank_promotion": "raise",
-    "jax_debug_key_reuse": True,
     "jax_compilation_cache_dir": COMPILED.name,
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,

@@ -1,8 +1,11 @@
 """Options of the compiler, and where compiled programs are kept."""
 
+import warnings
+
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from uaps_jax import compiler
 
@@ -39,3 +42,48 @@ def test_compiled_programs_go_to_the_users_cache_unless_told_otherwise(
     jax.config.update("jax_compilation_cache_dir", "elsewhere")
     compiler.keep_compiled()
     assert jax.config.jax_compilation_cache_dir == "elsewhere"
+
+
+def test_deterministic_is_an_option_of_gpus_alone(monkeypatch):
+    given = []
+    monkeypatch.setattr(jax, "jit", lambda function, **options: given.append(options))
+    compiler.jit_for_long(abs, deterministic=True)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    compiler._options.cache_clear()
+    compiler.jit_for_long(abs, deterministic=True)
+    compiler.jit_for_long(abs)
+    compiler._options.cache_clear()
+    on_cpu, on_gpu, without = (options["compiler_options"] or {} for options in given)
+    assert "xla_gpu_deterministic_ops" not in on_cpu
+    assert on_gpu == {"xla_gpu_deterministic_ops": True}
+    assert not without
+
+
+def test_an_entry_that_was_cut_off_is_compiled_anew_and_kept(tmp_path, no_cache_folder):
+    before = warnings.showwarning
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path))
+    compilation_cache.reset_cache()
+    try:
+        compiler.mend_cache()
+
+        def entries():
+            return sorted(tmp_path.glob("jit_cut_off-*-cache"))
+
+        def cut_off(x):
+            return x * 3
+
+        jax.jit(cut_off)(np.ones(7, np.float32))
+        (entry,) = entries()
+        whole = entry.read_bytes()
+        entry.write_bytes(whole[: len(whole) // 2])
+        jax.clear_caches()
+        with warnings.catch_warnings():
+            warnings.simplefilter("always")
+            warnings.showwarning = compiler.warnings.showwarning
+            compiler.mend_cache()
+            np.testing.assert_array_equal(jax.jit(cut_off)(np.ones(7, np.float32)), 3)
+        (entry,) = entries()
+        assert len(entry.read_bytes()) > len(whole) // 2
+    finally:
+        warnings.showwarning = before
+        compilation_cache.reset_cache()

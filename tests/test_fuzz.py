@@ -32,4 +32,4 @@ def test_some_cases_of_each_kind():
     assert {words[0] for words in tried} == {
         a.__name__.removeprefix("attempt_") for a in (*fuzz.ATTEMPTS, fuzz.attempt_override)
     }
-    assert [int(words[3]) for words in tried if words[0] == "override"][0] > 0
+    assert next(int(words[3]) for words in tried if words[0] == "override") > 0

@@ -22,13 +22,26 @@ CPU_OPTIONS = {
 """Convolutions by Eigen rather than YNNPACK, which takes twice as long from 32 channels on."""
 
 
-def jit_for_long(function: Callable[..., Any], **arguments: Any) -> Any:
-    """`jax.jit(function, **arguments)` with the options that pay on this backend."""
-    return jax.jit(function, compiler_options=dict(_options()) or None, **arguments)
+GPU_DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
+"""No atomic sums, and no choice of algorithms by their speed: the same bits in every run."""
+
+
+def jit_for_long(
+    function: Callable[..., Any], *, deterministic: bool = False, **arguments: Any
+) -> Any:
+    """`jax.jit(function, **arguments)` with the options that pay on this backend.
+
+    With `deterministic`, a GPU gives the same bits in every run, and is slower for it; a CPU gives
+    them anyway.
+    """
+    options = dict(_options())
+    if deterministic and jax.default_backend() == "gpu":
+        options |= GPU_DETERMINISTIC
+    return jax.jit(function, compiler_options=options or None, **arguments)
 
 
 @functools.cache
-def _options() -> tuple[tuple[str, str], ...]:
+def _options() -> tuple[tuple[str, str | bool], ...]:
     """The options for this backend, none where this version of XLA does not know them."""
     if jax.default_backend() != "cpu":
         return ()

@@ -201,6 +201,7 @@ class TrainConfig(Section):
     steps: int  # optimizer steps
     batch_labeled: int  # images per step, over all devices
     batch_unlabeled: int  # likewise
+    deterministic: bool  # on a GPU, the same bits in every run, at a price; a CPU gives them anyway
     accumulate: int  # pieces of a batch, computed one after another to save memory; 1: whole
     log_every: int  # steps between lines of metrics.jsonl
     eval_every: int  # steps between evaluations on the validation split
@@ -576,7 +577,11 @@ def differences(flat: dict[str, Any], other: dict[str, Any]) -> list[str]:
     ]
 
 
-ADDED: dict[str, Any] = {"model.execution": "vmapped", "train.accumulate": 1}
+ADDED: dict[str, Any] = {
+    "model.execution": "vmapped",
+    "train.accumulate": 1,
+    "train.deterministic": False,
+}
 """Settings that older runs do not name, and what those ran with."""
 
 S = TypeVar("S", bound=Section)

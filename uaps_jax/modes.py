@@ -143,8 +143,7 @@ def _conclude(
     record: Mapping[str, Any],
     params: int,
 ) -> None:
-    """Scores, pictures and the result of a training that is done."""
-    figures.curves(request.workdir / workdir.METRICS, request.workdir / "curves.png")
+    """Scores, the result and pictures of a training that is done."""
     test = source.read(dataset, split["test"], config.data)
     run = _Run(config, request.workdir)
     last = run.restore("latest")
@@ -156,9 +155,10 @@ def _conclude(
     for name in method.predictors:
         if name != run.predictor:
             scored[name] = run.score(best, "test", dataset, test, predictor=name)
-    run.predict(best, dataset, test)
     warnings = workdir.warnings(request.workdir)
     results.write(request.workdir, config, record, params, scored, warnings)
+    figures.curves(request.workdir / workdir.METRICS, request.workdir / "curves.png")
+    run.predict(best, dataset, test)
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:

@@ -8,6 +8,7 @@ import numpy as np
 import scipy.io
 
 from datasets.common import UnreadableError
+from datasets.crackforest import mat_size
 
 BACKGROUND, CRACK, REGIONS = 1, 2, (3, 4)
 """What the values of a segmentation mean: 3 and 4 are regions that cracks enclose."""
@@ -23,10 +24,11 @@ def read_segmentation(data: bytes) -> np.ndarray:
       uint8 [H, W], values 1 to 4.
 
     Raises:
-      UnreadableError: if it is no such file, is damaged, or holds other values.
+      UnreadableError: if it is no such file, is damaged, too large, or holds other values.
     """
     if not data:
         raise UnreadableError("the file is empty")
+    mat_size.check(data)
     try:
         content = scipy.io.loadmat(io.BytesIO(data), variable_names=["groundTruth"])
     except Exception as error:  # Damaged files make the reader raise errors of many types.

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 import re
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
-from PIL import Image
 
-from datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode
+from datasets.common import LOSSY, SIXTEEN_BIT_GREY, UnreadableError, decode
+from datasets.folder import class_file
+from datasets.pieces import pieces
+from datasets.plain_text import is_plain
+from datasets.regular_files import read_regular
 from uaps_jax.labels import IGNORE
 
 IGNORE_NAME = "ignore"
@@ -21,6 +23,10 @@ CLASSES_FILE = "classes.yaml"
 Value = int | tuple[int, int, int]
 """A grey level or palette index, or a colour."""
 
+MOST_CLASSES = 254
+"""Ids are 8-bit; one is for pixels without a label, and one for values that are no class."""
+
+_UNKNOWN = MOST_CLASSES
 _MOST_NAMED = 8
 _GREY_MODES = ("L", "P", *SIXTEEN_BIT_GREY)
 
@@ -48,7 +54,7 @@ class ClassMap:
         return any(isinstance(value, tuple) for value in self.ids)
 
 
-def parse(entries: Sequence[tuple[str, Sequence[str | int]]]) -> ClassMap:
+def parse(entries: Sequence[tuple[str, Sequence[str]]]) -> ClassMap:
     """The class map that names and their values describe.
 
     Args:
@@ -56,21 +62,24 @@ def parse(entries: Sequence[tuple[str, Sequence[str | int]]]) -> ClassMap:
         is a whole number or "#rrggbb".
 
     Raises:
-      ClassMapError: fewer than two classes, a name or value that comes twice, a value that is
-        none, or numbers and colours mixed.
+      ClassMapError: fewer than two classes or more than `MOST_CLASSES`, a name that is empty or
+        holds control characters, a name or value that comes twice, a value that is none, or numbers
+        and colours mixed.
     """
     names: list[str] = []
     ids: dict[Value, int] = {}
     for name, values in entries:
         label = IGNORE if name == IGNORE_NAME else len(names)
+        if not name.strip() or not is_plain(name):
+            raise ClassMapError(f"class {name!r}: the name is empty or holds control characters")
         if name in names:
-            raise ClassMapError(f"class {name!r} comes twice")
+            raise ClassMapError(f"class {reprlib.repr(name)} comes twice")
         if name != IGNORE_NAME:
             names.append(name)
         for text in values:
             value = _value(text)
             if value in ids:
-                raise ClassMapError(f"value {text} stands for two classes")
+                raise ClassMapError(f"value {text} stands for two classes, or twice for one")
             ids[value] = label
     if "background" in names[1:] or (names and ids.get(0, 0) not in (0, IGNORE)):
         raise ClassMapError(
@@ -79,6 +88,8 @@ def parse(entries: Sequence[tuple[str, Sequence[str | int]]]) -> ClassMap:
         )
     if len(names) < 2:
         raise ClassMapError("needs a background and at least one class of defect")
+    if len(names) > MOST_CLASSES:
+        raise ClassMapError(f"has {len(names)} classes; at most {MOST_CLASSES} are possible")
     if len({isinstance(value, tuple) for value in ids}) > 1:
         raise ClassMapError("values must be all numbers or all colours (#rrggbb)")
     return ClassMap(tuple(names), ids)
@@ -106,17 +117,12 @@ def from_file(file: Path) -> ClassMap:
       ClassMapError: it is no such file, and as `parse`.
     """
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        text = read_regular(file, class_file.MOST_BYTES).decode("utf-8-sig")
+        return parse(class_file.entries(text))
+    except (OSError, UnicodeDecodeError) as error:
         raise ClassMapError(f"cannot be read: {error}") from error
-    if not isinstance(content, dict):
-        raise ClassMapError("must map class names to values, a line each: scratch: 1")
-    return parse(
-        [
-            (str(name), values if isinstance(values, list) else [values])
-            for name, values in content.items()
-        ]
-    )
+    except class_file.ClassFileError as error:
+        raise ClassMapError(str(error)) from error
 
 
 def decode_mask(data: bytes, classes: ClassMap) -> np.ndarray:
@@ -127,39 +133,43 @@ def decode_mask(data: bytes, classes: ClassMap) -> np.ndarray:
         the class map, or holds values that are not in it.
     """
     values = mask_values(data, by_colour=classes.by_colour)
-    found, inverse = np.unique(values, return_inverse=True)
-    keys = {(_packed(v) if isinstance(v, tuple) else v): i for v, i in classes.ids.items()}
-    unknown = [value for value in found.tolist() if value not in keys]
-    if unknown:
-        counts = np.bincount(inverse.ravel(), minlength=len(found))
-        named = ", ".join(
-            f"{_text(value, classes.by_colour)} ({counts[np.searchsorted(found, value)]} pixels)"
-            for value in unknown[:_MOST_NAMED]
-        )
-        more = f" and {len(unknown) - _MOST_NAMED} more" if len(unknown) > _MOST_NAMED else ""
-        known = ", ".join(_text(value, classes.by_colour) for value in keys)
-        raise UnreadableError(
-            f"the mask holds values that are no class: {named}{more}; known are {known} "
-            f"(pixels without a label are the class {IGNORE_NAME!r})"
-        )
-    table = np.array([keys[value] for value in found.tolist()], np.uint8)
-    ids: np.ndarray = table[inverse].reshape(values.shape)
+    table = np.full(_number(classes.by_colour), _UNKNOWN, np.uint8)
+    for value, label in classes.ids.items():
+        table[_packed(value)] = label
+    ids = np.empty(values.shape[:2], np.uint8)
+    for part, packed in _packed_pieces(values):
+        ids.reshape(-1)[part] = table[packed]
+    if (ids == _UNKNOWN).any():
+        raise UnreadableError(_unknown(values, table, classes))
     return ids
 
 
+def distinct_values(data: bytes, *, by_colour: bool) -> list[int]:
+    """The values that a mask holds, ascending: grey levels or palette indices, or 0xrrggbb.
+
+    Raises:
+      UnreadableError: see `decode_mask`.
+    """
+    held = np.zeros(_number(by_colour), bool)
+    for _, packed in _packed_pieces(mask_values(data, by_colour=by_colour)):
+        held[packed] = True
+    found: list[int] = np.flatnonzero(held).tolist()
+    return found
+
+
 def mask_values(data: bytes, *, by_colour: bool) -> np.ndarray:
-    """The raw values of a mask: grey levels or palette indices, or colours as 0xrrggbb.
+    """The raw values of a mask: grey levels or palette indices, or colours.
 
     A one-bit mask has the values 0 and 255. A colour mask whose channels are equal is grey.
 
     Returns:
-      int64 [H, W].
+      Whole numbers from 0 to 65535, [H, W], or uint8 [H, W, 3].
 
     Raises:
       UnreadableError: see `decode_mask`.
     """
     mask = decode(data)
-    if Image.open(io.BytesIO(data)).format == "JPEG":
+    if mask.format in LOSSY:
         raise UnreadableError(
             "the mask is a JPEG, whose compression changes class values; write it as PNG"
         )
@@ -172,43 +182,79 @@ def mask_values(data: bytes, *, by_colour: bool) -> np.ndarray:
     if by_colour:
         if mask.mode in SIXTEEN_BIT_GREY:
             raise UnreadableError("the mask is 16-bit, but the class map holds colours")
-        return _pack(np.array(mask.convert("RGB")))
+        return np.array(mask.convert("RGB"))
     if mask.mode == "RGB":
         colours = np.array(mask)
         if (colours != colours[..., :1]).any():
             raise UnreadableError(
                 "the mask is coloured, but the class map holds numbers; give the colours, #rrggbb"
             )
-        return colours[..., 0].astype(np.int64)
+        return colours[..., 0]
     if mask.mode not in _GREY_MODES:
         raise UnreadableError(
             f"the mask has mode {mask.mode!r}; write class values as a grey or palette PNG"
         )
-    return np.array(mask).astype(np.int64)
+    levels = np.array(mask)
+    low, high = int(levels.min()), int(levels.max())
+    if low < 0 or high >= 2**16:
+        raise UnreadableError(f"the mask holds the values {low} to {high}, known are 0 to 65535")
+    return levels
 
 
-def _value(text: str | int) -> Value:
-    if isinstance(text, int) and not isinstance(text, bool) and 0 <= text < 2**16:
-        return text
-    if isinstance(text, str):
-        if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
-            return (int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
-        if re.fullmatch(r"\d{1,5}", text) and int(text) < 2**16:
-            return int(text)
-    hint = "; in YAML a colour needs quotes, or # begins a comment" if text is None else ""
-    raise ClassMapError(
-        f"{text!r} is neither a number from 0 to 65535 nor a colour like '#ff0000'{hint}"
+def _unknown(values: np.ndarray, table: np.ndarray, classes: ClassMap) -> str:
+    """What is wrong with a mask that holds values without a class in the table."""
+    counts = np.zeros(len(table), np.int64)
+    for _, packed in _packed_pieces(values):
+        np.add.at(counts, packed[table[packed] == _UNKNOWN], 1)
+    unknown = np.flatnonzero(counts).tolist()
+    named = ", ".join(
+        f"{_text(value, classes.by_colour)} ({counts[value]} pixels)"
+        for value in unknown[:_MOST_NAMED]
+    )
+    known = [_text(_packed(value), classes.by_colour) for value in classes.ids]
+    return (
+        f"the mask holds values that are no class: {named}{_more(unknown)}; known are "
+        f"{', '.join(known[:_MOST_NAMED])}{_more(known)} "
+        f"(pixels without a label are the class {IGNORE_NAME!r})"
     )
 
 
-def _pack(colours: np.ndarray) -> np.ndarray:
-    wide = colours.astype(np.int64)
-    packed: np.ndarray = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
-    return packed
+def _more(items: Sequence[object]) -> str:
+    """What follows the first of many."""
+    return f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
 
 
-def _packed(colour: tuple[int, int, int]) -> int:
-    return (colour[0] << 16) | (colour[1] << 8) | colour[2]
+def _value(text: str) -> Value:
+    if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return (int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
+    # A leading zero would mean another number to YAML.
+    if re.fullmatch(r"0|[1-9][0-9]{0,4}", text) and int(text) < 2**16:
+        return int(text)
+    hint = "" if text else "; in YAML a colour needs quotes, or # begins a comment"
+    raise ClassMapError(
+        f"{reprlib.repr(text)} is neither a number from 0 to 65535 nor a colour like "
+        f"'#ff0000'{hint}"
+    )
+
+
+def _number(by_colour: bool) -> int:
+    """So many values there are."""
+    return 2**24 if by_colour else 2**16
+
+
+def _packed_pieces(values: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
+    """Yields a slice of the pixels in a row, and their values, of colours 0xrrggbb."""
+    pixels = values.reshape(-1, 3) if values.ndim == 3 else values.reshape(-1)
+    for part in pieces(len(pixels)):
+        piece = pixels[part]
+        if values.ndim == 3:
+            red, green, blue = piece.T.astype(np.int32)
+            piece = red << 16 | green << 8 | blue
+        yield part, piece
+
+
+def _packed(value: Value) -> int:
+    return value if isinstance(value, int) else value[0] << 16 | value[1] << 8 | value[2]
 
 
 def _text(value: int, by_colour: bool) -> str:

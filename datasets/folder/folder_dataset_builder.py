@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from datasets.common import DataError, Problem, UnreadableError
+from datasets.common import DataError, Problem, UnreadableError, open_image
 from datasets.file_trees import Folder
 from datasets.folder import class_map, images
 from datasets.folder import scan as scanning
+from datasets.regular_files import read_regular
 from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 _KEPT = {("PNG", "L"), ("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "RGB")}
@@ -120,7 +120,7 @@ class Builder(SegmentationBuilder):
 
     def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
         """See `SegmentationBuilder`."""
-        with Image.open(io.BytesIO(data)) as image:
+        with open_image(data) as image:
             kind = (image.format, image.mode)
         if kind in _KEPT and images.orientation(data) == _UPRIGHT:
             return data
@@ -150,8 +150,7 @@ def _suggestion(entries: Sequence[scanning.Entry]) -> str:
         counts: Counter[int] = Counter()
         try:
             for mask in masks:
-                found = np.unique(class_map.mask_values(mask.read_bytes(), by_colour=by_colour))
-                counts.update(found.tolist())
+                counts.update(class_map.distinct_values(read_regular(mask), by_colour=by_colour))
         except (UnreadableError, OSError):
             continue
         if counts and len(counts) <= _MOST_SUGGESTED:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
-from datasets.common import SIXTEEN_BIT_GREY, decode, read_image
+from datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode, open_image, rgb
+from datasets.pieces import pieces
 
 _ORIENTATION = 0x0112  # EXIF tag
 _UPRIGHT = 1
+_LEVELS = 2**16
 _TURNS = {
     2: (True, 0),
     3: (False, 2),
@@ -39,20 +38,36 @@ def read_any_image(data: bytes, white: int) -> np.ndarray:
     """
     image = decode(data)
     if image.mode in SIXTEEN_BIT_GREY:
-        grey = np.clip(np.round(np.array(image).astype(np.int64) * (255 / white)), 0, 255)
-        pixels = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+        pixels = np.repeat(_scaled(np.array(image), white)[..., None], 3, axis=2)
     else:
-        pixels = read_image(data)
+        pixels = rgb(image)
     mirrored, turns = _TURNS.get(orientation(data), (False, 0))
     return np.rot90(pixels[:, ::-1] if mirrored else pixels, turns).copy()
+
+
+def _scaled(levels: np.ndarray, white: int) -> np.ndarray:
+    """Grey levels [H, W] of 16 bits as uint8 [H, W]."""
+    table = np.clip(np.round(np.arange(_LEVELS) * (255 / white)), 0, 255).astype(np.uint8)
+    grey = np.empty(levels.shape, np.uint8)
+    for part in pieces(levels.size):
+        grey.reshape(-1)[part] = table[levels.reshape(-1)[part].clip(0, _LEVELS - 1)]
+    return grey
 
 
 def orientation(data: bytes) -> int:
     """The EXIF orientation of an image that can be read; 1, upright, where it names none.
 
     Of a TIFF it is 1 always: Pillow turns those itself.
+
+    Raises:
+      UnreadableError: the EXIF data are damaged.
     """
-    with Image.open(io.BytesIO(data)) as image:
-        found = image.getexif().get(_ORIENTATION, _UPRIGHT)
-        turned = found in _TURNS and image.format != "TIFF"
-    return int(found) if turned else _UPRIGHT
+    with open_image(data) as image:
+        if image.format == "TIFF":
+            return _UPRIGHT
+        try:
+            found = image.getexif().get(_ORIENTATION, _UPRIGHT)
+            return int(found) if found in _TURNS else _UPRIGHT
+        except Exception as error:  # Of many types, as in `decode`.
+            text = str(error) or type(error).__name__
+            raise UnreadableError(f"its EXIF data are damaged, save it anew: {text}") from error

@@ -5,13 +5,16 @@ from __future__ import annotations
 import csv
 import dataclasses
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 from datasets.common import DataError, Problem
+from datasets.plain_text import NAME_REASON, is_plain
+from datasets.regular_files import MOST_TEXT_BYTES, check_regular, read_regular
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 OTHER_SUFFIXES = frozenset(
@@ -28,8 +31,8 @@ each under the name of its image (images/part_01.jpg, masks/part_01.png); images
 used as unlabeled ones. Then pass the folder that holds both: --config.data.manual_dir=FOLDER. Other
 places: --config.data.folder.images and --config.data.folder.masks, or a table with the columns
 image, mask, split, group (all but the first may be empty or absent): --config.data.folder.table.
-PNG, JPEG, BMP and TIFF images of any size are read, masks as PNG, BMP or TIFF. What the values of
-the masks mean stands in FOLDER/classes.yaml, background first:
+PNG, JPEG, BMP and TIFF images of up to 89 megapixels are read, masks as PNG, BMP or TIFF. What the
+values of the masks mean stands in FOLDER/classes.yaml, background first:
   background: 0
   scratch: 255        # or a colour, "#ff0000", or several values, [1, 2]
   ignore: 128         # optional: pixels without a label"""
@@ -43,7 +46,7 @@ class Settings:
       root: the folder that relative paths start from (those in a table start from the table's).
       images: folder of images; "" is `images`.
       masks: folder of masks; "" is `masks`.
-      table: CSV file that takes the place of both; "" for none.
+      table: CSV file that takes the place of both; "" for none. What it names is below the root.
       classes: `name=value` entries; () leaves it to `classes.yaml`.
       group: regular expression that finds in an image's name what it shows; its first group, or
         the whole match, is the same for images of the same part. "" for none.
@@ -64,6 +67,7 @@ class Entry(NamedTuple):
 
     Attributes:
       name: unique; its path without suffix, in the images folder or, of a table, below the root.
+        Results are written under it.
       image: its file.
       mask: the file of its mask; None where it has none.
       split: "train", "val" or "test".
@@ -90,7 +94,25 @@ def scan(settings: Settings) -> tuple[list[Entry], list[Problem]]:
         problems.append(Problem(str(settings.root), "no images found"))
     if not entries:
         raise DataError(problems, INSTRUCTIONS)
+    files = {entry.name: entry.image for entry in entries}
+    problems += [
+        Problem(str(files[name]), f"its result would lie in {above}.png, that of {files[above]}")
+        for name, above in nested(list(files))
+    ]
     return entries, problems
+
+
+def nested(names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """The names that would need a file to be a folder: `a.png/b` beside `a`, whose file is `a.png`.
+
+    Yields:
+      Such a name, and the name whose file, which ends in .png, stands in its way.
+    """
+    files = {f"{name}.png": name for name in names}
+    for name in names:
+        for folder in PurePosixPath(name).parents:
+            if str(folder) in files:
+                yield name, files[str(folder)]
 
 
 def digest_files(entries: Sequence[Entry]) -> dict[Path, str]:
@@ -99,7 +121,10 @@ def digest_files(entries: Sequence[Entry]) -> dict[Path, str]:
     digests = {}
     for file in sorted(files):
         try:
-            digests[file] = hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+            check_regular(file)
+            with file.open("rb") as opened:
+                digest = hashlib.file_digest(opened, lambda: hashlib.blake2b(digest_size=16))
+            digests[file] = digest.hexdigest()
         except OSError:  # The builder reports it.
             digests[file] = ""
     return digests
@@ -140,10 +165,11 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
     if not images.is_dir():
         problems.append(Problem(str(images), "this folder of images does not exist"))
         return
-    by_name = _by_name(images, problems, leave_out=masks)
+    allowed = [_real(place) for place in (settings.root, images, masks)]
+    by_name = _by_name(images, problems, masks, allowed)
     if settings.masks and not masks.is_dir():
         problems.append(Problem(str(masks), "this folder of masks does not exist"))
-    mask_by_name = _by_name(masks, problems, leave_out=images) if masks.is_dir() else {}
+    mask_by_name = _by_name(masks, problems, images, allowed) if masks.is_dir() else {}
     for name in sorted(mask_by_name.keys() - by_name.keys()):
         problems.append(
             Problem(str(mask_by_name[name]), f"no image of this name, {name}.*, in {images}")
@@ -153,12 +179,20 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
         yield Entry(name, image, mask_by_name.get(name), "train", group_of.get(name, ""))
 
 
-def _by_name(folder: Path, problems: list[Problem], leave_out: Path) -> dict[str, Path]:
-    """The images below a folder by relative path without suffix; one folder is not entered."""
+def _by_name(
+    folder: Path, problems: list[Problem], leave_out: Path, allowed: Sequence[Path]
+) -> dict[str, Path]:
+    """The images below a folder by relative path without suffix; one folder is not entered.
+
+    Links to files outside of the allowed folders are problems: such a file is not part of the data.
+    """
     files: dict[str, Path] = {}
     for file in walk(folder, problems, leave_out, strict=True):
         name = file.relative_to(folder).with_suffix("").as_posix()
-        if name in files:
+        if file.is_symlink() and not any(_real(file).is_relative_to(place) for place in allowed):
+            reason = f"is a link to {_real(file)}, which {_outside(allowed[0])}"
+            problems.append(Problem(str(file), reason))
+        elif name in files:
             problems.append(Problem(str(file), f"a second file of this name, after {files[name]}"))
         else:
             files[name] = file
@@ -170,7 +204,8 @@ def walk(
 ) -> Iterator[Path]:
     """Image files below a folder, hidden ones left out.
 
-    Links to folders are problems; where `strict`, images of formats that are not read are, too.
+    Problems are links to folders, names that are not plain text and what is no regular file or too
+    large; where `strict`, also images of formats that are not read.
     """
     left_out = None if leave_out is None else os.path.abspath(leave_out)
 
@@ -187,15 +222,40 @@ def walk(
             link = Path(here, name)
             if link.is_symlink():
                 problems.append(Problem(str(link), "a link to a folder, which is not followed"))
+            elif not is_plain(name):
+                problems.append(Problem(str(link), NAME_REASON))
+        folders[:] = filter(is_plain, folders)
         for name in sorted(files):
             file = Path(here, name)
             if name.startswith("."):
                 continue
             if file.suffix.lower() in IMAGE_SUFFIXES:
-                yield file
+                reason = NAME_REASON if not is_plain(name) else _unusable(file)
+                if reason:
+                    problems.append(Problem(str(file), reason))
+                else:
+                    yield file
             elif strict and file.suffix.lower() in OTHER_SUFFIXES:
                 known = ", ".join(sorted(IMAGE_SUFFIXES))
                 problems.append(Problem(str(file), f"is not of a format that is read: {known}"))
+
+
+def _unusable(file: Path) -> str:
+    """Why a file cannot be read, as far as its outside tells; "" if nothing is wrong with it."""
+    try:
+        check_regular(file)
+    except OSError as error:
+        return f"cannot be read: {error.strerror or error}"
+    return ""
+
+
+def _real(path: Path) -> Path:
+    """The path without links and dots."""
+    return Path(os.path.realpath(path))
+
+
+def _outside(root: Path) -> str:
+    return f"lies outside of {root}: copy it there, or make data.manual_dir a folder above both"
 
 
 def _grouping(text: str, names: Sequence[str], problems: list[Problem]) -> dict[str, str]:
@@ -220,20 +280,16 @@ def _grouping(text: str, names: Sequence[str], problems: list[Problem]) -> dict[
 def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
     table = settings.root / settings.table
     try:
-        with table.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            columns = [str(column).strip() for column in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            rows = list(reader)
+        columns, rows = _read_table(table)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         problems.append(Problem(str(table), f"cannot be read: {error}"))
         return
-    if "image" not in columns or not set(columns) <= set(COLUMNS):
+    if "image" not in columns or not set(columns) <= set(COLUMNS) or _twice(columns):
         problems.append(
             Problem(
                 str(table),
                 f"has the columns {', '.join(columns) or 'none'}; must be image and, where wanted, "
-                "mask, split, group, with commas between them",
+                "mask, split, group, each once, with commas between them",
             )
         )
         return
@@ -241,12 +297,12 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
         problems.append(Problem(str(table), "has no rows"))
     lines: dict[str, int] = {}
     entries: list[Entry] = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         where = f"{table}, line {line}"
         cells = {column: (row.get(column) or "").strip() for column in COLUMNS}
         split = cells["split"] or "train"
-        if not Path(cells["image"]).name:
-            problems.append(Problem(where, "names no image"))
+        if wrong := _wrong_cells(cells, row, table.parent, settings.root):
+            problems += [Problem(where, reason) for reason in wrong]
             continue
         name = _table_name(table.parent / cells["image"], settings.root)
         if split not in SPLITS:
@@ -262,12 +318,44 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
         yield entry._replace(group=entry.group or group_of.get(entry.name, ""))
 
 
-def _table_name(image: Path, root: Path) -> str:
-    """The path of an image without suffix: below the root if it is there, else the whole path.
+Row = dict[str | Any, str | Any]
+"""Column -> cell; under None, what is beyond the columns."""
 
-    Never absolute and never upwards: results are written under this name.
-    """
-    whole = Path(os.path.abspath(image)).with_suffix("")
-    top = Path(os.path.abspath(root))
-    start = top if whole.is_relative_to(top) else whole.anchor
-    return whole.relative_to(start).as_posix()
+
+def _read_table(table: Path) -> tuple[list[str], list[tuple[int, Row]]]:
+    """The columns of a CSV file, and its rows, each with the line that it ends in."""
+    text = read_regular(table, MOST_TEXT_BYTES).decode("utf-8-sig")
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    columns = [str(column).strip() for column in reader.fieldnames or ()]
+    reader.fieldnames = columns
+    return columns, [(reader.line_num, row) for row in reader]
+
+
+def _twice(items: Sequence[str]) -> bool:
+    return len(set(items)) < len(items)
+
+
+def _wrong_cells(cells: dict[str, str], row: Row, start: Path, root: Path) -> list[str]:
+    """What keeps a row of a table, whose paths start in a folder, from being used."""
+    if None in row:
+        return [f"has {len(row[None])} cells more than there are columns"]
+    if Path(cells["image"]).name in ("", ".."):
+        return ["names no image"]
+    named = [cells[column] for column in ("image", "mask") if cells[column]]
+    reasons = []
+    for cell in named:
+        if not is_plain(cell):
+            reasons.append(f"{cell!r}: {NAME_REASON}")
+        elif not _real(start / cell).is_relative_to(_real(root)):
+            reasons.append(f"{cell} {_outside(root)}")
+        elif os.path.exists(start / cell) and (reason := _unusable(start / cell)):
+            reasons.append(f"{cell} {reason}")
+    return reasons
+
+
+def _table_name(image: Path, root: Path) -> str:
+    """The path of an image below the root, without suffix; results are written under this name."""
+    whole, top = Path(os.path.abspath(image)), Path(os.path.abspath(root))
+    if not whole.is_relative_to(top):  # It is by the links on the way alone.
+        whole, top = _real(image), _real(root)
+    return whole.relative_to(top).with_suffix("").as_posix()

@@ -43,26 +43,34 @@ def test_padding_scales_nothing_and_labels_nothing_that_it_adds(size, transpose)
     np.testing.assert_array_equal(image, edges)
 
 
+def untiled(found, corners, size, data):
+    whole = prepare.Whole(size, data)
+    for piece, corner in zip(found, corners, strict=True):
+        whole.add(piece, corner)
+    return whole.result()
+
+
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("transpose", [False, True])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_tiles_cover_an_image_and_come_back_to_their_places(size, transpose, channels):
     data = settings("pad", height=16, width=24, transpose=transpose, channels=channels)
     pixels = picture(size)
-    tiles, corners = prepare.tiles(pixels, data)
+    corners = prepare.corners(size, data)
+    tiles = np.stack([prepare.tile(pixels, corner, data) for corner in corners])
     assert tiles.shape[1:] == (*prepare.network_size(data), channels)
-    whole = prepare.untiled(tiles[..., 0].astype(float), corners, size, data)
+    whole = untiled(tiles[..., 0].astype(float), corners, size, data)
     np.testing.assert_allclose(whole, prepare.channels(pixels, data)[..., 0], rtol=1e-6, atol=1e-4)
 
 
 def test_tiles_overlap_by_a_quarter_and_are_blended_without_a_seam():
     data = settings("pad", height=16, width=24)
-    tiles, corners = prepare.tiles(picture((40, 24)), data)
+    corners = prepare.corners((40, 24), data)
     assert [y for y, _ in corners] == [0, 12, 24]
     # The first says 0, the second 1, the third 0: on the way the result goes up and down slowly.
-    found = np.zeros((*tiles.shape[:3], 2), np.float32)
+    found = np.zeros((3, 16, 24, 2), np.float32)
     found[1, ..., 0] = 1
-    whole = prepare.untiled(found, corners, (40, 24), data)
+    whole = untiled(found, corners, (40, 24), data)
     line = whole[:, 3, 0]
     np.testing.assert_allclose(line[[0, 11, 16, 23, 28, 39]], [0, 0, 1, 1, 0, 0])
     np.testing.assert_allclose(line[12:16], [1 / 5, 2 / 5, 3 / 5, 4 / 5])
@@ -80,7 +88,9 @@ def test_grey_values_are_rounded_thousandths():
 def test_resizing_gives_one_tile(size):
     data = settings("resize")
     pixels = picture(size)
-    tiles, corners = prepare.tiles(pixels, data)
-    np.testing.assert_array_equal(tiles[0], oracles.nearest_resize(pixels, (16, 16)))
-    back = prepare.untiled(tiles[..., 0], corners, size, data)
-    np.testing.assert_array_equal(back, oracles.nearest_resize(tiles[0], size)[..., 0])
+    (corner,) = prepare.corners(size, data)
+    tile = prepare.tile(pixels, corner, data)
+    np.testing.assert_array_equal(tile, oracles.nearest_resize(pixels, (16, 16)))
+    back = untiled([tile[..., 0]], [corner], size, data)
+    assert back.dtype == np.uint8
+    np.testing.assert_array_equal(back, oracles.nearest_resize(tile, size)[..., 0])

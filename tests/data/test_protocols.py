@@ -1,14 +1,17 @@
 """Every protocol on the names that the real datasets have: sizes, lists, and what leaks."""
 
+import json
+import os
 import zipfile
 from collections import Counter
 
 import pytest
 
-from configs import mtiles_uaps
+from configs import mtiles_uaps, synthetic_uaps
 from datasets.dagm import labels
 from datasets.dagm.protocols import PROTOCOLS as DAGM
 from datasets.ksdd2.protocols import PROTOCOLS as KSDD2
+from uaps_jax.config import ConfigError
 from uaps_jax.data import protocols, source, splits
 
 SIX = (1, 2, 6, 7, 9, 10)
@@ -116,3 +119,62 @@ def test_no_tile_crosses_the_grouped_division(name, tiles):
     found = protocols.classes(dataset)
     for part in splits.PARTS:
         assert {c for n in split[part] for c in found[n]} == {1, 2, 3, 4, 5}, part
+
+
+def test_a_written_split_is_read_as_it_is(tmp_path):
+    split = {part: [f"{part} ü", f"{part}#"] for part in splits.PARTS}
+    (tmp_path / "split.json").write_text(json.dumps(split | {"version": 1}))
+    assert protocols.read_split(str(tmp_path / "split.json")) == split
+
+
+WHOLE = '"labeled": ["a"], "unlabeled": [], "val": [], "test": []'
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 200_000, "RecursionError"),
+        (f'{{{WHOLE}, "test": ["b"]}}', "a key comes twice"),
+        (f"{{{WHOLE.replace('[]', '{}', 1)}}}", "'unlabeled' must be a list of names"),
+        (f"{{{WHOLE.replace(chr(34) + 'a' + chr(34), '1')}}}", "'labeled' must be a list of names"),
+        (f"{{{WHOLE.replace('[]', 'null', 1)}}}", "'unlabeled' must be a list of names"),
+        ('{"labeled": []}', "KeyError: 'unlabeled'"),
+        ("[1]", "TypeError"),
+        ("1" * 5000, "ValueError"),
+        ("\udcff", "UnicodeDecodeError"),
+    ],
+)
+def test_what_is_no_split_is_said(text, reason, tmp_path):
+    (tmp_path / "mine.json").write_text(text, errors="surrogateescape")
+    with pytest.raises(ConfigError, match=rf"mine\.json: is no split\.json.*{reason}") as caught:
+        protocols.read_split(str(tmp_path / "mine.json"))
+    assert len(str(caught.value)) < 1000
+
+
+def test_no_pipe_is_waited_for_and_no_strangers_home(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match="it is a pipe, not a file"):
+        protocols.read_split(str(tmp_path / "pipe"))
+    with pytest.raises(ConfigError, match=r"data\.split_file = '~nosuchuser/x': .* whole path"):
+        protocols.read_split("~nosuchuser/x")
+
+
+def test_a_list_of_labeled_images_holds_names_like_comments(tmp_path):
+    places = {"# 1": "train", "#2": "train", "c": "train", "v": "val", "t": "test"}
+    dataset = source.Dataset(
+        name="folder",
+        build="folder/state_0/1.0.0",
+        class_names=("background", "dent"),
+        records={"train": (), "val": (), "test": ()},
+        position={name: (part, 0) for name, part in places.items()},
+        groups=dict.fromkeys(places, -1),
+        masked=frozenset(places),
+    )
+    data = synthetic_uaps.get_config().data
+    data.protocol, data.labeled_list = "native", str(tmp_path / "labeled.txt")
+    (tmp_path / "labeled.txt").write_text("# 1\n# 3\n#2\n")
+    assert protocols.make_split(dataset, data)["labeled"] == ["# 1", "#2"]
+    for name, reason in (("~nosuchuser/x", "write the whole path"), ("/dev/zero", "a device")):
+        data.labeled_list = name
+        with pytest.raises(ConfigError, match=rf"data\.labeled_list = '{name}'.*{reason}"):
+            protocols.make_split(dataset, data)

@@ -89,6 +89,15 @@ def test_a_missing_download_is_explained(tmp_path, folder):
     assert not (tmp_path / "built" / "neu_seg").exists()
 
 
+@pytest.mark.parametrize("setting", ["data_dir", "manual_dir"])
+def test_a_home_that_does_not_exist_is_explained(setting, tmp_path):
+    config = neu_uaps.get_config()
+    config.data.data_dir = str(tmp_path / "built")
+    setattr(config.data, setting, "~nosuchuser/x")
+    with pytest.raises(ConfigError, match=rf"data\.{setting} = '~nosuchuser/x': .* whole path"):
+        source.open_dataset(config.data)
+
+
 def test_a_build_of_other_raw_data_is_not_used(tmp_path):
     write_files(tmp_path / "raw", make_files("official"))
     config = neu_uaps.get_config()

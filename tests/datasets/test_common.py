@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import struct
+import warnings
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from datasets import common
 from datasets.common import (
     IGNORE,
     DataError,
@@ -26,6 +31,20 @@ def encode(array: np.ndarray, kind: str = "PNG", mode: str | None = None) -> byt
     file = io.BytesIO()
     (image.convert(mode) if mode else image).save(file, kind)
     return file.getvalue()
+
+
+def claiming(width: int, height: int) -> bytes:
+    """A grey PNG that states a size and has no pixels of it."""
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+        (b"IEND", b""),
+    )
+    parts = (
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        for kind, body in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
 @pytest.fixture
@@ -57,6 +76,13 @@ class TestDataError:
         copy = pickle.loads(pickle.dumps(error))
         assert str(copy) == str(error)
         assert copy.problems == error.problems
+
+    def test_gives_no_control_character_to_a_terminal(self):
+        error = DataError([("a\x1b[2J\n.png", "is\x9bodd"), ("b\udcff.png", "see:\n  0: 1")])
+        lines = str(error).split("\n")
+        assert lines[1:4] == [r"  a\x1b[2J\n.png: is\x9bodd", r"  b\udcff.png: see:", "  0: 1"]
+        str(error).encode()
+        assert error.problems[1].path == r"b\udcff.png"
 
     def test_needs_a_problem(self):
         with pytest.raises(ValueError, match="at least one"):
@@ -111,6 +137,58 @@ class TestReadImage:
             read_image(b"")
         with pytest.raises(UnreadableError, match="not an image"):
             read_image(b"<html>404</html>")
+
+    @pytest.mark.parametrize("kind", ["GIF", "EPS", "PPM", "WEBP", "ICO", "TGA"])
+    def test_no_other_format_is_opened_whatever_the_file_is_called(self, picture, kind, tmp_path):
+        (tmp_path / "a.png").write_bytes(encode(picture, kind))
+        with pytest.raises(UnreadableError, match="not an image of a format that is read"):
+            read_image(tmp_path / "a.png")
+
+    @pytest.mark.parametrize(
+        ("width", "height"), [(9450, 9450), (90_000_000, 1), (20_000, 20_000), (2**31 - 1, 2**20)]
+    )
+    def test_too_many_pixels_are_refused_by_their_header(self, width, height):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(
+                UnreadableError, match=rf"{width}x{height} .*at most 89\.0 are read"
+            ):
+                read_image(claiming(width, height))
+
+    @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "TIFF"])
+    def test_the_limit_is_ours_and_pillows_stays_what_it_was(self, picture, kind, monkeypatch):
+        before = Image.MAX_IMAGE_PIXELS
+        assert before is not None
+        assert before > common.MOST_PIXELS
+        monkeypatch.setattr(common, "MOST_PIXELS", picture[..., 0].size)
+        assert read_image(encode(picture, kind)).shape == picture.shape
+        monkeypatch.setattr(common, "MOST_PIXELS", picture[..., 0].size - 1)
+        with pytest.raises(UnreadableError, match="30x40 pixels"):
+            read_image(encode(picture, kind))
+        assert before == Image.MAX_IMAGE_PIXELS
+
+    def test_a_small_tiff_of_huge_tiles_is_refused(self):
+        # Width, height, bits, deflate, black is 0, then the tiles: width, height, place, bytes.
+        tags = {256: 4, 257: 4, 258: 8, 259: 8, 262: 1, 322: 32768, 323: 32768, 324: 8, 325: 8}
+        entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+        data = struct.pack("<2sHIQH", b"II", 42, 16, 0, len(tags)) + entries + bytes(4)
+        with pytest.raises(UnreadableError, match="32768x32768 pixels"):
+            read_image(data)
+
+    def test_a_jpeg_of_several_pictures_is_read_if_it_has_an_end(self, picture):
+        file = io.BytesIO()
+        more = [Image.fromarray(picture[::-1])]
+        Image.fromarray(picture).save(file, "MPO", save_all=True, append_images=more)
+        data = file.getvalue()
+        assert Image.open(io.BytesIO(data)).format == "MPO"
+        assert read_image(data).shape == (40, 30, 3)
+        with pytest.raises(UnreadableError, match="truncated JPEG"):
+            read_image(data[:-200] + bytes(200))
+
+    def test_a_pipe_is_not_waited_for(self, tmp_path):
+        os.mkfifo(tmp_path / "a.png")
+        with pytest.raises(UnreadableError, match="it is a pipe, not a file"):
+            read_image(tmp_path / "a.png")
 
     def test_missing_file_is_refused(self, tmp_path):
         with pytest.raises(UnreadableError, match="No such file"):

@@ -14,7 +14,7 @@ import pytest
 import scipy.io
 
 from datasets.common import UnreadableError
-from datasets.crackforest import crackforest_dataset_builder, layouts
+from datasets.crackforest import crackforest_dataset_builder, layouts, mat_size
 from datasets.crackforest.mat_masks import read_segmentation
 from tests.datasets.raw_files import (
     assert_package,
@@ -240,3 +240,46 @@ def test_real_build(config, ignored, archive, tmp_path, caplog):
     assert not upright & masked.keys()
     others = {e["image"].shape for name, e in examples.items() if name not in upright}
     assert others == {(320, 480, 3)}
+
+
+def nested_cells(depth: int, compress: bool) -> bytes:
+    value = np.ones((1, 1))
+    for _ in range(depth):
+        value = np.array([[value, None]], object)[:, :1]
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"groundTruth": value}, do_compression=compress)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_arrays_in_arrays_are_not_followed_to_any_depth(compress):
+    with pytest.raises(UnreadableError, match=r"holds no groundTruth\.Segmentation"):
+        read_segmentation(nested_cells(20, compress))
+    with pytest.raises(UnreadableError, match="holds more than 1000 arrays"):
+        read_segmentation(nested_cells(400, compress))
+
+
+def test_depth_behind_a_variable_of_a_false_size_is_seen():
+    data = bytearray(nested_cells(400, False))
+    data[132:136] = (8).to_bytes(4, "little")
+    with pytest.raises(UnreadableError, match="holds more than 1000 arrays"):
+        read_segmentation(bytes(data))
+
+
+def test_files_that_are_too_large_are_not_unpacked(monkeypatch):
+    data = mat(values_of())
+    assert read_segmentation(data).shape == (24, 20)
+    monkeypatch.setattr(mat_size, "MOST_BYTES", 600)
+    assert len(data) < 600
+    with pytest.raises(UnreadableError, match="more than 600 bytes unpacked"):
+        read_segmentation(data)
+    monkeypatch.setattr(mat_size, "MOST_BYTES", 100)
+    with pytest.raises(UnreadableError, match="bytes; at most 100 are read"):
+        read_segmentation(data)
+
+
+def test_another_version_of_matlab_is_refused():
+    file = io.BytesIO()
+    scipy.io.savemat(file, {"groundTruth": values_of()}, format="4")
+    with pytest.raises(UnreadableError, match="cannot be read as a MATLAB 5 file"):
+        read_segmentation(file.getvalue())

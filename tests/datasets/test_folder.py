@@ -8,6 +8,7 @@ import dataclasses
 import io
 import os
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from PIL import Image, ImageOps
 
 from datasets.common import DataError, UnreadableError
 from datasets.folder import class_map, folder_dataset_builder, images
+from datasets.folder import scan as scanning
 from datasets.folder.scan import Settings
 
 Builder = folder_dataset_builder.Builder
@@ -156,6 +158,19 @@ class TestImages:
         exif[0x0112] = 0
         assert images.orientation(encode(picture(), "JPEG", exif=exif)) == 1
 
+    @pytest.mark.parametrize("exif", [b"Exif\0\0nonsense", b"MM"])
+    def test_damaged_exif_data_are_named(self, exif, root, tmp_path):
+        data = encode(picture(), exif=exif)
+        with pytest.raises(UnreadableError, match="its EXIF data are damaged"):
+            images.read_any_image(data, 255)
+        write(root, {"images/a.png": data})
+        with pytest.raises(DataError, match=r"images/a\.png: its EXIF data are damaged"):
+            build(root, tmp_path / "built")
+
+    def test_grey_values_beyond_sixteen_bits_are_clipped(self):
+        data = encode(np.array([[-5, 0, 128, 70000]], np.int32), "TIFF")
+        assert images.read_any_image(data, 255)[0, :, 0].tolist() == [0, 0, 128, 255]
+
     def test_a_stack_is_not_read_as_its_first_page(self):
         pages = [Image.fromarray(picture(i)) for i in range(3)]
         file = io.BytesIO()
@@ -245,6 +260,8 @@ class TestMasks:
         [
             (encode(ids() + 5), r"no class: 5 \(.* pixels\), 6 .*, 7 .*; known are 0, 1, 2"),
             (encode(ids(), "JPEG"), "is a JPEG"),
+            (encode(ids(), "MPO", save_all=True, append_images=[Image.new("L", (9, 9))]), "a JPEG"),
+            (encode(np.array([[70000]], np.int32), "TIFF"), "values 70000 to 70000, known are 0"),
             (encode(picture()), "coloured, but the class map holds numbers"),
             (encode(picture(), mode="CMYK", kind="TIFF"), "mode 'CMYK'"),
             (encode(np.zeros((4, 4, 4), np.uint8)), "transparent"),
@@ -262,6 +279,20 @@ class TestMasks:
         with pytest.raises(UnreadableError, match=r"no class: #0000ff \(8 pixels\)"):
             class_map.decode_mask(encode(array), COLOURS)
 
+    def test_a_large_mask_takes_a_few_bytes_a_pixel(self):
+        array = np.zeros((2000, 2000), np.uint8)
+        array[5:], array[7] = 1, 2
+        for data, known, times in (
+            (encode(array), THREE, 6),
+            (encode(np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0)], np.uint8)[array]), COLOURS, 12),
+        ):
+            tracemalloc.start()
+            found = class_map.decode_mask(data, known)
+            peak = tracemalloc.get_traced_memory()[1]
+            tracemalloc.stop()
+            np.testing.assert_array_equal(found, array)
+            assert peak < times * array.size
+
 
 class TestClassMap:
     @pytest.mark.parametrize(
@@ -277,11 +308,20 @@ class TestClassMap:
             (("background=0", "dent=red"), "'red' is neither"),
             (("background=0", "dent"), "not of the form name=value"),
             (("background=0", "dent=70000"), "'70000' is neither"),
+            (("background=0", "dent\n=1", "de\x1bnt=2"), "holds control characters"),
+            (tuple(f"c{i}={i}" for i in range(255)), "has 255 classes; at most 254 are possible"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, entries, reason):
         with pytest.raises(class_map.ClassMapError, match=reason):
             class_map.from_settings(entries)
+
+    def test_as_many_classes_as_there_may_be_are_told_apart(self):
+        most = classes("ignore=300", *(f"c{i}={i}" for i in range(254)))
+        values = np.array([[*range(254), 300]], np.uint16)
+        assert class_map.decode_mask(encode(values), most).tolist() == [[*range(254), 255]]
+        with pytest.raises(UnreadableError, match=r"no class: 254 \(1 .* 0, 1.* and 247 more"):
+            class_map.decode_mask(encode(values + 1), most)
 
     def test_yaml_and_settings_say_the_same(self, tmp_path):
         file = tmp_path / "classes.yaml"
@@ -333,10 +373,20 @@ class TestPlaces:
             ("image\n.\n", "line 2: names no image"),
             ("image\n", "has no rows"),
             ("image;mask\na.png;b.png\n", "has the columns image;mask; .*with commas"),
+            ("image,image\na.png,b.png\n", "has the columns image, image; .*each once"),
+            ("image,mask\na.png,,a.png,x\n", "line 2: has 2 cells more than there are columns"),
+            ("image\na\0.png\n", r"line 2: 'a\\x00\.png': its name holds control"),
+            ("image,mask\na.png,\x1b.png\n", "line 2: .* its name holds control"),
+            ("image\n/..\n", "line 2: names no image"),
+            ("image\n../\n", "line 2: names no image"),
+            ("image\nnone/..\n", "line 2: names no image"),
+            ("image\nfolder\n", "line 2: folder cannot be read: it is a folder"),
+            ('image,group\na.png,"x\ny"\n,z\n', "line 4: names no image"),
+            (f"image\n{'x' * 300}.png\n", "File name too long"),
         ],
     )
     def test_a_bad_table_is_reported(self, table, reason, root, tmp_path):
-        write(root, {"a.png": encode(picture()), "list.csv": table.encode()})
+        write(root, {"a.png": encode(picture()), "list.csv": table.encode(), "folder/b": b""})
         with pytest.raises(DataError, match=reason):
             build(root, tmp_path / "built", table="list.csv")
         assert not list((tmp_path / "built").rglob("*.array_record*"))
@@ -351,16 +401,40 @@ class TestPlaces:
         assert group["p2_a"] == group["copy"]
         assert len(set(group.values())) == 3
 
-    def test_a_table_of_whole_and_upward_paths_gives_names_that_stay_inside(self, tmp_path):
-        write(tmp_path, {"elsewhere/a.png": encode(picture()), "here/classes.yaml": CLASSES})
-        write(tmp_path, {"here/b.png": encode(picture(1))})
-        rows = ["image", str(tmp_path / "elsewhere/a.png"), str(tmp_path / "here/b.png")]
-        (tmp_path / "here/list.csv").write_text("\n".join(rows))
-        names = set(examples(build(tmp_path / "here", tmp_path / "built", table="list.csv")))
-        assert names == {"b", (tmp_path / "elsewhere/a").relative_to("/").as_posix()}
-        (tmp_path / "here/list.csv").write_text("image\n../elsewhere/a.png\n")
-        again = set(examples(build(tmp_path / "here", tmp_path / "built", table="list.csv")))
-        assert again == names - {"b"}
+    def test_a_table_names_files_by_whole_and_upward_paths_below_the_root(self, root, tmp_path):
+        write(root, {"images/a.png": encode(picture()), "b.png": encode(picture(1))})
+        rows = ["image", "../images/a.png", str(root / "b.png")]
+        write(root, {"tables/list.csv": "\n".join(rows).encode()})
+        names = set(examples(build(root, tmp_path / "built", table="tables/list.csv")))
+        assert names == {"images/a", "b"}
+        (tmp_path / "linked").symlink_to(root)
+        again = build(tmp_path / "linked", tmp_path / "built", table=str(root / "tables/list.csv"))
+        assert set(examples(again)) == names
+
+    @pytest.mark.parametrize("column", ["image", "mask"])
+    def test_a_table_names_nothing_outside_of_the_root(self, column, root, tmp_path):
+        write(tmp_path, {"elsewhere/a.png": encode(picture()), "line 42/a.png": encode(picture())})
+        write(root, {"b.png": encode(picture())})
+        (root / "link.png").symlink_to(tmp_path / "elsewhere/a.png")
+        places = ["../elsewhere/a.png", str(tmp_path / "line 42/a.png"), "link.png", "x/../../none"]
+        rows = [place if column == "image" else f"b.png,{place}" for place in places]
+        columns = "image" if column == "image" else "image,mask"
+        write(root, {"list.csv": "\n".join([columns, *rows]).encode()})
+        with pytest.raises(DataError) as caught:
+            build(root, tmp_path / "built", table="list.csv")
+        outside = [p for p in caught.value.problems if "lies outside of" in p.reason]
+        assert [p.path for p in outside] == [f"{root / 'list.csv'}, line {i}" for i in range(2, 6)]
+
+    def test_links_are_followed_below_the_folders_that_were_named(self, root, tmp_path):
+        write(tmp_path, {"elsewhere/a.png": encode(picture()), "other/b.png": encode(picture(1))})
+        write(root, {"store/c.png": encode(picture(2))})
+        (root / "images").symlink_to(tmp_path / "elsewhere")
+        (tmp_path / "elsewhere/c.png").symlink_to(root / "store/c.png")
+        (tmp_path / "elsewhere/d.png").symlink_to("a.png")
+        assert set(examples(build(root, tmp_path / "built"))) == {"a", "c", "d"}
+        (tmp_path / "elsewhere/b.png").symlink_to(tmp_path / "other/b.png")
+        with pytest.raises(DataError, match=r"b\.png: is a link to .*other/b\.png, which lies out"):
+            build(root, tmp_path / "built")
 
     def test_masks_below_the_images_are_no_images(self, root, tmp_path):
         write(root, {"a.png": encode(picture()), "masks/a.png": encode(ids())})
@@ -386,6 +460,51 @@ class TestPlaces:
             build(root, tmp_path / "built")
         named = {Path(problem.path).name for problem in caught.value.problems}
         assert named == {"a.gif", "b.webp"}
+
+    def test_names_that_no_list_or_terminal_can_hold_are_problems(self, root, tmp_path):
+        strange = ("new\nline.png", "esc\x1b[2J.png", "next\x85.png", os.fsdecode(b"latin\xe9.png"))
+        write(root, {f"images/{name}": encode(picture()) for name in strange})
+        write(root, {"images/in\ta/b.png": encode(picture()), "images/ok.png": encode(picture(1))})
+        with pytest.raises(DataError) as caught:
+            build(root, tmp_path / "built")
+        named = {Path(problem.path).name for problem in caught.value.problems}
+        escaped = {r"new\nline.png", r"esc\x1b[2J.png", r"next\x85.png", r"latin\udce9.png"}
+        assert named == escaped | {r"in\ta"}
+        assert all("rename it" in problem.reason for problem in caught.value.problems)
+
+    def test_a_name_whose_result_another_result_would_lie_in_is_a_problem(self, root, tmp_path):
+        write(root, {"images/b.jpg": encode(picture(), "JPEG"), "images/b.png/y.png": b""})
+        with pytest.raises(DataError, match=r"b\.png/y\.png: its result would lie in b\.png, that"):
+            build(root, tmp_path / "built")
+
+    @pytest.mark.parametrize("kind", ["images", "masks"])
+    def test_what_is_no_file_is_not_waited_for(self, kind, root, tmp_path):
+        write(root, {"images/a.png": encode(picture()), "masks/a.png": encode(ids())})
+        (root / kind / "a.png").unlink()
+        os.mkfifo(root / kind / "a.png")
+        with (root / kind / "b.png").open("wb") as file:
+            file.truncate(2**40)
+        with pytest.raises(DataError) as caught:
+            build(root, tmp_path / "built")
+        found = {os.path.relpath(p.path, root): p.reason for p in caught.value.problems}
+        assert found[f"{kind}/a.png"] == "cannot be read: it is a pipe, not a file"
+        assert "at most 2147483648 are read" in found[f"{kind}/b.png"]
+
+    @pytest.mark.parametrize("name", ["classes.yaml", "list.csv", "images/a.png"])
+    def test_no_pipe_is_waited_for_by_name(self, name, root, tmp_path):
+        table = "" if name == "classes.yaml" else "list.csv"
+        write(root, {"images/a.png": encode(picture()), "list.csv": b"image\nimages/a.png\n"})
+        (root / name).unlink()
+        os.mkfifo(root / name)
+        with pytest.raises(DataError, match="cannot be read: it is a pipe, not a file"):
+            build(root, tmp_path / "built", table=table)
+
+    def test_a_file_that_turned_into_a_pipe_has_no_digest(self, root):
+        write(root, {"a.png": b""})
+        (root / "a.png").unlink()
+        os.mkfifo(root / "a.png")
+        entry = scanning.Entry("a", root / "a.png", None, "train", "")
+        assert scanning.digest_files([entry]) == {root / "a.png": ""}
 
 
 class TestFingerprint:
@@ -460,8 +579,10 @@ def corpus(root):
     reasons["images/loop.png"] = "cannot be read"
     (root / "images/around").symlink_to(root / "images")
     reasons["images/around"] = "a link to a folder"
-    (root / "images/folder.png").symlink_to("/proc/self/mem")  # Nobody can read its first byte.
-    reasons["images/folder.png"] = "cannot be read"
+    (root / "images/elsewhere.png").symlink_to("/proc/self/mem")
+    reasons["images/elsewhere.png"] = "lies outside of"
+    (root / "images/gone.png").symlink_to(root / "images/none.png")
+    reasons["images/gone.png"] = "cannot be read"
     # And files that are as good as others.
     write(root, {"images/grün und gut.png": good, "masks/grün und gut.png": mask})
     write(root, {"images/unlabeled.png": good, "images/.hidden.png": b"", "images/notes.txt": b"x"})

@@ -1,6 +1,7 @@
 """Prediction of folders: every size, either orientation, nothing written from bad input."""
 
 import dataclasses
+import os
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from datasets.common import DataError
 from tests import tiny
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
+from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import predict
 
@@ -92,6 +94,98 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
     assert doubt[:4].std() > 0
     again = run(variables, pool, 1)
     assert (again.uncertainty != whole.uncertainty).any()
+
+
+def predicted_at_once(config, method, variables, images, first):
+    """Masks and uncertainty maps of images whose tiles are all in one pool."""
+    data = config.data
+    corners = [prepare.corners(image.shape[:2], data) for image in images]
+    tiles = np.stack(
+        [prepare.tile(i, c, data) for i, cs in zip(images, corners, strict=True) for c in cs]
+    )
+    pool = Pool(
+        names=tuple(map(str, range(len(tiles)))),
+        images=tiles,
+        masks=np.zeros(tiles.shape[:3], np.uint8),
+    )
+    run = predict.make_predictor(config, method, soft=data.fit == "pad")
+    found = run(variables, pool, first)
+    rows = iter(zip(found.found, found.uncertainty, strict=True))
+    for image, places in zip(images, corners, strict=True):
+        whole, doubt = (prepare.Whole(image.shape[:2], data) for _ in range(2))
+        for corner in places:
+            seen, doubtful = next(rows)
+            whole.add(seen, corner)
+            doubt.add(doubtful, corner)
+        mask = whole.result().argmax(-1) if data.fit == "pad" else whole.result()
+        yield mask, doubt.result()
+
+
+@pytest.mark.parametrize("fit", ["pad", "resize"])
+@pytest.mark.parametrize("held", [0, 2**29])
+def test_no_more_than_a_batch_is_held_and_that_changes_nothing(fit, held, tmp_path, monkeypatch):
+    config = tiny.config()
+    config.data.fit = fit
+    method = methods.build(config)
+    variables = method.variables(*method.init(0))
+    random = np.random.default_rng(0)
+    # With "pad" they have 1, 1, 9 and 7 tiles: batches of 4 end inside of images.
+    sizes = [(16, 12), (9, 16), (40, 33), (1, 88)]
+    images = [random.integers(0, 256, (*size, 3), np.uint8) for size in sizes]
+    for number, image in enumerate(images):
+        save(tmp_path / f"{number}.png", image)
+    groups = [(images[:3], 0), (images[3:], 3)] if fit == "pad" else [(images, 0)]
+    expected = [
+        result
+        for group, first in groups
+        for result in predicted_at_once(config, method, variables, group, first)
+    ]
+
+    batches, written, make = [], [], predict.make_predictor
+
+    def watched(*args, **kwargs):
+        run = make(*args, **kwargs)
+
+        def watch(variables, pool, first):
+            batches.append((first, len(pool.names)))
+            return run(variables, pool, first)
+
+        return watch
+
+    monkeypatch.setattr(predict, "HELD_BYTES", held)
+    monkeypatch.setattr(predict, "make_predictor", watched)
+    monkeypatch.setattr(predict, "write_one", lambda *given: written.append(given))
+    predict.predict_folder(config, method, variables, tmp_path, tmp_path / "out")
+    assert batches == list(enumerate([4, 4, 3, 4, 3] if fit == "pad" else [4]))
+    for row, (_, name, image, mask, doubt) in enumerate(written):
+        assert name == str(row)
+        np.testing.assert_array_equal(image, images[row])
+        np.testing.assert_array_equal(mask, expected[row][0])
+        np.testing.assert_array_equal(doubt, expected[row][1])
+        assert doubt.std() > 0
+    assert len(written) == 4
+
+
+def test_a_result_that_would_lie_in_another_is_refused_before_anything_is_written(tmp_path):
+    config = tiny.config()
+    save(tmp_path / "in" / "b.jpg", striped(16, 16))
+    save(tmp_path / "in" / "b.png" / "y.png", striped(16, 16))
+    with pytest.raises(
+        DataError, match=r"b\.png/y\.png: its result would lie in b\.png, the result"
+    ):
+        predict.predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_pipes_and_names_with_control_characters_are_named(tmp_path):
+    config = tiny.config()
+    save(tmp_path / "in" / "new\nline.png", striped(16, 16))
+    os.mkfifo(tmp_path / "in" / "pipe.png")
+    with pytest.raises(DataError) as caught:
+        predict.predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
+    reasons = {p.path.rsplit("/", 1)[-1]: p.reason for p in caught.value.problems}
+    assert reasons.keys() == {r"new\nline.png", "pipe.png"}
+    assert reasons["pipe.png"] == "cannot be read: it is a pipe, not a file"
 
 
 def test_all_bad_files_are_named_and_nothing_is_written(tmp_path):

@@ -1,4 +1,4 @@
-"""Every method takes a step on batches that teach nothing, and stays finite."""
+"""Every method takes a step on batches that teach nothing, stays finite, and uses no key twice."""
 
 import dataclasses
 
@@ -74,11 +74,17 @@ def stepped(request):
     return take
 
 
-@pytest.mark.parametrize("factor", [1.0, SURE])
-@pytest.mark.parametrize("images", IMAGES)
-@pytest.mark.parametrize("masks", MASKS)
+@pytest.mark.parametrize(
+    ("masks", "images", "factor"),
+    [
+        *((masks, "as they are", factor) for masks in MASKS for factor in (1.0, SURE)),
+        ("all ignored", "black", SURE),
+        ("background alone", "white", 1.0),
+    ],
+)
 def test_a_step_is_finite_and_is_taken(stepped, masks, images, factor):
-    state, measured = stepped(MASKS[masks], IMAGES[images], factor)
+    with jax.debug_nans(True), jax.debug_key_reuse(True):
+        state, measured = stepped(MASKS[masks], IMAGES[images], factor)
     assert all(np.isfinite(value) for value in measured.values()), measured
     assert int(state.step) == STEPS  # a step that is not finite would have halted the run
     for path, leaf in jax.tree_util.tree_leaves_with_path((state.params, state.method_state)):

@@ -231,3 +231,18 @@ def test_no_figure_stays_open(tmp_path):
     before = pyplot.get_fignums()
     study_figures.bars("Ablation", "%", {"a": [1.0]}, tmp_path / "bars.png")
     assert pyplot.get_fignums() == before
+
+
+def test_a_dollar_sign_in_a_name_begins_no_formula(tmp_path):
+    odd = r"$\frac{ and $x^{ \udcff"
+    study_figures.lines(odd, "x", "y", {odd: [(1.0, [1.0])]}, tmp_path / "lines.png")
+    study_figures.bars(odd, "y", {odd: [1.0]}, tmp_path / "bars.png")
+    row = DecoderRow(
+        name=odd, main=[1.0], ensemble=[], parameters=1, macs=1, main_ms=1.0, ensemble_ms=None
+    )
+    study_figures.decoders(odd, "y", [row], tmp_path / "decoders.png")
+    images, masks = np.zeros((1, 8, 8, 3), np.uint8), np.ones((1, 8, 8), np.uint8)
+    study_figures.panels(
+        odd, images, masks, {odd: masks}, [odd], ["background", odd], tmp_path / "panels.png"
+    )
+    assert len(list(tmp_path.iterdir())) == 4

@@ -2,6 +2,7 @@
 
 import re
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +10,8 @@ import pytest
 
 from configs import base as configs
 from tests import tiny
-from uaps_jax import methods
+from tests.training.test_loop import frozen, run
+from uaps_jax import compiler, methods
 from uaps_jax.config import ConfigError
 from uaps_jax.training import loop, optimizers, sharding
 from uaps_jax.training import state as state_lib
@@ -131,6 +133,23 @@ def test_another_weight_or_step_does_not_compile_again():
         )
         state, _ = step(state, pools, indices, key, changed)
     assert step._cache_size() == 1
+
+
+def test_a_run_traces_each_of_its_programs_once(tmp_path, monkeypatch):
+    real = compiler.jit_for_long
+
+    def counted(function, **options):
+        return real(chex.assert_max_traces(function, n=1), **options)
+
+    chex.clear_trace_counter()
+    monkeypatch.setattr(compiler, "jit_for_long", counted)
+    config = tiny.config("uaps")
+    with jax.debug_key_reuse(True):
+        run(frozen(config), tmp_path / "run")
+    twice = compiler.jit_for_long(lambda x: x)
+    twice(np.ones(2))
+    with pytest.raises(AssertionError, match="traced"):
+        twice(np.ones(3))
 
 
 def test_bfloat16_keeps_parameters_wide_and_the_loss_close():

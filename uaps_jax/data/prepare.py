@@ -61,50 +61,73 @@ def channels(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
     return pixels
 
 
-def tiles(pixels: np.ndarray, data: DataConfig) -> tuple[np.ndarray, Sequence[tuple[int, int]]]:
-    """A whole image as network inputs.
+def corners(size: tuple[int, int], data: DataConfig) -> Sequence[tuple[int, int]]:
+    """Where the tiles begin that cover an image of a size: the row and column of each in it.
 
-    Returns:
-      uint8 `[N, height, width, channels]` and, where "pad" leaves the scale alone, the row and
-      column in the image of each tile's corner, negative where it is padded. They cover the image;
-      neighbours overlap by a quarter of their side or more. "resize" gives one tile.
+    "resize" takes one tile. With "pad", which leaves the scale alone, neighbours overlap by a
+    quarter of their side or more; where an image is padded, they are negative.
     """
     if data.fit == "resize":
-        return image(pixels, data)[None], [(0, 0)]
+        return [(0, 0)]
+    return [(y, x) for y in _starts(size[0], data.height) for x in _starts(size[1], data.width)]
+
+
+def tile(pixels: np.ndarray, corner: tuple[int, int], data: DataConfig) -> np.ndarray:
+    """One of the tiles of an image, uint8 `[height, width, channels]`, as the network sees it."""
+    if data.fit == "resize":
+        return image(pixels, data)
     size = pixels.shape[:2]
-    corners = [(y, x) for y in _starts(size[0], data.height) for x in _starts(size[1], data.width)]
-    pieces = []
-    for y, x in corners:
-        rows = np.arange(y, y + data.height).clip(0, size[0] - 1)
-        columns = np.arange(x, x + data.width).clip(0, size[1] - 1)
-        pieces.append(_oriented(channels(pixels[rows[:, None], columns[None]], data), data))
-    return np.stack(pieces), corners
+    rows = np.arange(corner[0], corner[0] + data.height).clip(0, size[0] - 1)
+    columns = np.arange(corner[1], corner[1] + data.width).clip(0, size[1] - 1)
+    return _oriented(channels(pixels[rows[:, None], columns[None]], data), data)
 
 
-def untiled(
-    found: np.ndarray, corners: Sequence[tuple[int, int]], size: tuple[int, int], data: DataConfig
-) -> np.ndarray:
-    """What was found on the tiles of an image, `[N, height, width, ...]`, as `[H, W, ...]`.
+class Whole:
+    """What is found on the tiles of an image, put together as it comes.
 
     Where tiles overlap, the mean weighted by a pyramid that is highest in the middle of each: no
-    seam is left. A single tile of "resize" is resized back by nearest neighbour.
+    seam is left. The single tile of "resize" is resized back by nearest neighbour.
+
+    Args:
+      size: height and width of the image.
+      data: the settings that its tiles were made with.
     """
-    upright = found.swapaxes(1, 2) if data.transpose else found
-    if data.fit == "resize":
-        return resize(upright[0], *size)
-    weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
-    weight = weight.reshape(*weight.shape, *(1,) * (found.ndim - 3))
-    whole = np.zeros((*size, *found.shape[3:]), np.float32)
-    total = np.zeros((*size, *weight.shape[2:]), np.float32)
-    for piece, (y, x) in zip(upright, corners, strict=True):
+
+    def __init__(self, size: tuple[int, int], data: DataConfig) -> None:
+        """Takes what the class describes."""
+        self._size, self._data = size, data
+        self._sum: np.ndarray | None = None
+        self._total = np.zeros(size if data.fit == "pad" else (0, 0), np.float32)
+
+    def add(self, found: np.ndarray, corner: tuple[int, int]) -> None:
+        """Takes what was found on the tile of a corner, `[height, width, ...]`."""
+        data = self._data
+        piece = found.swapaxes(0, 1) if data.transpose else found
+        if data.fit == "resize":
+            self._sum = resize(piece, *self._size)
+            return
+        if self._sum is None:
+            self._sum = np.zeros((*self._size, *piece.shape[2:]), np.float32)
+        weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
+        y, x = corner
         top, left = max(y, 0), max(x, 0)
         target = np.s_[top : y + data.height, left : x + data.width]
-        rows, columns = total[target].shape[:2]
-        part = np.s_[top - y :, left - x :]
-        seen = weight[part][:rows, :columns]
-        whole[target] += seen * piece[part][:rows, :columns]
-        total[target] += seen
-    return whole / total
+        rows, columns = self._total[target].shape
+        part = np.s_[top - y : top - y + rows, left - x : left - x + columns]
+        self._total[target] += weight[part]
+        self._sum[target] += _over(weight[part], piece) * piece[part]
+
+    def result(self) -> np.ndarray:
+        """All of it, `[H, W, ...]`; nothing can be added afterwards."""
+        assert self._sum is not None
+        if self._data.fit == "pad":
+            self._sum /= _over(self._total, self._sum)
+        return self._sum
+
+
+def _over(weight: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """A weight `[H, W]` that broadcasts over an array `[H, W, ...]`."""
+    return weight.reshape(*weight.shape, *(1,) * (array.ndim - 2))
 
 
 def _tent(size: int) -> np.ndarray:

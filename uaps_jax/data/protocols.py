@@ -5,16 +5,17 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from datasets.common import read_mask
 from datasets.protocols import Parts, Protocol, of_split, read_list
+from datasets.regular_files import MOST_TEXT_BYTES, read_regular
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import splits
+from uaps_jax.data.places import expanded
 from uaps_jax.data.source import Dataset
 from uaps_jax.labels import IGNORE
 
@@ -107,7 +108,7 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
             f"{data.name}: none of the {len(dataset.position)} images has a mask; a few are needed"
         )
     names = {name: where for name, (where, _) in dataset.position.items()}
-    labeled = _labeled(data)
+    labeled = _labeled(data, names)
     if data.protocol == "grouped":
         if dataset.name == "folder" and len(dataset.records) > 1:
             raise ConfigError(
@@ -151,10 +152,10 @@ def _is_native(dataset: Dataset) -> bool:
     return {"train", "val", "test"} <= dataset.records.keys()
 
 
-def _labeled(data: DataConfig) -> splits.Labeled:
+def _labeled(data: DataConfig, known: Container[str]) -> splits.Labeled:
     names: tuple[str, ...] = ()
     if data.labeled_list:
-        names = tuple(_lines(data.labeled_list))
+        names = tuple(_listed(data.labeled_list, known))
         if not names:
             raise ConfigError(f"data.labeled_list = {data.labeled_list!r}: names no image")
     return splits.Labeled(
@@ -162,9 +163,9 @@ def _labeled(data: DataConfig) -> splits.Labeled:
     )
 
 
-def _lines(file: str) -> list[str]:
+def _listed(file: str, known: Container[str]) -> list[str]:
     try:
-        return read_list(Path(file).expanduser())
+        return read_list(expanded(file, "data.labeled_list"), known)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"data.labeled_list = {file!r}: cannot be read: {error}") from error
 
@@ -175,10 +176,26 @@ def read_split(file: str) -> splits.Split:
     Raises:
       ConfigError: it cannot be read, or holds no split.
     """
+    path = expanded(file, "data.split_file")
     try:
-        content = json.loads(Path(file).expanduser().read_text())
-        return {part: sorted(map(str, content[part])) for part in splits.PARTS}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        text = read_regular(path, MOST_TEXT_BYTES).decode("utf-8-sig")
+        content = json.loads(text, object_pairs_hook=_without_repetition)
+        return {part: sorted(_names(content[part], part)) for part in splits.PARTS}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
-            f"{file}: is no split.json as --mode=split and training runs write it: {error!r}"
+            f"{file}: is no split.json as --mode=split and training runs write it: "
+            f"{type(error).__name__}: {error}"
         ) from error
+
+
+def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        raise ValueError("a key comes twice")
+    return content
+
+
+def _names(value: Any, part: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError(f"{part!r} must be a list of names")
+    return value

@@ -20,6 +20,7 @@ from datasets.folder import scan
 from datasets.segmentation_builder import SegmentationBuilder
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import prepare
+from uaps_jax.data.places import expanded
 
 READ_THREADS = 4
 SOURCE = "source.txt"  # in a build: a digest of the names of what it was made of
@@ -133,7 +134,7 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
     config: Any = variant or None
     if base == "folder":  # Its configurations are the states of a user's folder.
         config = module.configure(_folder_settings(builder, data))
-    target = Path(data.data_dir).expanduser().resolve()
+    target = expanded(data.data_dir, "data.data_dir").resolve()
     return builder(config=config, data_dir=str(target), file_format="array_record")
 
 
@@ -144,7 +145,7 @@ def _check_source(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:
       ConfigError: it was made of others, or of an incomplete download.
     """
     made_of = Path(builder.data_path) / SOURCE
-    folder = Path(data.manual_dir).expanduser()
+    folder = expanded(data.manual_dir, "data.manual_dir")
     if not (isinstance(builder, SegmentationBuilder) and made_of.exists() and data.manual_dir):
         return
     try:
@@ -177,7 +178,7 @@ def _manual_dir(builder: Any, data: DataConfig) -> str:
     )
     if not data.manual_dir:
         raise ConfigError(f"data.manual_dir is not set. {advice}")
-    folder = Path(data.manual_dir).expanduser().resolve()
+    folder = expanded(data.manual_dir, "data.manual_dir").resolve()
     if not folder.is_dir():
         reason = "is a file; give the folder it is in" if folder.exists() else "does not exist"
         raise ConfigError(f"data.manual_dir = {folder}: {reason}. {advice}")

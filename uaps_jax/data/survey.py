@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from datasets.common import read_image, read_mask
+from datasets.pieces import count_values
 from datasets.similarity import THUMBNAIL, TURNS_AND_FLIPS, thumbnail, turned
 from uaps_jax.data.source import READ_THREADS, Dataset
 from uaps_jax.labels import IGNORE
@@ -70,7 +71,7 @@ def _measured(dataset: Dataset, names: list[str]) -> Iterator[Row]:
         small = thumbnail(image)
         return (
             image.shape[:2],
-            np.bincount(mask.ravel(), minlength=IGNORE + 1),
+            count_values(mask, IGNORE + 1),
             float(small.mean()),
             small,
             histogram_digest(image),
@@ -102,7 +103,7 @@ def _digests(
 
 def histogram_digest(array: np.ndarray) -> str:
     """A digest of the values of an image and how often they occur, which a turn leaves alone."""
-    counts = np.bincount(array.ravel(), minlength=256)
+    counts = count_values(array, 256)
     text = f"{sorted(array.shape[:2])}".encode() + counts.tobytes()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 

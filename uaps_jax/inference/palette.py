@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from datasets.pieces import pieces
+from uaps_jax.labels import IGNORE
+
 # Okabe and Ito's colours, told apart by colour-blind readers, then darker ones.
 COLOURS = np.array(
     [
@@ -30,11 +33,22 @@ def colour(mask: np.ndarray) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The image `[H, W, 1 or 3]` with its defects tinted."""
-    rgb = np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.float64)
-    tinted = 0.45 * rgb + 0.55 * colour(mask)
-    defect = ((mask != 0) & (mask != 255))[..., None]
-    return np.round(np.where(defect, tinted, rgb)).astype(np.uint8)
+    """The image, uint8 `[H, W, 1 or 3]`, with its defects tinted, uint8 `[H, W, 3]`."""
+    tinted = np.broadcast_to(image, (*image.shape[:2], 3)).astype(np.uint8, order="C")
+    pixels, labels = tinted.reshape(-1, 3), mask.reshape(-1)
+    for part in pieces(len(labels)):
+        defect = np.flatnonzero((labels[part] != 0) & (labels[part] != 255))
+        blended = 0.45 * pixels[part][defect] + 0.55 * colour(labels[part][defect])
+        pixels[part][defect] = np.round(blended)
+    return tinted
+
+
+def shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A mask `[H, W]` at a size that is no larger; a pixel shows any defect that it covers."""
+    rows, columns = (np.arange(n) * m // n for n, m in zip(size, mask.shape, strict=True))
+    defects = np.where(mask == IGNORE, np.uint8(0), mask)
+    small: np.ndarray = np.maximum.reduceat(np.maximum.reduceat(defects, rows, 0), columns, 1)
+    return small
 
 
 def errors(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:

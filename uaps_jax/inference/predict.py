@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +15,11 @@ from tqdm import tqdm
 
 from datasets.common import DataError, Problem, UnreadableError
 from datasets.folder.images import read_any_image
-from datasets.folder.scan import IMAGE_SUFFIXES, walk
+from datasets.folder.scan import IMAGE_SUFFIXES, nested, walk
+from datasets.pieces import pieces
+from datasets.regular_files import read_regular
 from uaps_jax import compiler
-from uaps_jax.config import Config, ConfigError
+from uaps_jax.config import Config, ConfigError, DataConfig
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import evaluate
@@ -24,6 +27,9 @@ from uaps_jax.inference import palette
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods.base import Method
 from uaps_jax.trees import Tree
+
+HELD_BYTES = 2**29
+"""Of the images of one batch; what is larger is read again when its result is drawn over it."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,8 +110,8 @@ def predict_folder(
 
     Raises:
       ConfigError: the folder is missing or holds no image.
-      DataError: images cannot be read, or two of them differ in the suffix alone; the report
-        names them all, and nothing is written.
+      DataError: images cannot be read, or two of them would be written to the same place; the
+        report names them all, and nothing is written.
     """
     if not folder.is_dir():
         raise ConfigError(f"--input={folder}: is not a folder")
@@ -116,54 +122,105 @@ def predict_folder(
         raise ConfigError(f"--input={folder}: holds no image ({known})")
     white = config.data.folder.white
     names = _checked(files, folder, white, problems)
-    blend = config.data.fit == "pad"
-    predictor = make_predictor(config, method, soft=blend)
-    size, first = config.evaluation.batch_size, 0
-    read = (
-        _Tiled(name, image, *prepare.tiles(image, config.data))
+    size = config.evaluation.batch_size
+    predictor = make_predictor(config, method, soft=config.data.fit == "pad")
+    numbers = itertools.count()
+
+    def predict(pool: Pool) -> Predictions:
+        return predictor(variables, pool, next(numbers))
+
+    images = (
+        _open(name, file, config.data, HELD_BYTES // size)
         for name, file in zip(names, tqdm(files, desc="predicting", unit="image"), strict=True)
-        for image in [read_any_image(file.read_bytes(), white)]
     )
-    for group in _groups(read, size):
-        pieces = np.concatenate([one.tiles for one in group])
-        pool = Pool(
-            names=tuple(map(str, range(len(pieces)))),
-            images=pieces,
-            masks=np.full(pieces.shape[:3], IGNORE, np.uint8),
-        )
-        predicted = predictor(variables, pool, first)
-        first += -(-len(pieces) // size)
-        ends = np.cumsum([len(one.tiles) for one in group])[:-1]
-        seens, doubts = (np.split(a, ends) for a in (predicted.found, predicted.uncertainty))
-        for one, seen, doubt in zip(group, seens, doubts, strict=True):
-            whole, doubtful = (
-                prepare.untiled(array, one.corners, one.image.shape[:2], config.data)
-                for array in (seen, doubt)
-            )
-            mask = whole.argmax(-1).astype(np.uint8) if blend else whole
-            write_one(target, one.name, one.image, mask, doubtful)
+    for group in _groups(images, size):
+        found = _found([image.tiles for image in group], predict, size)
+        while group:
+            _finish(group.pop(0), found, config.data, target)
     return len(files)
 
 
-class _Tiled(NamedTuple):
-    """An image, and its network inputs as `prepare.tiles` gives them."""
+class _Image(NamedTuple):
+    """An image, and its network inputs.
+
+    Attributes:
+      name: what its results are called.
+      size: height and width.
+      corners: of its tiles, as `prepare.corners` gives them.
+      tiles: makes them one by one.
+      pixels: gives uint8 `[H, W, 3]`, and reads them again where they are not held.
+    """
 
     name: str
-    image: np.ndarray
-    tiles: np.ndarray
+    size: tuple[int, int]
     corners: Sequence[tuple[int, int]]
+    tiles: Iterator[np.ndarray]
+    pixels: Callable[[], np.ndarray]
 
 
-def _groups(images: Iterable[_Tiled], size: int) -> Iterator[list[_Tiled]]:
+def _open(name: str, file: Path, data: DataConfig, most: int) -> _Image:
+    """An image that is held in memory if it has at most so many bytes, or several tiles."""
+
+    def read() -> np.ndarray:
+        return read_any_image(read_regular(file), data.folder.white)
+
+    pixels = read()
+    corners = prepare.corners(pixels.shape[:2], data)
+    if data.fit == "resize" and pixels.nbytes > most:
+        return _Image(name, pixels.shape[:2], corners, iter([prepare.image(pixels, data)]), read)
+    tiles = (prepare.tile(pixels, corner, data) for corner in corners)
+    return _Image(name, pixels.shape[:2], corners, tiles, lambda: pixels)
+
+
+def _groups(images: Iterable[_Image], size: int) -> Iterator[list[_Image]]:
     """Images in groups of `size` tiles or more, the last one of what is left."""
-    group: list[_Tiled] = []
+    group: list[_Image] = []
     for image in images:
         group.append(image)
-        if sum(len(one.tiles) for one in group) >= size:
+        if sum(len(one.corners) for one in group) >= size:
             yield group
             group = []
     if group:
         yield group
+
+
+def _found(
+    tiles: Iterable[Iterator[np.ndarray]], predict: Callable[[Pool], Predictions], size: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """What is found on each tile of several images, and its uncertainty, batch by batch."""
+    left = itertools.chain.from_iterable(tiles)
+    while batch := list(itertools.islice(left, size)):
+        images = np.stack(batch)
+        predicted = predict(
+            Pool(
+                names=tuple(map(str, range(len(batch)))),
+                images=images,
+                masks=np.full(images.shape[:3], IGNORE, np.uint8),
+            )
+        )
+        yield from zip(predicted.found, predicted.uncertainty, strict=True)
+
+
+def _finish(
+    image: _Image, found: Iterator[tuple[np.ndarray, np.ndarray]], data: DataConfig, target: Path
+) -> None:
+    """Puts together what is found on the tiles of an image, which come next, and writes it."""
+    whole, doubt = prepare.Whole(image.size, data), prepare.Whole(image.size, data)
+    for corner in image.corners:
+        seen, doubtful = next(found)
+        whole.add(seen, corner)
+        doubt.add(doubtful, corner)
+    mask = _likeliest(whole.result()) if data.fit == "pad" else whole.result()
+    write_one(target, image.name, image.pixels(), mask, doubt.result())
+
+
+def _likeliest(probabilities: np.ndarray) -> np.ndarray:
+    """Class ids, uint8 `[H, W]`, of probabilities `[H, W, C]`."""
+    ids = np.empty(probabilities.shape[:2], np.uint8)
+    pixels = probabilities.reshape(ids.size, -1)
+    for part in pieces(ids.size):
+        ids.reshape(-1)[part] = pixels[part].argmax(-1)
+    return ids
 
 
 def _checked(
@@ -181,9 +238,14 @@ def _checked(
             problems.append(Problem(str(file), f"would overwrite the result of {names[name]}"))
         names[name] = file
         try:
-            read_any_image(file.read_bytes(), white)
-        except (UnreadableError, OSError) as error:
+            read_any_image(read_regular(file), white)
+        except UnreadableError as error:
             problems.append(Problem(str(file), str(error)))
+        except OSError as error:
+            problems.append(Problem(str(file), f"cannot be read: {error.strerror or error}"))
+    for name, above in nested(list(names)):
+        reason = f"its result would lie in {above}.png, the result of {names[above]}"
+        problems.append(Problem(str(names[name]), reason))
     if problems:
         raise DataError(problems, "Repair or remove the files named above, then predict again.")
     return tuple(names)
@@ -204,9 +266,18 @@ def write_one(
     pictures = {
         "mask": mask,
         "overlay": palette.overlay(image, mask),
-        "uncertainty": np.round(255 * np.clip(doubt, 0, 1)).astype(np.uint8),
+        "uncertainty": _grey(doubt),
     }
     for kind, picture in pictures.items():
         file = target / kind / f"{name}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(file)
+
+
+def _grey(doubt: np.ndarray) -> np.ndarray:
+    """uint8 `[H, W]` of nats, 255 for 1 and more."""
+    grey = np.empty(doubt.shape, np.uint8)
+    values = doubt.reshape(-1)
+    for part in pieces(values.size):
+        grey.reshape(-1)[part] = np.round(255 * np.clip(values[part], 0, 1))
+    return grey

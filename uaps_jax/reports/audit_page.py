@@ -194,11 +194,11 @@ def _figures(page: Page, rows: Iterable[int]) -> str:
 def _figure(dataset: Dataset, name: str) -> str:
     part, index = dataset.position[name]
     example = dataset.records[part][index]
-    image = read_image(example["image"])
-    if name in dataset.masked:
-        image = palette.overlay(image, read_mask(example["mask"]))
-    picture = Image.fromarray(image)
+    picture = Image.fromarray(read_image(example["image"]))
     picture.thumbnail((_SIDE, _SIDE))
+    if name in dataset.masked:
+        mask = palette.shrunk(read_mask(example["mask"]), (picture.height, picture.width))
+        picture = Image.fromarray(palette.overlay(np.asarray(picture), mask))
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=85)
     data = base64.b64encode(file.getvalue()).decode()

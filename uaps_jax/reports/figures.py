@@ -11,10 +11,12 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.patches import Patch
 
+from datasets.plain_text import shown
 from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import palette
 from uaps_jax.inference.predict import Predictions
+from uaps_jax.reports.plain import PLAIN, as_plain
 
 matplotlib.use("Agg")
 
@@ -40,7 +42,7 @@ def curves(metrics: Path, target: Path) -> None:
         right.plot(*_series(records, name), label=name.removeprefix("val/"), marker=".")
     right.set(xlabel="step", ylabel="percent", title="validation")
     for axes in (left, right):
-        axes.legend(frameon=False)
+        as_plain(axes.legend(frameon=False).get_texts())
         axes.grid(alpha=0.3)
     warned = [record for record in records if "warning" in record]
     for record in warned:
@@ -48,7 +50,7 @@ def curves(metrics: Path, target: Path) -> None:
     lines = [f"step {record['step']}, {record['warning']}" for record in warned[:WARNINGS]]
     lines += [f"and {len(warned) - WARNINGS} more"] * (len(warned) > WARNINGS)
     if lines:
-        figure.supxlabel("\n".join(lines), fontsize=9, color=WARNING, ha="left", x=0.01)
+        figure.supxlabel("\n".join(lines), fontsize=9, color=WARNING, ha="left", x=0.01, **PLAIN)
     figure.savefig(target, dpi=110)
     pyplot.close(figure)
 
@@ -83,14 +85,17 @@ def contact_sheet(
         for column, picture in enumerate(pictures):
             axes[row, column].imshow(picture, interpolation="nearest")
         heat = axes[row, -1].imshow(found.uncertainty[index], cmap="inferno", vmin=0, vmax=ceiling)
-        axes[row, 0].set_ylabel(pool.names[index], fontsize=7)
+        axes[row, 0].set_ylabel(shown(pool.names[index]), fontsize=7, **PLAIN)
     for axis, title in zip(axes[0], columns, strict=True):
         axis.set_title(title, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
     figure.colorbar(heat, ax=axes, label="nats", shrink=0.3, aspect=30, pad=0.01)
     classes = [
-        Patch(color=palette.COLOURS[(i - 1) % (len(palette.COLOURS) - 1) + 1] / 255, label=name)
+        Patch(
+            color=palette.COLOURS[(i - 1) % (len(palette.COLOURS) - 1) + 1] / 255,
+            label=shown(name),
+        )
         for i, name in enumerate(class_names)
         if i
     ]
@@ -99,8 +104,9 @@ def contact_sheet(
         Patch(facecolor=fill, edgecolor="grey", label=label)
         for label, fill in (*kinds, ("wrong class", "#fee04c"))
     ]
-    figure.legend(
+    legend = figure.legend(
         handles=classes + mistakes, loc="outside lower center", ncols=5, frameon=False, fontsize=8
     )
+    as_plain(legend.get_texts())
     figure.savefig(target, dpi=120)
     pyplot.close(figure)

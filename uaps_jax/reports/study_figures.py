@@ -17,7 +17,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import NullLocator
 
+from datasets.plain_text import shown
 from uaps_jax.inference import palette
+from uaps_jax.reports.plain import PLAIN, as_plain
 
 matplotlib.use("Agg")
 
@@ -78,7 +80,10 @@ def lines(
     axes.grid(alpha=0.3)
     _frame(axes)
     _headings(figure, axes, title, _OVER_SEEDS)
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9, handlelength=3.2)
+    legend = figure.legend(
+        loc="outside lower center", ncols=3, frameon=False, fontsize=9, handlelength=3.2
+    )
+    as_plain(legend.get_texts())
     _save(figure, target)
 
 
@@ -151,7 +156,8 @@ def bars(title: str, y_label: str, values: Mapping[str, Sequence[float]], target
             fontsize=9,
         )
     axes.set(ylabel=y_label, xlim=(-0.6, len(values) - 0.4))
-    axes.set_xticks(range(len(values)), [_wrapped(name, 13) for name in values], fontsize=8.5)
+    labels = [_wrapped(name, 13) for name in values]
+    axes.set_xticks(range(len(values)), labels, fontsize=8.5, **PLAIN)
     axes.margins(y=0.14)
     axes.grid(axis="y", alpha=0.3)
     axes.set_axisbelow(True)
@@ -234,7 +240,7 @@ def decoders(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path)
         panel.locator_params(axis="x", nbins=6 if panel is scores else 4)
         panel.tick_params(axis="y", length=0)
         _frame(panel)
-    scores.set_yticks(range(len(rows)), [_wrapped(row.name, 24) for row in rows])
+    scores.set_yticks(range(len(rows)), [_wrapped(row.name, 24) for row in rows], **PLAIN)
     scores.set_ylim(len(rows) - 0.45, -0.55)
     _title(figure, title)
     handles = [Patch(color=_BLUE, label="main"), Patch(color=_ORANGE, label="ensemble")]
@@ -335,20 +341,25 @@ def panels(
         for axis, picture in zip(axes[row], pictures, strict=True):
             axis.imshow(picture, interpolation=interpolation)
             axis.set(xticks=[], yticks=[])
-        axes[row, 0].set_ylabel(labels[row], fontsize=7, rotation=0, ha="right", va="center")
+        axes[row, 0].set_ylabel(
+            labels[row], fontsize=7, rotation=0, ha="right", va="center", **PLAIN
+        )
     for axis, heading in zip(axes[0], headings, strict=True):
-        axis.set_title(heading, fontsize=8.5)
+        axis.set_title(heading, fontsize=8.5, **PLAIN)
     _title(figure, title)
-    figure.legend(
+    legend = figure.legend(
         handles=classes, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
+    as_plain(legend.get_texts())
     _save(figure, target, dpi=min(max(_DPI, density), _HIGHEST_DPI))
 
 
 def _classes(class_names: Sequence[str]) -> list[Patch]:
     colours = palette.colour(np.arange(len(class_names))[None])[0] / 255
     return [
-        Patch(color=colours[label], label=name) for label, name in enumerate(class_names) if label
+        Patch(color=colours[label], label=shown(name))
+        for label, name in enumerate(class_names)
+        if label
     ]
 
 
@@ -359,12 +370,14 @@ def _deviation(scores: Sequence[float]) -> float | None:
 
 def _wrapped(text: str, width: int) -> str:
     """The text in lines of at most so many characters, a parenthesis on a line of its own."""
+    text = shown(text)
     parts = [text] if len(text) <= width else text.replace(" (", "\n(").splitlines()
     return "\n".join(textwrap.fill(part, width) for part in parts)
 
 
 def _title(figure: Figure, title: str) -> None:
-    figure.suptitle(textwrap.fill(title, int(8 * figure.get_figwidth())), fontweight="bold")
+    text = textwrap.fill(title, int(8 * figure.get_figwidth()))
+    figure.suptitle(text, fontweight="bold", **PLAIN)
 
 
 def _headings(figure: Figure, axes: Axes, title: str, note: str) -> None:

@@ -276,7 +276,7 @@ def find_step(workdir: Path, which: str) -> int:
                 f"no checkpoint in {folder(workdir)} has a validation score; use latest"
             )
         return -max(rank for step in steps if (rank := _saved_rank(workdir, step)))[1]
-    if not which.isdigit() or int(which) not in steps:
+    if which not in map(str, steps):
         raise CheckpointError(
             f"--checkpoint={which}: must be best, latest or one of {', '.join(map(str, steps))}"
         )
@@ -294,7 +294,7 @@ def find_steps(workdir: Path, which: str) -> list[int]:
         return [find_step(workdir, which)]
     steps = saved_steps(workdir)
     found = []
-    if first.isdigit() and (last.isdigit() or not last):
+    if _is_step(first) and (_is_step(last) or not last):
         found = [s for s in steps if int(first) <= s and (not last or s <= int(last))]
     if not found:
         raise CheckpointError(
@@ -302,6 +302,11 @@ def find_steps(workdir: Path, which: str) -> list[int]:
             f"for all from there on; there are {', '.join(map(str, steps)) or 'none'}"
         )
     return found
+
+
+def _is_step(text: str) -> bool:
+    """Whether it is a number of steps; more digits than this no number of steps has."""
+    return text.isdecimal() and len(text) < 19
 
 
 def has_best(workdir: Path) -> bool:

@@ -88,7 +88,12 @@ def make_train_step(
         return kept, measurements
 
     out = (shardings.replicated, shardings.replicated)
-    return compiler.jit_for_long(train_step, donate_argnums=0, out_shardings=out)
+    return compiler.jit_for_long(
+        train_step,
+        deterministic=config.train.deterministic,
+        donate_argnums=0,
+        out_shardings=out,
+    )
 
 
 def learn(

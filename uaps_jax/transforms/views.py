@@ -67,11 +67,12 @@ def image_keys(key: jax.Array, count: int) -> jax.Array:
 def _view(
     key: jax.Array, image: jax.Array, mask: jax.Array, policy: Policy, look: str
 ) -> tuple[jax.Array, jax.Array]:
-    flip_key, _, _, turn_key, _ = jax.random.split(key, 5)
-    grid_key = _named(key, "grid distortion")
+    keys = jax.random.split(key, 5)
+    flip_key, turn_key, grid_key = keys[0], keys[3], _named(key, "grid distortion")
     if look:
         key = _named(key, look)
-    _, light_key, blur_key, _, noise_key = jax.random.split(key, 5)
+        keys = jax.random.split(key, 5)
+    light_key, blur_key, noise_key = keys[1], keys[2], keys[4]
 
     def noisy(x: jax.Array) -> jax.Array:
         if not policy.noise:

@@ -1,0 +1,85 @@
+"""Bounds what is in a MATLAB 5 file before it is read.
+
+SciPy follows arrays in arrays to any depth, on the stack of the process, which a file of some
+kilobytes can exhaust; that is the end of the process, not an error.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+
+from datasets.common import UnreadableError
+
+MOST_BYTES = 2**24
+"""Of a file, and of each of its variables when unpacked; annotations take about a megabyte."""
+
+MOST_ELEMENTS = 1000
+"""Arrays, and parts of arrays, in a file; annotations have about twenty."""
+
+_HEADER, _TAG, _FLAGS = 128, 8, 16  # bytes
+_MATRIX, _COMPRESSED = 14, 15
+_ORDERS = {b"IM": "<", b"MI": ">"}
+
+
+def check(data: bytes) -> None:
+    """Checks that a file is small and simple enough to be read.
+
+    Args:
+      data: a MATLAB 5 file, perhaps a damaged one.
+
+    Raises:
+      UnreadableError: it is no such file, or has more bytes or elements than an annotation.
+    """
+    order = _ORDERS.get(data[126:_HEADER])
+    if order is None or 0 in data[:4]:  # MATLAB 4 begins with a small number.
+        raise UnreadableError("cannot be read as a MATLAB 5 file: it has no header of one")
+    if len(data) > MOST_BYTES:
+        raise UnreadableError(f"has {len(data)} bytes; at most {MOST_BYTES} are read")
+    for number, _ in enumerate(_elements(data, order), start=1):
+        if number > MOST_ELEMENTS:
+            raise UnreadableError(
+                f"holds more than {MOST_ELEMENTS} arrays and parts of arrays, which no annotation "
+                "does; export it anew"
+            )
+
+
+def _elements(data: bytes, order: str) -> Iterator[int]:
+    """Yields the type of each element that a reader may come to, however deep.
+
+    A reader steps over a variable by its size, but into it by what is there, so each is followed to
+    the end of the file.
+    """
+    place = _HEADER
+    while place + _TAG <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, place)
+        yield kind
+        if kind == _COMPRESSED:
+            yield from _parts(_unpacked(data[place + _TAG : place + _TAG + size]), order)
+        else:
+            yield from _parts(data[place:], order)
+        place += _TAG + size
+
+
+def _parts(data: bytes, order: str) -> Iterator[int]:
+    """Yields the types of an array, its parts, and the arrays in it, one after the other."""
+    place = 0
+    while place + _TAG <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, place)
+        yield kind
+        place += _TAG
+        if kind == _MATRIX:  # What follows are its parts, behind flags that are read unseen.
+            place += _FLAGS if size else 0
+        elif not kind >> 16:  # Otherwise its few bytes stand in the tag.
+            place += size + -size % 8
+
+
+def _unpacked(data: bytes) -> bytes:
+    try:
+        unpacked = zlib.decompressobj().decompress(data, MOST_BYTES + 1)
+    except zlib.error as error:
+        raise UnreadableError(f"cannot be read as a MATLAB 5 file: {error}") from error
+    if len(unpacked) > MOST_BYTES:
+        raise UnreadableError(f"has more than {MOST_BYTES} bytes unpacked, which are not read")
+    return unpacked

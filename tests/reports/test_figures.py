@@ -1,0 +1,54 @@
+"""The figures of a run come out whatever its images and classes are called."""
+
+import json
+
+import pytest
+from matplotlib import pyplot
+from PIL import Image
+
+from tests import tiny
+from uaps_jax.inference.predict import Predictions
+from uaps_jax.reports import figures
+
+ODD = "$\\frac{ and $x^{ \udcff"
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that were saved, kept open until the test ends."""
+    kept = []
+    monkeypatch.setattr(figures.pyplot, "close", kept.append)
+    yield kept
+    monkeypatch.undo()
+    for figure in kept:
+        pyplot.close(figure)
+
+
+def width(file):
+    with Image.open(file) as picture:
+        return picture.width
+
+
+def test_a_contact_sheet_shows_names_as_they_are(tmp_path, drawn):
+    pool = tiny.pool(2)
+    found = Predictions(
+        found=pool.masks, uncertainty=pool.masks.astype("float32"), measure="entropy"
+    )
+    pool = type(pool)(names=(ODD, "plain"), images=pool.images, masks=pool.masks)
+    target = tmp_path / "sheet.png"
+    figures.contact_sheet(pool, found, ("background", ODD, "$b$"), target, rows=2)
+    assert width(target) > 400
+    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
+    assert labels[:2] == ["$\\frac{ and $x^{ \\udcff", "$b$"]
+    assert drawn[0].axes[0].get_ylabel() == "$\\frac{ and $x^{ \\udcff"
+
+
+def test_curves_show_warnings_as_they_are(tmp_path, drawn):
+    lines = [
+        {"step": 1, "train/loss": 1.0, "val/image_iou": 2.0},
+        {"step": 2, "train/loss": 0.5, "warning": "class $\\frac{ and $x^{ is gone"},
+    ]
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    figures.curves(tmp_path / "metrics.jsonl", tmp_path / "curves.png")
+    assert width(tmp_path / "curves.png") > 400
+    assert "$\\frac{" in drawn[0].get_supxlabel()
