@@ -8,6 +8,8 @@ from pathlib import Path
 import jax
 import pytest
 
+from uaps_jax.training import sharding
+
 # One folder a session: the same program, traced again from another closure, is not compiled again.
 COMPILED = tempfile.TemporaryDirectory(prefix="uaps_jax_tests_", ignore_cleanup_errors=True)
 
@@ -21,6 +23,9 @@ for option, value in {
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }.items():
     jax.config.update(option, value)
+
+# A program for one device takes a quarter less time to compile. Tests of several say so.
+sharding.over_devices.__defaults__ = (1,)
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -79,7 +79,7 @@ def test_replay_repeats_it_and_names_the_operation(broken, monkeypatch, capsys):
     assert f"step {BREAKS}" in said
     assert re.search(r"loss +nan +nan\n", said)
     then, now = re.search(r"supervised +([\d.]+) +([\d.]+)\n", said).groups()
-    assert float(then) == pytest.approx(float(now), rel=1e-4)  # on four devices, and on one
+    assert float(then) == pytest.approx(float(now), rel=1e-4)
     assert "not finite before the step" not in said
     assert "gradients that are not finite: " in said
     assert re.search(r"first: .*nan.* log .*method\.loss", said)

@@ -12,7 +12,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.evaluation import evaluate
-from uaps_jax.training import checkpoints, loop, workdir
+from uaps_jax.training import checkpoints, loop, sharding, workdir
 
 
 def frozen(config):
@@ -40,7 +40,8 @@ def losses(folder):
     return [line["train/loss"] for line in lines if "train/loss" in line]
 
 
-def test_streamed_equals_resident_to_the_bit(tmp_path):
+def test_streamed_equals_resident_to_the_bit_on_four_devices(tmp_path, monkeypatch):
+    monkeypatch.setattr(sharding.over_devices, "__defaults__", (4,))
     config = frozen(tiny.config())
     resident = run(config, tmp_path / "resident")
     streamed = tmp_path / "streamed"

@@ -51,7 +51,7 @@ def one_step(config, devices):
     return jax.device_get(state), jax.device_get(measurements)
 
 
-@pytest.mark.parametrize("method", ["uaps", "supervised", "mean_teacher", "ucc", "dueb"])
+@pytest.mark.parametrize("method", ["ucc", "dueb"])  # uaps: test_processes
 def test_one_and_four_devices_agree_in_float64(method):
     with jax.enable_x64(True):
         config = tiny.config(method)
@@ -84,7 +84,6 @@ def test_one_and_four_devices_agree_in_float32():
         ("uaps", "float32", "unrolled"),
         ("uaps", "float32", "vmapped"),
         ("uaps", "bfloat16", "unrolled"),
-        ("uaps", "float64", "unrolled"),
         ("mean_teacher", "float32", "unrolled"),
         ("dueb", "float32", "unrolled"),
     ],
