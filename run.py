@@ -90,11 +90,13 @@ def main(argv: list[str]) -> None:
     except Exception as error:
         if not files.is_disk_full(error):
             raise
-        reason = str(error).partition("\n")[0]
-        processes.leave(
-            f"error: no space is left on a disk: {reason}\nThe checkpoints in {WORKDIR.value} are "
-            "whole. When there is space again, the same command goes on from the latest."
-        )
+        said = f"error: no space is left on a disk: {str(error).splitlines()[0]}"
+        if MODE.value == "train":
+            said += (
+                f"\nThe checkpoints in {WORKDIR.value} are whole. When there is space again, the "
+                "same command goes on from the latest."
+            )
+        processes.leave(said)
     sys.exit(0 if complete else 1)
 
 

@@ -65,3 +65,23 @@ def small_disk(tmp_path):
     finally:
         if mounted:
             subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+# Files whose tests take longest, in front: the two processes end at about the same time.
+LONGEST = (
+    "tests/test_run.py",
+    "tests/training/test_loop.py",
+    "tests/training/test_step.py",
+    "tests/study/test_study.py",
+    "tests/methods/",
+    "tests/training/",
+    "tests/test_modes.py",
+)
+
+
+def pytest_collection_modifyitems(items):
+    def place(item):
+        name = item.path.relative_to(PROJECT).as_posix()
+        return next((n for n, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
+
+    items.sort(key=place)

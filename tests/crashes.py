@@ -56,12 +56,28 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+def settings(folder: Path, method: str, steps: int) -> list[str]:
+    """Flags of a training of seconds on the embedded surfaces, which are built in a folder."""
+    return [
+        f"--config=configs/synthetic_{method}.py",
+        f"--config.data.data_dir={folder / 'data'}",
+        "--config.data.height=32",
+        "--config.data.width=32",
+        "--config.model.widths=(4,6,8)",
+        "--config.model.dropout=(0.05,0.1,0.5)",
+        f"--config.train.steps={steps}",
+        "--config.train.eval_every=8",
+        "--config.train.log_every=1",
+        "--config.checkpoint.every=3",
+    ]
+
+
 class Trial:
     """One training of a method, in a folder of its own beside the others'."""
 
     def __init__(self, folder: Path, method: str, name: str, steps: int) -> None:
         """Prepares the command; `folder` is shared by the trials for data and programs."""
-        self.workdir = folder / f"{method}_{name}"
+        self.workdir = folder / name
         self.compiled = folder / "compiled"
         self.steps = steps
         self.started_ns = 0
@@ -71,20 +87,7 @@ class Trial:
             "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
             "UAPS_JAX_STARTED": "1",
         }
-        self.command = [
-            "run.py",
-            f"--config=configs/synthetic_{method}.py",
-            f"--config.data.data_dir={folder / 'data'}",
-            "--config.data.height=32",
-            "--config.data.width=32",
-            "--config.model.widths=(4,6,8)",
-            "--config.model.dropout=(0.05,0.1,0.5)",
-            f"--config.train.steps={steps}",
-            "--config.train.eval_every=10",
-            "--config.train.log_every=1",
-            "--config.checkpoint.every=2",
-            f"--workdir={self.workdir}",
-        ]
+        self.command = ["run.py", *settings(folder, method, steps), f"--workdir={self.workdir}"]
 
     def start(self, *before: str, **environment: str) -> subprocess.Popen[bytes]:
         """Starts it, or goes on; what it says is added to a log."""
@@ -205,15 +208,18 @@ def schedule(kills: int, steps: int, generator: random.Random) -> list[tuple[str
     return list(zip(kinds, targets, strict=True))
 
 
-def interrupted(trial: Trial, plan: Sequence[tuple[str, int]], seed: int) -> list[str]:
-    """Runs a training through its kills to its end; the moments at which they came."""
+def interrupted(
+    trial: Trial, plan: Sequence[tuple[str, int]], seed: int, *, finish: bool = True
+) -> list[str]:
+    """Runs a training through its kills, and to its end; the moments at which they came."""
     generator = random.Random(seed)
     moments = []
     for number, (kind, step) in enumerate(plan, start=1):
         where = KINDS[kind](trial, generator, step)
         moments.append(f"{number:3d} {kind:10s} at step {trial.step():3d}: {where}")
         print(moments[-1], flush=True)
-    trial.finish()
+    if finish:
+        trial.finish()
     return moments
 
 
@@ -265,7 +271,9 @@ def main() -> None:
     failed = []
     for method in given.methods:
         print(f"{method}: {given.kills} kills, seed {given.seed}, {given.steps} steps", flush=True)
-        whole, killed = (Trial(folder, method, n, given.steps) for n in ("whole", "killed"))
+        whole, killed = (
+            Trial(folder, method, f"{method}_{name}", given.steps) for name in ("whole", "killed")
+        )
         whole.finish()
         plan = schedule(given.kills, given.steps, random.Random(given.seed))
         interrupted(killed, plan, given.seed)

@@ -16,7 +16,6 @@ import dataclasses
 import io
 import json
 import random
-import resource
 import shutil
 import signal
 import sys
@@ -104,7 +103,16 @@ def exaggerate(generator: random.Random, data: bytes) -> bytes:
 WORDS = (
     *(b"\xff\xfe", b"\x00", b"\xef\xbb\xbf", b"null", b"NaN", b"-1", b"1e999", b"9" * 400),
     *(b"{}", b"[]", b"[" * 3000, b"&a [*a]", b"<<: *a", b"../../etc/passwd", b"/dev/null", b"~x"),
-    *(b"\r", b"\n", b'"', b",", b":", b"\t", b"\x1b[31m", "\ud800".encode("utf-8", "replace")),
+    *(
+        b"\r",
+        b"\n",
+        b'"',
+        b",",
+        b":",
+        b"\t",
+        b"\x1b[31m",
+        "\ud800".encode("utf-8", "surrogatepass"),
+    ),
     *(b"!!python/object/apply:os.system [exit]", b"2024-99-99", b"true", b"0x" + b"f" * 99),
 )
 
@@ -179,9 +187,7 @@ def attempt_decoding(generator: random.Random, folder: Path) -> None:
         images.orientation,
         lambda d: class_map.decode_mask(d, meaning),
     )
-    for decode in decoders:
-        with contextlib.suppress(*EXPECTED):
-            decode(data)
+    generator.choice(decoders)(data)
 
 
 def attempt_folder(generator: random.Random, folder: Path) -> None:
@@ -247,8 +253,9 @@ def attempt_lists(generator: random.Random, folder: Path) -> None:
     text = json.dumps(record | {"build": "neu_seg/1.0.0", "classes": ["a", "b"]}).encode()
     (folder / "split.json").write_bytes(damaged(generator, text))
     (folder / "list.txt").write_bytes(damaged(generator, b"# names\na\nb c\n\xc3\xbc\n"))
-    with contextlib.suppress(*EXPECTED):
+    if generator.random() < 0.5:
         protocols.read_split(str(folder / "split.json"))
+        return
     listed = dataclasses.replace(TINY.data, labeled_list=str(folder / "list.txt"))
     protocols._labeled(listed, ())
 
@@ -401,8 +408,8 @@ GOLDEN = {
 KEYS = sorted({k for m in config_lib.METHODS for k in config_lib.flatten(make.tiny.config(m))})
 
 
-class TooSlowError(Exception):
-    """An attempt took longer than it may."""
+class TooSlowError(BaseException):
+    """An attempt took longer than it may; nothing that is tried catches it."""
 
 
 @contextlib.contextmanager
@@ -414,15 +421,22 @@ def limited() -> Iterator[None]:
 
     before = signal.signal(signal.SIGALRM, stop)
     signal.alarm(SECONDS)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
+    memory = _peak_mebibytes()
     try:
         yield
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-    taken = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) / 1024
-    if taken > MEBIBYTES:
-        raise AssertionError(f"took {taken:.0f} MiB")
+        taken = _peak_mebibytes() - memory
+        if taken > MEBIBYTES:
+            raise AssertionError(f"took {taken:.0f} MiB")
+
+
+def _peak_mebibytes() -> float:
+    """The most memory that this process has had at once."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 @dataclasses.dataclass
@@ -442,7 +456,7 @@ class Tally:
             self.accepted[name] = self.accepted.get(name, 0) + (good is not False)
         except EXPECTED:
             pass
-        except Exception as error:
+        except (Exception, TooSlowError) as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             text = f"{case}: {name}: {type(error).__name__}: {str(error)[:200]} ({where})"
             self.failures.append(text)

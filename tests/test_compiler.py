@@ -46,6 +46,7 @@ def test_compiled_programs_go_to_the_users_cache_unless_told_otherwise(
 
 def test_deterministic_is_an_option_of_gpus_alone(monkeypatch):
     given = []
+    compiler._options()
     monkeypatch.setattr(jax, "jit", lambda function, **options: given.append(options))
     compiler.jit_for_long(abs, deterministic=True)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")

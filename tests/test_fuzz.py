@@ -1,8 +1,10 @@
 """A few of the cases of `python -m tests.fuzz`, and that it accepts what is whole."""
 
+import contextlib
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,9 +15,35 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 @pytest.mark.parametrize("attempt", fuzz.ATTEMPTS, ids=lambda attempt: attempt.__name__)
-def test_what_is_not_damaged_is_accepted(attempt, tmp_path, monkeypatch):
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_not_damaged_is_accepted(attempt, seed, tmp_path, monkeypatch):
     monkeypatch.setattr(fuzz, "damaged", lambda generator, data: data)
-    attempt(random.Random(0), tmp_path)
+    monkeypatch.setattr(fuzz, "PICTURES", fuzz.PICTURES[-1:])  # a mask may be read as an image
+    attempt(random.Random(seed), tmp_path)
+
+
+def test_every_picture_is_one():
+    for picture in fuzz.PICTURES:
+        assert fuzz.images.read_any_image(picture, 255).shape == (24, 20, 3)
+
+
+def test_an_attempt_that_takes_too_long_or_too_much_is_a_failure(monkeypatch):
+    monkeypatch.setattr(fuzz, "SECONDS", 1)
+    monkeypatch.setattr(fuzz, "MEBIBYTES", 20)
+    tally = fuzz.Tally()
+
+    def slow():
+        with contextlib.suppress(Exception):
+            time.sleep(30)
+
+    def large():
+        assert bytearray(100 << 20)[-1] == 0
+        raise fuzz.ConfigError("refused, but too late")
+
+    tally.add("slow", "a", slow)
+    tally.add("large", "b", large)
+    assert ["TooSlowError" in text for text in tally.failures] == [True, False]
+    assert "MiB" in tally.failures[1]
 
 
 def test_some_cases_of_each_kind():

@@ -1,6 +1,7 @@
 """The project's own rules: style, types, layers, and the README's commands."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,13 @@ def test_nothing_is_too_large_or_of_the_raw_data():
         assert not name.endswith((".zip", ".npz", ".jpg", ".mat")), name
         if name.endswith(".png"):
             assert name.startswith("docs/"), name
+
+
+def test_the_tests_that_the_documents_name_exist():
+    text = (PROJECT / "docs" / "reliability.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 20
+    for file, test in named:
+        assert f"def {test}(" in (PROJECT / file).read_text(), f"{file}::{test}"
+    rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
+    assert [row for row in rows if row.isdigit()] == [str(number) for number in range(1, 21)]

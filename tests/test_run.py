@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,20 +16,10 @@ from PIL import Image
 
 from tests import crashes
 from tests.datasets.test_folder import corpus
+from uaps_jax.training import workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
-STEPS = 24
-TINY = [
-    "--config=configs/synthetic_uaps.py",
-    "--config.data.height=32",
-    "--config.data.width=32",
-    "--config.model.widths=(4,6,8)",
-    "--config.model.dropout=(0.05,0.1,0.5)",
-    f"--config.train.steps={STEPS}",
-    "--config.train.eval_every=8",
-    "--config.train.log_every=1",
-    "--config.checkpoint.every=3",
-]
+STEPS = 40
 
 
 @pytest.fixture(scope="module")
@@ -42,15 +33,15 @@ def shared(tmp_path_factory):
     return folder, os.environ | settings
 
 
-def command(folder, workdir, *arguments, config=TINY):
-    data = [f"--config.data.data_dir={folder / 'data'}"] if config else []
-    return [sys.executable, "run.py", *config, *data, f"--workdir={folder / workdir}", *arguments]
+def command(folder, workdir, *arguments, config=None):
+    config = crashes.settings(folder, "uaps", STEPS) if config is None else config
+    return [sys.executable, "run.py", *config, f"--workdir={folder / workdir}", *arguments]
 
 
-def call(shared, workdir, *arguments, config=TINY):
+def call(shared, workdir, *arguments, config=None, before=()):
     folder, environment = shared
     return subprocess.run(
-        command(folder, workdir, *arguments, config=config),
+        [*before, *command(folder, workdir, *arguments, config=config)],
         cwd=PROJECT,
         env=environment,
         capture_output=True,
@@ -89,9 +80,15 @@ def final_state(workdir):
     return crashes.arrays_of(workdir / "checkpoints" / str(STEPS))
 
 
+# A command in front of another, which then has no network; nothing where that is not allowed.
+OFFLINE = ("unshare", "--net") if shutil.which("unshare") else ()
+if OFFLINE and subprocess.run([*OFFLINE, "true"], capture_output=True, check=False).returncode:
+    OFFLINE = ()
+
+
 @pytest.fixture(scope="module")
 def trained(shared):
-    done = call(shared, "whole")
+    done = call(shared, "whole", before=OFFLINE)
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -111,6 +108,24 @@ def test_training_ends_with_scores_and_pictures(shared, trained):
         assert mask.mode == "L"
         assert mask.size == (32, 32)
         assert set(np.unique(np.asarray(mask))) <= set(range(5))
+
+
+@pytest.mark.skipif(not OFFLINE, reason="no process can be cut off from the network here")
+def test_a_whole_run_needs_no_network(shared, trained):
+    reach = "import socket; socket.create_connection(('127.0.0.1', 9), timeout=1)"
+    cut_off = subprocess.run(
+        [*OFFLINE, sys.executable, "-c", reach], capture_output=True, text=True, check=False
+    )
+    assert "Network is unreachable" in cut_off.stderr
+    assert trained.args[: len(OFFLINE)] == list(OFFLINE)
+    assert trained.returncode == 0
+
+
+def test_a_second_run_in_one_work_directory_is_refused(shared, trained):
+    with workdir.locked(shared[0] / "whole"):
+        done = call(shared, "whole")
+    assert done.returncode == 1
+    assert "is in use by another process; wait for it, or use another --workdir" in done.stderr
 
 
 def test_the_time_left_and_the_losses_are_shown(trained):
@@ -140,41 +155,46 @@ def test_a_finished_run_started_again_changes_nothing(shared, trained):
     assert all(np.array_equal(before[name], after[name]) for name in before)
 
 
-def test_killed_at_any_moment_and_started_again_is_identical_to_the_bit(shared, trained, tmp_path):
-    """Four of the kills of `python -m tests.crashes`, which has more."""
-    whole, killed = (crashes.Trial(shared[0], "uaps", name, 40) for name in ("left", "killed"))
-    whole.finish()
-    plan = [("step", 4), ("checkpoint", 7), ("cache", 0), ("start", 0)]
-    moments = crashes.interrupted(killed, plan, seed=3)
-    assert len(moments) == len(plan)
-    assert not crashes.differences(whole, killed)
-
-
-@pytest.fixture
-def interruptible():
-    """SIGINT is not ignored, which the children of a job in the background would inherit."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-def test_signals_save_and_end_with_their_status(shared, trained, interruptible):
+@pytest.fixture(scope="module")
+def stopped(shared, trained):
+    """A run that was killed twice, asked to stop twice, and then left alone; and what it said."""
     folder, _ = shared
-    workdir = folder / "asked"
-    for number, status, target in ((signal.SIGTERM, 143, 4), (signal.SIGINT, 130, 13)):
-        process = start(shared, "asked", output=subprocess.PIPE)
-        wait_for_step(workdir, target, process)
-        process.send_signal(number)
-        _, said = process.communicate(timeout=60)
-        assert process.returncode == status, said[-3000:]
-        assert f"{signal.Signals(number).name}: stopped after step" in said
-        assert "Traceback" not in said
-        saved = max(int(f.name) for f in (workdir / "checkpoints").iterdir() if f.name.isdigit())
-        assert f"stopped after step {saved}, which is saved" in said
+    trial = crashes.Trial(folder, "uaps", "stopped", STEPS)
+    trial.compiled = folder / "compiled"
+    moments = crashes.interrupted(trial, [("checkpoint", 2), ("cache", 0)], seed=3, finish=False)
+    said = {}
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may ignore it
+    try:
+        for number, target in ((signal.SIGTERM, 11), (signal.SIGINT, 15)):
+            process = start(shared, "stopped", output=subprocess.PIPE)
+            wait_for_step(trial.workdir, target, process)
+            process.send_signal(number)
+            _, text = process.communicate(timeout=60)
+            saved = max(
+                int(f.name) for f in trial.workdir.glob("checkpoints/*") if f.name.isdigit()
+            )
+            said[number] = (process.returncode, text, saved)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    trial.finish()
+    return trial, moments, said
+
+
+def test_killed_at_any_moment_and_started_again_is_identical_to_the_bit(shared, stopped):
+    """Two of the kills of `python -m tests.crashes`, which has more, and two signals."""
+    trial, moments, _ = stopped
+    assert len(moments) == 2
+    assert not crashes.differences(crashes.Trial(shared[0], "uaps", "whole", STEPS), trial)
+
+
+def test_signals_save_and_end_with_their_status(stopped):
+    _, _, said = stopped
+    for number, status, target in ((signal.SIGTERM, 143, 11), (signal.SIGINT, 130, 15)):
+        found, text, saved = said[number]
+        assert found == status, text[-3000:]
+        assert f"{signal.Signals(number).name}: stopped after step {saved}, which is saved" in text
+        assert "Traceback" not in text
         assert saved >= target
-    assert call(shared, "asked").returncode == 0
-    whole, asked = final_state(folder / "whole"), final_state(workdir)
-    assert not [name for name in whole if not np.array_equal(whole[name], asked[name])]
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_disk):
@@ -183,7 +203,7 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_di
     done = call(shared, disk / "run")
     assert done.returncode == 1
     assert "error: no space is left on a disk: " in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stderr.rstrip().endswith("the same command goes on from the latest.")
     small_disk(100_000)
     done = call(shared, disk / "run")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -218,19 +238,6 @@ def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
     assert list(both) == list(range(1, STEPS + 1))
     np.testing.assert_allclose(both[1], alone[1], rtol=1e-5)
     np.testing.assert_allclose(both[8], alone[8], rtol=1e-2)
-
-
-def test_processes_that_do_not_fit_together_are_refused(shared):
-    for wrong, reason in (
-        (["--coordinator=localhost:1"], "belong together"),
-        (["--coordinator=localhost:1", "--processes=2", "--process=2"], "must be 0 to 1"),
-        (["--profile_steps=5,2"], "must be a first and a last step"),
-        (["--profile_steps=1,2", "--mode=split"], "is for --mode=train"),
-    ):
-        done = call(shared, "refused", *wrong)
-        assert done.returncode == 1
-        assert reason in done.stderr
-        assert "Traceback" not in done.stderr
 
 
 def test_a_process_starts_itself_again_for_huge_pages(shared):
@@ -313,27 +320,76 @@ def test_a_folder_of_everything_that_can_be_bad(shared, tmp_path):
     assert [p.name for p in (tmp_path / "audit").iterdir()] == ["audit.html"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "expected"),
-    [
-        (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
-        (["--config.train.steps=1.5"], "train.steps"),
-        (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
-        (["--config.train.steps=25"], "train.steps: 24 -> 25"),
-        (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
-        (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
-        (["--bogus"], "bogus"),
-        (["--config.method=supervised"], "--config.method is a group"),
-        (["--config.train.seed=3", "--mode=evaluate"], "train.seed: 0 -> 3"),
-        (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
-        (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
-        (["--mode=audit", "--config.data.labeled_ratio=1"], "no unlabeled images are left"),
-    ],
-)
-def test_mistakes_are_explained_without_a_traceback(shared, trained, arguments, expected):
-    done = call(shared, "whole", *arguments)
+MISTAKES = [
+    (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
+    (["--config.train.steps=1.5"], "train.steps"),
+    (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
+    (["--config.train.steps=41"], "train.steps: 40 -> 41"),
+    (["--config.data.height=64"], "data.height: 32 -> 64"),
+    (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
+    (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
+    (["--mode=replay"], "holds no failed step"),
+    (["--bogus"], "bogus"),
+    (["--config.method=supervised"], "--config.method is a group"),
+    (["--config.train.seed=3", "--mode=evaluate"], "train.seed: 0 -> 3"),
+    (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
+    (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
+    (["--mode=audit", "--config.data.labeled_ratio=1"], "no unlabeled images are left"),
+    (["--coordinator=localhost:1"], "belong together"),
+    (["--coordinator=localhost:1", "--processes=2", "--process=2"], "must be 0 to 1"),
+    (["--profile_steps=5,2"], "must be a first and a last step"),
+    (["--profile_steps=1,2", "--mode=split"], "is for --mode=train"),
+]
+
+# Several command lines in one process, which takes seconds to start: what each ends with.
+SEVERAL = """
+import json, sys, traceback
+import run
+from absl import flags
+for arguments in json.load(sys.stdin):
+    flags.FLAGS.unparse_flags()
+    sys.argv = arguments
+    try:
+        end = run.main(run.parse(sys.argv))
+    except SystemExit as stopped:
+        end = stopped.code
+    except BaseException:
+        end = traceback.format_exc()
+    print("end", json.dumps(end), flush=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def ends(shared, trained):
+    """What each of `MISTAKES` ends with."""
+    folder, environment = shared
+    lines = [command(folder, "whole", *arguments)[1:] for arguments, _ in MISTAKES]
+    done = subprocess.run(
+        [sys.executable, "-c", SEVERAL],
+        cwd=PROJECT,
+        env=environment,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stdout.splitlines() if line.startswith("end ")]
+    assert len(said) == len(MISTAKES), done.stderr[-3000:]
+    return [json.loads(line.removeprefix("end ")) for line in said]
+
+
+@pytest.mark.parametrize("number", range(len(MISTAKES)), ids=lambda n: " ".join(MISTAKES[n][0]))
+def test_mistakes_are_explained_without_a_traceback(ends, number):
+    said, expected = ends[number], MISTAKES[number][1]
+    assert str(said).startswith("error: ")
+    assert expected in said
+    assert "Traceback" not in said
+
+
+def test_a_mistake_is_written_to_stderr_with_status_1(shared, trained):
+    done = call(shared, "whole", "--config.train.steps=41")
     assert done.returncode == 1
-    assert expected in done.stderr
+    assert "train.steps: 40 -> 41" in done.stderr
     assert "Traceback" not in done.stderr
 
 

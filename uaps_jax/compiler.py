@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import glob
 import hashlib
@@ -76,7 +77,8 @@ def mend_cache() -> None:
     """Has unreadable entries of the compile cache removed when they are met.
 
     JAX writes an entry in place, and leaves one that is there as it is: what a killed process has
-    half written would be read, warned of, and compiled around in every run that follows.
+    half written would be read, warned of, and compiled around in every run that follows. With it
+    go the entries of other programs of that name, which are compiled again when they are needed.
     """
     show = warnings.showwarning
 
@@ -87,8 +89,9 @@ def mend_cache() -> None:
             show(message, *rest, **named)
             return
         # Compiled anew in a moment, and kept then.
-        for entry in Path(folder).glob(f"{glob.escape(unreadable[1])}-*-cache"):
-            entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that others alone may change
+            for entry in Path(folder).glob(f"{glob.escape(unreadable[1])}-*-cache"):
+                entry.unlink(missing_ok=True)
         logging.info("an unreadable entry of the compile cache was removed: %s", unreadable[1])
 
     warnings.showwarning = remove_entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -155,10 +156,11 @@ def _conclude(
     for name in method.predictors:
         if name != run.predictor:
             scored[name] = run.score(best, "test", dataset, test, predictor=name)
+    predicted = run.predict(best, test)
     warnings = workdir.warnings(request.workdir)
     results.write(request.workdir, config, record, params, scored, warnings)
     figures.curves(request.workdir / workdir.METRICS, request.workdir / "curves.png")
-    run.predict(best, dataset, test)
+    run.contact_sheet(dataset, test, predicted)
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
@@ -211,7 +213,8 @@ def predict(request: Request) -> None:
     _, dataset = _open(run.config)
     record = checkpoints.read_record(request.workdir, model.step)
     _same_data(record, dataset)
-    run.predict(model, dataset, source.read(dataset, record["test"], run.config.data))
+    test = source.read(dataset, record["test"], run.config.data)
+    run.contact_sheet(dataset, test, run.predict(model, test))
 
 
 def export(request: Request) -> None:
@@ -225,7 +228,7 @@ def replay(request: Request) -> None:
     found = failures.repeat(failures.latest(request.workdir))
     lines = [f"step {found.step}, {'':27s} {'then':>14s} {'now':>14s}"]
     lines += [
-        f"  {name:32s} {found.measured[name]:14.6g} {value:14.6g}"
+        f"  {name:32s} {found.measured.get(name, math.nan):14.6g} {value:14.6g}"
         for name, value in found.repeated.items()
     ]
     for what, wrong in (
@@ -458,7 +461,9 @@ class _Run:
         predictor = predictor or self.predictor
         if predictor not in self._confusions:
             self._confusions[predictor] = evaluation.make_confusion_function(
-                self._method.predictor(predictor), config.data.classes
+                self._method.predictor(predictor),
+                config.data.classes,
+                deterministic=config.train.deterministic,
             )
         labeled = len(checkpoints.read_record(self._directory, model.step)["labeled"])
         scores = evaluation.evaluate(
@@ -496,17 +501,22 @@ class _Run:
         print("\n".join(lines), flush=True)
         return record | scores
 
-    def predict(self, model: _Model, dataset: Dataset, pool: Pool) -> None:
-        """Writes the predictions of the test split, and the contact sheet of the run."""
+    def predict(self, model: _Model, pool: Pool) -> prediction.Predictions:
+        """Writes the predictions of the test split, and returns them."""
         target = self._target(model) / "test"
         found = prediction.make_predictor(self.config, self._method)(model.variables, pool, 0)
         for row, name in enumerate(pool.names):
             prediction.write_one(
                 target, name, pool.images[row], found.masks[row], found.uncertainty[row]
             )
+        logging.info("predictions: %s", target)
+        return found
+
+    def contact_sheet(self, dataset: Dataset, pool: Pool, found: prediction.Predictions) -> None:
+        """Draws the contact sheet of the run."""
         sheet = self._directory / "contact_sheet.png"
         figures.contact_sheet(pool, found, dataset.class_names, sheet, rows=SHEET_ROWS)
-        logging.info("predictions: %s; contact sheet: %s", target, sheet)
+        logging.info("contact sheet: %s", sheet)
 
     def demo(self, model: _Model, dataset: Dataset, pool: Pool, count: int) -> None:
         """Draws test images, spread evenly, as the checkpoint segments them."""

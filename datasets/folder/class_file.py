@@ -32,7 +32,9 @@ def entries(text: str) -> list[tuple[str, list[str]]]:
     try:
         _check_simple(text)
         document = yaml.compose(text, yaml.SafeLoader)
-    except yaml.YAMLError as error:
+    except ClassFileError:
+        raise
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise ClassFileError(f"cannot be read: {error}") from error
     if not isinstance(document, yaml.MappingNode):
         raise ClassFileError("must map class names to values, a line each: scratch: 1")

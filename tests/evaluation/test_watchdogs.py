@@ -75,6 +75,11 @@ def test_a_score_that_falls_to_half_of_its_best_is_said_once():
     assert after == []
 
 
+def test_a_perfect_score_and_one_that_was_never_good_are_not_watched():
+    assert scores(*[100.0] * 6) == [[]] * 6
+    assert scores(0.4, 0.1, 0.11, 0.12, 0.1) == [[]] * 5
+
+
 def test_a_score_that_is_no_number_is_not_watched():
     assert scores(*[math.nan] * 6) == [[]] * 6
     assert scores(60.0, math.nan, 60.0, math.nan, 60.0) == [[]] * 5
@@ -82,7 +87,7 @@ def test_a_score_that_is_no_number_is_not_watched():
 
 def test_a_teacher_that_diverges_or_breaks_is_said_once():
     watch = watchdogs.Teacher()
-    distances = (0.0, 0.6, 0.6, 0.1, 0.6, 0.7, 0.8, 0.9, math.nan, math.nan)
+    distances = (0.0, 0.6, 0.6, 0.1, 0.6, 0.7, 0.8, 0.9, math.inf, math.nan)
     said = [watch.warnings({"distance": value}) for value in distances]
     spoken = [line for lines in said for line in lines]
     assert [number for number, lines in enumerate(said) if lines] == [6, 8]

@@ -112,6 +112,8 @@ def test_a_damaged_best_is_set_aside_too(tmp_path, monkeypatch):
     assert checkpoints.find_step(tmp_path / "run", "best") == 9
 
 
+# Orbax's threads end in their own way.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, small_disk):
     config = tiny.config("supervised", steps=STEPS)
     config.checkpoint.every = config.checkpoint.keep_every = 1

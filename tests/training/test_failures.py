@@ -99,16 +99,22 @@ def test_a_repetition_that_is_finite_says_so(broken, capsys):
     assert "first:" not in said
 
 
-@pytest.mark.filterwarnings("ignore:overflow")
-def test_parameters_that_overflow_are_named(tmp_path):
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_state_that_overflows_is_not_kept(tmp_path, streamed):
     config = tiny.config("supervised", steps=6)
     config.optimizer.learning_rate = 1e38
     config.checkpoint.every = 1
-    with pytest.raises(loop.NonFiniteLoss):
-        run(frozen(config), tmp_path / "run")
-    assert max(checkpoints.saved_steps(tmp_path / "run")) < 6
-    found = failures.repeat(failures.latest(tmp_path / "run"))
-    assert found.failed_again
+    pools = tiny.in_files(tiny.pools()) if streamed else tiny.pools()
+    with pytest.raises(loop.NonFiniteLoss) as caught:
+        loop.train(frozen(config), tmp_path, pools, tiny.CLASS_NAMES, tiny.record())
+    step = caught.value.step
+    assert max(checkpoints.saved_steps(tmp_path), default=0) == step
+    place = failures.latest(tmp_path)
+    assert place.name == f"step_{step + 1}"
+    for array in checkpoints._arrays(place / "checkpoints" / str(step) / "state")[
+        "params"
+    ].values():
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(array))
 
 
 @only_supervised
@@ -123,11 +129,14 @@ def test_the_run_started_again_fails_at_the_same_step(broken, tmp_path, monkeypa
 
 
 @only_supervised
+@pytest.mark.parametrize(
+    "content", [b"{", b"{}", b"", b'{"step": 4, "measured": [], "images": {}}']
+)
 @pytest.mark.parametrize("file", [failures.ABOUT, failures.BATCH])
-def test_a_damaged_record_is_named(broken, tmp_path, file):
+def test_a_damaged_record_is_named(broken, tmp_path, file, content):
     place = tmp_path / "step_4"
     shutil.copytree(failures.latest(broken[0]), place)
-    (place / file).write_bytes(b"{")
+    (place / file).write_bytes(content)
     with pytest.raises(checkpoints.CheckpointError, match="cannot be read"):
         failures.repeat(place)
 

@@ -17,16 +17,32 @@ def test_the_format_of_this_version_is_written_down():
     assert f"format_{checkpoints.FORMAT}" in {folder.name for folder in FORMATS}
 
 
-@pytest.fixture(params=[*FORMATS, "format_1"], ids=lambda folder: getattr(folder, "name", folder))
+# As format 2, but without `written_by`; at first, without checksums.
+OLDER = ("format_1", "format_1 with checksums")
+
+
+@pytest.fixture(params=[*FORMATS, *OLDER], ids=lambda folder: getattr(folder, "name", folder))
 def written(request, tmp_path):
     """A copy of a work directory of a format, and what is expected of it."""
-    first = request.param == "format_1"  # as format 2, without versions and checksums
-    folder = make.FOLDER / "format_2" if first else request.param
+    older = request.param in OLDER
+    folder = make.FOLDER / "format_2" if older else request.param
     shutil.copytree(folder, tmp_path / "run")
-    if first:
-        for item in ("written_by", "digests"):
-            shutil.rmtree(tmp_path / "run" / "checkpoints" / "2" / item)
+    place = tmp_path / "run" / "checkpoints" / "2"
+    if older:
+        shutil.rmtree(place / "written_by")
+        known = json.loads((place / "digests" / "metadata").read_text())
+        del known["written_by"]
+        (place / "digests" / "metadata").write_text(json.dumps(known))
+        if request.param == OLDER[0]:
+            shutil.rmtree(place / "digests")
     return tmp_path / "run", json.loads((folder / "expected.json").read_text())
+
+
+def test_checksums_that_are_gone_are_missed(tmp_path):
+    shutil.copytree(make.FOLDER / "format_2", tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "checkpoints" / "2" / "digests")
+    with pytest.raises(checkpoints.CheckpointError, match="its checksums are not there"):
+        checkpoints.verify(tmp_path / "run", 2)
 
 
 def test_a_checkpoint_predicts_what_it_did(written):

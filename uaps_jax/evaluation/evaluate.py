@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
@@ -31,10 +32,12 @@ def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Arr
     return jnp.einsum("bhwt,bhwp->btp", truth, guess).astype(jnp.int32)
 
 
-def make_confusion_function(predictor: Predictor, classes: int) -> ConfusionFunction:
+def make_confusion_function(
+    predictor: Predictor, classes: int, *, deterministic: bool = False
+) -> ConfusionFunction:
     """The jitted function from (variables, images, masks) to confusion matrices."""
 
-    @compiler.jit_for_long
+    @functools.partial(compiler.jit_for_long, deterministic=deterministic)
     def confusion_function(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
         prediction = predictor(variables, images).argmax(-1)
         return confusion(masks, prediction, classes)

@@ -5,6 +5,7 @@ Their hidden truth, where there is one, is used for this measurement and for not
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import jax
@@ -20,15 +21,18 @@ from uaps_jax.trees import Tree
 ProbeFunction = Callable[..., Mapping[str, jax.Array]]
 
 
-def make_probe_function(probe: Callable[..., tuple[jax.Array, ...]], classes: int) -> ProbeFunction:
+def make_probe_function(
+    probe: Callable[..., tuple[jax.Array, ...]], classes: int, *, deterministic: bool = False
+) -> ProbeFunction:
     """The jitted function `(variables, images, masks, count, key, step) -> counts` of pixels.
 
     Args:
       probe: `(variables, images, key, step) -> (target, kept, student)` (`Method.probe`).
       classes: number of classes.
+      deterministic: as `compiler.jit_for_long` takes it.
     """
 
-    @compiler.jit_for_long
+    @functools.partial(compiler.jit_for_long, deterministic=deterministic)
     def probe_function(
         variables: Tree,
         images: jax.Array,

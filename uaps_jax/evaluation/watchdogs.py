@@ -14,6 +14,7 @@ from typing import Protocol
 
 STARVING = 0.1  # of a class's share of the labeled pixels
 FALLEN = 0.5  # of the best score so far
+NOTHING, PERFECT = 5.0, 99.9  # percent: below there is little to fall, above no way to rise
 DIVERGED = 0.5  # distance of teacher and student, of the student's length
 PATIENCE = 3  # evaluations in a row before it is said
 
@@ -66,8 +67,8 @@ class ValidationScore:
     def warnings(self, measured: Mapping[str, float]) -> list[str]:
         """What is to be said after an evaluation."""
         score, said = measured[self._name], []
-        self._same = self._same + 1 if score == self._last else 0
-        self._low = self._low + 1 if score < FALLEN * self._best else 0
+        self._same = self._same + 1 if score == self._last and score < PERFECT else 0
+        self._low = self._low + 1 if score < FALLEN * self._best and self._best > NOTHING else 0
         self._last, self._best = score, max(self._best, score if math.isfinite(score) else 0.0)
         if self._same == PATIENCE:
             said.append(
@@ -94,7 +95,7 @@ class Teacher:
         """What is to be said after an evaluation."""
         distance = measured["distance"]
         broken, was_broken = not math.isfinite(distance), self._broken
-        self._far = self._far + 1 if distance > DIVERGED else 0
+        self._far = 0 if distance <= DIVERGED else self._far + 1
         self._broken = broken
         if broken and not was_broken:
             return ["teacher: it is not finite any more"]

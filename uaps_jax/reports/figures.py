@@ -31,7 +31,13 @@ def curves(metrics: Path, target: Path) -> None:
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
     hidden = {
         f"train/{name}"
-        for name in ("learning_rate", "gradient_norm", "steps_per_second", "waiting_for_data")
+        for name in (
+            "learning_rate",
+            "gradient_norm",
+            "state_norm",
+            "steps_per_second",
+            "waiting_for_data",
+        )
     }
     names = sorted({n for r in records for n in r if n.startswith("train/")} - hidden)
     for name in names:

@@ -32,7 +32,8 @@ SELECTION = "image_dice"
 
 
 FORMAT = 2
-"""Of what a checkpoint holds: 1 had no checksums. Every version reads all formats up to its own."""
+"""Of what a checkpoint holds: 1 has no `written_by`, and at first no checksums. Every version reads
+all formats up to its own."""
 
 
 class CheckpointError(ValueError):
@@ -199,6 +200,8 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
     """
     place = folder(workdir) / str(step)
     if not (place / "digests").is_dir():
+        if (place / "written_by").is_dir():
+            raise CheckpointError(f"checkpoint {place} is damaged: its checksums are not there")
         logging.warning("checkpoint %s is of a version that wrote no checksums", place)
         return
     wrong: list[str] = []
@@ -206,6 +209,8 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
         reader = ocp.JsonCheckpointHandler()
         expected = reader.restore(place / "digests")
         for item in items:
+            if item == "written_by" and item not in expected and not (place / item).exists():
+                continue
             if item in ("state", "variables"):
                 found = digests.differences(_arrays(place / item), expected[item])
                 wrong += [f"{item}/{name}" for name in found]
@@ -215,7 +220,7 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
                 value = reader.restore(place / item)
             else:
                 value = json.loads(file.read_text()) if file.parent.is_dir() else None
-            if digests.of_text(_text(value)) != expected[item]:
+            if digests.of_text(_text(value)) != expected.get(item):
                 wrong.append(item)
             elif item == "written_by" and value["format"] > FORMAT:
                 raise NewerFormatError(
@@ -327,7 +332,7 @@ def _saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
         return None
     try:
         return _rank(json.loads(file.read_text()))
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
         raise CheckpointError(f"{file} cannot be read; name a step instead") from error
 
 
@@ -351,6 +356,7 @@ def read_record(workdir: Path, step: int) -> dict[str, Any]:
     item = folder(workdir) / str(step) / "data"
     if not item.is_dir():
         raise CheckpointError(f"{item.parent} does not say which data it was trained on")
+    verify(workdir, step, ("data",))
     record: dict[str, Any] = ocp.JsonCheckpointHandler().restore(item)
     return record
 

@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient is not finite: all that repeats one, and its repetition.
+"""Steps whose loss, gradient or state is not finite: all that repeats one, and its repetition.
 
 In `failed/step_<N>/` of a work directory are `step.json`, what was measured and which images were
 shown; `batch.npz`, those images, their masks and rows as the step was fed; and a checkpoint of the
@@ -7,25 +7,27 @@ state before the step, with the configuration. The key of the step is made of se
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
 import json
 import math
+import shutil
 import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-import optax
 
 from uaps_jax import files, methods
 from uaps_jax.config import Config
 from uaps_jax.training import checkpoints, optimizers, processes, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
-from uaps_jax.training.step import learn, traced_weights
+from uaps_jax.training.step import learn, make_train_step, traced_weights
 from uaps_jax.trees import Tree
 
 ABOUT = "step.json"
@@ -62,12 +64,13 @@ class Repetition:
 
 
 def is_sound(measured: Mapping[str, float]) -> bool:
-    """Whether loss and gradient of a step are finite."""
-    return math.isfinite(measured["loss"]) and math.isfinite(measured["gradient_norm"])
+    """Whether the loss of a step, its gradient and the state after it are finite."""
+    return all(math.isfinite(measured[name]) for name in ("loss", "gradient_norm", "state_norm"))
 
 
 def write(
     workdir: Path,
+    *,
     state: TrainState,
     variables: Tree,
     config: Config,
@@ -76,7 +79,7 @@ def write(
     images: Mapping[str, Sequence[str]],
     measured: Mapping[str, float],
 ) -> Path:
-    """Writes what repeats the step after `state`, and returns its folder.
+    """Writes what repeats the step after `state`, and returns its folder, made anew.
 
     Args:
       workdir: of the run.
@@ -90,19 +93,22 @@ def write(
     """
     step = int(state.step) + 1
     place = workdir / "failed" / f"step_{step}"
+    if processes.is_first():
+        shutil.rmtree(place, ignore_errors=True)
+    processes.wait(f"failed_step_{step}")
     with checkpoints.manager(place, config.checkpoint) as saved:
         checkpoints.save(saved, state, variables, config, record, None)
     if processes.is_first():
         content = io.BytesIO()
-        arrays = {f"{s}/{name}": a for s, fed in batch.items() for name, a in fed.items()}
-        np.savez_compressed(content, allow_pickle=False, **arrays)
+        arrays: dict[str, Any] = {
+            f"{stream}/{name}": a for stream, fed in batch.items() for name, a in fed.items()
+        }
+        np.savez_compressed(content, **arrays)
         files.write_bytes(place / BATCH, content.getvalue())
         about = {
             "step": step,
             "measured": {name: str(value) for name, value in measured.items()},
             "images": images,
-            "device": jax.devices()[0].device_kind,
-            "jax": jax.__version__,
         }
         files.write_text(place / ABOUT, json.dumps(about, indent=1) + "\n")
     return place
@@ -114,13 +120,13 @@ def latest(workdir: Path) -> Path:
     Raises:
       CheckpointError: none did.
     """
-    found = [file.parent for file in (workdir / "failed").glob(f"step_*/{ABOUT}")]
+    found = list((workdir / "failed").glob(f"step_*/{ABOUT}"))
     if not found:
         raise checkpoints.CheckpointError(
             f"{workdir / 'failed'} holds no failed step; --mode=replay repeats a step whose loss "
             "was not finite"
         )
-    return max(found, key=lambda place: int(place.name.removeprefix("step_")))
+    return max(found, key=lambda file: file.stat().st_mtime).parent
 
 
 def repeat(place: Path) -> Repetition:
@@ -141,35 +147,44 @@ def repeat(place: Path) -> Repetition:
     key, weights = jax.random.key(config.train.seed), traced_weights(method)
 
     @jax.jit
-    def step(state: TrainState) -> tuple[Tree, Tree]:
-        _, (value, parts, gradients) = learn(method, config, state, batch, key, weights)
-        norm = optax.tree.norm(gradients)
-        return {"loss": value, **parts, "gradient_norm": norm}, gradients
+    def gradients(state: TrainState, batch: Tree) -> tuple[jax.Array, Tree]:
+        _, (value, _, found) = learn(method, config, state, batch, key, weights)
+        return value, found
 
-    measured, gradients = step(state)
+    before = _not_finite(
+        {"params": state.params, "method_state": state.method_state, "optimizer": state.opt_state}
+    )
+    wrong, origin = _not_finite(gradients(state, batch)[1]), _origin(gradients, state, batch)
+    step = make_train_step(method, optimizer, config, shards)
+    _, measured = step(state, {}, batch, key, weights)
     return Repetition(
         step=about["step"],
         images=about["images"],
-        measured={name: float(value) for name, value in about["measured"].items()},
+        measured=about["measured"],
         repeated={name: float(value) for name, value in measured.items()},
-        before=_not_finite({"params": state.params, "method_state": state.method_state}),
-        gradients=_not_finite(gradients),
-        origin=_origin(step, state),
+        before=before,
+        gradients=wrong,
+        origin=origin,
     )
 
 
 def _read(place: Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]:
     """What is known of a failed step, and its batch."""
     try:
-        about: dict[str, Any] = json.loads((place / ABOUT).read_text())
+        about = json.loads((place / ABOUT).read_text())
+        known = {
+            "step": int(about["step"]),
+            "measured": {str(k): float(v) for k, v in about["measured"].items()},
+            "images": {str(k): list(map(str, v)) for k, v in about["images"].items()},
+        }
         batch: dict[str, dict[str, np.ndarray]] = {}
         with np.load(place / BATCH, allow_pickle=False) as arrays:
             for path, array in arrays.items():
                 stream, _, name = path.partition("/")
                 batch.setdefault(stream, {})[name] = array
     except Exception as error:  # whatever numpy says of a file that is not as it left it
-        raise checkpoints.CheckpointError(f"{place} cannot be read: {error}") from error
-    return about, batch
+        raise checkpoints.CheckpointError(f"{place} cannot be read: {error!r}") from error
+    return known, batch
 
 
 def _not_finite(tree: Tree) -> list[str]:
@@ -177,15 +192,18 @@ def _not_finite(tree: Tree) -> list[str]:
     return [
         jax.tree_util.keystr(path, simple=True, separator="/")
         for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-        if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(np.asarray(leaf)).all()
+        if jnp.issubdtype(leaf.dtype, jnp.floating) and not jnp.isfinite(leaf).all()
     ]
 
 
-def _origin(function: Any, state: TrainState) -> str:
-    """The first operation of a function that gives NaN, and the line of this package it is on."""
-    with jax.debug_nans(True):
+def _origin(function: Any, *arguments: Any) -> str:
+    """The first operation of a function that gives NaN, and the line of this package it is on.
+
+    Backwards, JAX knows no line but that of the derivative; inside of a scan, that of the scan.
+    """
+    with jax.debug_nans(True), contextlib.redirect_stdout(io.StringIO()):
         try:
-            function(state)
+            function(*arguments)
         except FloatingPointError as error:
             frames = [f for f in traceback.extract_tb(error.__traceback__) if PACKAGE in f.filename]
             inner = next((f for f in reversed(frames) if f.filename != __file__), None)
@@ -194,4 +212,6 @@ def _origin(function: Any, state: TrainState) -> str:
                 return said
             file = Path(inner.filename).relative_to(Path(PACKAGE).parent)
             return f"{said} ({file}:{inner.lineno}, {inner.line})"
+        except Exception as error:  # one by one, operations take more memory
+            return f"it could not be looked for: {error!r}"
     return ""

@@ -38,6 +38,7 @@ from uaps_jax.training.step import make_train_step, traced_weights
 from uaps_jax.training.trace import Tracer
 from uaps_jax.trees import Tree
 
+UNSHOWN = ("gradient_norm", "state_norm", "ramp")  # beside the bar
 LONG_RUN_HOURS = 6
 """On a CPU, a run that would take longer is told of the shortened settings."""
 
@@ -114,7 +115,9 @@ def train(
     optimizer = optimizers.adam(config.optimizer)
     step_function = make_train_step(method, optimizer, config, shards)
     confusion_function = evaluate.make_confusion_function(
-        method.predictor(config.evaluation.predictor), config.data.classes
+        method.predictor(config.evaluation.predictor),
+        config.data.classes,
+        deterministic=config.train.deterministic,
     )
     examine = _examiner(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
@@ -144,17 +147,21 @@ def train(
             try:
                 _record(pending, writer, progress, config, method, pools)
             except NonFiniteLoss as failed:
-                before = state_lib.resumed(state)
-                failures.write(
-                    directory,
-                    before,
-                    method.variables(before.params, before.method_state),
-                    config,
-                    record,
-                    streams.batch(config, method.streams, pools.train, failed.step),
-                    streams.names(config, method.streams, pools.train, failed.step),
-                    failed.measured,
-                )
+                try:
+                    saved.wait_until_finished()
+                    before = state_lib.resumed(state)
+                    failures.write(
+                        directory,
+                        state=before,
+                        variables=method.variables(before.params, before.method_state),
+                        config=config,
+                        record=record,
+                        batch=streams.batch(config, method.streams, pools.train, failed.step),
+                        images=streams.names(config, method.streams, pools.train, failed.step),
+                        measured=failed.measured,
+                    )
+                except Exception:  # of which the loss that is not finite is the first cause
+                    logging.exception("what repeats step %d cannot be kept", failed.step + 1)
                 raise
 
         pending: tuple[int, Tree] | None = None
@@ -218,7 +225,9 @@ def _examiner(
 ) -> Callable[[Tree, int], dict[str, dict[str, float]]]:
     """Measures pseudo-labels and teacher after so many steps: prefix -> values."""
     if method.probe is not None:
-        probe = health.make_probe_function(method.probe, config.data.classes)
+        probe = health.make_probe_function(
+            method.probe, config.data.classes, deterministic=config.train.deterministic
+        )
     distance = jax.jit(teacher.distance)
     key = jax.random.fold_in(jax.random.key(config.train.seed), zlib.crc32(b"probe"))
 
@@ -337,7 +346,7 @@ class Progress:
         """Counts a step and returns the current steps per second (0 until it is known)."""
         self._times = [*self._times[-50:], time.perf_counter()]
         self._remaining -= 1
-        shown = {k: f"{v:.3g}" for k, v in values.items() if k not in ("gradient_norm", "ramp")}
+        shown = {k: f"{v:.3g}" for k, v in values.items() if k not in UNSHOWN}
         self._bar.set_postfix(shown | ({"val": self._score} if self._score else {}), refresh=False)
         self._bar.update()
         self._done += 1

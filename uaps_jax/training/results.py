@@ -1,4 +1,4 @@
-"""`result.json`: what a training came to, written when all of it is done."""
+"""`result.json`: what a training came to, written when all of it is scored."""
 
 from __future__ import annotations
 

@@ -41,8 +41,8 @@ def make_train_step(
       `image` uint8 `[N, H, W, C]` (and `mask`), resident on the devices, and `fed` then is an
       int32 `[B]` per stream, the rows to show. With empty `pools`, `fed` is the batch itself.
       `key` is the run's key: everything random is a function of it and of `state.step`. `weights`
-      are `method.weights`. A step whose loss or gradient is not finite changes nothing but
-      `state.step`, which halts the run (`TrainState`).
+      are `method.weights`. A step whose loss, gradient or new state is not finite changes nothing
+      but `state.step`, which halts the run (`TrainState`).
     """
 
     def train_step(
@@ -80,8 +80,10 @@ def make_train_step(
             **parts,
             "learning_rate": rate,
             "gradient_norm": optax.tree.norm(gradients),
+            "state_norm": _norm((params, new_state.method_state)),
         }
-        sound = jnp.isfinite(value) & jnp.isfinite(measurements["gradient_norm"])
+        watched = [measurements[name] for name in ("loss", "gradient_norm", "state_norm")]
+        sound = jnp.isfinite(jnp.stack([jnp.asarray(x, jnp.float32) for x in watched])).all()
         kept = jax.tree.map(
             lambda new, old: jnp.where(sound & (state.step >= 0), new, old), new_state, halt(state)
         )
@@ -146,6 +148,12 @@ def learn(
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     (method_state, sums), _ = jax.lax.scan(add, (state.method_state, nothing), (pieces, keys))
     return method_state, jax.tree.map(lambda total: total / count, sums)
+
+
+def _norm(tree: Any) -> jax.Array:
+    """Euclidean norm of all the floating-point numbers of a tree."""
+    leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
+    return optax.tree.norm([x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in leaves])
 
 
 def _pieces(rows: jax.Array, count: int) -> jax.Array:
