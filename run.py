@@ -1,4 +1,4 @@
-"""The front door: audits, splits, trains, evaluates, predicts.
+"""The front door: audits, splits, trains, evaluates, predicts, exports, repeats failed steps.
 
     python run.py --config=configs/neu_uaps.py --workdir=runs/neu_uaps
     python run.py --mode=evaluate --workdir=runs/neu_uaps --checkpoint=best
@@ -158,7 +158,7 @@ def parse(argv: list[str]) -> list[str]:
         sys.exit(f"error: --config={file}: there is no such file; there are {known}")
     try:
         rest = flags.FLAGS(argv)
-    except (ValueError, KeyError, AttributeError, TypeError, flags.Error) as error:
+    except (ValueError, LookupError, AttributeError, TypeError, flags.Error) as error:
         # ml_collections puts a traceback in front of what a configuration file raises.
         before, raised, reason = str(error).rpartition("ConfigError: ")
         if not raised and file is not None:

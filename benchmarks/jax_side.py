@@ -35,6 +35,7 @@ def main() -> None:
     parser.add_argument("--dtype", required=True)
     parser.add_argument("--execution", required=True)
     parser.add_argument("--auxiliary", type=int, default=3)
+    parser.add_argument("--deterministic", action="store_true")
     arguments = parser.parse_args()
     ours = Ours(
         arguments.size,
@@ -43,6 +44,7 @@ def main() -> None:
         arguments.dtype,
         arguments.execution,
         arguments.auxiliary,
+        deterministic=arguments.deterministic,
     )
     serve(
         {"write": ours.write, "first": ours.first, "steps": ours.steps, "describe": ours.describe}
@@ -53,7 +55,15 @@ class Ours:
     """A training of UAPS on random images."""
 
     def __init__(
-        self, size: int, batch: int, folder: Path, dtype: str, execution: str, auxiliary: int
+        self,
+        size: int,
+        batch: int,
+        folder: Path,
+        dtype: str,
+        execution: str,
+        auxiliary: int,
+        *,
+        deterministic: bool,
     ) -> None:
         """Builds the step; nothing is compiled yet."""
         config = configs.uaps(configs.neu_seg(), "")
@@ -62,6 +72,7 @@ class Ours:
         config.train.batch_labeled = config.train.batch_unlabeled = batch
         config.model.dtype, config.model.execution = dtype, execution
         config.model.auxiliary = auxiliary
+        config.train.deterministic = deterministic
         config.method.scale_ramps(1, 1.0)
         self._config, self._folder, self._batch = config, folder, batch
         self._method = methods.build(config)

@@ -22,6 +22,7 @@ from benchmarks.measuring import record
 from benchmarks.sides import Side, Sides
 
 AGREEMENT = 1e-4
+DETERMINISTIC = "deterministic"
 
 
 def main() -> None:
@@ -35,7 +36,8 @@ def main() -> None:
         "--ours",
         nargs="+",
         default=["float32"],
-        help="our ways: a compute type, with how the decoders run if not unrolled: float32-vmapped",
+        help="our ways: a compute type, with how the decoders run if not unrolled, and whether the "
+        "same bits are asked for: float32-vmapped, float32-deterministic",
     )
     parser.add_argument(
         "--peers",
@@ -55,8 +57,10 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     shape = [f"--size={arguments.size}", f"--batch={arguments.batch}", f"--folder={folder}"]
     with Sides() as sides:
         for way in arguments.ours:
-            dtype, _, execution = way.partition("-")
-            how = [f"--dtype={dtype}", f"--execution={execution or 'unrolled'}"]
+            dtype, *more = way.split("-")
+            execution = next((word for word in more if word != DETERMINISTIC), "unrolled")
+            how = [f"--dtype={dtype}", f"--execution={execution}"]
+            how += [f"--{DETERMINISTIC}"] * (DETERMINISTIC in more)
             sides[f"jax {way}"] = Side("benchmarks.jax_side", [*shape, *how])
         reference = next(iter(sides.values()))
         reference.ask("write")

@@ -28,13 +28,14 @@ from pathlib import Path
 from typing import Any
 
 import jax
-from absl import flags, logging
+from absl import logging
 
 import run
 from datasets.common import DataError, UnreadableError, read_image, read_mask
 from datasets.crackforest import mat_masks
 from datasets.folder import class_map, folder_dataset_builder, images, scan
 from datasets.neu_seg import layouts, neu_seg_dataset_builder
+from tests import command_lines
 from tests.datasets import test_crackforest, test_dagm, test_folder
 from tests.datasets.raw_files import mask_of, picture, write_files, write_zip
 from tests.golden import make
@@ -371,10 +372,9 @@ def override(generator: random.Random) -> list[str]:
 def attempt_override(generator: random.Random) -> bool:
     """Parses and validates a command line, and builds its method; whether all of it was good."""
     arguments = override(generator)
-    flags.FLAGS.unparse_flags()
-    before, sys.argv = sys.argv, arguments  # ml_collections reads the overrides from there
+    before = sys.argv
     try:
-        run.parse(arguments)
+        command_lines.parse(arguments)
         config = run.CONFIG.value
         if not isinstance(config, Config):
             return False

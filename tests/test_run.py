@@ -341,23 +341,6 @@ MISTAKES = [
     (["--profile_steps=1,2", "--mode=split"], "is for --mode=train"),
 ]
 
-# Several command lines in one process, which takes seconds to start: what each ends with.
-SEVERAL = """
-import json, sys, traceback
-import run
-from absl import flags
-for arguments in json.load(sys.stdin):
-    flags.FLAGS.unparse_flags()
-    sys.argv = arguments
-    try:
-        end = run.main(run.parse(sys.argv))
-    except SystemExit as stopped:
-        end = stopped.code
-    except BaseException:
-        end = traceback.format_exc()
-    print("end", json.dumps(end), flush=True)
-"""
-
 
 @pytest.fixture(scope="module")
 def ends(shared, trained):
@@ -365,7 +348,7 @@ def ends(shared, trained):
     folder, environment = shared
     lines = [command(folder, "whole", *arguments)[1:] for arguments, _ in MISTAKES]
     done = subprocess.run(
-        [sys.executable, "-c", SEVERAL],
+        [sys.executable, "-m", "tests.command_lines"],
         cwd=PROJECT,
         env=environment,
         input=json.dumps(lines),

@@ -110,7 +110,7 @@ class Builder(SegmentationBuilder):
     def decode_image(self, data: bytes, example: Example) -> np.ndarray:
         """See `SegmentationBuilder`; an image with a mask must be upright as it is stored."""
         pixels = images.read_any_image(data, self.builder_config.settings.white)
-        turned = images.orientation(data)
+        turned = images.named_orientation(data)
         if turned != _UPRIGHT and example.mask is not None:
             raise UnreadableError(
                 f"the camera says that the image is to be turned (EXIF orientation {turned}), and "

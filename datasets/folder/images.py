@@ -54,6 +54,15 @@ def _scaled(levels: np.ndarray, white: int) -> np.ndarray:
     return grey
 
 
+def named_orientation(data: bytes) -> int:
+    """The orientation that a file names, of a TIFF too; errors as of `orientation`."""
+    with open_image(data) as image:
+        if image.format != "TIFF":
+            return orientation(data)
+        found = image.tag_v2.get(_ORIENTATION, _UPRIGHT)  # type: ignore[attr-defined]
+        return int(found) if found in _TURNS else _UPRIGHT
+
+
 def orientation(data: bytes) -> int:
     """The EXIF orientation of an image that can be read; 1, upright, where it names none.
 

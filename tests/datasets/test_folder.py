@@ -200,6 +200,14 @@ class TestImages:
         with pytest.raises(DataError, match=r"a\.jpg: .*EXIF orientation 6"):
             build(root, tmp_path / "built")
 
+    def test_a_scan_held_upside_down(self, root, tmp_path):
+        """Pillow turns a TIFF itself, so that its mask would not fit."""
+        file = io.BytesIO()
+        Image.fromarray(picture()).save(file, "TIFF", tiffinfo={0x0112: 3})
+        write(root, {"images/a.tif": file.getvalue(), "masks/a.png": encode(ids())})
+        with pytest.raises(DataError, match=r"a\.tif: .*EXIF orientation 3"):
+            build(root, tmp_path / "built")
+
 
 def classes(*entries):
     return class_map.from_settings(entries)
