@@ -158,7 +158,7 @@ def parse(argv: list[str]) -> list[str]:
         sys.exit(f"error: --config={file}: there is no such file; there are {known}")
     try:
         rest = flags.FLAGS(argv)
-    except (ValueError, LookupError, AttributeError, TypeError, flags.Error) as error:
+    except (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error) as error:
         # ml_collections puts a traceback in front of what a configuration file raises.
         before, raised, reason = str(error).rpartition("ConfigError: ")
         if not raised and file is not None:
@@ -170,12 +170,13 @@ def parse(argv: list[str]) -> list[str]:
 
 
 def _config_file(argv: list[str]) -> str | None:
-    """What --config names, None if it is not there."""
+    """What the last --config names, None if there is none."""
+    found = None
     for position, argument in enumerate(argv):
         name, equals, value = argument.lstrip("-").partition("=")
         if name == "config" and argument.startswith("-"):
-            return value if equals else next(iter(argv[position + 1 :]), "")
-    return None
+            found = value if equals else next(iter(argv[position + 1 :]), "")
+    return found
 
 
 def _explain_override(argv: list[str], file: str) -> None:

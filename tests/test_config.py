@@ -230,3 +230,10 @@ def test_every_setting_has_a_comment():
             commented.add(name)
     missing = names - commented - {"name", "height", "width", "mean", "std"}
     assert not missing
+
+
+def test_a_whole_number_too_large_for_a_float_is_not_finite():
+    config = neu_uaps.get_config()
+    config.data.mean = (10**400, 0.0, 0.0)
+    with pytest.raises(ConfigError, match=r"data\.mean = .*finite"):
+        config_lib.validate(config)

@@ -49,7 +49,7 @@ def test_an_attempt_that_takes_too_long_or_too_much_is_a_failure(monkeypatch):
 def test_some_cases_of_each_kind():
     """In a process of its own: flags are parsed anew for every case."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz", "--files=150", "--overrides=600", "--seed=7"],
+        [sys.executable, "-m", "tests.fuzz", "--files=100", "--overrides=300", "--seed=7"],
         cwd=PROJECT,
         capture_output=True,
         text=True,

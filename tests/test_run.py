@@ -325,7 +325,7 @@ MISTAKES = [
     (["--config.train.steps=1.5"], "train.steps"),
     (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
     (["--config.train.steps=41"], "train.steps: 40 -> 41"),
-    (["--config.data.height=64"], "data.height: 32 -> 64"),
+    (["--config.data.height=64", "--config.data.width=64"], "data.height: 32 -> 64"),
     (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
     (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
     (["--mode=replay"], "holds no failed step"),

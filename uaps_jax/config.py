@@ -450,6 +450,14 @@ def check(config: Config, key: str, condition: bool, message: str) -> Iterator[s
         yield f"{key} = {lookup(config, key)!r}: {message}"
 
 
+def _is_finite(number: float) -> bool:
+    """Whether a float holds it: an int may be too large for that."""
+    try:
+        return math.isfinite(number)
+    except OverflowError:
+        return False
+
+
 def _type_problems(section: Section, prefix: str = "") -> Iterator[str]:
     """Values of another type than their field's, and numbers that are not finite."""
     for field in dataclasses.fields(section):  # type: ignore[arg-type]
@@ -468,7 +476,7 @@ def _type_problems(section: Section, prefix: str = "") -> Iterator[str]:
         if not right:
             name = getattr(field.type, "__name__", "")
             yield f"{key} = {value!r}: must be of type {field.type if name == 'tuple' else name}"
-        elif kind is float and not all(map(math.isfinite, values)):
+        elif kind is float and not all(map(_is_finite, values)):
             yield f"{key} = {value!r}: must be finite"
 
 
