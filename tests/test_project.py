@@ -120,6 +120,7 @@ def test_the_tests_that_the_documents_name_exist():
     text = (PROJECT / "docs" / "reliability.md").read_text()
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
     assert len(named) > 20
+    assert not re.search(r"[A-Z]{4,}\n", text), "a figure is missing"
     for file, test in named:
         assert f"def {test}(" in (PROJECT / file).read_text(), f"{file}::{test}"
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]

@@ -6,6 +6,7 @@ kilobytes can exhaust; that is the end of the process, not an error.
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
 from collections.abc import Iterator
@@ -64,15 +65,26 @@ def _elements(data: bytes, order: str) -> Iterator[int]:
 
 def _parts(data: bytes, order: str) -> Iterator[int]:
     """Yields the types of an array, its parts, and the arrays in it, one after the other."""
-    place = 0
+    place, in_front = 0, False
     while place + _TAG <= len(data):
         kind, size = struct.unpack_from(f"{order}II", data, place)
         yield kind
         place += _TAG
+        if in_front:  # A reader makes as many objects as it says, of nothing if need be.
+            _check_dimensions(data[place : place + size], order)
+        in_front = kind == _MATRIX and size > 0
         if kind == _MATRIX:  # What follows are its parts, behind flags that are read unseen.
             place += _FLAGS if size else 0
         elif not kind >> 16:  # Otherwise its few bytes stand in the tag.
             place += size + -size % 8
+
+
+def _check_dimensions(data: bytes, order: str) -> None:
+    """Checks the dimensions of an array, which stand behind its flags."""
+    count = len(data) // 4
+    total = math.prod(abs(n) for n in struct.unpack_from(f"{order}{count}i", data))
+    if total > MOST_BYTES:
+        raise UnreadableError(f"has an array of {total} numbers; at most {MOST_BYTES} are read")
 
 
 def _unpacked(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import logging
+import struct
 import sys
 from pathlib import Path
 
@@ -61,6 +62,14 @@ def official() -> dict[str, bytes]:
         "groundTruth/002.mat": mat(values_of({5: 2}), compress=False),
         "seg/001.seg": b"x",
     }
+
+
+def test_an_array_that_claims_to_be_enormous_is_refused():
+    data = bytearray(mat(values_of(), compress=False))
+    # The tag, the flags, and the tag of the dimensions stand in front of the first of them.
+    struct.pack_into("<ii", data, 128 + 8 + 16 + 8, 2**15, 2**15)
+    with pytest.raises(UnreadableError, match="an array of 1073741824 numbers"):
+        read_segmentation(bytes(data))
 
 
 @pytest.fixture
