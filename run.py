@@ -96,7 +96,7 @@ def main(argv: list[str]) -> None:
                 f"\nThe checkpoints in {WORKDIR.value} are whole. When there is space again, the "
                 "same command goes on from the latest."
             )
-        processes.leave(said)
+        processes.leave(said, at_once=True)
     sys.exit(0 if complete else 1)
 
 
@@ -144,10 +144,15 @@ MEANT = ("Using custom data configuration", "Requested `tracked_metric`")
 
 
 def worth_showing(record: std_logging.LogRecord) -> bool:
-    """Leaves out what libraries say for information: Orbax, some forty lines for each save."""
+    """Leaves out what libraries say for information: Orbax, some forty lines for each save.
+
+    And what each of their threads says of a full disk, which is said once, at the end.
+    """
     if str(record.msg).startswith(MEANT):
         return False
-    return record.levelno > std_logging.INFO or "site-packages" not in record.pathname
+    if "site-packages" not in record.pathname and record.name != "asyncio":
+        return True
+    return record.levelno > std_logging.INFO and not files.says_disk_full(record.getMessage())
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -21,16 +21,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+import jax
 import numpy as np
-import orbax.checkpoint as ocp
+
+from uaps_jax.training import checkpoints, workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
 STEPS = 80
-METRICS = "metrics.jsonl"
 AIMED = {"checkpoint": 6, "cache": 1, "start": 3}  # of 20 kills; the others hit a random step
 TEMPORARY = ".orbax-checkpoint-tmp"
 PATIENCE_S = 300
@@ -72,6 +72,15 @@ def settings(folder: Path, method: str, steps: int) -> list[str]:
     ]
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """For quick compilations, which are kept in a folder."""
+    return os.environ | {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    }
+
+
 class Trial:
     """One training of a method, in a folder of its own beside the others'."""
 
@@ -81,20 +90,22 @@ class Trial:
         self.compiled = folder / "compiled"
         self.steps = steps
         self.started_ns = 0
-        self.environment = os.environ | {
-            "JAX_COMPILATION_CACHE_DIR": str(self.compiled),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-            "UAPS_JAX_STARTED": "1",
-        }
+        self.environment = environment(folder) | {"UAPS_JAX_STARTED": "1"}
         self.command = ["run.py", *settings(folder, method, steps), f"--workdir={self.workdir}"]
 
-    def start(self, *before: str, **environment: str) -> subprocess.Popen[bytes]:
-        """Starts it, or goes on; what it says is added to a log."""
+    @property
+    def log(self) -> Path:
+        """What all its processes have said."""
+        return self.workdir.parent / f"{self.workdir.name}.log"
+
+    def start(
+        self, *more: str, before: Sequence[str] = (), **environment: str
+    ) -> subprocess.Popen[bytes]:
+        """Starts it with more flags, or goes on; what it says is added to the log."""
         self.started_ns = time.time_ns()
-        with (self.workdir.parent / f"{self.workdir.name}.log").open("ab") as log:
+        with self.log.open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, *before, *self.command],
+                [sys.executable, *before, *self.command, *more],
                 cwd=PROJECT,
                 env=self.environment | environment,
                 stdout=log,
@@ -108,16 +119,17 @@ class Trial:
 
     def step(self) -> int:
         """The last step that is logged; 0 before the first."""
-        file = self.workdir / METRICS
+        file = self.workdir / workdir.METRICS
         lines = file.read_text().split("\n")[:-1] if file.exists() else []
         return max((json.loads(line)["step"] for line in lines), default=0)
 
-    def wait_for(self, process: subprocess.Popen[bytes], step: int) -> None:
-        """Returns when a step is logged by this process, not by one that was killed."""
+    def wait_for(self, step: int, *processes: subprocess.Popen[bytes]) -> None:
+        """Returns when a step is logged by these processes, not by one that was killed."""
         deadline = time.monotonic() + PATIENCE_S
-        file = self.workdir / METRICS
+        file = self.workdir / workdir.METRICS
         while not file.exists() or file.stat().st_mtime_ns < self.started_ns or self.step() < step:
-            if process.poll() is not None or time.monotonic() > deadline:
+            ended = any(process.poll() is not None for process in processes)
+            if ended or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.workdir.name} did not come to step {step}; see its log")
             time.sleep(0.002)
 
@@ -137,7 +149,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 def kill_at_step(trial: Trial, generator: random.Random, step: int) -> str:
     """Kills at a random moment of a step and of what follows it."""
     process = trial.start()
-    trial.wait_for(process, step)
+    trial.wait_for(step, process)
     delay = generator.uniform(0, 0.1)
     time.sleep(delay)
     kill(process)
@@ -161,7 +173,7 @@ def kill_in_checkpoint(trial: Trial, generator: random.Random, step: int) -> str
     """
     for attempt in range(TRIES):
         process = trial.start()
-        trial.wait_for(process, step)
+        trial.wait_for(step, process)
         deadline = time.monotonic() + PATIENCE_S
         old = set(trial.being_written())
         while not set(trial.being_written()) - old:
@@ -184,7 +196,7 @@ def kill_in_cache(trial: Trial, generator: random.Random, step: int) -> str:
     for file in trial.compiled.glob("jit_train_step-*"):
         file.unlink()
     share = generator.uniform(0.05, 0.95)
-    process = trial.start("-c", CACHE_KILLER, CUT_AT=str(share))
+    process = trial.start(before=("-c", CACHE_KILLER), CUT_AT=str(share))
     if process.wait(PATIENCE_S) != -signal.SIGKILL:
         raise RuntimeError(f"{trial.workdir.name} wrote no compiled step; see its log")
     [file] = trial.compiled.glob("jit_train_step-*-cache")
@@ -225,27 +237,13 @@ def interrupted(
 
 def arrays_of(checkpoint: Path) -> dict[str, np.ndarray]:
     """Every array of a checkpoint's state, by name."""
-    tree = ocp.PyTreeCheckpointHandler().restore(checkpoint / "state")
-    return {"/".join(map(str, path)): np.asarray(leaf) for path, leaf in walk(tree)}
+    leaves = jax.tree_util.tree_leaves_with_path(checkpoints.read_arrays(checkpoint / "state"))
+    return {jax.tree_util.keystr(path): np.asarray(leaf) for path, leaf in leaves}
 
 
 def final_arrays(trial: Trial) -> dict[str, np.ndarray]:
     """Every array of the last state of a trial, by name."""
     return arrays_of(trial.workdir / "checkpoints" / str(trial.steps))
-
-
-def walk(tree: Any, path: tuple[Any, ...] = ()) -> Any:
-    """Path and leaf of every array of a tree of dicts and lists."""
-    if isinstance(tree, Mapping):
-        children = list(tree.items())
-    elif isinstance(tree, list | tuple):
-        children = list(enumerate(tree))
-    else:
-        if tree is not None:
-            yield path, tree
-        return
-    for name, child in children:
-        yield from walk(child, (*path, name))
 
 
 def differences(one: Trial, other: Trial) -> list[str]:

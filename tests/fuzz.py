@@ -270,7 +270,7 @@ def attempt_checkpoint(generator: random.Random, folder: Path) -> None:
     file.write_bytes(damaged(generator, file.read_bytes()))
     checkpoints.verify(folder / "run", 2)
     for item, of_golden in GOLDEN.items():
-        if checkpoints.digests.of(checkpoints._arrays(folder / "run/checkpoints/2" / item)) != (
+        if checkpoints.digests.of(checkpoints.read_arrays(folder / "run/checkpoints/2" / item)) != (
             of_golden
         ):
             raise AssertionError(f"{item} has changed, and the checksums say that it has not")
@@ -399,10 +399,9 @@ def attempt_override(generator: random.Random) -> bool:
 CLASS_NAMES = ("background", "inclusion", "patches", "scratches")
 PICTURES = pictures()
 TINY = make.settings()
+WRITTEN = make.FOLDER / f"format_{checkpoints.FORMAT}" / "checkpoints" / "2"
 GOLDEN = {
-    item: checkpoints.digests.of(
-        checkpoints._arrays(make.FOLDER / f"format_{checkpoints.FORMAT}" / "checkpoints/2" / item)
-    )
+    item: checkpoints.digests.of(checkpoints.read_arrays(WRITTEN / item))
     for item in ("state", "variables")
 }
 KEYS = sorted({k for m in config_lib.METHODS for k in config_lib.flatten(make.tiny.config(m))})

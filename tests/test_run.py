@@ -1,13 +1,11 @@
 """The front door, as a person uses it: real processes, killed and started again."""
 
 import json
-import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +23,7 @@ STEPS = 40
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
-    }
-    return folder, os.environ | settings
+    return folder, crashes.environment(folder)
 
 
 def command(folder, workdir, *arguments, config=None):
@@ -49,27 +42,6 @@ def call(shared, workdir, *arguments, config=None, before=()):
         timeout=400,
         check=False,
     )
-
-
-def start(shared, workdir, *arguments, output=subprocess.DEVNULL):
-    folder, environment = shared
-    return subprocess.Popen(
-        command(folder, workdir, *arguments),
-        cwd=PROJECT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=output,
-        text=True,
-    )
-
-
-def wait_for_step(workdir, step, *processes):
-    """Returns when a running training has logged a step."""
-    deadline = time.monotonic() + 300
-    while not any(line["step"] >= step for line in lines_now(workdir / "metrics.jsonl")):
-        assert all(process.poll() is None for process in processes), "a process ended too early"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def lines(file):
@@ -160,16 +132,17 @@ def stopped(shared, trained):
     """A run that was killed twice, asked to stop twice, and then left alone; and what it said."""
     folder, _ = shared
     trial = crashes.Trial(folder, "uaps", "stopped", STEPS)
-    trial.compiled = folder / "compiled"
     moments = crashes.interrupted(trial, [("checkpoint", 2), ("cache", 0)], seed=3, finish=False)
     said = {}
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may ignore it
     try:
         for number, target in ((signal.SIGTERM, 11), (signal.SIGINT, 15)):
-            process = start(shared, "stopped", output=subprocess.PIPE)
-            wait_for_step(trial.workdir, target, process)
+            known = trial.log.stat().st_size
+            process = trial.start()
+            trial.wait_for(target, process)
             process.send_signal(number)
-            _, text = process.communicate(timeout=60)
+            process.wait(60)
+            text = trial.log.read_bytes()[known:].decode()
             saved = max(
                 int(f.name) for f in trial.workdir.glob("checkpoints/*") if f.name.isdigit()
             )
@@ -199,7 +172,7 @@ def test_signals_save_and_end_with_their_status(stopped):
 
 def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_disk):
     folder, _ = shared
-    disk = small_disk(150)
+    disk = small_disk(250)  # more than the arrays of a checkpoint, less than all of its files
     done = call(shared, disk / "run")
     assert done.returncode == 1
     assert "error: no space is left on a disk: " in done.stderr
@@ -213,14 +186,14 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_di
 
 def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
     folder, _ = shared
-    workdir = folder / "both"
+    trial = crashes.Trial(folder, "uaps", "both", STEPS)
     with socket.socket() as listening:
         listening.bind(("localhost", 0))
         place = f"localhost:{listening.getsockname()[1]}"
     several = [f"--coordinator={place}", "--processes=2"]
-    started = [start(shared, "both", *several, f"--process={index}") for index in range(2)]
+    started = [trial.start(*several, f"--process={index}") for index in range(2)]
     try:
-        wait_for_step(workdir, 9, *started)
+        trial.wait_for(9, *started)
     finally:
         for process in started:
             process.kill()
@@ -255,12 +228,6 @@ def test_a_process_starts_itself_again_for_huge_pages(shared):
 
 
 TUNED = ("GLIBC_TUNABLES", "UAPS_JAX_STARTED")
-
-
-def lines_now(file):
-    """Complete lines of a file that is being written."""
-    text = file.read_text() if file.exists() else ""
-    return [json.loads(line) for line in text.split("\n")[:-1]]
 
 
 def test_a_folder_of_any_sizes_is_predicted(shared, trained, tmp_path):

@@ -35,14 +35,14 @@ def jit_for_long(
     With `deterministic`, a GPU gives the same bits in every run, and is slower for it; a CPU gives
     them anyway.
     """
-    options = dict(_options())
+    options: dict[str, str | bool] = dict(_options())
     if deterministic and jax.default_backend() == "gpu":
         options |= GPU_DETERMINISTIC
     return jax.jit(function, compiler_options=options or None, **arguments)
 
 
 @functools.cache
-def _options() -> tuple[tuple[str, str | bool], ...]:
+def _options() -> tuple[tuple[str, str], ...]:
     """The options for this backend, none where this version of XLA does not know them."""
     if jax.default_backend() != "cpu":
         return ()

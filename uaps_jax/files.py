@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 
 
@@ -29,7 +30,27 @@ def is_disk_full(error: BaseException | None) -> bool:
     """Whether an error, or what it was raised from, says that there is no space left."""
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
-        if number in (errno.ENOSPC, errno.EDQUOT) or os.strerror(errno.ENOSPC) in str(error):
+        if number in FULL or says_disk_full(str(error)):
             return True
         error = error.__cause__ or error.__context__
     return False
+
+
+def says_disk_full(text: str) -> bool:
+    """Whether a library's words are those of the system for a full disk."""
+    return any(os.strerror(number) in text for number in FULL)
+
+
+def require_space(folder: Path, size: int) -> None:
+    """Checks that so many bytes are free on the disk of a folder that is there.
+
+    Raises:
+      OSError: they are not.
+    """
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        what = f"{size / 2**20:.1f} MiB are needed, {free / 2**20:.1f} MiB are free"
+        raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {what}", str(folder))
+
+
+FULL = (errno.ENOSPC, errno.EDQUOT)  # of the disk, or of what one person may have of it

@@ -211,9 +211,8 @@ def predict(request: Request) -> None:
         run.predict_folder(model, request.input)
         return
     _, dataset = _open(run.config)
-    record = checkpoints.read_record(request.workdir, model.step)
-    _same_data(record, dataset)
-    test = source.read(dataset, record["test"], run.config.data)
+    _same_data(model.record, dataset)
+    test = source.read(dataset, model.record["test"], run.config.data)
     run.contact_sheet(dataset, test, run.predict(model, test))
 
 
@@ -421,10 +420,11 @@ def _restored(request: Request, step: int) -> _Run:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Model:
-    """The variables of one checkpoint: `which` was asked for, and `step` it is."""
+    """One checkpoint: `which` was asked for, `step` it is, `record` says what it was trained on."""
 
     which: str
     step: int
+    record: Mapping[str, Any]
     variables: Tree
 
 
@@ -443,7 +443,8 @@ class _Run:
         step = checkpoints.find_step(self._directory, which)
         like = jax.eval_shape(lambda: self._method.variables(*self._method.init(0)))
         variables = checkpoints.restore_variables(self._directory, step, like)
-        return _Model(which=which, step=step, variables=variables)
+        record = checkpoints.read_record(self._directory, step)
+        return _Model(which=which, step=step, record=record, variables=variables)
 
     def score(
         self, model: _Model, part: str, dataset: Dataset, pool: Pool, predictor: str = ""
@@ -465,7 +466,6 @@ class _Run:
                 config.data.classes,
                 deterministic=config.train.deterministic,
             )
-        labeled = len(checkpoints.read_record(self._directory, model.step)["labeled"])
         scores = evaluation.evaluate(
             self._confusions[predictor],
             model.variables,
@@ -481,7 +481,7 @@ class _Run:
             "dataset": config.data.name,
             "build": dataset.build,
             "protocol": config.data.protocol,
-            "labeled": labeled,
+            "labeled": len(model.record["labeled"]),
             "split_seed": config.data.split_seed,
             "method": config.method.name,
             "seed": config.train.seed,
@@ -545,7 +545,6 @@ class _Run:
         from uaps_jax.inference import export as exporter  # onnx takes a second to import
 
         model = self.restore(which)
-        names = checkpoints.read_record(self._directory, model.step)["classes"]
         exact = dataclasses.replace(self.config.model, dtype="float32")
         config = dataclasses.replace(self.config, model=exact)
         about = {
@@ -557,7 +556,7 @@ class _Run:
         }
         file = self._directory / "export" / f"step_{model.step}.onnx"
         difference = exporter.write(
-            file, config, methods.build(config), model.variables, names, about
+            file, config, methods.build(config), model.variables, model.record["classes"], about
         )
         logging.info(
             "%s: %.1f MiB, probabilities within %.0e of the checkpoint's",

@@ -2,8 +2,6 @@
 
 import json
 
-import pytest
-from matplotlib import pyplot
 from PIL import Image
 
 from tests import tiny
@@ -11,17 +9,6 @@ from uaps_jax.inference.predict import Predictions
 from uaps_jax.reports import figures
 
 ODD = "$\\frac{ and $x^{ \udcff"
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved, kept open until the test ends."""
-    kept = []
-    monkeypatch.setattr(figures.pyplot, "close", kept.append)
-    yield kept
-    monkeypatch.undo()
-    for figure in kept:
-        pyplot.close(figure)
 
 
 def width(file):

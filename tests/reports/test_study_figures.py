@@ -10,17 +10,6 @@ from uaps_jax.reports import study_figures
 from uaps_jax.reports.study_figures import DecoderRow
 
 
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that were saved, kept open until the test ends."""
-    figures = []
-    monkeypatch.setattr(study_figures.pyplot, "close", figures.append)
-    yield figures
-    monkeypatch.undo()
-    for figure in figures:
-        pyplot.close(figure)
-
-
 def pixels(file):
     """The picture, which has a size worth looking at and more than a few colours."""
     picture = np.asarray(Image.open(file).convert("RGB"))

@@ -134,12 +134,23 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, sm
     assert not (disk / "run" / "damaged").exists()
 
 
+def test_a_checkpoint_that_has_no_space_is_not_begun(tmp_path, small_disk):
+    config = tiny.config("supervised", steps=1)
+    config.model.widths = (16, 32)
+    disk = small_disk(128)
+    with pytest.raises(OSError, match=r"No space left on device: 0\.\d MiB are needed") as caught:
+        run(frozen(config), disk / "run")
+    assert files.is_disk_full(caught.value)
+    assert not list((disk / "run/checkpoints").iterdir())
+
+
 def test_what_a_full_disk_is():
     full, other = OSError(errno.ENOSPC, "full"), OSError(errno.EACCES, "closed")
     wrapped = ValueError("could not save")
     wrapped.__cause__ = full
     assert files.is_disk_full(full)
     assert files.is_disk_full(wrapped)
+    assert files.is_disk_full(ValueError("writing failed: Disk quota exceeded"))
     assert not files.is_disk_full(other)
     assert not files.is_disk_full(None)
 

@@ -111,7 +111,7 @@ def test_a_state_that_overflows_is_not_kept(tmp_path, streamed):
     assert max(checkpoints.saved_steps(tmp_path), default=0) == step
     place = failures.latest(tmp_path)
     assert place.name == f"step_{step + 1}"
-    for array in checkpoints._arrays(place / "checkpoints" / str(step) / "state")[
+    for array in checkpoints.read_arrays(place / "checkpoints" / str(step) / "state")[
         "params"
     ].values():
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(array))

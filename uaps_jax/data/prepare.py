@@ -98,6 +98,7 @@ class Whole:
         self._size, self._data = size, data
         self._sum: np.ndarray | None = None
         self._total = np.zeros(size if data.fit == "pad" else (0, 0), np.float32)
+        self._weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
 
     def add(self, found: np.ndarray, corner: tuple[int, int]) -> None:
         """Takes what was found on the tile of a corner, `[height, width, ...]`."""
@@ -108,14 +109,14 @@ class Whole:
             return
         if self._sum is None:
             self._sum = np.zeros((*self._size, *piece.shape[2:]), np.float32)
-        weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
         y, x = corner
         top, left = max(y, 0), max(x, 0)
         target = np.s_[top : y + data.height, left : x + data.width]
         rows, columns = self._total[target].shape
         part = np.s_[top - y : top - y + rows, left - x : left - x + columns]
-        self._total[target] += weight[part]
-        self._sum[target] += _over(weight[part], piece) * piece[part]
+        weight = self._weight[part]
+        self._total[target] += weight
+        self._sum[target] += _over(weight, piece) * piece[part]
 
     def result(self) -> np.ndarray:
         """All of it, `[H, W, ...]`; nothing can be added afterwards."""

@@ -54,12 +54,23 @@ def names(
 
 
 def batch(
-    config: Config, streams: Mapping[str, str], pools: Mapping[str, Images], step: int
+    config: Config,
+    streams: Mapping[str, str],
+    pools: Mapping[str, Images],
+    step: int,
+    *,
+    process: int = 0,
+    processes: int = 1,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The whole batch of a step on the host, as `decoded` gives it; arguments as for `rows`."""
+    """The batch of a step on the host, or a process's share of it, as `decoded` gives it.
+
+    The first arguments are those of `rows`.
+    """
     chosen = rows(config, streams, pools, step)
     return {
-        stream: _stack(pools[pool], chosen[stream], with_mask=pool == "labeled")
+        stream: _stack(
+            pools[pool], share(chosen[stream], process, processes), with_mask=pool == "labeled"
+        )
         for stream, pool in streams.items()
     }
 
@@ -100,12 +111,7 @@ def decoded(
     """
 
     def read(step: int) -> dict[str, dict[str, np.ndarray]]:
-        chosen = rows(config, streams, pools, step)
-        made = {}
-        for stream, pool in streams.items():
-            mine = share(chosen[stream], process, processes)
-            made[stream] = _stack(pools[pool], mine, with_mask=pool == "labeled")
-        return made
+        return batch(config, streams, pools, step, process=process, processes=processes)
 
     # Threads that want every processor would take them from the step.
     threads = config.data.stream_threads or max(1, (os.cpu_count() or 1) // 2)

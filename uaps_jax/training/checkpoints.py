@@ -22,6 +22,7 @@ from absl import logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from uaps_jax import config as config_lib
+from uaps_jax import files
 from uaps_jax.config import CheckpointConfig, Config
 from uaps_jax.training import digests
 from uaps_jax.training.state import TrainState
@@ -109,6 +110,9 @@ def save(
       record: which data it is trained on (`data.protocols.record`).
       metrics: validation scores; None if this step was not evaluated. A step without a finite
         score, for want of a validation image with a defect, is never the best.
+
+    Raises:
+      OSError: the disk has no space for it; nothing was written.
     """
     step = int(state.step)
     if step in checkpoints.all_steps():
@@ -118,6 +122,9 @@ def save(
     settings = config_lib.flatten(config)
     # Copies: the step that follows writes over the arrays that it is given.
     host_state, host_variables = jax.tree.map(np.array, (state, variables))
+    checkpoints.wait_until_finished()  # of the one before, which takes space too
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves((host_state, host_variables)))
+    files.require_space(Path(checkpoints.directory), size)
     written_by = {
         "format": FORMAT,
         "jax": jax.__version__,
@@ -212,7 +219,7 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
             if item == "written_by" and item not in expected and not (place / item).exists():
                 continue
             if item in ("state", "variables"):
-                found = digests.differences(_arrays(place / item), expected[item])
+                found = digests.differences(read_arrays(place / item), expected[item])
                 wrong += [f"{item}/{name}" for name in found]
                 continue
             file = place / "metrics" / "metrics"
@@ -244,7 +251,7 @@ def _text(value: Mapping[str, Any] | None) -> str:
     return json.dumps(None if value is None else dict(value), sort_keys=True)
 
 
-def _arrays(item: Path) -> Any:
+def read_arrays(item: Path) -> Any:
     """The arrays of an item of a checkpoint, as numpy's."""
     reader = ocp.PyTreeCheckpointHandler()
     kinds = jax.tree.map(

@@ -27,7 +27,7 @@ from uaps_jax.config import Config
 from uaps_jax.training import checkpoints, optimizers, processes, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
-from uaps_jax.training.step import learn, make_train_step, traced_weights
+from uaps_jax.training.step import FINITE, learn, make_train_step, traced_weights
 from uaps_jax.trees import Tree
 
 ABOUT = "step.json"
@@ -65,7 +65,7 @@ class Repetition:
 
 def is_sound(measured: Mapping[str, float]) -> bool:
     """Whether the loss of a step, its gradient and the state after it are finite."""
-    return all(math.isfinite(measured[name]) for name in ("loss", "gradient_norm", "state_norm"))
+    return all(math.isfinite(measured[name]) for name in FINITE)
 
 
 def write(

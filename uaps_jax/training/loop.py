@@ -49,9 +49,12 @@ class NonFiniteLoss(RuntimeError):
     Attributes:
       step: 0-based.
       measured: what the step measured.
+      images: stream -> names.
     """
 
-    def __init__(self, step: int, measured: Mapping[str, float], images: Any) -> None:
+    def __init__(
+        self, step: int, measured: Mapping[str, float], images: Mapping[str, Sequence[str]]
+    ) -> None:
         """Words it."""
         super().__init__(
             f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in measured.items())}\n"
@@ -60,7 +63,7 @@ class NonFiniteLoss(RuntimeError):
             "says where it goes wrong. In another --workdir, a smaller optimizer.learning_rate or "
             "model.dtype=float32 often helps."
         )
-        self.step, self.measured = step, measured
+        self.step, self.measured, self.images = step, measured, images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -157,7 +160,7 @@ def train(
                         config=config,
                         record=record,
                         batch=streams.batch(config, method.streams, pools.train, failed.step),
-                        images=streams.names(config, method.streams, pools.train, failed.step),
+                        images=failed.images,
                         measured=failed.measured,
                     )
                 except Exception:  # of which the loss that is not finite is the first cause

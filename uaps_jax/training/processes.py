@@ -86,9 +86,13 @@ def check_same(what: str, digest: str) -> None:
         raise ConfigError(f"the processes do not see the same of {what}")
 
 
-def leave(message: str) -> NoReturn:
-    """Ends the process as failed; of several, at once: they come to no common end any more."""
-    if jax.process_count() > 1:
+def leave(message: str, *, at_once: bool = False) -> NoReturn:
+    """Ends the process as failed.
+
+    Of several processes, at once, for they come to no common end any more; also where threads of
+    libraries would go on to complain of what the message says.
+    """
+    if at_once or jax.process_count() > 1:
         print(message, file=sys.stderr, flush=True)
         os._exit(1)
     sys.exit(message)

@@ -18,6 +18,8 @@ from uaps_jax.training.state import TrainState, halt
 from uaps_jax.trees import Tree
 
 VIEWS, LOSS, PIECES = 0, 1, 2  # uses of a step's key
+FINITE = ("loss", "gradient_norm", "state_norm")
+"""What a step measures that has to be finite, or it changes nothing."""
 
 StepFunction = Callable[..., tuple[TrainState, Tree]]
 
@@ -82,7 +84,7 @@ def make_train_step(
             "gradient_norm": optax.tree.norm(gradients),
             "state_norm": _norm((params, new_state.method_state)),
         }
-        watched = [measurements[name] for name in ("loss", "gradient_norm", "state_norm")]
+        watched = [measurements[name] for name in FINITE]
         sound = jnp.isfinite(jnp.stack([jnp.asarray(x, jnp.float32) for x in watched])).all()
         kept = jax.tree.map(
             lambda new, old: jnp.where(sound & (state.step >= 0), new, old), new_state, halt(state)
