@@ -17,7 +17,7 @@ from tests.datasets.test_folder import corpus
 from uaps_jax.training import workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
-STEPS = 40
+STEPS = 24
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +291,7 @@ MISTAKES = [
     (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
     (["--config.train.steps=1.5"], "train.steps"),
     (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
-    (["--config.train.steps=41"], "train.steps: 40 -> 41"),
+    (["--config.train.steps=41"], "train.steps: 24 -> 41"),
     (["--config.data.height=64", "--config.data.width=64"], "data.height: 32 -> 64"),
     (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
     (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
@@ -339,7 +339,7 @@ def test_mistakes_are_explained_without_a_traceback(ends, number):
 def test_a_mistake_is_written_to_stderr_with_status_1(shared, trained):
     done = call(shared, "whole", "--config.train.steps=41")
     assert done.returncode == 1
-    assert "train.steps: 40 -> 41" in done.stderr
+    assert "train.steps: 24 -> 41" in done.stderr
     assert "Traceback" not in done.stderr
 
 

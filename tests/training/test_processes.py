@@ -26,7 +26,6 @@ def free_port():
 def together(out, method, dtype):
     place = f"localhost:{free_port()}"
     environment = os.environ | {
-        "XLA_FLAGS": "",
         "JAX_PLATFORMS": "cpu",
         "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
         "JAX_COMPILATION_CACHE_DIR": jax.config.jax_compilation_cache_dir,
