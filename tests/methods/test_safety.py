@@ -10,8 +10,9 @@ from tests import tiny
 from tests.training.test_loop import frozen
 from uaps_jax import methods
 from uaps_jax.config import METHODS
+from uaps_jax.data import streams
 from uaps_jax.labels import IGNORE
-from uaps_jax.training import loop, optimizers, sharding
+from uaps_jax.training import optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_weights
 
@@ -40,10 +41,6 @@ def stepped(request):
     optimizer = optimizers.adam(config.optimizer)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     step = make_train_step(method, optimizer, config, shards)
-    rows = {
-        s: np.arange(4, dtype=np.int32) + 4 * s.endswith("_1") for s in method.streams
-    }  # streams of one pool show different rows
-    rows = {s: r % len(tiny.pools().train[method.streams[s]].names) for s, r in rows.items()}
 
     def take(change_masks, change_images, factor):
         pools = {
@@ -54,7 +51,7 @@ def stepped(request):
             )
             for name, pool in tiny.pools().train.items()
         }
-        resident = loop._resident(dataclasses.replace(tiny.pools(), train=pools))
+        batch = streams.batch(config, method.streams, pools, STEPS - 1)
         copied = jax.tree.map(np.array, state)
         sure = jax.tree_util.tree_map_with_path(
             lambda path, leaf: (
@@ -65,8 +62,7 @@ def stepped(request):
         start = dataclasses.replace(copied, params=sure, step=np.int32(STEPS - 1))
         return step(
             sharding.place(start, shards.replicated),
-            sharding.place(resident, shards.replicated),
-            sharding.place(rows, shards.batch),
+            sharding.place(batch, shards.batch),
             sharding.place(jax.random.key(0), shards.replicated),
             sharding.place(traced_weights(method), shards.replicated),
         )

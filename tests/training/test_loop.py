@@ -60,7 +60,11 @@ def test_streamed_equals_resident_to_the_bit_on_four_devices(tmp_path, monkeypat
         ("supervised", 3),
         ("mean_teacher", 3),
         ("ua_mt", 5),
+        ("cct", 3),
         ("cps", 2),
+        ("dct", 4),
+        ("ucc", 3),
+        ("cpcl", 5),
         ("dueb", 3),
     ],
 )

@@ -8,8 +8,7 @@ import numpy as np
 
 from tests import tiny
 from uaps_jax import methods
-from uaps_jax.data import streams
-from uaps_jax.training import loop, optimizers, processes, sharding
+from uaps_jax.training import feed, optimizers, processes, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_weights
 
@@ -46,13 +45,11 @@ def take(method_name, dtype, steps, shards):
         lambda x: np.asarray(x, wide) if jnp.issubdtype(x.dtype, jnp.floating) else x, state
     )
     step_function = make_train_step(method, optimizer, config, shards)
-    resident = loop._resident(pools)
-    state, resident, key, weights = sharding.place(
-        (state, resident, jax.random.key(0), traced_weights(method)), shards.replicated
+    state, key, weights = sharding.place(
+        (state, jax.random.key(0), traced_weights(method)), shards.replicated
     )
-    for step in range(steps):
-        rows = streams.rows(config, method.streams, pools.train, step)
-        state, _ = step_function(state, resident, sharding.place(rows, shards.batch), key, weights)
+    for batch in feed.batches(config, method.streams, pools.train, 0, shards):
+        state, _ = step_function(state, batch, key, weights)
     return jax.tree.map(np.asarray, state.params)
 
 

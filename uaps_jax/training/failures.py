@@ -156,7 +156,7 @@ def repeat(place: Path) -> Repetition:
     )
     wrong, origin = _not_finite(gradients(state, batch)[1]), _origin(gradients, state, batch)
     step = make_train_step(method, optimizer, config, shards)
-    _, measured = step(state, {}, batch, key, weights)
+    _, measured = step(state, batch, key, weights)
     return Repetition(
         step=about["step"],
         images=about["images"],

@@ -7,7 +7,7 @@ import dataclasses
 import sys
 import time
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +19,14 @@ from absl import logging
 from uaps_jax import methods
 from uaps_jax.config import Config
 from uaps_jax.data import streams
-from uaps_jax.data.source import Files, Images, Pool
+from uaps_jax.data.source import Images, Pool
 from uaps_jax.evaluation import evaluate, health, watchdogs
 from uaps_jax.methods import teacher
 from uaps_jax.methods.base import Method
 from uaps_jax.training import (
     checkpoints,
     failures,
+    feed,
     interrupt,
     optimizers,
     processes,
@@ -125,7 +126,6 @@ def train(
     examine = _examiner(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     state = sharding.place(state, shards.replicated)
-    resident = sharding.place(_resident(pools), shards.replicated)
     key = sharding.place(jax.random.key(config.train.seed), shards.replicated)
     weights = sharding.place(traced_weights(method), shards.replicated)
 
@@ -168,16 +168,16 @@ def train(
                 raise
 
         pending: tuple[int, Tree] | None = None
-        feed = _feed(method, config, pools, start, shards)
+        batches = feed.batches(config, method.streams, pools.train, start, shards)
         for step in range(start, config.train.steps):
             asked = time.perf_counter()
-            fed = next(feed)
+            batch = next(batches)
             # While the step before is running, nothing waits for the data.
             idle = pending is None or pending[1]["loss"].is_ready()
             progress.waited(time.perf_counter() - asked if idle else 0.0)
             tracer.before(step + 1)
             with jax.profiler.StepTraceAnnotation("train", step_num=step + 1):
-                state, measured = step_function(state, resident, fed, key, weights)
+                state, measured = step_function(state, batch, key, weights)
             tracer.after(step + 1, measured)
             # The numbers of the step before are read while this one runs.
             if pending is not None:
@@ -263,39 +263,6 @@ def _watchdogs(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdog]
     if method.averaged is not None:
         dogs.append(watchdogs.Teacher())
     return dogs
-
-
-def _resident(pools: TrainingPools) -> Tree:
-    """The training images for the devices; nothing where they are streamed."""
-    images = {name: pool for name, pool in pools.train.items() if isinstance(pool, Pool)}
-    return {
-        name: {"image": pool.images} | ({"mask": pool.masks} if name == "labeled" else {})
-        for name, pool in images.items()
-    }
-
-
-def _feed(
-    method: Method, config: Config, pools: TrainingPools, start: int, shards: sharding.Shardings
-) -> Iterator[Tree]:
-    """What the step is fed, from step `start` on: numbers of resident rows, or whole batches."""
-    files = {name: pool for name, pool in pools.train.items() if isinstance(pool, Files)}
-    if not files:
-        for step in range(start, config.train.steps):
-            yield sharding.place(
-                streams.rows(config, method.streams, pools.train, step), shards.batch
-            )
-        return
-    for batch in streams.decoded(
-        config,
-        method.streams,
-        files,
-        start,
-        process=jax.process_index(),
-        processes=jax.process_count(),
-    ):
-        yield jax.tree.map(
-            lambda rows: jax.make_array_from_process_local_data(shards.batch, rows), batch
-        )
 
 
 def _record(

@@ -30,7 +30,7 @@ def make_train_step(
     config: Config,
     shardings: Shardings,
 ) -> StepFunction:
-    """Compiles lazily to `(state, pools, indices, key, weights) -> (state, measurements)`.
+    """Compiles lazily to `(state, batch, key, weights) -> (state, measurements)`.
 
     Args:
       method: what to learn.
@@ -39,28 +39,18 @@ def make_train_step(
       shardings: of the batch and of everything else.
 
     Returns:
-      The jitted step; its state is donated. `pools` holds `labeled` and `unlabeled`, each with
-      `image` uint8 `[N, H, W, C]` (and `mask`), resident on the devices, and `fed` then is an
-      int32 `[B]` per stream, the rows to show. With empty `pools`, `fed` is the batch itself.
-      `key` is the run's key: everything random is a function of it and of `state.step`. `weights`
+      The jitted step; its state is donated. `batch` is one of `feed.batches`. `key` is the run's
+      key: everything random is a function of it and of `state.step`. `weights`
       are `method.weights`. A step whose loss, gradient or new state is not finite changes nothing
       but `state.step`, which halts the run (`TrainState`).
     """
 
     def train_step(
         state: TrainState,
-        pools: Tree,
-        fed: Tree,
+        batch: Tree,
         key: jax.Array,
         weights: Mapping[str, jax.Array],
     ) -> tuple[TrainState, Tree]:
-        batch = fed
-        if pools:
-            batch = {
-                stream: {name: array[fed[stream]] for name, array in pools[pool].items()}
-                | {"index": fed[stream]}
-                for stream, pool in method.streams.items()
-            }
         batch = jax.lax.with_sharding_constraint(batch, shardings.batch)
         method_state, (value, parts, gradients) = learn(method, config, state, batch, key, weights)
         rate = optimizers.learning_rate(

@@ -1,0 +1,86 @@
+"""What the step is fed: batches on the devices, from images that live there or are streamed.
+
+Both give the step the same arrays in the same places: it is one program, and gives the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+import jax
+
+from uaps_jax import compiler
+from uaps_jax.config import Config
+from uaps_jax.data import streams as streams_lib
+from uaps_jax.data.source import Files, Images, Pool
+from uaps_jax.training import sharding
+from uaps_jax.training.sharding import Shardings
+from uaps_jax.trees import Tree
+
+
+def batches(
+    config: Config,
+    streams: Mapping[str, str],
+    pools: Mapping[str, Images],
+    start: int,
+    shards: Shardings,
+) -> Iterator[Tree]:
+    """Batches from step `start` to the last, divided over the devices.
+
+    Args:
+      config: seed, batch sizes, number of steps and of threads.
+      streams: name of a stream -> name of its pool.
+      pools: name -> images: all in memory, which then are copied to every device, or all in files,
+        which are read by threads some steps ahead.
+      start: the first step.
+      shards: of the batch and of everything else.
+
+    Yields:
+      stream -> image uint8 `[B, H, W, C]`, index int32 `[B]`, mask uint8 `[B, H, W]` (labeled).
+    """
+    files = {name: pool for name, pool in pools.items() if isinstance(pool, Files)}
+    if not files:
+        images = sharding.place(resident(pools), shards.replicated)
+        show = make_show_function(streams, shards)
+        for step in range(start, config.train.steps):
+            rows = streams_lib.rows(config, streams, pools, step)
+            yield show(images, sharding.place(rows, shards.batch))
+        return
+    for batch in streams_lib.decoded(
+        config,
+        streams,
+        files,
+        start,
+        process=jax.process_index(),
+        processes=jax.process_count(),
+    ):
+        yield jax.tree.map(
+            lambda rows: jax.make_array_from_process_local_data(shards.batch, rows), batch
+        )
+
+
+def resident(pools: Mapping[str, Images]) -> Tree:
+    """Pool -> image uint8 `[N, H, W, C]` and, labeled, mask uint8 `[N, H, W]`, for the devices."""
+    images = {name: pool for name, pool in pools.items() if isinstance(pool, Pool)}
+    return {
+        name: {"image": pool.images} | ({"mask": pool.masks} if name == "labeled" else {})
+        for name, pool in images.items()
+    }
+
+
+def make_show_function(
+    streams: Mapping[str, str], shards: Shardings
+) -> Callable[[Tree, Mapping[str, jax.Array]], Tree]:
+    """Compiles `(images, rows) -> batch`, where rows is an int32 `[B]` per stream."""
+
+    def show(images: Tree, rows: Mapping[str, jax.Array]) -> Tree:
+        return {
+            stream: {name: array[rows[stream]] for name, array in images[pool].items()}
+            | {"index": rows[stream]}
+            for stream, pool in streams.items()
+        }
+
+    shown: Callable[[Tree, Mapping[str, jax.Array]], Tree] = compiler.jit_for_long(
+        show, out_shardings=shards.batch
+    )
+    return shown
