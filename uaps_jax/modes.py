@@ -239,6 +239,10 @@ def replay(request: Request) -> None:
             lines.append(f"{what}: {', '.join(wrong[:5])}{more}")
     if found.origin:
         lines.append(f"first: {found.origin}")
+    if found.by_the_update:
+        lines.append(
+            "Loss and gradients are finite; with this learning rate, the new state is not."
+        )
     lines += [f"images, {stream}: {', '.join(names)}" for stream, names in found.images.items()]
     if not found.failed_again:
         lines.append(

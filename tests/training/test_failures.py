@@ -99,11 +99,12 @@ def test_a_repetition_that_is_finite_says_so(broken, capsys):
     assert "first:" not in said
 
 
-@pytest.mark.parametrize("streamed", [False, True])
-def test_a_state_that_overflows_is_not_kept(tmp_path, streamed):
+@pytest.mark.parametrize(("streamed", "dtype"), [(False, "float32"), (True, "bfloat16")])
+def test_a_state_that_overflows_is_not_kept(tmp_path, capsys, streamed, dtype):
     config = tiny.config("supervised", steps=6)
     config.optimizer.learning_rate = 1e38
     config.checkpoint.every = 1
+    config.model.dtype = dtype
     pools = tiny.in_files(tiny.pools()) if streamed else tiny.pools()
     with pytest.raises(loop.NonFiniteLoss) as caught:
         loop.train(frozen(config), tmp_path, pools, tiny.CLASS_NAMES, tiny.record())
@@ -115,6 +116,8 @@ def test_a_state_that_overflows_is_not_kept(tmp_path, streamed):
         "params"
     ].values():
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(array))
+    modes.replay(request_of(tmp_path))
+    assert "with this learning rate, the new state is not" in capsys.readouterr().out
 
 
 @only_supervised

@@ -62,6 +62,12 @@ class Repetition:
         """Whether the repetition is not finite either."""
         return not is_sound(self.repeated)
 
+    @property
+    def by_the_update(self) -> bool:
+        """Whether the new state alone is not finite."""
+        learnt = all(math.isfinite(self.repeated[name]) for name in ("loss", "gradient_norm"))
+        return self.failed_again and learnt and not self.before
+
 
 def is_sound(measured: Mapping[str, float]) -> bool:
     """Whether the loss of a step, its gradient and the state after it are finite."""
