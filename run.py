@@ -9,6 +9,7 @@ Any setting can be overridden: --config.optimizer.learning_rate=1e-4.
 
 # ruff: noqa: E402
 
+import contextlib
 import logging as std_logging
 import os
 import sys
@@ -146,13 +147,15 @@ MEANT = ("Using custom data configuration", "Requested `tracked_metric`")
 def worth_showing(record: std_logging.LogRecord) -> bool:
     """Leaves out what libraries say for information: Orbax, some forty lines for each save.
 
-    And what each of their threads says of a full disk, which is said once, at the end.
+    And what each of Orbax's threads says of a full disk: what the save raises is said at the end.
     """
     if str(record.msg).startswith(MEANT):
         return False
-    if "site-packages" not in record.pathname and record.name != "asyncio":
-        return True
-    return record.levelno > std_logging.INFO and not files.says_disk_full(record.getMessage())
+    if "/orbax/" in record.pathname or record.name == "asyncio":
+        with contextlib.suppress(Exception):  # a text and arguments that do not fit each other
+            if files.says_disk_full(record.getMessage()):
+                return False
+    return record.levelno > std_logging.INFO or "site-packages" not in record.pathname
 
 
 def parse(argv: list[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """The front door, as a person uses it: real processes, killed and started again."""
 
 import json
+import logging
 import shutil
 import signal
 import socket
@@ -12,12 +13,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import run
 from tests import crashes
 from tests.datasets.test_folder import corpus
 from uaps_jax.training import workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
-STEPS = 24
+STEPS = 32
 
 
 @pytest.fixture(scope="module")
@@ -176,12 +178,30 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_di
     done = call(shared, disk / "run")
     assert done.returncode == 1
     assert "error: no space is left on a disk: " in done.stderr
+    assert "MiB are needed" not in done.stderr  # it began to write
     assert done.stderr.rstrip().endswith("the same command goes on from the latest.")
     small_disk(100_000)
     done = call(shared, disk / "run")
     assert done.returncode == 0, done.stderr[-3000:]
     whole, late = final_state(folder / "whole"), final_state(disk / "run")
     assert not [name for name in whole if not np.array_equal(whole[name], late[name])]
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "text", "shown"),
+    [
+        ("lib/site-packages/orbax/checkpoint/future.py", "absl", "No space left on device", False),
+        ("lib/site-packages/orbax/checkpoint/future.py", "absl", "%s threads failed", True),
+        ("lib/python/asyncio/events.py", "asyncio", "Disk quota exceeded", False),
+        ("lib/site-packages/grain/pool.py", "absl", "/dev/shm: No space left on device", True),
+        ("uaps_jax/training/loop.py", "absl", "No space left on device", True),
+    ],
+)
+def test_a_full_disk_is_said_once(place, name, text, shown):
+    record = logging.LogRecord(name, logging.ERROR, place, 1, text, (1, 2), None)
+    if "%" not in text:
+        record.args = ()
+    assert run.worth_showing(record) == shown
 
 
 def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
@@ -291,7 +311,7 @@ MISTAKES = [
     (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
     (["--config.train.steps=1.5"], "train.steps"),
     (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
-    (["--config.train.steps=41"], "train.steps: 24 -> 41"),
+    (["--config.train.steps=41"], "train.steps: 32 -> 41"),
     (["--config.data.height=64", "--config.data.width=64"], "data.height: 32 -> 64"),
     (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
     (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
@@ -339,7 +359,7 @@ def test_mistakes_are_explained_without_a_traceback(ends, number):
 def test_a_mistake_is_written_to_stderr_with_status_1(shared, trained):
     done = call(shared, "whole", "--config.train.steps=41")
     assert done.returncode == 1
-    assert "train.steps: 24 -> 41" in done.stderr
+    assert "train.steps: 32 -> 41" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from pathlib import Path
 
 
@@ -44,11 +43,14 @@ def says_disk_full(text: str) -> bool:
 def require_space(folder: Path, size: int) -> None:
     """Checks that so many bytes are free on the disk of a folder that is there.
 
+    A file system that does not tell its size is taken to have them.
+
     Raises:
       OSError: they are not.
     """
-    free = shutil.disk_usage(folder).free
-    if free < size:
+    disk = os.statvfs(folder)
+    free = disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)
+    if disk.f_blocks and free < size:
         what = f"{size / 2**20:.1f} MiB are needed, {free / 2**20:.1f} MiB are free"
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {what}", str(folder))
 

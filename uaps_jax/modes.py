@@ -233,6 +233,7 @@ def replay(request: Request) -> None:
     for what, wrong in (
         ("not finite before the step", found.before),
         ("gradients that are not finite", found.gradients),
+        ("not finite after the forward pass", found.after),
     ):
         if wrong:
             more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
@@ -241,7 +242,8 @@ def replay(request: Request) -> None:
         lines.append(f"first: {found.origin}")
     if found.by_the_update:
         lines.append(
-            "Loss and gradients are finite; with this learning rate, the new state is not."
+            "Loss and gradients are finite. After the update, at a learning rate of "
+            f"{found.repeated['learning_rate']:g}, the norm of the parameters is not."
         )
     lines += [f"images, {stream}: {', '.join(names)}" for stream, names in found.images.items()]
     if not found.failed_again:
@@ -424,12 +426,17 @@ def _restored(request: Request, step: int) -> _Run:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Model:
-    """One checkpoint: `which` was asked for, `step` it is, `record` says what it was trained on."""
+    """One checkpoint of a directory: `which` was asked for, and `step` it is."""
 
+    directory: Path
     which: str
     step: int
-    record: Mapping[str, Any]
     variables: Tree
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What it was trained on; the earliest checkpoints do not say that."""
+        return checkpoints.read_record(self.directory, self.step)
 
 
 class _Run:
@@ -447,8 +454,7 @@ class _Run:
         step = checkpoints.find_step(self._directory, which)
         like = jax.eval_shape(lambda: self._method.variables(*self._method.init(0)))
         variables = checkpoints.restore_variables(self._directory, step, like)
-        record = checkpoints.read_record(self._directory, step)
-        return _Model(which=which, step=step, record=record, variables=variables)
+        return _Model(directory=self._directory, which=which, step=step, variables=variables)
 
     def score(
         self, model: _Model, part: str, dataset: Dataset, pool: Pool, predictor: str = ""

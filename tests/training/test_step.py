@@ -14,7 +14,7 @@ from tests.training.test_loop import frozen, run
 from uaps_jax import compiler, methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
-from uaps_jax.training import optimizers, sharding
+from uaps_jax.training import feed, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_weights
 
@@ -89,6 +89,21 @@ def test_no_collective_on_activations_but_all_reduce(method, dtype, execution):
     assert "all-reduce" in text
     found = re.findall(r"(all-gather|all-to-all|collective-permute|reduce-scatter)[-(]", text)
     assert not found
+
+
+def test_rows_are_gathered_without_any_collective():
+    shards = sharding.over_devices(4)
+    method, pools = methods.build(tiny.config()), tiny.pools().train
+    rows = streams.rows(tiny.config(), method.streams, pools, 0)
+    arguments = (
+        jax.device_put(feed.resident(pools), shards.replicated),
+        jax.device_put(rows, shards.batch),
+    )
+    show = feed.make_show_function(method.streams, shards)
+    text = show.lower(*arguments).compile().as_text()
+    assert not re.findall(r"(all-\w+|collective-permute|reduce-scatter)[-(]", text)
+    expected = streams.batch(tiny.config(), method.streams, pools, 0)
+    jax.tree.map(np.testing.assert_array_equal, show(*arguments), expected)
 
 
 def test_a_batch_that_does_not_divide_is_refused_with_its_key():

@@ -50,6 +50,7 @@ def take(method_name, dtype, steps, shards):
     )
     for batch in feed.batches(config, method.streams, pools.train, 0, shards):
         state, _ = step_function(state, batch, key, weights)
+    assert int(state.step) == steps
     return jax.tree.map(np.asarray, state.params)
 
 

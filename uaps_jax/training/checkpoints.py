@@ -112,7 +112,8 @@ def save(
         score, for want of a validation image with a defect, is never the best.
 
     Raises:
-      OSError: the disk has no space for it; nothing was written.
+      OSError: the disk has no space for the arrays, and nothing of it was written.
+      Exception: what Orbax says of the checkpoint before, if writing that one failed.
     """
     step = int(state.step)
     if step in checkpoints.all_steps():

@@ -46,6 +46,7 @@ class Repetition:
       repeated: the same of the repetition.
       before: names of arrays of the state that were not finite before the step.
       gradients: names of parameters whose gradient is not finite.
+      after: names of arrays of the method's state that are not finite after the forward pass.
       origin: the first operation that gave NaN and where it stands in the code; "" if none did.
     """
 
@@ -55,6 +56,7 @@ class Repetition:
     repeated: Mapping[str, float]
     before: Sequence[str]
     gradients: Sequence[str]
+    after: Sequence[str]
     origin: str
 
     @property
@@ -64,9 +66,9 @@ class Repetition:
 
     @property
     def by_the_update(self) -> bool:
-        """Whether the new state alone is not finite."""
+        """Whether all is finite until the optimizer's update."""
         learnt = all(math.isfinite(self.repeated[name]) for name in ("loss", "gradient_norm"))
-        return self.failed_again and learnt and not self.before
+        return self.failed_again and learnt and not self.before and not self.after
 
 
 def is_sound(measured: Mapping[str, float]) -> bool:
@@ -153,14 +155,15 @@ def repeat(place: Path) -> Repetition:
     key, weights = jax.random.key(config.train.seed), traced_weights(method)
 
     @jax.jit
-    def gradients(state: TrainState, batch: Tree) -> tuple[jax.Array, Tree]:
-        _, (value, _, found) = learn(method, config, state, batch, key, weights)
-        return value, found
+    def gradients(state: TrainState, batch: Tree) -> tuple[jax.Array, Tree, Tree]:
+        method_state, (value, _, found) = learn(method, config, state, batch, key, weights)
+        return value, found, method_state
 
     before = _not_finite(
         {"params": state.params, "method_state": state.method_state, "optimizer": state.opt_state}
     )
-    wrong, origin = _not_finite(gradients(state, batch)[1]), _origin(gradients, state, batch)
+    _, found, method_state = gradients(state, batch)
+    origin = _origin(gradients, state, batch)
     step = make_train_step(method, optimizer, config, shards)
     _, measured = step(state, batch, key, weights)
     return Repetition(
@@ -169,7 +172,8 @@ def repeat(place: Path) -> Repetition:
         measured=about["measured"],
         repeated={name: float(value) for name, value in measured.items()},
         before=before,
-        gradients=wrong,
+        gradients=_not_finite(found),
+        after=_not_finite({"method_state": method_state}),
         origin=origin,
     )
 

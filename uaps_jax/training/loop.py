@@ -134,11 +134,11 @@ def train(
         if saved.latest_step() is not None:
             state = checkpoints.restore_state(saved, state, shards.replicated)
         start = int(state.step)
+        stop = opened.enter_context(interrupt.watched(jax.process_count() == 1))
         best = checkpoints.best_score(saved)
         writer = opened.enter_context(contextlib.closing(workdir.metric_writer(directory, start)))
         dogs = _watchdogs(method, pools)
         watchdogs.remember(dogs, directory / workdir.METRICS)
-        stop = opened.enter_context(interrupt.watched(jax.process_count() == 1))
         tracer = opened.enter_context(
             contextlib.closing(
                 Tracer(directory / "profile" / f"process_{jax.process_index()}", profile)
@@ -170,13 +170,13 @@ def train(
         pending: tuple[int, Tree] | None = None
         batches = feed.batches(config, method.streams, pools.train, start, shards)
         for step in range(start, config.train.steps):
-            asked = time.perf_counter()
-            batch = next(batches)
-            # While the step before is running, nothing waits for the data.
-            idle = pending is None or pending[1]["loss"].is_ready()
-            progress.waited(time.perf_counter() - asked if idle else 0.0)
             tracer.before(step + 1)
             with jax.profiler.StepTraceAnnotation("train", step_num=step + 1):
+                asked = time.perf_counter()
+                batch = next(batches)
+                # While the step before is running, nothing waits for the data.
+                idle = pending is None or pending[1]["loss"].is_ready()
+                progress.waited(time.perf_counter() - asked if idle else 0.0)
                 state, measured = step_function(state, batch, key, weights)
             tracer.after(step + 1, measured)
             # The numbers of the step before are read while this one runs.

@@ -93,6 +93,8 @@ def leave(message: str, *, at_once: bool = False) -> NoReturn:
     libraries would go on to complain of what the message says.
     """
     if at_once or jax.process_count() > 1:
-        print(message, file=sys.stderr, flush=True)
-        os._exit(1)
+        try:
+            print(message, file=sys.stderr, flush=True)
+        finally:  # its file may be on the disk that is full
+            os._exit(1)
     sys.exit(message)

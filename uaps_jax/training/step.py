@@ -1,4 +1,4 @@
-"""The train step: gather, views, loss, update, all in one compiled program."""
+"""The train step: views, loss, update, all in one compiled program."""
 
 from __future__ import annotations
 
