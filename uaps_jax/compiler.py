@@ -60,7 +60,7 @@ def keep_compiled() -> None:
     compiled for one may not run on another. Nothing removes old ones: the folder may be deleted at
     any time.
     """
-    if jax.config.jax_compilation_cache_dir is not None:  # type: ignore[attr-defined]
+    if jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -83,7 +83,7 @@ def mend_cache() -> None:
     show = warnings.showwarning
 
     def remove_entry(message: Warning | str, *rest: Any, **named: Any) -> None:
-        folder = jax.config.jax_compilation_cache_dir  # type: ignore[attr-defined]
+        folder = jax.config.values["jax_compilation_cache_dir"]
         unreadable = UNREADABLE.match(str(message))
         if not unreadable or not folder:
             show(message, *rest, **named)

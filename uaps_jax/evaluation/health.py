@@ -94,5 +94,5 @@ def class_shares(masks: Iterable[np.ndarray], class_names: Sequence[str]) -> dic
     counts = np.zeros(len(class_names), np.int64)
     for mask in masks:
         counts += np.bincount(mask[mask != IGNORE], minlength=len(class_names))
-    shares = 100 * counts / max(counts.sum(), 1)
+    shares = 100 * counts / max(int(counts.sum()), 1)
     return {name: float(share) for name, share in zip(class_names, shares, strict=True)}
