@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import onnxruntime
@@ -57,6 +58,12 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     again = dataclasses.replace(request(root, None), input=root / "images")
     modes.predict(again)
     assert len(list((root.parent / "run/predictions/step_2/folder/mask").iterdir())) == 16
+    drawn = root.parent / "run/predictions/step_2/test"
+    masks = {f.name: f.read_bytes() for f in drawn.glob("mask/**/*.png")}
+    assert masks
+    shutil.rmtree(drawn)
+    modes.predict(request(root, None))
+    assert {f.name: f.read_bytes() for f in drawn.glob("mask/**/*.png")} == masks
 
 
 def test_a_checkpoint_is_exported_with_its_classes(root):
