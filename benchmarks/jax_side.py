@@ -18,6 +18,7 @@ from benchmarks.measuring import seconds
 from benchmarks.sides import WEIGHTS, serve
 from configs import base as configs
 from uaps_jax import methods
+from uaps_jax.config import assign
 from uaps_jax.methods import base, uaps
 from uaps_jax.models import cost
 from uaps_jax.training import feed, optimizers, sharding, step
@@ -70,7 +71,8 @@ class Ours:
         config.views.labeled = config.views.unlabeled = configs.view()
         config.data.height = config.data.width = size
         config.train.batch_labeled = config.train.batch_unlabeled = batch
-        config.model.dtype, config.model.execution = dtype, execution
+        assign(config, "model.dtype", dtype)
+        assign(config, "model.execution", execution)
         config.model.auxiliary = auxiliary
         config.train.deterministic = deterministic
         config.method.scale_ramps(1, 1.0)

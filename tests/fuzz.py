@@ -380,7 +380,7 @@ def attempt_override(generator: random.Random) -> bool:
             return False
         config_lib.validate(config)
         config = config_lib.with_classes(config, CLASS_NAMES)
-        assert config_lib.from_flat(json.loads(config_lib.to_json(config))) == config
+        assert config_lib.from_stored(json.loads(config_lib.to_json(config))) == config
         method = methods.build(config)
         method.predictor(config.evaluation.predictor)
         if sum(config.model.widths) < 1000 and config.model.auxiliary < 20:

@@ -2,15 +2,19 @@
 
 import dataclasses
 import importlib
+import itertools
 import json
 from pathlib import Path
 
 import pytest
+from absl import flags
+from ml_collections import config_flags
 
 from configs import neu_supervised, neu_uaps
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.config import ConfigError
+from uaps_jax.config import ConfigError, stored
+from uaps_jax.config.section import settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
@@ -22,7 +26,7 @@ def test_every_configuration_is_valid_and_survives_json(name, variant):
     config = importlib.import_module(f"configs.{name}").get_config(variant)
     config_lib.validate(config)
     flat = json.loads(config_lib.to_json(config))
-    again = config_lib.from_flat(flat)
+    again = config_lib.from_stored(flat)
     assert config_lib.flatten(again) == config_lib.flatten(config)
     assert type(again.method) is type(config.method)
     assert again.model.widths == config.model.widths
@@ -91,7 +95,7 @@ def test_all_problems_are_reported_together():
         config_lib.validate(config)
     text = str(error.value)
     for expected in (
-        "data.height = 100: must be a positive multiple of 16",
+        "data.height = 100: must be a multiple of 16",
         "optimizer.schedule = 'linear': must be one of plateau, constant, poly, cosine",
         "train.batch_unlabeled = 3",
         "model.dropout = (0.1,): needs 5 rates",
@@ -142,6 +146,8 @@ BAD = {
     "method.weight_uncertainty": -0.1,
     "optimizer.poly_power": float("inf"),
     "data.mean": ("a", "b", "c"),
+    "views.labeled.brightness_limit": (0.0, 0.1, 0.2),
+    "data.fit": None,
     "model.dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
 }
 
@@ -156,6 +162,69 @@ def test_a_bad_value_is_named_with_its_key(key):
     setattr(section, name, BAD[key])
     with pytest.raises(ConfigError, match=key.replace(".", r"\.")):
         config_lib.validate(config)
+
+
+def overridden(*arguments):
+    """configs/neu_uaps.py with flags, as the command line reads them."""
+    values = flags.FlagValues()
+    argv = ["run.py", f"--config={PROJECT / 'configs' / 'neu_uaps.py'}", *arguments]
+    holder = config_flags.DEFINE_config_file("config", flag_values=values, sys_argv=argv)
+    values(argv)
+    return holder.value
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_flags_override_every_kind_of_field():
+    config = overridden(
+        "--config.optimizer.schedule=poly",
+        "--config.method.rectify=pixel",
+        "--config.optimizer.learning_rate=1",
+        "--config.train.steps=7",
+        "--config.views.labeled.contrast_limit=(0.1,0.2)",
+        "--noconfig.method.perturb_at_eval",
+    )
+    config_lib.validate(config)
+    assert (config.optimizer.schedule, config.method.rectify) == ("poly", "pixel")
+    assert (config.optimizer.learning_rate, config.train.steps) == (1.0, 7)
+    assert isinstance(config.optimizer.learning_rate, float)
+    assert config.views.labeled.contrast_limit == (0.1, 0.2)
+    assert config.method.perturb_at_eval is False
+
+
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")
+def test_a_flag_that_is_no_choice_is_answered_with_the_choices():
+    config = overridden("--config.method.rectify=image", "--config.train.steps=0")
+    with pytest.raises(ConfigError) as error:
+        config_lib.validate(config)
+    assert "method.rectify = 'image': must be one of scalar, pixel, none" in str(error.value)
+    assert "train.steps = 0: must be at least 1" in str(error.value)
+
+
+# Values on either side of the border of each kind of range.
+RANGES = {
+    "above(0)": (config_lib.above(0), (1e-9,), (0.0, -1.0)),
+    "at_least(1)": (config_lib.at_least(1), (1, 2), (0,)),
+    "within(0, 2)": (config_lib.within(0, 2), (0, 2), (-1, 3)),
+    "below_one()": (config_lib.below_one(), (0.0, 0.99), (1.0, -0.1)),
+    "fraction()": (config_lib.fraction(), (0.5,), (0.0, 1.0)),
+    "probability()": (config_lib.probability(), (0.0, 1.0), (1.1, -0.1)),
+    "low_high()": (config_lib.low_high(), ((-1.0, -1.0), (0.0, 1.0)), ((1.0, 0.0),)),
+    "low_high(0)": (config_lib.low_high(0), ((0.0, 1.0),), ((-1.0, 1.0),)),
+    "each(above(0))": (config_lib.each(config_lib.above(0)), ((), (1, 2)), ((1, 0),)),
+}
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_ranges_include_what_they_say(name):
+    metadata, right, wrong = RANGES[name]
+    assert all(metadata["rule"].holds(value) for value in right)
+    assert not any(metadata["rule"].holds(value) for value in wrong)
+
+
+def test_no_setting_has_a_default_value():
+    for name in FILES:
+        for setting in settings(importlib.import_module(f"configs.{name}").get_config()):
+            assert setting.field.default is setting.field.default_factory is dataclasses.MISSING
 
 
 def test_a_validated_configuration_is_frozen():
@@ -194,9 +263,11 @@ def test_a_setting_of_another_method_does_not_exist():
 def test_differences_name_both_values():
     one = config_lib.flatten(neu_uaps.get_config())
     other = config_lib.flatten(neu_supervised.get_config())
-    lines = config_lib.differences(one, other)
-    assert "method.name: 'uaps' -> 'supervised'" in lines
-    assert "method.mixing: 'dirichlet' -> '(absent)'" in lines
+    found = config_lib.differences(one, other)
+    assert config_lib.Difference("method.name", "uaps", "supervised") in found
+    gone = config_lib.Difference("method.mixing", "dirichlet", config_lib.Absent.ABSENT)
+    assert gone in found
+    assert config_lib.describe(gone) == "method.mixing: 'dirichlet' -> (absent)"
     assert not config_lib.differences(one, one)
 
 
@@ -206,6 +277,34 @@ def test_a_file_of_another_version_is_refused_with_its_keys():
     flat["train.epochs"] = 3
     with pytest.raises(ConfigError, match=r"missing \['train.steps'\], unknown \['train.epochs'\]"):
         config_lib.from_flat(flat)
+
+
+def test_settings_that_were_stored_without_a_version_are_read():
+    flat = config_lib.flatten(neu_uaps.get_config())
+    config = config_lib.from_stored({k: v for k, v in flat.items() if k != "train.accumulate"})
+    assert config.train.accumulate == 1
+    flat["train.accumulate"] = 2
+    assert config_lib.from_stored(flat).train.accumulate == 2
+
+
+def test_settings_of_a_later_version_are_refused():
+    later = config_lib.to_stored(neu_uaps.get_config()) | {"config_version": stored.VERSION + 1}
+    with pytest.raises(ConfigError, match=f"version {stored.VERSION + 1}.*up to {stored.VERSION}"):
+        config_lib.from_stored(later)
+
+
+def test_a_migration_renames_keys_and_sections_removes_and_adds():
+    migration = stored.Migration(
+        renamed={"a.": "b.", "c.old": "c.new"}, removed=("a.gone",), added={"c.more": 1, "b.x": 2}
+    )
+    before = {"a.x": 5, "a.y.z": 6, "a.gone": 7, "c.old": 8, "c.older": 9}
+    assert migration.apply(before) == {
+        "b.x": 5,
+        "b.y.z": 6,
+        "c.new": 8,
+        "c.older": 9,
+        "c.more": 1,
+    }
 
 
 def test_classes_are_checked_against_the_dataset():
@@ -219,14 +318,18 @@ def test_classes_are_checked_against_the_dataset():
 
 
 def test_every_setting_has_a_comment():
-    files = [PROJECT / "uaps_jax" / "config.py", *(PROJECT / "uaps_jax" / "methods").glob("*.py")]
+    files = [
+        file
+        for folder in ("config", "methods")
+        for file in (PROJECT / "uaps_jax" / folder).glob("*.py")
+    ]
     source = [line for file in files for line in file.read_text().splitlines()]
     configs = [importlib.import_module(f"configs.{name}").get_config() for name in FILES]
     names = {key.rsplit(".", 1)[-1] for config in configs for key in config_lib.flatten(config)}
     commented = set()
-    for line, after in zip(source, [*source[1:], ""], strict=True):
+    for before, line in itertools.pairwise(source):
         name = line.strip().partition(":")[0]
-        if name in names and ("#" in line or after.strip().startswith("#")):
+        if name in names and ("#" in line or before.strip().startswith("#")):
             commented.add(name)
     missing = names - commented - {"name", "height", "width", "mean", "std"}
     assert not missing

@@ -410,14 +410,14 @@ def _restored(request: Request, step: int) -> _Run:
         given = config_lib.flatten(request.config)
         given["data.classes"] = given["data.classes"] or config.data.classes
         changed = [
-            line
-            for line in config_lib.differences(config_lib.flatten(config), given)
-            if not line.startswith(ADJUSTABLE)
+            difference
+            for difference in config_lib.differences(config_lib.flatten(config), given)
+            if not f"{difference.key}:".startswith(ADJUSTABLE)
         ]
         if changed:
             raise ConfigError(
                 f"the checkpoint of step {step} in {request.workdir} is of another run:\n"
-                + "\n".join(f"  {line}" for line in changed)
+                + "\n".join(f"  {config_lib.describe(difference)}" for difference in changed)
                 + "\nLeave --config out to use the checkpoint's own configuration."
             )
         config = config_lib.from_flat(given)

@@ -8,8 +8,8 @@ UAPS's network, one clean and D perturbed decoders, dropout rate 0.3:
 Gradients flow into both sides.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -23,14 +23,14 @@ from uaps_jax.trees import Tree
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CctConfig(c.RampedConfig):
     """CCT."""
 
     name: ClassVar[str] = "cct"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
 
-    weight: float  # w, weight of the consistency term
+    weight: float = field(metadata=c.at_least(0))  # w, weight of the consistency term
 
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
@@ -38,7 +38,6 @@ class CctConfig(c.RampedConfig):
             config, "model.auxiliary", config.model.auxiliary >= 1, "CCT needs at least 1"
         )
         yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
 
 
 def objective(

@@ -16,8 +16,8 @@ pixels, ignored ones included. How disputed a class is comes from the confusion 
 of the batch (`disagreement`). The original has no ramp; few labels need one, so there is an option.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -37,21 +37,21 @@ STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled", "unlabeled_1": "unlab
 BOXES, BOX_AREA = 3, (0.25, 0.5)  # CutMix of the original: number, share of the image in all
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class CpclConfig(c.RampedConfig):
     """CPCL."""
 
     name: ClassVar[str] = "cpcl"
     ramp_share: ClassVar[float] = 0.25
 
-    weight: float  # w, weight of both unlabeled terms: 1 on VOC, 5 on Cityscapes
+    # w, weight of both unlabeled terms: 1 on VOC, 5 on Cityscapes
+    weight: float = field(metadata=c.at_least(0))
     ramp: bool  # whether w is ramped (released: False)
-    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
+    teacher_mode: c.TeacherMode  # "train" is released
 
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
         yield from pair_problems(config)
-        yield from self.ramp_problems(config)
 
 
 def pair_problems(config: Config) -> Iterator[str]:
@@ -60,8 +60,6 @@ def pair_problems(config: Config) -> Iterator[str]:
         config, "model.auxiliary", config.model.auxiliary == 0, "each network has 1 decoder"
     )
     yield from c.paired_batches(config)
-    modes, mode = ("train", "eval"), c.lookup(config, "method.teacher_mode")
-    yield from c.check(config, "method.teacher_mode", mode in modes, c.one_of(modes))
 
 
 class PseudoLabels(NamedTuple):

@@ -8,8 +8,8 @@ Released: gradients through both sides. `detach=True` is the form of SSL4MIS: ha
 directions, each with a fixed target.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -24,14 +24,14 @@ from uaps_jax.trees import Tree
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DctConfig(c.RampedConfig):
     """DCT; the values of the released code come first."""
 
     name: ClassVar[str] = "dct"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
 
-    weight: float  # w, weight of the consistency term
+    weight: float = field(metadata=c.at_least(0))  # w, weight of the consistency term
     detach: bool  # each side is a fixed target of the other (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
@@ -44,7 +44,6 @@ class DctConfig(c.RampedConfig):
             config, "data.width", data.width == data.height, "DCT's quarter turns need squares"
         )
         yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
 
 
 def objective(

@@ -18,8 +18,8 @@ energy, kept low on labeled and agreed pixels and high on disputed ones.
 As in CPCL here, l = 1/2 (CE + Dice), and the ramp is an addition.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -35,40 +35,29 @@ from uaps_jax.trees import Tree
 HEAD = "variance"
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class DuebConfig(c.RampedConfig):
     """DUEB; the values of the released code come first."""
 
     name: ClassVar[str] = "dueb"
     ramp_share: ClassVar[float] = 0.25
 
-    form: str  # "released" or "repaired"
-    weight: float  # w, weight of CPCL's unlabeled terms: 1 on VOC, 5 on Cityscapes
-    weight_aleatoric: tuple[float, float]  # a_l, a_u; (0, 0) leaves the term out
-    weight_energy: tuple[float, float]  # e_l, e_u; (0, 0) leaves the term out
-    samples: int  # T, Monte-Carlo perturbations of the logits
-    energy_margins: tuple[float, float]  # m_in, m_out of the repaired energy
+    form: c.Form  # of the energy term and of the aleatoric term
+    # w, weight of CPCL's unlabeled terms: 1 on VOC, 5 on Cityscapes
+    weight: float = field(metadata=c.at_least(0))
+    # a_l, a_u of labeled and unlabeled images; (0, 0) leaves the term out
+    weight_aleatoric: tuple[float, float] = field(metadata=c.each(c.at_least(0)))
+    # e_l, e_u, likewise
+    weight_energy: tuple[float, float] = field(metadata=c.each(c.at_least(0)))
+    samples: int = field(metadata=c.at_least(1))  # T, Monte-Carlo perturbations of the logits
+    # m_in, m_out of the repaired energy
+    energy_margins: tuple[float, float] = field(metadata=c.low_high())
     ramp: bool  # whether the unlabeled terms are ramped (released: False)
-    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
+    teacher_mode: c.TeacherMode  # "train" is released
 
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
         yield from cpcl.pair_problems(config)
-        for key in ("method.ramp_interval", "method.ramp_length", "method.samples"):
-            yield from c.check(config, key, c.lookup(config, key) >= 1, "must be at least 1")
-        yield from c.check(config, "method.weight", self.weight >= 0, "cannot be negative")
-        forms = ("released", "repaired")
-        yield from c.check(config, "method.form", self.form in forms, c.one_of(forms))
-        for key in ("method.weight_aleatoric", "method.weight_energy"):
-            pair_of_weights = c.lookup(config, key)
-            right = len(pair_of_weights) == 2 and min(pair_of_weights) >= 0
-            yield from c.check(config, key, right, "must be (labeled, unlabeled), not negative")
-        yield from c.check(
-            config,
-            "method.energy_margins",
-            c.is_range(self.energy_margins),
-            "must be (m_in, m_out)",
-        )
 
 
 def objective(

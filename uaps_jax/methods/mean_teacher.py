@@ -10,8 +10,8 @@ The mean is over images, pixels and classes. Released: the teacher runs in train
 running statistics come from its own passes, and the student is evaluated.
 """
 
-import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -27,19 +27,14 @@ STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 DELAY_SHARE = 0.03  # 1000 of 35,341 steps
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MeanTeacherConfig(teacher.TeacherConfig):
     """Mean Teacher; the values of the released code come first."""
 
     name: ClassVar[str] = "mean_teacher"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
 
-    delay: int  # steps without it
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from self.teacher_problems(config)
-        yield from c.check(config, "method.delay", self.delay >= 0, "cannot be negative")
+    delay: int = field(metadata=c.at_least(0))  # steps without the consistency term
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """Scales the delay as well."""

@@ -1,7 +1,7 @@
 """A student and its teacher, an exponential moving average of it (Tarvainen and Valpola 2017)."""
 
-import dataclasses
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -16,33 +16,26 @@ from uaps_jax.models.unet import UNet, main_alone
 from uaps_jax.trees import Tree
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class TeacherConfig(c.RampedConfig):
     """What methods with a teacher share; the values of the released code come first."""
 
-    weight: float  # w, weight of the consistency term
-    ema_decay: float  # largest decay of the teacher
-    noise_scale: float  # standard deviation of the noise on the teacher's normalised images
-    noise_clip: float  # and its limit
-    teacher_mode: str  # "train" (released: dropout, statistics of the batch) or "eval"
+    weight: float = field(metadata=c.at_least(0))  # w, weight of the consistency term
+    ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
+    # standard deviation of the noise on the teacher's normalised images
+    noise_scale: float = field(metadata=c.at_least(0))
+    noise_clip: float = field(metadata=c.at_least(0))  # and its limit
+    teacher_mode: c.TeacherMode  # "train" is released
     average_statistics: bool  # average running statistics as well (released: False)
 
-    def teacher_problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with the settings of both streams, ramp and teacher, a line each."""
+    def problems(self, config: Config) -> Iterator[str]:
+        """Unequal batches, auxiliary decoders, and a teacher without running statistics."""
         yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
         yield from c.check(
             config,
             "model.auxiliary",
             config.model.auxiliary == 0,
             "teacher and student have 1 decoder",
-        )
-        for key in ("method.noise_scale", "method.noise_clip"):
-            yield from c.check(config, key, c.lookup(config, key) >= 0, "cannot be negative")
-        yield from c.check(config, "method.ema_decay", 0 <= self.ema_decay < 1, "must be in [0, 1)")
-        modes = ("train", "eval")
-        yield from c.check(
-            config, "method.teacher_mode", self.teacher_mode in modes, c.one_of(modes)
         )
         yield from c.check(
             config,

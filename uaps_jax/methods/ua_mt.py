@@ -13,9 +13,9 @@ classes; the numerator is summed over classes and the denominator has a 2 in the
 place of the 2.
 """
 
-import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import jax
@@ -31,25 +31,18 @@ STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 COPIES = 2  # of the batch in one pass of the teacher
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UaMtConfig(teacher.TeacherConfig):
     """UA-MT; the values of the released code come first."""
 
     name: ClassVar[str] = "ua_mt"
     ramp_share: ClassVar[float] = 0.92  # 16,000 of 17,371 steps
 
-    samples: int  # T, looks of the teacher, an even number
-    threshold: str  # of the entropy: "released" or "repaired"
-    normalizer: str  # of the consistency: "released" or "repaired"
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from self.teacher_problems(config)
-        even = self.samples >= COPIES and self.samples % COPIES == 0
-        yield from c.check(config, "method.samples", even, "must be 2, 4, 6, ...")
-        forms = ("released", "repaired")
-        for key in ("method.threshold", "method.normalizer"):
-            yield from c.check(config, key, c.lookup(config, key) in forms, c.one_of(forms))
+    samples: int = field(  # T, predictions of the teacher, two in a pass
+        metadata=c.rule(lambda v: v >= COPIES and v % COPIES == 0, "must be 2, 4, 6, ...")
+    )
+    threshold: c.Form  # of the entropy
+    normalizer: c.Form  # of the consistency
 
 
 def entropy(samples_logits: jax.Array) -> jax.Array:

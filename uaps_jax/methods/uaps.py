@@ -15,9 +15,9 @@ it nor the mean prediction is detached. `rectify="pixel"` weighs pixels, as the 
 show it.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -32,44 +32,35 @@ from uaps_jax.trees import Tree
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UapsConfig(c.RampedConfig):
     """UAPS; the values of the released code are the first choice of each option."""
 
     name: ClassVar[str] = "uaps"
     ramp_share: ClassVar[float] = 0.34  # 16,000 of 47,141 steps on NEU-Seg
 
-    mixing: str  # weights of the heads in the pseudo-label: "dirichlet" or "mean"
-    rectify: str  # discount by exp(-D): "scalar" (released), "pixel" (as drawn), "none" (L_ps)
+    mixing: Literal["dirichlet", "mean"]  # weights of the heads in the pseudo-label
+    # discount by exp(-D): released, as drawn in the paper, or none (L_ps)
+    rectify: Literal["scalar", "pixel", "none"]
     detach_mean: bool  # stop gradients through the mean prediction (released: False)
     detach_weight: bool  # stop gradients through exp(-D) (released: False)
-    weight_pseudo: float  # w1, weight of the rectified pseudo-label loss
-    weight_uncertainty: float  # w2, weight of the mean KL
+    # w1, weight of the rectified pseudo-label loss
+    weight_pseudo: float = field(metadata=c.at_least(0))
+    weight_uncertainty: float = field(metadata=c.at_least(0))  # w2, weight of the mean KL
     ramp_uncertainty: bool  # whether w2 is ramped (False: MTiles' released script)
-    weight_energy: float  # weight of the energy term of the main head; 0 leaves it out
-    energy: str  # "released" (DUEB's code) or "repaired" (free energy with margins)
-    energy_margins: tuple[float, float]  # m_in, m_out of the repaired form
+    # weight of the energy term of the main head; 0 leaves it out
+    weight_energy: float = field(metadata=c.at_least(0))
+    energy: c.Form  # DUEB's code, or free energy with margins
+    # m_in, m_out of the repaired form
+    energy_margins: tuple[float, float] = field(metadata=c.low_high())
     perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
 
     def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
+        """A network without auxiliary decoders, and unequal batches."""
         yield from c.check(
             config, "model.auxiliary", config.model.auxiliary >= 1, "UAPS needs at least 1"
         )
         yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
-        for key, choices in {
-            "method.mixing": ("dirichlet", "mean"),
-            "method.rectify": ("scalar", "pixel", "none"),
-            "method.energy": ("released", "repaired"),
-        }.items():
-            yield from c.check(config, key, c.lookup(config, key) in choices, c.one_of(choices))
-        yield from c.check(
-            config,
-            "method.energy_margins",
-            c.is_range(self.energy_margins),
-            "must be (m_in, m_out)",
-        )
 
 
 def objective(

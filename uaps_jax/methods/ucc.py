@@ -17,7 +17,8 @@ labels is detached.
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
 
 import jax
 import jax.numpy as jnp
@@ -33,7 +34,7 @@ from uaps_jax.trees import Tree
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
-@dataclasses.dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class UccConfig(c.RampedConfig):
     """UCC."""
 
@@ -42,10 +43,12 @@ class UccConfig(c.RampedConfig):
         0.85  # as in the study's other methods; 30,000 of 47,141 published
     )
 
-    weight: float  # w, weight of L_ps
-    rectify: str  # discount by exp(-D): "scalar" (released) or "pixel", as in UAPS
-    cutmix: float  # probability of a box from the next labeled image, per image
-    paste: float  # probability of a box from a labeled image in both unlabeled views, per image
+    weight: float = field(metadata=c.at_least(0))  # w, weight of L_ps
+    rectify: Literal["scalar", "pixel"]  # discount by exp(-D), as in UAPS; released: scalar
+    # probability of a box from the next labeled image, per image
+    cutmix: float = field(metadata=c.probability())
+    # probability of a box from a labeled image in both unlabeled views, per image
+    paste: float = field(metadata=c.probability())
     strong: c.PhotometricConfig  # the strong view; its geometry is that of views.unlabeled
 
     def problems(self, config: Config) -> Iterator[str]:
@@ -54,13 +57,6 @@ class UccConfig(c.RampedConfig):
             config, "model.auxiliary", config.model.auxiliary == 1, "UCC has 1 auxiliary decoder"
         )
         yield from c.paired_batches(config)
-        yield from self.ramp_problems(config)
-        yield from c.photometric_problems(config, "method.strong")
-        forms = ("scalar", "pixel")
-        yield from c.check(config, "method.rectify", self.rectify in forms, c.one_of(forms))
-        for key in ("method.cutmix", "method.paste"):
-            value = c.lookup(config, key)
-            yield from c.check(config, key, 0 <= value <= 1, "is a probability, 0 to 1")
 
 
 def objective(

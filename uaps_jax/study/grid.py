@@ -217,11 +217,7 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
 def _override(config: Config, overrides: dict[str, Any]) -> None:
     for key, value in overrides.items():
         config_lib.check_key(config, key)
-        *path, name = key.split(".")
-        section: Any = config
-        for part in path:
-            section = getattr(section, part)
-        setattr(section, name, value)
+        config_lib.assign(config, key, value)
 
 
 COMMON = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")

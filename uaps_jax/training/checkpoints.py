@@ -120,7 +120,7 @@ def save(
         return
     scored = metrics is not None and math.isfinite(metrics[SELECTION])
     rank = {SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None
-    settings = config_lib.flatten(config)
+    settings = config_lib.to_stored(config)
     # Copies: the step that follows writes over the arrays that it is given.
     host_state, host_variables = jax.tree.map(np.array, (state, variables))
     checkpoints.wait_until_finished()  # of the one before, which takes space too
@@ -352,7 +352,7 @@ def read_config(workdir: Path, step: int) -> Config:
     """
     verify(workdir, step, ("written_by", "config"))
     item = folder(workdir) / str(step) / "config"
-    return config_lib.from_flat(ocp.JsonCheckpointHandler().restore(item))
+    return config_lib.from_stored(ocp.JsonCheckpointHandler().restore(item))
 
 
 def read_record(workdir: Path, step: int) -> dict[str, Any]:

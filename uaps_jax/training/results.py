@@ -71,7 +71,8 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
 def _same(stored: dict[str, Any], asked: dict[str, Any]) -> bool:
     """Whether a stored result is of these settings, but for how they are executed."""
     left_out = "model.execution"
-    return config_lib.upgraded(stored) | {left_out: ""} == asked | {left_out: ""}
+    stored, asked = config_lib.migrated(stored), config_lib.migrated(asked)
+    return stored | {left_out: ""} == asked | {left_out: ""}
 
 
 def digest(record: Mapping[str, Any]) -> str:
@@ -82,7 +83,7 @@ def digest(record: Mapping[str, Any]) -> str:
 
 def _settings(config: Config) -> dict[str, Any]:
     """What the result depends on: all but where files are, and the number of classes if asked."""
-    flat = config_lib.flatten(config)
+    flat = config_lib.to_stored(config)
     left_out = (*workdir.MACHINE, "data.classes")
     settings = {key: value for key, value in flat.items() if key not in left_out}
     return dict(json.loads(json.dumps(settings)))

@@ -109,15 +109,11 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
     steps = checkpoints.saved_steps(workdir)
     if steps:
         old = config_lib.flatten(checkpoints.read_config(workdir, steps[-1]))
-        changed = [
-            line
-            for line in config_lib.differences(old, flat)
-            if line.partition(":")[0] not in MACHINE
-        ]
+        changed = [d for d in config_lib.differences(old, flat) if d.key not in MACHINE]
         if changed:
             raise ConfigError(
                 f"{workdir} holds a run with another configuration:\n"
-                + "\n".join(f"  {line}" for line in changed)
+                + "\n".join(f"  {config_lib.describe(d)}" for d in changed)
                 + "\nUse another --workdir, or the configuration it was started with."
             )
     write_split(workdir, record)

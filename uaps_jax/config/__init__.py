@@ -1,0 +1,86 @@
+"""The settings of a run: their types, ranges and meanings, their checks, and their stored form."""
+
+from uaps_jax.config.checks import check, one_of
+from uaps_jax.config.data import DataConfig, FolderConfig
+from uaps_jax.config.flat import (
+    Absent,
+    Difference,
+    check_key,
+    describe,
+    differences,
+    flatten,
+)
+from uaps_jax.config.method import (
+    METHODS,
+    Form,
+    MethodConfig,
+    RampedConfig,
+    TeacherMode,
+    paired_batches,
+)
+from uaps_jax.config.network import ModelConfig
+from uaps_jax.config.optimizer import OptimizerConfig
+from uaps_jax.config.rules import (
+    above,
+    at_least,
+    below_one,
+    each,
+    fraction,
+    low_high,
+    probability,
+    rule,
+    within,
+)
+from uaps_jax.config.schema import Config, validate, with_classes
+from uaps_jax.config.section import ConfigError, Section, assign, lookup
+from uaps_jax.config.stored import from_flat, from_stored, migrated, to_json, to_stored
+from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
+from uaps_jax.config.views import PhotometricConfig, ViewConfig, ViewsConfig
+
+__all__ = [
+    "METHODS",
+    "Absent",
+    "CheckpointConfig",
+    "Config",
+    "ConfigError",
+    "DataConfig",
+    "Difference",
+    "EvaluationConfig",
+    "FolderConfig",
+    "Form",
+    "MethodConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "PhotometricConfig",
+    "RampedConfig",
+    "Section",
+    "TeacherMode",
+    "TrainConfig",
+    "ViewConfig",
+    "ViewsConfig",
+    "above",
+    "assign",
+    "at_least",
+    "below_one",
+    "check",
+    "check_key",
+    "describe",
+    "differences",
+    "each",
+    "flatten",
+    "fraction",
+    "from_flat",
+    "from_stored",
+    "lookup",
+    "low_high",
+    "migrated",
+    "one_of",
+    "paired_batches",
+    "probability",
+    "rule",
+    "to_json",
+    "to_stored",
+    "validate",
+    "with_classes",
+    "within",
+]

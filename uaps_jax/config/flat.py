@@ -1,0 +1,86 @@
+"""Configurations as dotted keys and values, and how two of them differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import enum
+from collections.abc import Mapping
+from typing import Any
+
+from uaps_jax.config.method import MethodConfig
+from uaps_jax.config.schema import Config
+from uaps_jax.config.section import ConfigError, Section
+
+
+def flatten(node: Section, prefix: str = "") -> dict[str, Any]:
+    """Dotted keys and their values, in the order of the schema; the method's name is among them."""
+    flat: dict[str, Any] = {}
+    if isinstance(node, MethodConfig):
+        flat[f"{prefix}name"] = node.name
+    for field in dataclasses.fields(node):  # type: ignore[arg-type]
+        value = getattr(node, field.name)
+        if isinstance(value, Section):
+            flat.update(flatten(value, f"{prefix}{field.name}."))
+        else:
+            flat[prefix + field.name] = list(value) if isinstance(value, tuple) else value
+    return flat
+
+
+def check_key(config: Config, key: str) -> None:
+    """Checks that a dotted key of an override exists.
+
+    Raises:
+      ConfigError: naming the nearest existing key.
+    """
+    known = [k for k in flatten(config) if k != "method.name"]
+    if key in known:
+        return
+    inside = [k for k in known if k.startswith(f"{key}.")]
+    if inside:
+        raise ConfigError(f"--config.{key} is a group; set one of {', '.join(inside)}")
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
+    same_name = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+    raise ConfigError(
+        f"--config.{key} does not exist (method {config.method.name}). "
+        f"Did you mean --config.{(same_name or near)[0]}?"
+    )
+
+
+class Absent(enum.Enum):
+    """Stands for the value of a setting that a configuration does not have."""
+
+    ABSENT = "(absent)"
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """A setting that two configurations do not agree on.
+
+    Attributes:
+      key: dotted.
+      old: its value in the first one, `Absent.ABSENT` where it is not in there.
+      new: likewise, in the second one.
+    """
+
+    key: str
+    old: Any
+    new: Any
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
+    """The settings on which two flattened configurations do not agree."""
+    found = [
+        Difference(key, old.get(key, Absent.ABSENT), new.get(key, Absent.ABSENT))
+        for key in dict.fromkeys([*old, *new])
+    ]
+    return [difference for difference in found if difference.old != difference.new]
+
+
+def describe(difference: Difference) -> str:
+    """A difference in words: `key: old -> new`."""
+    values = (
+        value.value if isinstance(value, Absent) else repr(value)
+        for value in (difference.old, difference.new)
+    )
+    return f"{difference.key}: {' -> '.join(values)}"

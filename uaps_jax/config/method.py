@@ -1,0 +1,63 @@
+"""Settings of a method: what all methods share, and the table of them."""
+
+# Annotations are evaluated here: ml_collections reads the types of overrides from them.
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from uaps_jax.config.checks import check
+from uaps_jax.config.rules import at_least
+from uaps_jax.config.section import Section
+
+if TYPE_CHECKING:
+    from uaps_jax.config.schema import Config
+
+Form = Literal["released", "repaired"]
+"""What the published code computes, or what its paper means."""
+
+TeacherMode = Literal["train", "eval"]
+"""How a teacher predicts: with dropout and the statistics of its batch, or with running ones."""
+
+
+@dataclass(slots=True, kw_only=True)
+class MethodConfig(Section):
+    """The settings of a method; each method's file has its own, registered in `uaps_jax.methods`.
+
+    Attributes:
+      name: the method's.
+      ramp_share: in a shortened run, the share of the steps after which its weights are full.
+    """
+
+    name: ClassVar[str]
+    ramp_share: ClassVar[float] = 0.0
+
+    def scale_ramps(self, steps: int, share: float) -> None:
+        """Fits what is counted in steps to a run of `steps`; ramps take `share` of them."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RampedConfig(MethodConfig):
+    """The settings of a method whose unlabeled terms grow over the first part of the run."""
+
+    ramp_interval: int = field(metadata=at_least(1))  # s: the ramp moves once every s steps
+    ramp_length: int = field(metadata=at_least(1))  # R: it saturates after s * R steps
+
+    def scale_ramps(self, steps: int, share: float) -> None:
+        """Saturates after `share` of `steps`, moving at every step."""
+        self.ramp_interval, self.ramp_length = 1, max(1, round(share * steps))
+
+
+METHODS: dict[str, type[MethodConfig]] = {}
+"""Settings by the method's name; `uaps_jax.methods.register` fills it."""
+
+
+def paired_batches(config: "Config") -> Iterator[str]:
+    """What is wrong with the batch sizes of a method that runs both streams in one pass."""
+    yield from check(
+        config,
+        "train.batch_unlabeled",
+        config.train.batch_unlabeled == config.train.batch_labeled,
+        f"{config.method.name} runs both streams in one pass: must equal train.batch_labeled = "
+        f"{config.train.batch_labeled}",
+    )

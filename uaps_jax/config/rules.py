@@ -1,0 +1,80 @@
+"""Ranges of settings, written beside the field: `rate: float = field(metadata=within(0, 1))`.
+
+Each function returns the metadata of a `dataclasses.field`, which stays without a default value.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+RULE = "rule"
+"""Key of the rule in a field's metadata."""
+
+Metadata = Mapping[str, "Rule"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Rule:
+    """What the value of a setting has to fulfil.
+
+    Attributes:
+      holds: whether a value, which has the field's type, is allowed.
+      message: what the values that are allowed have in common, as in "must be positive".
+    """
+
+    holds: Callable[[Any], bool]
+    message: str
+
+
+def rule(holds: Callable[[Any], bool], message: str) -> Metadata:
+    """Any condition on the value of one setting."""
+    return {RULE: Rule(holds, message)}
+
+
+def above(bound: float) -> Metadata:
+    """Larger than the bound."""
+    return rule(lambda v: v > bound, f"must be above {bound}" if bound else "must be positive")
+
+
+def at_least(bound: float) -> Metadata:
+    """The bound, or larger."""
+    return rule(
+        lambda v: v >= bound, f"must be at least {bound}" if bound else "cannot be negative"
+    )
+
+
+def within(low: float, high: float) -> Metadata:
+    """From `low` to `high`, both allowed."""
+    return rule(lambda v: low <= v <= high, f"must be {low} to {high}")
+
+
+def below_one() -> Metadata:
+    """In [0, 1)."""
+    return rule(lambda v: 0 <= v < 1, "must be in [0, 1)")
+
+
+def fraction() -> Metadata:
+    """In (0, 1)."""
+    return rule(lambda v: 0 < v < 1, "must be in (0, 1)")
+
+
+def probability() -> Metadata:
+    """In [0, 1]."""
+    return rule(lambda v: 0 <= v <= 1, "is a probability, 0 to 1")
+
+
+def each(metadata: Metadata) -> Metadata:
+    """A rule for every element of a tuple."""
+    one = metadata[RULE]
+    return rule(lambda values: all(map(one.holds, values)), one.message)
+
+
+def low_high(minimum: float | None = None) -> Metadata:
+    """A pair (low, high) in order, not below a minimum if there is one."""
+    message = "must be (low, high)"
+    if minimum is None:
+        return rule(lambda v: v[0] <= v[1], message)
+    bound = "not negative" if minimum == 0 else f"not below {minimum}"
+    return rule(lambda v: minimum <= v[0] <= v[1], f"{message}, {bound}")

@@ -1,0 +1,73 @@
+"""All settings of a run, and the check of them as a whole.
+
+A file in `configs/` builds a `Config`, absl flags override its fields, and `validate` checks the
+result once and freezes it. Settings have no defaults hidden in code: what a run used is what its
+`config.json` says. Lengths in time are counted in optimizer steps.
+"""
+
+# Annotations are evaluated here: ml_collections reads the types of overrides from them.
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from uaps_jax.config.checks import type_problems, value_problems
+from uaps_jax.config.data import DataConfig
+from uaps_jax.config.method import MethodConfig
+from uaps_jax.config.network import ModelConfig
+from uaps_jax.config.optimizer import OptimizerConfig
+from uaps_jax.config.section import ConfigError, Section, sections
+from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
+from uaps_jax.config.views import ViewsConfig
+
+
+@dataclass(slots=True, kw_only=True)
+class Config(Section):
+    """Everything that decides what a run computes."""
+
+    data: DataConfig
+    views: ViewsConfig
+    model: ModelConfig
+    method: MethodConfig
+    optimizer: OptimizerConfig
+    train: TrainConfig
+    checkpoint: CheckpointConfig
+    evaluation: EvaluationConfig
+
+
+def validate(config: Config) -> Config:
+    """Checks a configuration as a whole and freezes it.
+
+    Args:
+      config: the settings, after all overrides.
+
+    Returns:
+      The same object, frozen.
+
+    Raises:
+      ConfigError: with every problem, each as `key = value: what is wrong, what to do`.
+    """
+    problems = list(type_problems(config))
+    if not problems:
+        problems += value_problems(config)
+        for section in sections(config):
+            problems += section.problems(config)
+    if problems:
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        raise ConfigError(f"the configuration cannot be run:\n{lines}")
+    config.freeze()
+    return config
+
+
+def with_classes(config: Config, names: Sequence[str]) -> Config:
+    """The configuration with the number of classes that the dataset has.
+
+    Raises:
+      ConfigError: it asks for another number.
+    """
+    if config.data.classes not in (0, len(names)):
+        raise ConfigError(
+            f"data.classes = {config.data.classes}: {config.data.name} has {len(names)} classes "
+            f"({', '.join(names)})"
+        )
+    data = replace(config.data, classes=len(names))
+    return validate(replace(config, data=data))

@@ -1,0 +1,134 @@
+"""Stored configurations: written with the version of the schema, read by every later one."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from uaps_jax.config.checks import one_of
+from uaps_jax.config.flat import flatten
+from uaps_jax.config.method import METHODS
+from uaps_jax.config.schema import Config
+from uaps_jax.config.section import ConfigError, Section
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Migration:
+    """What turns settings of one version into those of the next.
+
+    Attributes:
+      renamed: old key -> new key; an old key that ends in "." is a whole section.
+      removed: keys that went, whatever their values were.
+      added: keys that came, with the value that runs without them had.
+    """
+
+    renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    removed: tuple[str, ...] = ()
+    added: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def apply(self, flat: Mapping[str, Any]) -> dict[str, Any]:
+        """Settings of the next version; what they have already stays."""
+        kept = {self._new_key(k): v for k, v in flat.items() if k not in self.removed}
+        return dict(self.added) | kept
+
+    def _new_key(self, key: str) -> str:
+        for old, new in self.renamed.items():
+            if key == old or (old.endswith(".") and key.startswith(old)):
+                return new + key.removeprefix(old)
+        return key
+
+
+MIGRATIONS = (
+    # Settings that were stored without a version: some had these already.
+    Migration(
+        added={
+            "model.execution": "vmapped",
+            "train.accumulate": 1,
+            "train.deterministic": False,
+        }
+    ),
+)
+"""The changes of the schema, in order; entry i turns settings of version i into version i + 1."""
+
+VERSION = len(MIGRATIONS)
+"""Of the settings that are written now."""
+
+VERSION_KEY = "config_version"
+
+S = TypeVar("S", bound=Section)
+
+
+def to_stored(config: Config) -> dict[str, Any]:
+    """The configuration and the version of its schema, to be kept in a file."""
+    return {VERSION_KEY: VERSION, **flatten(config)}
+
+
+def to_json(config: Config) -> str:
+    """`to_stored` as JSON text, one dotted key a line."""
+    return json.dumps(to_stored(config), indent=2) + "\n"
+
+
+def migrated(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored settings, of this version or an older one, flat and with the keys of this version.
+
+    Raises:
+      ConfigError: they are of a later version.
+    """
+    flat = dict(stored)
+    version = flat.pop(VERSION_KEY, 0)
+    if version > VERSION:
+        raise ConfigError(
+            f"the settings are of version {version}, and this program reads versions up to "
+            f"{VERSION}: use the program that wrote them, or a later one"
+        )
+    for migration in MIGRATIONS[version:]:
+        flat = migration.apply(flat)
+    return flat
+
+
+def from_stored(stored: Mapping[str, Any]) -> Config:
+    """The configuration that `to_stored` of this version or an older one was made from.
+
+    Raises:
+      ConfigError: keys are missing or unknown, with their names.
+    """
+    return from_flat(migrated(stored))
+
+
+def from_flat(flat: Mapping[str, Any]) -> Config:
+    """Rebuilds a configuration from `flatten`'s dict.
+
+    Raises:
+      ConfigError: keys are missing or unknown, with their names.
+    """
+    rest = dict(flat)
+    method_type = METHODS.get(rest.pop("method.name", ""))
+    if method_type is None:
+        raise ConfigError(f"method.name = {flat.get('method.name')!r}: {one_of(tuple(METHODS))}")
+
+    missing: list[str] = []
+
+    def build(kind: type[S], prefix: str) -> S:
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+            key = prefix + field.name
+            section = method_type if key == "method" else field.type
+            if isinstance(section, type) and issubclass(section, Section):
+                values[field.name] = build(section, f"{key}.")
+            elif key in rest:
+                value = rest.pop(key)
+                values[field.name] = tuple(value) if isinstance(value, list) else value
+            else:
+                missing.append(key)
+                values[field.name] = None
+        return kind(**values)
+
+    config = build(Config, "")
+    if missing or rest:
+        raise ConfigError(
+            f"not a configuration of this version: missing {missing or 'nothing'}, "
+            f"unknown {list(rest) or 'nothing'}"
+        )
+    return config

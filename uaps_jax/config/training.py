@@ -1,0 +1,61 @@
+"""Settings of a run's length and size, of its checkpoints and of its evaluation."""
+
+# Annotations are evaluated here: ml_collections reads the types of overrides from them.
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from uaps_jax.config.checks import check
+from uaps_jax.config.data import SEEDS
+from uaps_jax.config.rules import at_least
+from uaps_jax.config.section import Section
+
+if TYPE_CHECKING:
+    from uaps_jax.config.schema import Config
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainConfig(Section):
+    """The length and size of a run."""
+
+    seed: int = field(metadata=SEEDS)  # initial weights, data order, views, perturbations
+    steps: int = field(metadata=at_least(1))  # optimizer steps
+    batch_labeled: int = field(metadata=at_least(1))  # images per step, over all devices
+    batch_unlabeled: int = field(metadata=at_least(1))  # likewise
+    deterministic: bool  # on a GPU, the same bits in every run, at a price; a CPU gives them anyway
+    # pieces of a batch, computed one after another to save memory; 1: whole
+    accumulate: int = field(metadata=at_least(1))
+    log_every: int = field(metadata=at_least(1))  # steps between lines of metrics.jsonl
+    # steps between evaluations on the validation split
+    eval_every: int = field(metadata=at_least(1))
+
+
+@dataclass(slots=True, kw_only=True)
+class CheckpointConfig(Section):
+    """What is kept besides the latest and the best checkpoint."""
+
+    # steps between checkpoints (an evaluation that is the best so far writes one, too)
+    every: int = field(metadata=at_least(1))
+    # keep every checkpoint whose step is a multiple of this; 0: none
+    keep_every: int = field(metadata=at_least(0))
+    keep_at: tuple[int, ...]  # keep the checkpoints of these steps
+
+    def problems(self, config: "Config") -> Iterator[str]:
+        """Steps to keep that the run does not have."""
+        yield from check(
+            config,
+            "checkpoint.keep_at",
+            all(0 < step <= config.train.steps for step in self.keep_at),
+            f"steps go from 1 to train.steps = {config.train.steps}",
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class EvaluationConfig(Section):
+    """How a model is scored."""
+
+    batch_size: int = field(metadata=at_least(1))  # images at once
+    predictor: str  # which of the method's predictors; "" is its default
+    # unlabeled images on which pseudo-labels are measured while training; or 0
+    probe_images: int = field(metadata=at_least(0))
