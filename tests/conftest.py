@@ -82,7 +82,7 @@ LONGEST = (
     "tests/study/test_study.py",
     "tests/methods/",
     "tests/training/",
-    "tests/test_modes.py",
+    "tests/commands/",
 )
 
 

@@ -61,11 +61,9 @@ def test_deterministic_is_an_option_of_gpus_alone(monkeypatch):
 
 
 def test_an_entry_that_was_cut_off_is_compiled_anew_and_kept(tmp_path, no_cache_folder):
-    before = warnings.showwarning
     jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     compilation_cache.reset_cache()
     try:
-        compiler.mend_cache()
 
         def entries():
             return sorted(tmp_path.glob("jit_cut_off-*-cache"))
@@ -80,11 +78,21 @@ def test_an_entry_that_was_cut_off_is_compiled_anew_and_kept(tmp_path, no_cache_
         jax.clear_caches()
         with warnings.catch_warnings():
             warnings.simplefilter("always")
-            warnings.showwarning = compiler.warnings.showwarning
-            compiler.mend_cache()
-            np.testing.assert_array_equal(jax.jit(cut_off)(np.ones(7, np.float32)), 3)
+            with compiler.unreadable_cache_entries_removed():
+                np.testing.assert_array_equal(jax.jit(cut_off)(np.ones(7, np.float32)), 3)
         (entry,) = entries()
         assert len(entry.read_bytes()) > len(whole) // 2
     finally:
-        warnings.showwarning = before
         compilation_cache.reset_cache()
+
+
+def test_other_warnings_are_shown_and_the_process_is_left_as_it_was():
+    shown = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = before = lambda message, *rest, **named: shown.append(str(message))
+        with compiler.unreadable_cache_entries_removed():
+            assert warnings.showwarning is not before
+            warnings.warn("another", stacklevel=1)
+        assert warnings.showwarning is before
+    assert shown == ["another"]

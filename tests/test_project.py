@@ -70,7 +70,7 @@ ROOMS = {
         "reports",
         "training",
     },
-    "modes": {
+    "commands": {
         "config",
         "data",
         "evaluation",
@@ -79,9 +79,11 @@ ROOMS = {
         "methods",
         "models",
         "reports",
+        "study",
         "training",
         "trees",
     },
+    "command_line": {"commands", "config", "files", "study", "training"},
 }
 
 

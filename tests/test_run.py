@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import run
 from tests import crashes
 from tests.datasets.test_folder import corpus
+from uaps_jax.command_line import library_logs
 from uaps_jax.training import workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -201,7 +201,7 @@ def test_a_full_disk_is_said_once(place, name, text, shown):
     record = logging.LogRecord(name, logging.ERROR, place, 1, text, (1, 2), None)
     if "%" not in text:
         record.args = ()
-    assert run.worth_showing(record) == shown
+    assert library_logs.is_worth_showing(record) == shown
 
 
 def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
@@ -241,6 +241,7 @@ def test_a_process_starts_itself_again_for_huge_pages(shared):
     copy.write_text(text)
     for before, expected in (({}, "glibc.malloc.hugetlb=1"), ({"UAPS_JAX_STARTED": "1"}, "None")):
         clean = {k: v for k, v in environment.items() if k not in TUNED} | before
+        clean["PYTHONPATH"] = str(PROJECT)
         done = subprocess.run(
             [sys.executable, copy], env=clean, capture_output=True, text=True, check=True
         )
@@ -326,6 +327,10 @@ MISTAKES = [
     (["--coordinator=localhost:1", "--processes=2", "--process=2"], "must be 0 to 1"),
     (["--profile_steps=5,2"], "must be a first and a last step"),
     (["--profile_steps=1,2", "--mode=split"], "is for --mode=train"),
+    (["--mode=study"], "leave it out; the --config of a study runs the study"),
+    (["--mode=study", "--config=configs/studies/neu_small.py"], "leave it out"),
+    (["--mode=learn"], "--mode=learn: value should be one of <audit|train|"),
+    (["more"], "unexpected arguments: more"),
 ]
 
 

@@ -10,7 +10,7 @@ import os
 import platform
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -73,12 +73,16 @@ def keep_compiled() -> None:
 UNREADABLE = re.compile("Error reading persistent compilation cache entry for '(.+?)'")
 
 
-def mend_cache() -> None:
-    """Has unreadable entries of the compile cache removed when they are met.
+@contextlib.contextmanager
+def unreadable_cache_entries_removed() -> Iterator[None]:
+    """Removes unreadable entries of the compile cache when JAX warns of them.
 
     JAX writes an entry in place, and leaves one that is there as it is: what a killed process has
     half written would be read, warned of, and compiled around in every run that follows. With it
     go the entries of other programs of that name, which are compiled again when they are needed.
+
+    JAX tells of them by a warning alone: within this context, `warnings.showwarning` of the whole
+    process is one that removes the entry and shows every other warning as before.
     """
     show = warnings.showwarning
 
@@ -95,6 +99,10 @@ def mend_cache() -> None:
         logging.info("an unreadable entry of the compile cache was removed: %s", unreadable[1])
 
     warnings.showwarning = remove_entry
+    try:
+        yield
+    finally:
+        warnings.showwarning = show
 
 
 def _processor() -> str:

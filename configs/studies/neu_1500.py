@@ -2,7 +2,7 @@ r"""Supervised, Mean Teacher, CPS and UAPS on NEU-Seg with 10 % labels for 1500 
 
 64 px, cosine from 1e-3; every ramp takes UAPS's 34 % of the steps.
 
-    python run.py --mode=study --config=configs/studies/neu_1500.py --workdir=runs/neu_1500 \
+    python run.py --config=configs/studies/neu_1500.py --workdir=runs/neu_1500 \
         --config.manual_dir=<folder of the download>
 
 About three quarters of an hour on two CPU cores.

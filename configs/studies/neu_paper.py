@@ -4,7 +4,7 @@ r"""The tables and figures of UAPS's paper on NEU-Seg: 28 trainings at full size
 steps and move at each of them (UAPS's own moves every 80), and Mean Teacher waits for 3 % of them.
 Published test image_iou at 10 % labels: supervised 72.93, CCT 74.56, CPS 74.98, UAPS 75.77.
 
-    python run.py --mode=study --config=configs/studies/neu_paper.py --workdir=runs/neu_paper \
+    python run.py --config=configs/studies/neu_paper.py --workdir=runs/neu_paper \
         --config.manual_dir=<folder of the download>
 """
 

@@ -3,7 +3,7 @@ r"""Every method of UAPS's study, and CPCL and DUEB, on NEU-Seg with 10 % labels
 64 px, 4 + 4 images, 800 steps, cosine from 1e-3; every ramp takes UAPS's 34 % of the steps. Loss
 weights are each method's own. Supervised, Mean Teacher and UAPS with three seeds.
 
-    python run.py --mode=study --config=configs/studies/neu_small.py --workdir=runs/neu_small \
+    python run.py --config=configs/studies/neu_small.py --workdir=runs/neu_small \
         --config.manual_dir=<folder of the download>
 
 About an hour and a half on two CPU cores.

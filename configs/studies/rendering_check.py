@@ -2,7 +2,7 @@ r"""Whether all figures draw themselves: the paper's study in miniature, on the 
 
 32 px, 60 steps of 4 + 4: the scores mean nothing.
 
-    python run.py --mode=study --config=configs/studies/rendering_check.py --workdir=runs/rendering
+    python run.py --config=configs/studies/rendering_check.py --workdir=runs/rendering
 
 About a quarter of an hour on two CPU cores.
 """

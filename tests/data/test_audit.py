@@ -9,7 +9,8 @@ from PIL import Image
 
 from configs import folder_uaps
 from datasets.common import DataError
-from uaps_jax import modes
+from uaps_jax.commands import audit as audit_command
+from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.data import audit, protocols, source, survey
 from uaps_jax.reports import audit_page
@@ -172,10 +173,8 @@ def test_exposures(root):
 
 def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys):
     save(root, "bare", texture(60), None)
-    request = modes.Request(
-        config=settings(root), workdir=root / "out", checkpoint="best", input=None
-    )
-    modes.audit(request)
+    request = Request(config=settings(root), workdir=root / "out", checkpoint="best", input=None)
+    audit_command.audit(request)
     assert "Training may start" in capsys.readouterr().out
     page = (root / "out" / "audit.html").read_text()
     assert page.count("<img") >= 6
@@ -185,7 +184,7 @@ def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys)
     (root / "images/bare.png").unlink()
     (root / "masks/part_00.png").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"part_00\.png"):
-        modes.audit(dataclasses.replace(request, config=settings(root)))
+        audit_command.audit(dataclasses.replace(request, config=settings(root)))
     page = (root / "out" / "audit.html").read_text()
     assert "part_00.png" in page
     assert "Training cannot start" in page
@@ -193,7 +192,7 @@ def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys)
 
     save(root, "part_00", texture(0), defect())
     with pytest.raises(ConfigError, match="no unlabeled images are left"):
-        modes.audit(dataclasses.replace(request, config=settings(root)))
+        audit_command.audit(dataclasses.replace(request, config=settings(root)))
     page = (root / "out" / "audit.html").read_text()
     assert "Training cannot start" in page
     assert "no unlabeled images are left" in page

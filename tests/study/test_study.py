@@ -69,7 +69,6 @@ def finished(tmp_path_factory):
     command = [
         sys.executable,
         "run.py",
-        "--mode=study",
         f"--config={folder / 'small_study.py'}",
         f"--config.data_dir={folder / 'data'}",
         f"--workdir={folder / 'work'}",
@@ -170,18 +169,17 @@ def test_the_health_of_pseudo_labels_is_in_the_log_of_a_training(finished):
     assert 0 <= measured[0]["probe/agreement"] <= 100
 
 
-@pytest.mark.parametrize(
-    ("mode", "config"),
-    [("study", "configs/synthetic_uaps.py"), ("train", "configs/studies/rendering_check.py")],
-)
-def test_studies_and_trainings_are_told_apart(mode, config, tmp_path):
+def test_a_study_has_no_mode(tmp_path):
     done = subprocess.run(
-        [sys.executable, "run.py", f"--mode={mode}", f"--config={config}", f"--workdir={tmp_path}"],
+        [
+            *(sys.executable, "run.py", "--mode=evaluate", f"--workdir={tmp_path}"),
+            "--config=configs/studies/rendering_check.py",
+        ],
         cwd=PROJECT,
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 1
-    assert "--mode=study" in done.stderr
+    assert "--mode=evaluate is for one training, and this --config is a study" in done.stderr
     assert "Traceback" not in done.stderr

@@ -12,7 +12,9 @@ import pytest
 
 from tests import tiny
 from tests.training.test_loop import assert_equal, frozen, run
-from uaps_jax import methods, modes
+from uaps_jax import methods
+from uaps_jax.commands.replay import replay
+from uaps_jax.commands.request import Request
 from uaps_jax.training import checkpoints, failures, loop, optimizers
 from uaps_jax.training import state as state_lib
 
@@ -74,7 +76,7 @@ def test_it_stops_with_step_and_images_and_keeps_the_state_before(broken):
 def test_replay_repeats_it_and_names_the_operation(broken, monkeypatch, capsys):
     folder, _, _ = broken
     breaking(monkeypatch)
-    modes.replay(request_of(folder))
+    replay(request_of(folder))
     said = capsys.readouterr().out
     assert f"step {BREAKS}" in said
     assert re.search(r"loss +nan +nan\n", said)
@@ -88,12 +90,12 @@ def test_replay_repeats_it_and_names_the_operation(broken, monkeypatch, capsys):
 
 
 def request_of(folder):
-    return modes.Request(config=None, workdir=folder, checkpoint="best", input=None)
+    return Request(config=None, workdir=folder, checkpoint="best", input=None)
 
 
 @only_supervised
 def test_a_repetition_that_is_finite_says_so(broken, capsys):
-    modes.replay(request_of(broken[0]))
+    replay(request_of(broken[0]))
     said = capsys.readouterr().out
     assert "The repeated step is finite" in said
     assert "first:" not in said
@@ -116,7 +118,7 @@ def test_a_state_that_overflows_is_not_kept(tmp_path, capsys, streamed, dtype):
         "params"
     ].values():
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(array))
-    modes.replay(request_of(tmp_path))
+    replay(request_of(tmp_path))
     said = capsys.readouterr().out
     assert "at a learning rate of 1e+38, the norm of the parameters is not" in said
     assert "not finite before" not in said

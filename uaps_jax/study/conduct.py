@@ -38,7 +38,11 @@ SHOWN = (
 """What the report says of the settings."""
 
 
-def run(grid: Grid, directory: Path, command: Sequence[str]) -> bool:
+class UnfinishedStudy(RuntimeError):
+    """Trainings of a study failed; its text names each with its reason."""
+
+
+def run(grid: Grid, directory: Path, command: Sequence[str]) -> None:
     """Runs what has not been run, and writes the report.
 
     Args:
@@ -46,11 +50,9 @@ def run(grid: Grid, directory: Path, command: Sequence[str]) -> bool:
       directory: its folder; each training has a work directory under `runs`.
       command: what starts a training, its flags apart.
 
-    Returns:
-      Whether every training has a result.
-
     Raises:
       ConfigError: the study or one of its configurations cannot be run; nothing was started.
+      UnfinishedStudy: trainings failed; the report is written nevertheless.
     """
     with workdir.locked(directory):
         cells = _with_data(grid_lib.cells(grid))
@@ -61,13 +63,13 @@ def run(grid: Grid, directory: Path, command: Sequence[str]) -> bool:
             command=command,
             finished=lambda so_far: report(grid, so_far, directory, figures=False),
         )
-        if failures := _failures(outcomes):
-            logging.error(
-                "failed: %d of %d\n  %s", len(failures), len(cells), "\n  ".join(failures)
-            )
         report(grid, outcomes, directory, figures=True)
     logging.info("report: %s", directory / "report.html")
-    return not failures
+    if failures := _failures(outcomes):
+        raise UnfinishedStudy(
+            f"failed: {len(failures)} of {len(cells)}; the same command tries them again\n  "
+            + "\n  ".join(failures)
+        )
 
 
 def _with_data(cells: Sequence[Cell]) -> dict[Cell, str]:

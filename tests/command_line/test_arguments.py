@@ -1,0 +1,94 @@
+"""Which flags belong together, and the work directory where none is given."""
+
+from pathlib import Path
+
+import pytest
+
+from configs import synthetic_uaps
+from configs.studies import neu_small
+from uaps_jax import commands
+from uaps_jax.command_line.arguments import Arguments
+from uaps_jax.command_line.default_workdir import default_workdir
+from uaps_jax.commands import study, train
+from uaps_jax.config import ConfigError
+
+NOTHING = {
+    "config": None,
+    "config_file": None,
+    "mode": None,
+    "workdir": None,
+    "checkpoint": "best",
+    "demo": 0,
+    "profile_steps": [],
+    "coordinator": None,
+    "processes": None,
+    "process": None,
+    "cluster": False,
+    "input": None,
+}
+
+
+def arguments(**given):
+    return Arguments(**(NOTHING | given))
+
+
+@pytest.mark.parametrize(
+    ("file", "folder"),
+    [
+        ("configs/neu_uaps.py", "runs/neu_uaps"),
+        ("configs/neu_uaps.py:small", "runs/neu_uaps_small"),
+        ("/elsewhere/my_entropy.py", "runs/my_entropy"),
+        ("configs/train.py:dataset=folder,method=cps,variant=", "runs/train_folder_cps"),
+        ("configs/train.py:dataset=synthetic/64px", "runs/train_synthetic_64px"),
+        ("x.py:../../etc", "runs/x_.._.._etc"),
+    ],
+)
+def test_the_work_directory_is_named_after_the_configuration(file, folder):
+    assert default_workdir(file) == Path(folder)
+    given = arguments(config=synthetic_uaps.get_config(), config_file=file)
+    assert given.request().workdir == Path(folder)
+    assert arguments(config_file=file, workdir="mine").request().workdir == Path("mine")
+
+
+def test_without_a_configuration_the_run_has_to_be_named():
+    with pytest.raises(ConfigError, match="nothing says what to train: give --config=FILE"):
+        arguments().request()
+    for mode in ("evaluate", "predict", "export", "replay"):
+        with pytest.raises(ConfigError, match=f"--mode={mode} needs the run: .*--workdir=FOLDER"):
+            arguments(mode=mode).request()
+        assert arguments(mode=mode, workdir="run").request().workdir == Path("run")
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        ({"demo": 3}, "--demo=3 is for --mode=evaluate, not train"),
+        ({"demo": 3, "config": neu_small.get_config()}, "not a study"),
+        ({"coordinator": "localhost:1"}, "belong together"),
+        ({"processes": 2, "cluster": True}, "belong together"),
+        ({"cluster": True, "mode": "export"}, "several processes are for --mode=train, not export"),
+        ({"cluster": True, "config": neu_small.get_config()}, "not a study"),
+        ({"profile_steps": ["1", "2"], "mode": "split"}, "is for --mode=train, not split"),
+    ],
+)
+def test_flags_that_do_not_belong_together_are_refused(given, reason):
+    with pytest.raises(ConfigError, match=reason):
+        arguments(**given).check()
+
+
+@pytest.mark.parametrize("steps", [["1"], ["5", "2"], ["0", "2"], ["a", "b"]])
+def test_steps_to_profile_are_two_numbers_in_order(steps):
+    with pytest.raises(ConfigError, match="must be a first and a last step"):
+        arguments(workdir="run", profile_steps=steps).request()
+    good = arguments(workdir="run", profile_steps=["10", "15"])
+    assert good.request().profile == (10, 15)
+
+
+def test_the_kind_of_the_configuration_decides_what_runs():
+    grid, config = neu_small.get_config(), synthetic_uaps.get_config()
+    assert commands.choose(grid, None) is study.study
+    assert commands.choose(config, None) is train.train
+    assert commands.choose(None, "export") is commands.COMMANDS["export"]
+    assert "study" not in commands.COMMANDS
+    with pytest.raises(ConfigError, match="--mode=train is for one training, and this --config is"):
+        commands.choose(grid, "train")

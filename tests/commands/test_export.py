@@ -1,0 +1,27 @@
+"""Export, with the names of the classes."""
+
+import dataclasses
+import json
+
+import numpy as np
+import onnxruntime
+from PIL import Image
+
+from tests.commands.mine import request, settings
+from uaps_jax.commands.export import export
+from uaps_jax.commands.predict import predict
+from uaps_jax.commands.train import train
+
+
+def test_a_checkpoint_is_exported_with_its_classes(root):
+    train(request(root, settings(root)))
+    export(request(root, None))
+    session = onnxruntime.InferenceSession(root.parent / "run" / "export" / "step_2.onnx")
+    about = session.get_modelmeta().custom_metadata_map
+    assert json.loads(about["classes"]) == ["background", "scratch", "dent"]
+    assert about["method"] == "supervised"
+    image = np.asarray(Image.open(root / "images" / "part_00.png").convert("RGB"))
+    mask, _ = session.run(None, {"images": image[None]})
+    predict(dataclasses.replace(request(root, None), input=root / "images"))
+    drawn = root.parent / "run/predictions/step_2/folder/mask/part_00.png"
+    assert (mask[0] == np.asarray(Image.open(drawn))).mean() > 0.999

@@ -1,0 +1,97 @@
+"""Reads the flags; what is wrong with them is said in a sentence."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import flags
+from ml_collections import config_flags
+
+from uaps_jax.config import Config, ConfigError, check_key
+from uaps_jax.study.grid import Grid
+
+
+def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
+    """Parses the flags, and returns the arguments that are none.
+
+    Exits with a sentence where a flag, the configuration file or an override is wrong; for an
+    unknown setting it names the nearest one.
+
+    Args:
+      argv: the command line, with the name of the program in front.
+      config: the flag of the configuration.
+    """
+    if last_value(argv, "mode") == "study":
+        sys.exit("error: --mode=study: leave it out; the --config of a study runs the study")
+    file = last_value(argv, config.name)
+    if file is not None:
+        _check_file(file)
+    try:
+        rest: list[str] = flags.FLAGS(argv)
+    except (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error) as error:
+        # ml_collections puts a traceback in front of what a configuration file raises.
+        before, raised, reason = str(error).rpartition("ConfigError: ")
+        if not raised and file is not None:
+            _explain_override(argv, file)
+        sys.exit(f"error: {(reason if raised else before + reason).strip()}")
+    except Exception as error:  # whatever the configuration file raises
+        sys.exit(f"error: --config={file}: {_reason(error)}")
+    if file is not None and not isinstance(config.value, Config | Grid):
+        sys.exit(f"error: --config={file}: has no get_config() that returns a Config or a Grid")
+    return rest
+
+
+def last_value(argv: Sequence[str], flag: str) -> str | None:
+    """What the last `--flag=VALUE` or `--flag VALUE` of a command line gives; None without one."""
+    value = None
+    for position, argument in enumerate(argv):
+        name, equals, behind = argument.lstrip("-").partition("=")
+        if name == flag and argument.startswith("-"):
+            value = behind if equals else next(iter(argv[position + 1 :]), "")
+    return value
+
+
+def _check_file(file: str) -> None:
+    """Exits if a configuration file is not there, or is no Python file."""
+    path = Path(file.partition(":")[0])
+    try:
+        exists = path.is_file()
+    except ValueError:  # a character that no name of a file has
+        exists = False
+    if not exists:
+        known = ", ".join(sorted(str(p) for p in Path("configs").glob("[!_]*_*.py")))
+        sys.exit(f"error: --config={file}: there is no such file; there are {known}")
+    if path.suffix != ".py":
+        sys.exit(
+            f"error: --config={file}: is no Python file; give one with a function get_config(), "
+            "such as configs/neu_uaps.py"
+        )
+
+
+def _reason(error: Exception) -> str:
+    """What an error of a file says, and on which line."""
+    text = f"{type(error).__name__}: {error}"
+    frames = traceback.extract_tb(error.__traceback__)
+    if not frames or isinstance(error, SyntaxError):  # which names its line
+        return text
+    return f"{text} ({frames[-1].filename}, line {frames[-1].lineno})"
+
+
+def _explain_override(argv: Sequence[str], file: str) -> None:
+    """Exits with the nearest setting if one of the overrides does not exist."""
+    values = flags.FlagValues()
+    try:
+        shape = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
+        values([argv[0]])
+    except Exception:  # the file is no configuration, which is said by the error before
+        return
+    for argument in argv[1:]:
+        name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
+        if name.startswith("config.") and isinstance(shape.value, Config):
+            try:
+                check_key(shape.value, name.removeprefix("config."))
+            except ConfigError as problem:
+                sys.exit(f"error: {problem}")

@@ -1,0 +1,46 @@
+"""The end of a training: test scores, the result, pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from uaps_jax.commands import pictures
+from uaps_jax.commands.scoring import Scorer
+from uaps_jax.commands.trained import TrainedRun
+from uaps_jax.config import Config
+from uaps_jax.data import source
+from uaps_jax.data.source import Dataset
+from uaps_jax.reports import figures
+from uaps_jax.training import checkpoints, results, workdir
+
+
+def conclude(
+    directory: Path, config: Config, dataset: Dataset, record: Mapping[str, Any], parameters: int
+) -> None:
+    """Scores the test split at the last and the best checkpoint, writes the result, draws.
+
+    Args:
+      directory: of the run.
+      config: of the run.
+      dataset: it was trained on.
+      record: which of its images, by part (`data.protocols.record`).
+      parameters: number of trainable ones.
+    """
+    test = source.read(dataset, record["test"], config.data)
+    run = TrainedRun(config, directory)
+    scorer = Scorer(run)
+    last = run.restore("latest")
+    best = run.restore("best") if checkpoints.has_best(directory) else last
+    scores = {"latest": scorer.score(last, "test", dataset, test)}
+    scores["best"] = (
+        scorer.score(best, "test", dataset, test) if best.step != last.step else scores["latest"]
+    )
+    for name in run.method.predictors:
+        if name != run.predictor:
+            scores[name] = scorer.score(best, "test", dataset, test, predictor=name)
+    predictions = pictures.write_test(run, best, test)
+    results.write(directory, config, record, parameters, scores, workdir.warnings(directory))
+    figures.curves(directory / workdir.METRICS, directory / "curves.png")
+    pictures.draw_contact_sheet(run, dataset, test, predictions)

@@ -1,0 +1,101 @@
+"""The dataset of a configuration, and whether a training or a checkpoint can use it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from absl import logging
+
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.data import protocols, source, splits
+from uaps_jax.data.source import Dataset
+from uaps_jax.methods.base import Method
+from uaps_jax.training import sharding
+
+
+def open_dataset(config: Config) -> tuple[Config, Dataset]:
+    """The checked configuration, and its dataset, built where it has not been."""
+    config = config_lib.validate(config)
+    dataset = source.open_dataset(config.data)
+    return config_lib.with_classes(config, dataset.class_names), dataset
+
+
+def check_same_data(record: Mapping[str, Any], dataset: Dataset) -> None:
+    """Checks that a dataset still is what a checkpoint was trained on.
+
+    Raises:
+      ConfigError: its classes are others, or images of val and test are gone.
+    """
+    if list(record["classes"]) != list(dataset.class_names):
+        raise ConfigError(
+            f"the checkpoint knows the classes {', '.join(record['classes'])}, in this order; "
+            f"{dataset.build} has {', '.join(dataset.class_names)}"
+        )
+    gone = [name for part in ("val", "test") for name in record[part] if name not in dataset.masked]
+    if gone:
+        raise ConfigError(
+            f"{len(gone)} val and test images of the checkpoint are not in {dataset.build} with a "
+            f"mask any more, {gone[0]} among them"
+        )
+    if record["build"] != dataset.build:
+        logging.warning(
+            "the checkpoint was trained on %s, this is %s: images or masks have changed since",
+            record["build"],
+            dataset.build,
+        )
+
+
+def trainable(config: Config, dataset: Dataset) -> tuple[Method, splits.Split]:
+    """The method and the split of a training run that can start.
+
+    Raises:
+      ConfigError: it cannot; the text says why.
+    """
+    method = methods.build(config)
+    method.predictor(config.evaluation.predictor)
+    sharding.check_batches(config, method.streams.values(), sharding.over_devices())
+    split = protocols.make_split(dataset, config.data)
+    used = {*method.streams.values(), "val", "test"}
+    if empty := sorted(part for part in used if not split[part]):
+        raise ConfigError(
+            f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
+            f"{config.data.labeled_ratio} and data.labeled_count = {config.data.labeled_count}: "
+            f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
+            "them"
+        )
+    return method, split
+
+
+def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
+    """Sizes of the parts, and what about them makes a score look better than it is."""
+    sizes = ", ".join(f"{part} {len(names)}" for part, names in parts.items())
+    left = len(dataset.position) - len({name for names in parts.values() for name in names})
+    if left:
+        sizes += f", left out {left}"
+    logging.info("%s, protocol %s: %s images", dataset.name, config.data.protocol, sizes)
+    if splits.validates_on_test(parts):
+        logging.warning(
+            "protocol %s has no validation images of its own: the best checkpoint is chosen on "
+            "the test images. Report the last one.",
+            config.data.protocol,
+        )
+    if config.data.fit == "pad":
+        logging.warning(
+            "data.fit = 'pad': of an image larger than %d x %d pixels, the centre alone is trained "
+            "on and scored",
+            config.data.width,
+            config.data.height,
+        )
+    leaks = {part: count for part, count in splits.leaks(parts, dataset.groups).items() if count}
+    if leaks:
+        found = ", ".join(f"{count} in {part}" for part, count in leaks.items())
+        logging.warning(
+            "protocol %s leaks: of %d test images, so many show the same thing as an image of "
+            "another part: %s. data.protocol=grouped has none.",
+            config.data.protocol,
+            len(parts["test"]),
+            found,
+        )

@@ -1,0 +1,53 @@
+"""What a person asked for, and the errors that they can correct."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from datasets.common import DataError
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.study.conduct import UnfinishedStudy
+from uaps_jax.study.grid import Grid
+from uaps_jax.training import checkpoints, loop
+
+USER_ERRORS = (
+    ConfigError,
+    DataError,
+    checkpoints.CheckpointError,
+    loop.NonFiniteLoss,
+    UnfinishedStudy,
+)
+"""Errors that a person can correct; their texts say how."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for.
+
+    Attributes:
+      config: the settings, of a training or of a study; may be None where a checkpoint holds them.
+      workdir: folder of the run.
+      checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
+      input: folder of images to predict; None for the test split.
+      demo: number of test images to draw when evaluating.
+      profile: first and last training step, from 1, of a trace.
+    """
+
+    config: Config | Grid | None
+    workdir: Path
+    checkpoint: str
+    input: Path | None
+    demo: int = 0
+    profile: tuple[int, int] | None = None
+
+
+def training_config(request: Request, command: str) -> Config:
+    """The settings of the training that a command is about.
+
+    Raises:
+      ConfigError: there are none.
+    """
+    if not isinstance(request.config, Config):
+        raise ConfigError(f"--mode={command} needs --config=configs/<dataset>_<method>.py")
+    return request.config

@@ -1,0 +1,94 @@
+"""A trained run, read only: its configuration, its method and its checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.commands.request import Request
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.methods.base import Method
+from uaps_jax.training import checkpoints, workdir
+from uaps_jax.trees import Tree
+
+ADJUSTABLE = (
+    *(f"{key}:" for key in workdir.MACHINE),
+    "checkpoint.",
+    "evaluation.",
+    "model.dtype:",
+    "model.execution:",
+    "data.folder.white:",
+)
+"""Settings that may differ between training and evaluation."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """One checkpoint of a directory: `which` was asked for, and `step` it is."""
+
+    directory: Path
+    which: str
+    step: int
+    variables: Tree
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What it was trained on; the earliest checkpoints do not say that."""
+        return checkpoints.read_record(self.directory, self.step)
+
+
+class TrainedRun:
+    """The configuration and the method of a run, for all of its checkpoints.
+
+    Attributes:
+      config: validated.
+      directory: of the run.
+      method: that the configuration names.
+      predictor: name of the one that is evaluated.
+    """
+
+    def __init__(self, config: Config, directory: Path) -> None:
+        """Builds the method."""
+        self.config, self.directory = config, directory
+        self.method: Method = methods.build(config)
+        self.predictor = config.evaluation.predictor or next(iter(self.method.predictors))
+
+    def restore(self, which: str) -> Checkpoint:
+        """Reads a checkpoint: "best", "latest" or a step."""
+        step = checkpoints.find_step(self.directory, which)
+        like = jax.eval_shape(lambda: self.method.variables(*self.method.init(0)))
+        variables = checkpoints.restore_variables(self.directory, step, like)
+        return Checkpoint(directory=self.directory, which=which, step=step, variables=variables)
+
+
+def open_run(request: Request, step: int) -> TrainedRun:
+    """The run as its checkpoint of a step describes it.
+
+    A configuration that is given may say where data are and how to evaluate; in all else it has
+    to agree with the checkpoint's.
+
+    Raises:
+      ConfigError: it does not; the text shows the difference.
+    """
+    config = checkpoints.read_config(request.workdir, step)
+    if isinstance(request.config, Config):
+        given = config_lib.flatten(request.config)
+        given["data.classes"] = given["data.classes"] or config.data.classes
+        changed = [
+            difference
+            for difference in config_lib.differences(config_lib.flatten(config), given)
+            if not f"{difference.key}:".startswith(ADJUSTABLE)
+        ]
+        if changed:
+            raise ConfigError(
+                f"the checkpoint of step {step} in {request.workdir} is of another run:\n"
+                + "\n".join(f"  {config_lib.describe(difference)}" for difference in changed)
+                + "\nLeave --config out to use the checkpoint's own configuration."
+            )
+        config = config_lib.from_flat(given)
+    return TrainedRun(config_lib.validate(config), request.workdir)
