@@ -55,10 +55,11 @@ def main(argv: list[str]) -> None:
     """Does what the flags ask for, and exits."""
     if len(argv) > 1:
         sys.exit(f"error: unexpected arguments: {' '.join(argv[1:])}")
-    config_flag = flags.FLAGS["config"]
+    flag, is_given = flags.FLAGS["config"], CONFIG.value is not None
     arguments = Arguments(
         config=CONFIG.value,
-        config_file=config_flags.get_config_filename(config_flag) if CONFIG.value else None,
+        config_file=config_flags.get_config_filename(flag) if is_given else None,
+        overrides=tuple(config_flags.get_override_values(flag)) if is_given else (),
         mode=MODE.value,
         workdir=WORKDIR.value,
         checkpoint=CHECKPOINT.value,

@@ -15,6 +15,7 @@ from uaps_jax.config import ConfigError
 NOTHING = {
     "config": None,
     "config_file": None,
+    "overrides": (),
     "mode": None,
     "workdir": None,
     "checkpoint": "best",

@@ -12,7 +12,10 @@ import pytest
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.training import checkpoints, loop, workdir
+from uaps_jax.config import ConfigError
+from uaps_jax.methods import outside
+from uaps_jax.training import checkpoints, loop, optimizers, workdir
+from uaps_jax.training import state as state_lib
 
 README = Path(__file__).resolve().parents[2] / "README.md"
 
@@ -33,7 +36,14 @@ def mine(tmp_path):
     sys.modules["my_entropy"] = module
     spec.loader.exec_module(module)
     yield module
-    del sys.modules["my_entropy"], methods.METHODS["entropy"], config_lib.METHODS["entropy"]
+    del sys.modules["my_entropy"]
+    forget()
+
+
+def forget():
+    """As in a new process, which has not seen the file."""
+    for table in (methods.METHODS, config_lib.METHODS, outside.FILES):
+        table.pop("entropy", None)
 
 
 def test_it_is_short():
@@ -79,6 +89,57 @@ def test_it_is_trained_resumed_and_evaluated_like_any_other(mine, tmp_path):
     )
     masks = method.predictor("main")(restored, tiny.pool(2).images)
     assert masks.shape == (2, tiny.SIZE, tiny.SIZE, 3)
+
+
+@pytest.fixture
+def saved(mine, tmp_path):
+    """A checkpoint of the method, which is forgotten then; and the file that made it."""
+    settings = tiny.config("supervised", steps=1)
+    settings.method = mine.get_config().method
+    settings = config_lib.validate(settings)
+    method = methods.build(settings)
+    state = state_lib.create(
+        method, optimizers.adam(settings.optimizer), settings.optimizer, settings.train.seed
+    )
+    variables = method.variables(state.params, state.method_state)
+    with checkpoints.manager(tmp_path / "run", settings.checkpoint) as opened:
+        checkpoints.save(opened, state, variables, settings, tiny.record(), None)
+    forget()
+    return settings, tmp_path / "run", tmp_path / "my_entropy.py"
+
+
+def test_a_run_remembers_the_file_that_made_its_method(saved, caplog):
+    settings, run, file = saved
+    with caplog.at_level("INFO"):
+        read = checkpoints.read_config(run, 0)
+    assert config_lib.flatten(read) == config_lib.flatten(settings)
+    assert f"method entropy: importing {file}" in caplog.text
+    caplog.clear()
+    checkpoints.read_config(run, 0)
+    assert not caplog.text
+
+
+def test_a_file_that_has_moved_is_named_with_what_to_do(saved):
+    settings, run, file = saved
+    file.rename(file.with_name("elsewhere.py"))
+    with pytest.raises(ConfigError, match=rf"{file}, which made method entropy .* --config=FILE"):
+        checkpoints.read_config(run, 0)
+    file.write_text("raise KeyError('mine')")
+    with pytest.raises(ConfigError, match="cannot be imported: KeyError: 'mine'"):
+        checkpoints.read_config(run, 0)
+    file.write_text("")
+    with pytest.raises(ConfigError, match="does not register it any more"):
+        checkpoints.read_config(run, 0)
+    # As `--config` does it.
+    spec = importlib.util.spec_from_file_location("config_config", file.with_name("elsewhere.py"))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert checkpoints.read_config(run, 0).method.weight == settings.method.weight
+
+
+def test_methods_of_the_package_have_no_file():
+    assert methods.file_of("uaps") is None
+    assert not [name for name in methods.METHODS if methods.file_of(name)]
 
 
 def test_a_section_whose_types_are_texts_is_refused():

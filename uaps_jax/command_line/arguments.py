@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from uaps_jax.command_line.default_workdir import default_workdir
@@ -19,6 +19,7 @@ class Arguments:
     Attributes:
       config: what `--config` returned, its overrides included; None without one.
       config_file: the value of `--config`; None without one.
+      overrides: dotted keys that `--config.KEY=VALUE` names.
       mode: None where none is given.
       workdir: likewise.
       checkpoint: "best", "latest", a step or a range.
@@ -33,6 +34,7 @@ class Arguments:
 
     config: Config | Grid | None
     config_file: str | None
+    overrides: Collection[str]
     mode: str | None
     workdir: str | None
     checkpoint: str
@@ -82,6 +84,7 @@ class Arguments:
         """
         return Request(
             config=self.config,
+            overrides=self.overrides,
             workdir=self._workdir(),
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Collection
 from pathlib import Path
 
 from datasets.common import DataError
@@ -27,6 +28,7 @@ class Request:
 
     Attributes:
       config: the settings, of a training or of a study; may be None where a checkpoint holds them.
+      overrides: dotted keys of those settings that the command line names.
       workdir: folder of the run.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       input: folder of images to predict; None for the test split.
@@ -35,6 +37,7 @@ class Request:
     """
 
     config: Config | Grid | None
+    overrides: Collection[str] = ()
     workdir: Path
     checkpoint: str
     input: Path | None

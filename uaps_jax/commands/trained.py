@@ -69,26 +69,39 @@ class TrainedRun:
 def open_run(request: Request, step: int) -> TrainedRun:
     """The run as its checkpoint of a step describes it.
 
-    A configuration that is given may say where data are and how to evaluate; in all else it has
-    to agree with the checkpoint's.
+    Overrides may say where data are and how to evaluate; in all else they have to agree with the
+    checkpoint. What a configuration file says by itself does not count.
 
     Raises:
-      ConfigError: it does not; the text shows the difference.
+      ConfigError: they do not; the text shows the difference.
     """
     config = checkpoints.read_config(request.workdir, step)
-    if isinstance(request.config, Config):
-        given = config_lib.flatten(request.config)
-        given["data.classes"] = given["data.classes"] or config.data.classes
-        changed = [
-            difference
-            for difference in config_lib.differences(config_lib.flatten(config), given)
-            if not f"{difference.key}:".startswith(ADJUSTABLE)
-        ]
-        if changed:
-            raise ConfigError(
-                f"the checkpoint of step {step} in {request.workdir} is of another run:\n"
-                + "\n".join(f"  {config_lib.describe(difference)}" for difference in changed)
-                + "\nLeave --config out to use the checkpoint's own configuration."
-            )
-        config = config_lib.from_flat(given)
-    return TrainedRun(config_lib.validate(config), request.workdir)
+    stored = config_lib.flatten(config)
+    asked = stored | _overrides(request, config)
+    asked["data.classes"] = asked["data.classes"] or config.data.classes
+    changed = [
+        difference
+        for difference in config_lib.differences(stored, asked)
+        if not f"{difference.key}:".startswith(ADJUSTABLE)
+    ]
+    if changed:
+        raise ConfigError(
+            f"the checkpoint of step {step} in {request.workdir} was trained with other settings:\n"
+            + "\n".join(f"  {config_lib.describe(difference)}" for difference in changed)
+            + "\nLeave these overrides out: a trained run keeps its own."
+        )
+    return TrainedRun(config_lib.validate(config_lib.from_flat(asked)), request.workdir)
+
+
+def _overrides(request: Request, config: Config) -> dict[str, Any]:
+    """The settings that the command line names, by dotted key.
+
+    Raises:
+      ConfigError: the method of the checkpoint has no such setting.
+    """
+    for key in request.overrides:
+        config_lib.check_key(config, key)
+    if not isinstance(request.config, Config):
+        return {}
+    given = config_lib.flatten(request.config)
+    return {key: given[key] for key in request.overrides}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
+from pathlib import Path
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, MethodConfig
@@ -13,6 +15,7 @@ from uaps_jax.methods import (
     dct,
     dueb,
     mean_teacher,
+    outside,
     supervised,
     ua_mt,
     uaps,
@@ -26,6 +29,8 @@ METHODS: dict[str, Callable[[Config], Method]] = {}
 def register(section: type[MethodConfig], build: Callable[[Config], Method]) -> None:
     """Makes a method known by its section's `name`.
 
+    A run of the method remembers the file that calls this, if it is none of the package.
+
     Raises:
       TypeError: the types of the section are texts, which overrides cannot be read by.
     """
@@ -36,6 +41,9 @@ def register(section: type[MethodConfig], build: Callable[[Config], Method]) -> 
         )
     METHODS[section.name] = build
     config_lib.METHODS[section.name] = section
+    frame = inspect.currentframe()
+    if frame is not None and frame.f_back is not None:
+        outside.remember(section.name, Path(frame.f_back.f_code.co_filename))
 
 
 register(supervised.SupervisedConfig, supervised.build)
@@ -53,3 +61,18 @@ register(dueb.DuebConfig, dueb.build)
 def build(config: Config) -> Method:
     """The method that `config.method` names, on the model that `config.model` describes."""
     return METHODS[config.method.name](config)
+
+
+def file_of(name: str) -> str | None:
+    """The file of an outside author that made a method; None for those of the package."""
+    file = outside.FILES.get(name)
+    return None if file is None else str(file)
+
+
+def require(name: str, file: str | None) -> None:
+    """Makes a method known that a run names, by the file that it remembers (`file_of`).
+
+    Raises:
+      ConfigError: the file is not there any more, cannot be imported, or has no such method.
+    """
+    outside.require(name, file, METHODS.keys())

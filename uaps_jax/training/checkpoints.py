@@ -22,7 +22,7 @@ from absl import logging
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from uaps_jax import config as config_lib
-from uaps_jax import files
+from uaps_jax import files, methods
 from uaps_jax.config import CheckpointConfig, Config
 from uaps_jax.training import digests
 from uaps_jax.training.state import TrainState
@@ -131,6 +131,8 @@ def save(
         "jax": jax.__version__,
         "orbax-checkpoint": importlib.metadata.version("orbax-checkpoint"),
     }
+    if method_file := methods.file_of(config.method.name):
+        written_by["method_file"] = method_file
     checkpoints.save(
         step,
         args=ocp.args.Composite(
@@ -345,14 +347,20 @@ def _saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
 
 
 def read_config(workdir: Path, step: int) -> Config:
-    """The configuration that a checkpoint was trained with.
+    """The configuration that a checkpoint was trained with; its method is known from then on.
 
     Raises:
       CheckpointError: it cannot be read.
+      ConfigError: its method was made by a file that is not there any more.
     """
     verify(workdir, step, ("written_by", "config"))
-    item = folder(workdir) / str(step) / "config"
-    return config_lib.from_stored(ocp.JsonCheckpointHandler().restore(item))
+    place, reader = folder(workdir) / str(step), ocp.JsonCheckpointHandler()
+    stored = reader.restore(place / "config")
+    if (place / "written_by").is_dir():
+        methods.require(
+            stored.get("method.name", ""), reader.restore(place / "written_by").get("method_file")
+        )
+    return config_lib.from_stored(stored)
 
 
 def read_record(workdir: Path, step: int) -> dict[str, Any]:
