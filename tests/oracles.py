@@ -65,6 +65,60 @@ def cross_entropy(logits, labels, ignore=IGNORE):
     return float(cross_entropy_map(logits, labels, ignore)[valid].mean())
 
 
+def weighted_cross_entropy(logits, labels, pixel_weights, normalizer, ignore=IGNORE):
+    """Cross-entropy with a weight per pixel, divided by the valid pixels or by their weights.
+
+    "labeled": sum w ce / number of valid pixels, as UniMatch divides the loss of the confident
+    pixels by all that are valid. "weight": sum w ce / sum w, as torch does it for class weights.
+    0.0 where the divisor is 0.
+    """
+    values, total, count = cross_entropy_map(logits, labels, ignore), 0.0, 0.0
+    for pixel in np.ndindex(values.shape):
+        if labels[pixel] != ignore:
+            total += values[pixel] * pixel_weights[pixel]
+            count += 1.0 if normalizer == "labeled" else pixel_weights[pixel]
+    return float(total / count) if count else 0.0
+
+
+def weighted_supervised_loss(logits, labels, pixel_weights, normalizer, ignore=IGNORE):
+    """Half the sum of `weighted_cross_entropy` and of Dice with weighted sums."""
+    ce = weighted_cross_entropy(logits, labels, pixel_weights, normalizer, ignore)
+    return 0.5 * (ce + _dice(softmax(logits), labels, pixel_weights, ignore))
+
+
+def class_weighted_cross_entropy(logits, labels, class_weights, ignore=IGNORE):
+    """Torch's cross_entropy(weight=class_weights, ignore_index): sum w_y ce / sum w_y, or 0.0."""
+    log_probabilities = log_softmax(logits)
+    total = divisor = 0.0
+    for pixel in np.ndindex(np.asarray(labels).shape):
+        y = labels[pixel]
+        if y != ignore:
+            total -= class_weights[y] * log_probabilities[pixel][y]
+            divisor += class_weights[y]
+    return float(total / divisor) if divisor else 0.0
+
+
+def ohem_cross_entropy(logits, labels, threshold, min_kept, ignore=IGNORE):
+    """Cross-entropy of the hard pixels (U2PL's OhemCrossEntropy2dTensor, from CPS).
+
+    Probabilities of the true classes, sorted from below. With fewer valid pixels than min_kept all
+    are kept; else those up to the threshold, or up to the min_kept-th probability if that is
+    larger. Mean over what is kept, 0.0 if nothing is.
+    """
+    probabilities = softmax(logits)
+    found = [
+        probabilities[pixel][labels[pixel]]
+        for pixel in np.ndindex(np.asarray(labels).shape)
+        if labels[pixel] != ignore
+    ]
+    if len(found) >= min_kept:
+        limit = threshold
+        if min_kept > 0:
+            limit = max(threshold, sorted(found)[min_kept - 1])
+        found = [p for p in found if p <= limit]
+    return float(np.mean([-np.log(p) for p in found])) if found else 0.0
+
+
 def _dice(probabilities, labels, pixel_weights, ignore):
     """Soft Dice loss of probabilities with one weight per pixel (1 everywhere: the plain loss)."""
     labels = np.asarray(labels)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from uaps_jax.labels import IGNORE
-from uaps_jax.losses import aleatoric, consistency, energy, segmentation, uncertainty
+from uaps_jax.losses import aleatoric, consistency, energy, ohem, segmentation, uncertainty
 
 HEADS, BATCH = 3, 2
 CLASSES, SIZES = (2, 4), ((1, 1), (4, 4))
@@ -36,11 +36,29 @@ KINDS = (
     "everything",
 )
 
+
+def confidence(logits):
+    """Weights that are often all 0: the excess of the largest probability over 0.95."""
+    return jax.nn.relu(jax.nn.softmax(logits).max(-1) - 0.95)
+
+
 LOSSES = {
     "cross_entropy": lambda heads, labels: segmentation.cross_entropy(heads[0], labels),
     "dice": lambda heads, labels: segmentation.dice(heads[0], labels),
     "cross_entropy_and_dice": lambda heads, labels: segmentation.cross_entropy_and_dice(
         heads[0], labels
+    ),
+    "weighted by labels": lambda heads, labels: segmentation.cross_entropy_and_dice(
+        heads[0], labels, confidence(heads[1])
+    ),
+    "weighted by weights": lambda heads, labels: segmentation.cross_entropy_and_dice(
+        heads[0], labels, confidence(heads[1]), "weight"
+    ),
+    "class weights": lambda heads, labels: segmentation.class_weighted_cross_entropy(
+        heads[0], labels, jnp.arange(heads.shape[-1], dtype=heads.dtype)
+    ),
+    "ohem": lambda heads, labels: ohem.ohem_cross_entropy(
+        heads[0], labels, threshold=0.7, min_kept=5
     ),
     "masked_mean": lambda heads, labels: segmentation.masked_mean(
         heads[0].sum(-1), labels != IGNORE
@@ -81,7 +99,7 @@ def test_value_and_gradient_are_finite(name, kind, classes, size, dtype, scale, 
     value, gradient = COMPILED[name](jnp.asarray(heads, dtype), labels)
     assert np.isfinite(np.asarray(value, np.float32))
     assert np.isfinite(np.asarray(gradient, np.float32)).all()
-    if kind == "all ignored" and name in ("cross_entropy", "masked_mean"):
+    if kind == "all ignored" and name in ("cross_entropy", "masked_mean", "class weights", "ohem"):
         assert value == 0
         assert not np.asarray(gradient, np.float32).any()
 

@@ -149,6 +149,92 @@ def test_weight_one_is_no_weight_and_weight_zero_is_ignoring():
     assert dice(logits, labels, weight) == pytest.approx(dice(logits, masked))
 
 
+def weights_of(labels, seed=2):
+    """Weights of 0..2, a third of them 0."""
+    random = np.random.default_rng(seed)
+    weight = random.uniform(0, 2, size=labels.shape) * (random.uniform(size=labels.shape) > 0.3)
+    return weight.astype(np.float32)
+
+
+WEIGHTED = {
+    "cross_entropy": (segmentation.cross_entropy, oracles.weighted_cross_entropy),
+    "both": (segmentation.cross_entropy_and_dice, oracles.weighted_supervised_loss),
+}
+every_weighted = pytest.mark.parametrize(("ours", "oracle"), WEIGHTED.values(), ids=WEIGHTED)
+every_normalizer = pytest.mark.parametrize("normalizer", ["labeled", "weight"])
+
+
+@every_normalizer
+@every_weighted
+def test_weighted_losses_and_their_gradients_equal_the_oracle(ours, oracle, normalizer):
+    logits, labels = batch(ignored=0.3)
+    weight = weights_of(labels)
+    loss = jax.jit(jax.value_and_grad(ours), static_argnums=3)
+    value, gradient = loss(logits, labels, weight, normalizer)
+    assert relative_difference(value, oracle(logits, labels, weight, normalizer)) <= 1e-5
+    indices = np.random.default_rng(1).permutation(logits.size)[:60]
+    expected = oracles.numeric_gradient(
+        lambda x: oracle(x, labels, weight, normalizer), logits, indices
+    )
+    assert relative_difference(gradient.reshape(-1)[indices], expected) <= 1e-4
+    assert_array_equal(np.asarray(gradient)[(labels == IGNORE) | (weight == 0)], 0)
+
+
+@every_weighted
+def test_the_weights_themselves_have_a_gradient(ours, oracle):
+    logits, labels = batch(ignored=0.3)
+    weight = weights_of(labels) + 0.1
+    indices = np.random.default_rng(1).permutation(weight.size)[:20]
+    for normalizer in ("labeled", "weight"):
+        gradient = jax.jit(jax.grad(ours, 2), static_argnums=3)(logits, labels, weight, normalizer)
+        expected = oracles.numeric_gradient(
+            lambda w, normalizer=normalizer: oracle(logits, labels, w, normalizer), weight, indices
+        )
+        assert relative_difference(gradient.reshape(-1)[indices], expected) <= 1e-4
+
+
+@every_normalizer
+@every_weighted
+def test_equal_weights_are_no_weights(ours, oracle, normalizer):
+    logits, labels = batch(ignored=0.3)
+    weight = np.ones(labels.shape, np.float32)
+    plain = float(ours(logits, labels))
+    assert float(ours(logits, labels, weight, normalizer)) == pytest.approx(plain, rel=1e-6)
+    double = float(ours(logits, labels, 2 * weight, normalizer))
+    assert (double == pytest.approx(plain, rel=1e-5)) == (normalizer == "weight")
+
+
+def test_weights_of_kept_pixels_divide_by_all_labeled_ones_or_by_the_kept():
+    labels = np.array([[[0, 0, 1, IGNORE]]])
+    logits = np.zeros((1, 1, 4, 2), np.float32)  # log 2 at each pixel
+    kept = np.array([[[1.0, 0.0, 0.0, 1.0]]])
+    by_all = segmentation.cross_entropy(logits, labels, kept)
+    assert float(by_all) == pytest.approx(np.log(2) / 3)
+    by_kept = segmentation.cross_entropy(logits, labels, kept, "weight")
+    assert float(by_kept) == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize("ignored", [0.0, 0.3])
+def test_class_weights_equal_the_oracle(ignored):
+    logits, labels = batch(ignored=ignored)
+    class_weights = np.array([0.25, 1.0, 4.0, 0.0], np.float32)
+    loss = jax.jit(jax.value_and_grad(segmentation.class_weighted_cross_entropy))
+    value, gradient = loss(logits, labels, class_weights)
+    expected = oracles.class_weighted_cross_entropy(logits, labels, class_weights)
+    assert relative_difference(value, expected) <= 1e-5
+    indices = np.random.default_rng(1).permutation(logits.size)[:60]
+    expected = oracles.numeric_gradient(
+        lambda x: oracles.class_weighted_cross_entropy(x, labels, class_weights), logits, indices
+    )
+    assert relative_difference(gradient.reshape(-1)[indices], expected) <= 1e-4
+
+
+def test_weighted_mean_is_zero_where_nothing_weighs():
+    values = jnp.array([1.0, 2.0, 6.0])
+    assert segmentation.weighted_mean(values, jnp.array([1.0, 0.0, 4.0])) == 5
+    assert segmentation.weighted_mean(values, jnp.zeros(3)) == 0
+
+
 def test_masked_mean_is_zero_where_the_mask_is_empty():
     values = jnp.array([1.0, 2.0, 6.0])
     assert segmentation.masked_mean(values, jnp.array([True, False, True])) == 3.5

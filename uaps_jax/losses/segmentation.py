@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 
 from uaps_jax.labels import IGNORE
 
 DICE_EPSILON = 1e-7
+
+Normalizer = Literal["labeled", "weight"]
+"""What a weighted sum over pixels is divided by: the number of labeled pixels, whatever their
+weight (UniMatch: kept pixels weigh 1, others 0, and the sum is divided by all of them), or the sum
+of the labeled pixels' weights (PyTorch's class weights)."""
 
 
 def pixel_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -23,9 +30,40 @@ def pixel_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return jnp.where(labels == IGNORE, 0.0, -picked)
 
 
-def cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """Mean of `pixel_cross_entropy` over the labeled pixels of the batch; 0 if there are none."""
-    return masked_mean(pixel_cross_entropy(logits, labels), labels != IGNORE)
+def cross_entropy(
+    logits: jax.Array,
+    labels: jax.Array,
+    weight: jax.Array | None = None,
+    normalizer: Normalizer = "labeled",
+) -> jax.Array:
+    """Mean of `pixel_cross_entropy` over the labeled pixels of the batch; 0 if there are none.
+
+    Args:
+      logits: `[B, H, W, C]`.
+      labels: integer class ids `[B, H, W]`; pixels of label 255 are left out.
+      weight: of each pixel, not negative, `[B, H, W]`; all ones if None.
+      normalizer: what the sum is divided by.
+    """
+    values, labeled = pixel_cross_entropy(logits, labels), labels != IGNORE
+    if weight is None:
+        return masked_mean(values, labeled)
+    if normalizer == "labeled":
+        return masked_mean(values * weight, labeled)
+    return weighted_mean(values, jnp.where(labeled, weight, 0))
+
+
+def class_weighted_cross_entropy(
+    logits: jax.Array, labels: jax.Array, class_weights: jax.Array
+) -> jax.Array:
+    """sum w_y CE / sum w_y over the labeled pixels, y their labels (PyTorch's `weight`).
+
+    Args:
+      logits: `[B, H, W, C]`.
+      labels: integer class ids `[B, H, W]`; pixels of label 255 are left out.
+      class_weights: w, not negative, `[C]`.
+    """
+    weight = jnp.take(class_weights, jnp.where(labels == IGNORE, 0, labels))
+    return cross_entropy(logits, labels, weight, "weight")
 
 
 def dice(logits: jax.Array, labels: jax.Array, weight: jax.Array | None = None) -> jax.Array:
@@ -50,12 +88,28 @@ def dice(logits: jax.Array, labels: jax.Array, weight: jax.Array | None = None) 
     return 1 - (2 * intersection / (total + DICE_EPSILON)).mean()
 
 
-def cross_entropy_and_dice(logits: jax.Array, labels: jax.Array) -> jax.Array:
-    """(CE + Dice) / 2, the hard-label loss of every head in UAPS's study."""
-    return 0.5 * (cross_entropy(logits, labels) + dice(logits, labels))
+def cross_entropy_and_dice(
+    logits: jax.Array,
+    labels: jax.Array,
+    weight: jax.Array | None = None,
+    normalizer: Normalizer = "labeled",
+) -> jax.Array:
+    """(CE + Dice) / 2, the hard-label loss of every head in UAPS's study.
+
+    The arguments are those of `cross_entropy`. Dice is a ratio of two sums, both of them weighted:
+    the normalizer is that of CE.
+    """
+    ce = cross_entropy(logits, labels, weight, normalizer)
+    return 0.5 * (ce + dice(logits, labels, weight))
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
     """Mean of `values` where `mask` holds, 0 where it holds nowhere."""
     mask = mask.astype(values.dtype)
     return (values * mask).sum() / jnp.maximum(mask.sum(), 1)
+
+
+def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
+    """sum w v / sum w, for weights w that are not negative; 0 where they are all 0."""
+    total = weight.sum()
+    return (values * weight).sum() / jnp.where(total > 0, total, 1)

@@ -118,8 +118,7 @@ def rectified_scalar(logits: jax.Array, labels: jax.Array, weight: jax.Array) ->
 
 def rectified_pixel(logits: jax.Array, labels: jax.Array, weight: jax.Array) -> jax.Array:
     """1/2 (mean CE(x) exp(-D(x)) + Dice with every sum weighted by exp(-D(x)))."""
-    ce = (segmentation.pixel_cross_entropy(logits, labels) * weight).mean()
-    return 0.5 * (ce + segmentation.dice(logits, labels, weight))
+    return segmentation.cross_entropy_and_dice(logits, labels, weight)
 
 
 def energy_term(
