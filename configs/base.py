@@ -157,14 +157,17 @@ def folder(
     width: int = 256,
     labeled_ratio: float = 1.0,
 ) -> c.Config:
-    """A user's own images: all masks of the training part are used, split by part.
+    """A user's own images: all masks of the training part are used, split by leakage group.
+
+    Further images of a labeled group, as photographs of one part, are unlabeled ones.
 
     Args:
       manual_dir: the folder that holds `images` and `masks`.
       classes: `name=value` entries, background first; () leaves it to `classes.yaml` in the folder.
       height: of the network's input, in pixels.
       width: likewise.
-      labeled_ratio: share of the training images with a mask that is used as labeled.
+      labeled_ratio: below 1, the ratio of the training groups with a mask of which one image is
+        labeled.
     """
     config = _config(
         dataset="folder",
@@ -177,7 +180,7 @@ def folder(
     )
     config.data.manual_dir, config.data.folder.classes = manual_dir, classes
     config.data.height, config.data.width = height, width
-    config.data.protocol = "grouped"
+    config.data.protocol, config.data.labeled_group_copies = "grouped", "unlabeled"
     config.optimizer.schedule = "cosine"
     return config
 
@@ -384,6 +387,7 @@ def _config(
             labeled_ratio=ratio,
             labeled_count=0,
             labeled_list="",
+            labeled_group_copies="exclude",
             split_seed=45,
         ),
         views=c.ViewsConfig(labeled=dataclasses.replace(view), unlabeled=dataclasses.replace(view)),

@@ -10,7 +10,7 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
-from configs import neu_supervised, neu_uaps
+from configs import folder_uaps, neu_supervised, neu_uaps
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError, stored
@@ -114,6 +114,7 @@ BAD = {
     "data.std": (0.0, 1.0, 1.0, 1.0),
     "data.protocol": "random",
     "data.labeled_ratio": 0.0,
+    "data.labeled_group_copies": "keep",
     "data.split_seed": -1,
     "views.unlabeled.blur": 1.5,
     "views.labeled.contrast_limit": (0.5, 0.0),
@@ -305,6 +306,22 @@ def test_a_migration_renames_keys_and_sections_removes_and_adds():
         "c.older": 9,
         "c.more": 1,
     }
+
+
+def test_a_stored_grouped_run_keeps_the_draw_that_it_had():
+    config = folder_uaps.get_config()
+    for protocol, drawn in (("grouped", "grouped_v1"), ("native", "native")):
+        config.data.protocol = protocol
+        older = config_lib.flatten(config)
+        del older["data.labeled_group_copies"]
+        read = config_lib.from_stored(older)
+        assert read.data.protocol == drawn
+        # Of no meaning for them, and as the configuration has it: the run can be resumed.
+        config.data.protocol = drawn
+        assert read == config
+        assert config_lib.from_stored(config_lib.to_stored(config)) == config
+    config.data.protocol, config.data.labeled_group_copies = "grouped", "exclude"
+    assert config_lib.from_stored(config_lib.to_stored(config)) == config
 
 
 def test_classes_are_checked_against_the_dataset():

@@ -137,9 +137,37 @@ def test_groups_that_cross_the_split(root):
     (root / "list.csv").write_text("\n".join(rows))
     folder = dataclasses.replace(settings(root).data.folder, table="list.csv")
     findings, _ = audited(root, folder=folder, protocol="native")
-    text = findings["groups that cross the split"].text
+    text = findings["leakage groups that cross the split"].text
     assert text.startswith("8 of 8 test images")
     assert "(8 in labeled, 0 in unlabeled, 8 in val)" in text
+    chosen = findings["leakage groups of val that are trained on"]
+    assert (chosen.level, chosen.text[:17]) == ("warning", "8 of 8 val images")
+
+
+def test_unlabeled_copies_of_labeled_images_are_a_note_and_every_part_counts_groups(root):
+    for index in range(24):
+        save(root, f"again_{index:02d}", texture(100 + index), None)
+    title = "unlabeled images of labeled leakage groups"
+    findings, page = audited(root, folder=with_group(root))
+    kept = findings[title]
+    assert (kept.level, kept.text) == (
+        "note",
+        "17 of 17; no leak, all of them are training images.",
+    )
+    assert set(kept.names) == set(page.split["unlabeled"])
+    assert not [f for f in findings.values() if f.level == "warning"]
+    lines = [line.split() for line in audit_page.text_report(page).splitlines()]
+    assert ["labeled", "17", "17"] in lines
+    assert ["unlabeled", "17", "17"] in lines
+    assert ["left", "out", "7", "7"] in lines
+    html = audit_page.render(page)
+    assert "<th>leakage groups</th>" in html
+    assert "<tr><td>left out</td><td>7</td><td>7</td><td>0</td></tr>" in html
+    excluded, page = audited(root, folder=with_group(root), labeled_group_copies="exclude")
+    assert title not in excluded
+    assert ["left", "out", "24", "24"] in [
+        line.split() for line in audit_page.text_report(page).splitlines()
+    ]
 
 
 def test_a_class_that_cannot_be_learnt_is_named(root):

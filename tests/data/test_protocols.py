@@ -1,5 +1,6 @@
 """Every protocol on the names that the real datasets have: sizes, lists, and what leaks."""
 
+import hashlib
 import json
 import os
 import zipfile
@@ -12,7 +13,7 @@ from datasets.dagm import labels
 from datasets.dagm.protocols import PROTOCOLS as DAGM
 from datasets.ksdd2.protocols import PROTOCOLS as KSDD2
 from uaps_jax.config import ConfigError
-from uaps_jax.data import protocols, source, splits
+from uaps_jax.data import leakage, protocols, source, splits
 
 SIX = (1, 2, 6, 7, 9, 10)
 
@@ -107,18 +108,44 @@ def test_ppls_division_of_the_tiles(count, tiles):
 
 
 @pytest.mark.parametrize("name", ["mtiles/all", "mtiles/defective"])
-def test_no_tile_crosses_the_grouped_division(name, tiles):
-    dataset, split = tiles(name, protocol="grouped", labeled_ratio=0.2)
-    assert splits.leaks(split, dataset.groups) == {
-        "train or val": 0,
-        "labeled": 0,
-        "unlabeled": 0,
-        "val": 0,
-    }
-    assert sum(sizes(split).values()) == len(dataset.position)
-    found = protocols.classes(dataset)
-    for part in splits.PARTS:
-        assert {c for n in split[part] for c in found[n]} == {1, 2, 3, 4, 5}, part
+def test_no_tile_crosses_the_grouped_division(name, tiles, monkeypatch):
+    decode, decoded = protocols.classes, {}
+    monkeypatch.setattr(
+        protocols, "classes", lambda dataset: decoded or decoded.update(decode(dataset)) or decoded
+    )
+    for protocol, copies in (
+        ("grouped", "exclude"),
+        ("grouped", "unlabeled"),
+        ("grouped_v1", "exclude"),
+    ):
+        dataset, split = tiles(
+            name, protocol=protocol, labeled_group_copies=copies, labeled_ratio=0.2
+        )
+        assert not any(leakage.leaks(split, dataset.groups).values())
+        assert leakage.val_leaks(split, dataset.groups) == 0
+        counts = leakage.sizes(split, dataset.groups)
+        assert (counts["left out"]["images"] == 0) == ((protocol, copies) != ("grouped", "exclude"))
+        if protocol == "grouped":
+            assert counts["labeled"]["images"] == counts["labeled"]["groups"]
+        for part in splits.PARTS:
+            assert {c for n in split[part] for c in decoded[n]} == {1, 2, 3, 4, 5}, part
+
+
+@pytest.mark.parametrize(
+    ("seed", "count", "digest", "counts"),
+    [
+        (0, 30, "18e0483bd36368f2", (30, 5)),
+        (45, 30, "a5789f2e822c076c", (30, 5)),
+        (45, 0, "6fc772b5180adc3d", (108, 19)),
+    ],
+)
+def test_the_first_grouped_division_of_the_tiles_by_its_name(seed, count, digest, counts, tiles):
+    """As drawn before a budget counted groups."""
+    asked = {"split_seed": seed, "labeled_count": count}
+    dataset, split = tiles("mtiles/defective", protocol="grouped_v1", **asked)
+    assert hashlib.sha256(json.dumps(split).encode()).hexdigest()[:16] == digest
+    labeled = leakage.sizes(split, dataset.groups)["labeled"]
+    assert (labeled["images"], labeled["groups"]) == counts
 
 
 def test_a_written_split_is_read_as_it_is(tmp_path):

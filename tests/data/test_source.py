@@ -1,5 +1,9 @@
 """Reading: the right pixels at the right size under the right name."""
 
+import hashlib
+import json
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,7 +13,7 @@ from datasets.synthetic.generator import make_example
 from tests import oracles
 from tests.datasets.test_neu_seg import make_files, write_files
 from uaps_jax.config import ConfigError
-from uaps_jax.data import prepare, protocols, source
+from uaps_jax.data import leakage, prepare, protocols, source
 
 
 @pytest.fixture(scope="module")
@@ -122,14 +126,57 @@ def test_a_protocol_that_a_dataset_lacks_is_refused(built):
         protocols.make_split(dataset, config.data)
 
 
-def test_grouped_neu_seg_on_the_real_masks(data_dir, tmp_path):
+def test_grouped_neu_seg_on_the_real_masks(data_dir, tmp_path, monkeypatch):
     config = neu_uaps.get_config()
     config.data.data_dir, config.data.manual_dir = str(tmp_path), str(data_dir)
     config.data.protocol = "grouped"
     dataset = source.open_dataset(config.data)
-    split = protocols.make_split(dataset, config.data)
-    assert sum(map(len, split.values())) == 4470
-    groups = {part: {dataset.groups[n] for n in names} for part, names in split.items()}
-    for one in groups:
-        for other in groups:
-            assert one == other or not groups[one] & groups[other]
+    classes = protocols.classes(dataset)
+    monkeypatch.setattr(protocols, "classes", lambda _: classes)  # all masks are decoded once
+
+    def drawn(**changes):
+        for key, value in changes.items():
+            setattr(config.data, key, value)
+        split = protocols.make_split(dataset, config.data)
+        assert leakage.leaks(split, dataset.groups)["train or val"] == 0
+        assert leakage.val_leaks(split, dataset.groups) == 0
+        record = protocols.record(dataset, config.data, split)
+        return split, record["sizes"], (record["protocol"], record["version"])
+
+    # Thirty labels are thirty pictures, ten with each class at least.
+    for seed in (0, 45):
+        split, sizes, name = drawn(labeled_count=30, split_seed=seed)
+        assert name == ("grouped", 2)
+        assert sizes["labeled"] == {"images": 30, "groups": 30}
+        held = Counter(label for image in split["labeled"] for label in classes[image])
+        assert held.keys() == {1, 2, 3}
+        assert min(held.values()) >= 9
+        assert sizes["left out"]["groups"] == 30
+        assert (sizes["val"]["images"], sizes["test"]["images"]) == (545, 840)
+        assert sum(size["images"] for size in sizes.values()) == 4470
+        kept, more, _ = drawn(labeled_group_copies="unlabeled")
+        assert more["left out"]["images"] == 0
+        assert more["unlabeled"]["images"] == 3055
+        assert [kept[p] for p in ("labeled", "val", "test")] == [
+            split[p] for p in ("labeled", "val", "test")
+        ]
+        config.data.labeled_group_copies = "exclude"
+    # A tenth of the groups; and all masks.
+    _, sizes, _ = drawn(labeled_count=0, labeled_ratio=0.1, split_seed=45)
+    assert sizes["labeled"] == {"images": 78, "groups": 78}
+    _, sizes, _ = drawn(labeled_ratio=1.0)
+    assert (sizes["labeled"]["images"], sizes["unlabeled"]["images"]) == (3085, 0)
+    config.data.labeled_count = 800
+    with pytest.raises(ConfigError, match="777 distinct pictures .leakage groups., in 3085 images"):
+        protocols.make_split(dataset, config.data)
+    # Version 1 has the lists that it had.
+    config.data.protocol = "grouped_v1"
+    for seed, count, ratio, digest in (
+        (0, 30, 0.1, "7dffee3fd2a93fe5"),
+        (45, 30, 0.1, "297d4380e4c0d1c1"),
+        (45, 0, 0.1, "e1d849c9b1efc9fb"),
+    ):
+        split, sizes, name = drawn(split_seed=seed, labeled_count=count, labeled_ratio=ratio)
+        assert hashlib.sha256(json.dumps(split).encode()).hexdigest()[:16] == digest
+        assert name == ("grouped", 1)
+        assert sizes["left out"]["images"] == 0

@@ -1,9 +1,6 @@
 """Splits are pure functions of names and groups, and nothing slips through them."""
 
 import dataclasses
-import hashlib
-import json
-import random
 
 import pytest
 from hypothesis import given, settings
@@ -14,12 +11,9 @@ from datasets import protocols as lists
 from datasets.neu_seg import groups as neu_groups
 from datasets.neu_seg import protocols as neu
 from tests import oracles
-from uaps_jax.data import splits
-from uaps_jax.data.protocols import GENERAL_VERSION
+from uaps_jax.data import leakage, splits
 
 TENTH = splits.Labeled(names=(), count=0, ratio=0.1, seed=45)
-NEU_SHARES = {"train": 3085 / 4470, "val": 545 / 4470, "test": 840 / 4470}
-SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
 
 
 def labeled(**changes):
@@ -91,7 +85,7 @@ def test_ppls_lists_of_neu_seg(count):
     assert split == neu_split("ppl", labeled(count=count, seed=7))
     # As measured on the lists: test images with a rotated twin that is labeled.
     twins = {226: 152, 453: 266, 907: 479, 1815: 707}[count]
-    assert splits.leaks(split, neu_groups.groups())["labeled"] >= twins
+    assert leakage.leaks(split, neu_groups.groups())["labeled"] >= twins
 
 
 def test_a_size_that_ppl_does_not_list_is_refused_with_those_it_does():
@@ -147,136 +141,14 @@ def test_an_image_without_a_mask_is_only_ever_unlabeled():
         splits.from_parts(PARTS, masked, labeled(names=("train/001",)))
 
 
-def neu_grouped(seed=0, ratio=0.1):
-    groups = neu_groups.groups()
-    classes = {name: frozenset({1 + group % 3}) for name, group in groups.items()}
-    return groups, splits.grouped(
-        groups, classes, shares=NEU_SHARES, labeled=labeled(ratio=ratio), seed=seed
-    )
-
-
-def test_no_rotation_of_neu_seg_crosses_the_grouped_split():
-    groups, split = neu_grouped()
-    assert not splits.check(split, groups.keys(), groups.keys(), groups)
-    assert sum(map(len, split.values())) == 4470
-    assert abs(len(split["test"]) - 840) <= 40
-    assert abs(len(split["val"]) - 545) <= 40
-    assert abs(len(split["labeled"]) - 308) <= 20
-    assert splits.leaks(split, groups) == {
-        "train or val": 0,
-        "labeled": 0,
-        "unlabeled": 0,
-        "val": 0,
-    }
-    assert neu_grouped()[1] == split
-    assert neu_grouped(seed=1)[1] != split
-
-
-def test_the_grouped_lists_are_those_of_their_version():
-    """Other lists need another `protocols.GENERAL_VERSION`: runs are told by it."""
-    text = json.dumps(neu_grouped()[1]).encode()
-    assert (GENERAL_VERSION, hashlib.sha256(text).hexdigest()[:16]) == (1, "3f0b1da11a9dcaf1")
-
-
 def test_the_published_split_of_neu_seg_leaks_and_the_check_says_so():
     groups = neu_groups.groups()
     split = neu_split("published")
     assert len(splits.check(split, groups.keys(), groups.keys(), groups)) > 810
     train = {groups[n] for n in split["labeled"] + split["unlabeled"] + split["val"]}
     assert sum(groups[name] in train for name in split["test"]) == 810
-    assert splits.leaks(split, groups)["train or val"] == 810
-    assert splits.leaks(neu_split("full"), groups)["unlabeled"] > 700
-
-
-@given(
-    members=st.lists(st.integers(1, 6), min_size=12, max_size=60),
-    seed=st.integers(0, 1000),
-    ratio=st.sampled_from([0.1, 0.3, 0.5, 1.0]),
-    bare=st.integers(1, 5),
-    listed=st.booleans(),
-)
-@settings(deadline=None)
-def test_grouped_never_divides_a_group_nor_labels_an_image_without_a_mask(
-    members, seed, ratio, bare, listed
-):
-    groups = {f"{g}-{i}": g for g, size in enumerate(members) for i in range(size)}
-    masked = [name for name in groups if (groups[name] + int(name[-1])) % bare == 0]
-    classes = {name: frozenset({groups[name] % 2}) for name in masked}
-    request = labeled(ratio=ratio)
-    split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
-    held_out = (split["val"], split["test"])
-    trained = [n for n in split["labeled"] + split["unlabeled"] if n in classes]
-    listed = listed and len(trained) > 1
-    if listed:
-        request = labeled(names=tuple(trained[:2]))
-        split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
-        assert (split["val"], split["test"]) == held_out
-    assert not splits.check(split, groups.keys(), masked, groups)
-    if listed:
-        assert split["labeled"] == sorted(trained[:2])
-    used = {name for part in split.values() for name in part}
-    for name in groups.keys() - used:
-        # Left out: its group serves in a part where an image without this mask has no place.
-        assert any(
-            groups[n] == groups[name] for n in split["labeled"] + split["val"] + split["test"]
-        )
-    if bare == 1 and not listed:
-        assert used == groups.keys()
-
-
-def test_classes_are_balanced_over_the_parts():
-    groups = {f"{g:03d}-{i}": g for g in range(300) for i in range(4)}
-    classes = {name: frozenset({1 + group % 3}) for name, group in groups.items()}
-    split = splits.grouped(groups, classes, shares=SHARES, labeled=TENTH, seed=0)
-    for part in splits.PARTS:
-        counts = [sum(c in classes[n] for n in split[part]) for c in (1, 2, 3)]
-        assert max(counts) - min(counts) <= 4, part
-
-
-def test_grouped_takes_a_count_to_within_a_group():
-    groups = {f"{i:03d}": i for i in range(200)}
-    classes = {name: frozenset({1}) for name in groups}
-    for count in (1, 7, 30):
-        request = labeled(count=count)
-        for strata in (1, 3, 15):
-            classes = {name: frozenset({1 + i % strata}) for i, name in enumerate(groups)}
-            split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=0)
-            assert abs(len(split["labeled"]) - count) <= 1
-            assert abs(len(split["val"]) - 20) <= 1
-            assert abs(len(split["test"]) - 40) <= 1
-    with pytest.raises(ValueError, match="labeled_count = 150: only 140"):
-        splits.grouped(groups, classes, shares=SHARES, labeled=labeled(count=150), seed=0)
-
-
-@pytest.mark.parametrize("classes", [1, 3, 5])
-def test_thirty_annotated_images_fill_every_part(classes):
-    for seed in range(20):
-        choose = random.Random(seed)
-        groups = {f"{i:03d}": i for i in range(200)}
-        sets = {
-            f"{i:03d}": frozenset(choose.sample(range(1, classes + 1), choose.randint(1, classes)))
-            for i in range(30)
-        }
-        split = splits.grouped(groups, sets, shares=SHARES, labeled=labeled(ratio=1.0), seed=seed)
-        assert sizes(split) == {"labeled": 21, "unlabeled": 170, "val": 3, "test": 6}
-
-
-def test_five_annotated_images_leave_no_part_empty():
-    groups = {f"{i}": i for i in range(5)}
-    classes = {name: frozenset({1}) for name in groups}
-    for seed in range(20):
-        request = labeled(ratio=0.5)
-        split = splits.grouped(groups, classes, shares=SHARES, labeled=request, seed=seed)
-        assert all(split.values())
-
-
-def test_a_listed_image_that_is_tested_on_is_refused():
-    groups = {f"{i:03d}": i for i in range(50)}
-    classes = {name: frozenset({1}) for name in groups}
-    split = splits.grouped(groups, classes, shares=SHARES, labeled=TENTH, seed=0)
-    listed = labeled(names=(split["test"][0],))
-    with pytest.raises(ValueError, match="not training images"):
-        splits.grouped(groups, classes, shares=SHARES, labeled=listed, seed=0)
+    assert leakage.leaks(split, groups)["train or val"] == 810
+    assert leakage.leaks(neu_split("full"), groups)["unlabeled"] > 700
 
 
 def test_check_names_what_is_unknown_or_repeated():

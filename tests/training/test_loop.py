@@ -11,8 +11,9 @@ from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
+from uaps_jax.data import protocols
 from uaps_jax.evaluation import evaluate
-from uaps_jax.training import checkpoints, loop, sharding, workdir
+from uaps_jax.training import checkpoints, loop, results, sharding, workdir
 
 
 def frozen(config):
@@ -228,6 +229,26 @@ def test_a_work_directory_of_other_data_is_refused(begun, change, reason):
     with pytest.raises(ConfigError, match=reason):
         workdir.claim(begun, tiny.config("supervised", steps=2), tiny.record() | change)
     assert (begun / "split.json").read_text() == before
+
+
+def test_a_run_of_the_first_grouped_draw_is_resumed_by_its_name(begun, monkeypatch):
+    """Its settings say "grouped", without a choice about copies; its record has no sizes."""
+    config = tiny.config("supervised", steps=2)
+    config.data.protocol = "grouped"
+    older = config_lib.flatten(config)
+    del older["data.labeled_group_copies"]
+    before = tiny.record() | {"protocol": "grouped", "version": 1}
+    monkeypatch.setattr(checkpoints, "read_config", lambda *_: config_lib.from_stored(older))
+    monkeypatch.setattr(checkpoints, "read_record", lambda *_: before)
+    now = before | {protocols.SIZES: {"labeled": {"images": 5, "groups": 5}}}
+    assert results.digest(now) == results.digest(before)
+    with pytest.raises(ConfigError, match=r"data\.protocol: 'grouped_v1' -> 'grouped'"):
+        workdir.claim(begun, config, now)
+    config.data.protocol = "grouped_v1"
+    workdir.claim(begun, config, now)
+    assert json.loads((begun / "split.json").read_text()) == now
+    with pytest.raises(ConfigError, match="version: 1 -> 2"):
+        workdir.claim(begun, config, now | {"version": 2})
 
 
 def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):

@@ -10,7 +10,7 @@ from absl import logging
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import protocols, source, splits
+from uaps_jax.data import leakage, protocols, source, splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.methods.base import Method
 from uaps_jax.training import sharding
@@ -64,18 +64,36 @@ def trainable(config: Config, dataset: Dataset) -> tuple[Method, splits.Split]:
             f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
             f"{config.data.labeled_ratio} and data.labeled_count = {config.data.labeled_count}: "
             f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
-            "them"
+            f"them{_excluded_copies(dataset, config, split) if 'unlabeled' in empty else ''}"
         )
     return method, split
 
 
+def _excluded_copies(dataset: Dataset, config: Config, split: splits.Split) -> str:
+    """The end of a message: that copies of labeled images could be unlabeled ones."""
+    if config.data.protocol != "grouped" or config.data.labeled_group_copies == "unlabeled":
+        return ""
+    labeled = {dataset.groups[name] for name in split["labeled"]}
+    left = sum(group in labeled for group in dataset.groups.values()) - len(split["labeled"])
+    if not left:
+        return ""
+    return (
+        f". {leakage.numbered(left, 'other image')} of the labeled leakage groups would be, with "
+        "data.labeled_group_copies=unlabeled"
+    )
+
+
 def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
     """Sizes of the parts, and what about them makes a score look better than it is."""
-    sizes = ", ".join(f"{part} {len(names)}" for part, names in parts.items())
-    left = len(dataset.position) - len({name for names in parts.values() for name in names})
-    if left:
-        sizes += f", left out {left}"
-    logging.info("%s, protocol %s: %s images", dataset.name, config.data.protocol, sizes)
+    counts = leakage.sizes(parts, dataset.groups)
+    logging.info(
+        "%s, protocol %s: %s", dataset.name, config.data.protocol, leakage.described(counts)
+    )
+    if copies := leakage.copies_of_labeled(parts, dataset.groups):
+        logging.info(
+            "%s of the leakage group of a labeled one: no leak, all of them are training images",
+            leakage.numbered(len(copies), "unlabeled image"),
+        )
     if splits.validates_on_test(parts):
         logging.warning(
             "protocol %s has no validation images of its own: the best checkpoint is chosen on "
@@ -89,7 +107,7 @@ def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
             config.data.width,
             config.data.height,
         )
-    leaks = {part: count for part, count in splits.leaks(parts, dataset.groups).items() if count}
+    leaks = {part: count for part, count in leakage.leaks(parts, dataset.groups).items() if count}
     if leaks:
         found = ", ".join(f"{count} in {part}" for part, count in leaks.items())
         logging.warning(
@@ -98,4 +116,12 @@ def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
             config.data.protocol,
             len(parts["test"]),
             found,
+        )
+    if count := leakage.val_leaks(parts, dataset.groups):
+        logging.warning(
+            "protocol %s leaks: %d of %d val images show the same thing as a training image, which "
+            "flatters the score that chooses the best checkpoint. data.protocol=grouped has none.",
+            config.data.protocol,
+            count,
+            len(parts["val"]),
         )

@@ -65,6 +65,7 @@ class Scorer:
             "build": dataset.build,
             "protocol": config.data.protocol,
             "labeled": len(checkpoint.record["labeled"]),
+            "labeled_groups": checkpoint.labeled_groups,
             "split_seed": config.data.split_seed,
             "method": config.method.name,
             "seed": config.train.seed,

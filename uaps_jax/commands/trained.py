@@ -12,6 +12,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.commands.request import Request
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.data import leakage, protocols
 from uaps_jax.methods.base import Method
 from uaps_jax.training import checkpoints, workdir
 from uaps_jax.trees import Tree
@@ -40,6 +41,12 @@ class Checkpoint:
     def record(self) -> dict[str, Any]:
         """What it was trained on; the earliest checkpoints do not say that."""
         return checkpoints.read_record(self.directory, self.step)
+
+    @property
+    def labeled_groups(self) -> int | None:
+        """Leakage groups of the labeled images; None where the checkpoint does not say that."""
+        counts: leakage.Sizes = self.record.get(protocols.SIZES, {})
+        return counts["labeled"]["groups"] if counts else None
 
 
 class TrainedRun:

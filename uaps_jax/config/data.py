@@ -69,19 +69,24 @@ class DataConfig(Section):
     # that decode streamed images; 0: half as many as there are processors
     stream_threads: int = field(metadata=at_least(0))
     # how images are split into train, val and test
-    protocol: Literal["published", "full", "ppl", "reconstructed", "grouped", "native", "file"]
-    shares: tuple[float, ...] = field(  # "grouped": shares of train, val and test
+    protocol: Literal[
+        "published", "full", "ppl", "reconstructed", "grouped", "grouped_v1", "native", "file"
+    ]
+    shares: tuple[float, ...] = field(  # "grouped", "grouped_v1": shares of train, val and test
         metadata=rule(
             lambda v: len(v) == 3 and min(v) > 0 and abs(sum(v) - 1) < 1e-6,
             "must be three positive shares, of train, val and test, that add up to 1",
         )
     )
     split_file: str  # "file": a split.json
-    # share of the training images that is labeled, of those with a mask
+    # ratio of the training images with a mask that is labeled ("grouped": of their leakage groups,
+    # one image each); 1: every mask is used
     labeled_ratio: float = field(metadata=rule(lambda v: 0 < v <= 1, "must be in (0, 1]"))
     # if positive, so many are labeled, whatever labeled_ratio says
     labeled_count: int = field(metadata=at_least(0))
     labeled_list: str  # if set, a file with the names of the labeled images, one a line
+    # "grouped": the other images of labeled leakage groups are in no part, or unlabeled
+    labeled_group_copies: Literal["exclude", "unlabeled"]
     # seed of the labeled/unlabeled draw (and of "grouped")
     split_seed: int = field(metadata=SEEDS)
 

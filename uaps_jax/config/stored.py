@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from uaps_jax.config.checks import one_of
@@ -22,22 +22,36 @@ class Migration:
       renamed: old key -> new key; an old key that ends in "." is a whole section.
       removed: keys that went, whatever their values were.
       added: keys that came, with the value that runs without them had.
+      adjust: what depends on several settings; takes and returns all of them, after the rest.
     """
 
     renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)
     removed: tuple[str, ...] = ()
     added: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    adjust: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
     def apply(self, flat: Mapping[str, Any]) -> dict[str, Any]:
         """Settings of the next version; what they have already stays."""
         kept = {self._new_key(k): v for k, v in flat.items() if k not in self.removed}
-        return dict(self.added) | kept
+        return self.adjust(dict(self.added) | kept)
 
     def _new_key(self, key: str) -> str:
         for old, new in self.renamed.items():
             if key == old or (old.endswith(".") and key.startswith(old)):
                 return new + key.removeprefix(old)
         return key
+
+
+def _groups_that_were_labeled_whole(flat: dict[str, Any]) -> dict[str, Any]:
+    """Protocol "grouped" was what is "grouped_v1" now, which has no choice about copies.
+
+    The choice that is added is of no meaning for these runs; it is what `configs/` asks for, so
+    that they are resumed by the same configuration.
+    """
+    copies = "unlabeled" if flat.get("data.name") == "folder" else "exclude"
+    grouped = flat.get("data.protocol") == "grouped"
+    changed = {"data.protocol": "grouped_v1"} if grouped else {}
+    return flat | {"data.labeled_group_copies": copies} | changed
 
 
 MIGRATIONS = (
@@ -49,6 +63,7 @@ MIGRATIONS = (
             "train.deterministic": False,
         }
     ),
+    Migration(adjust=_groups_that_were_labeled_whole),
 )
 """The changes of the schema, in order; entry i turns settings of version i into version i + 1."""
 

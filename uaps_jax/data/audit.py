@@ -11,7 +11,7 @@ import numpy as np
 
 from datasets.similarity import twins
 from uaps_jax.config import DataConfig
-from uaps_jax.data import splits
+from uaps_jax.data import leakage, splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
 
@@ -184,15 +184,32 @@ def _duplicates(found: Survey) -> Iterator[Finding]:
 
 
 def _groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[Finding]:
-    leaks = splits.leaks(split, groups)
-    if leaks.pop("train or val"):
+    """What leaks, and how many unlabeled images only repeat labeled ones."""
+    leaks = leakage.leaks(split, groups)
+    if total := leaks.pop("train or val"):
         shown = ", ".join(f"{count} in {part}" for part, count in leaks.items())
-        total = splits.leaks(split, groups)["train or val"]
         yield Finding(
             level="warning",
-            title="groups that cross the split",
-            text=f"{total} of {len(split['test'])} test images belong to a group with an image in "
-            f"another part ({shown}). data.protocol=grouped divides none.",
+            title="leakage groups that cross the split",
+            text=f"{total} of {len(split['test'])} test images belong to a leakage group with an "
+            f"image in another part ({shown}): the score is flattered. data.protocol=grouped has "
+            "none.",
+        )
+    if count := leakage.val_leaks(split, groups):
+        yield Finding(
+            level="warning",
+            title="leakage groups of val that are trained on",
+            text=f"{count} of {len(split['val'])} val images belong to a leakage group with a "
+            "training image: the score that chooses the best checkpoint is flattered. "
+            "data.protocol=grouped has none.",
+        )
+    if copies := leakage.copies_of_labeled(split, groups):
+        yield Finding(
+            level="note",
+            title="unlabeled images of labeled leakage groups",
+            text=f"{len(copies)} of {len(split['unlabeled'])}; no leak, all of them are training "
+            "images.",
+            names=tuple(copies),
         )
 
 

@@ -14,14 +14,23 @@ from datasets.common import read_mask
 from datasets.protocols import Parts, Protocol, of_split, read_list
 from datasets.regular_files import MOST_TEXT_BYTES, read_regular
 from uaps_jax.config import ConfigError, DataConfig
-from uaps_jax.data import splits
+from uaps_jax.data import grouped, leakage, splits
 from uaps_jax.data.places import expanded
 from uaps_jax.data.source import Dataset
 from uaps_jax.labels import IGNORE
 
-GENERAL_VERSION = 1
-"""Version of the protocols that every dataset has: native, grouped, file."""
+GENERAL = {
+    "grouped": ("grouped", 2),
+    "grouped_v1": ("grouped", 1),
+    "native": ("native", 1),
+    "file": ("file", 1),
+}
+"""The protocols that every dataset has -> name and version that a record gives them."""
 
+SIZES = "sizes"
+"""In a record, what follows from its lists and the leakage groups; older ones do not have it."""
+
+_GROUPED = ("grouped", "grouped_v1")
 _MOST_SHOWN = 8
 
 
@@ -35,8 +44,13 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
         split = _split(dataset, data)
     except ValueError as error:
         raise ConfigError(str(error)) from error
-    whole = dataset.groups if data.protocol == "grouped" else None
-    problems = splits.check(split, dataset.position.keys(), dataset.masked, whole)
+    problems = splits.check(
+        split,
+        dataset.position.keys(),
+        dataset.masked,
+        dataset.groups if data.protocol in _GROUPED else None,
+        copies=data.protocol == "grouped" and data.labeled_group_copies == "unlabeled",
+    )
     if problems:
         hidden = len(problems) - _MOST_SHOWN
         shown = [*problems[:_MOST_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
@@ -46,13 +60,18 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
 
 
 def record(dataset: Dataset, data: DataConfig, split: splits.Split) -> dict[str, Any]:
-    """What a run was trained on: the build, its classes, the protocol, and who saw which image."""
+    """What a run was trained on: the build, its classes, the protocol, and who saw which image.
+
+    `SIZES` says how many images and leakage groups each part has.
+    """
     published = published_protocols(dataset.name).get(data.protocol)
+    name, version = (data.protocol, published.version) if published else GENERAL[data.protocol]
     return {
         "build": dataset.build,
         "classes": list(dataset.class_names),
-        "protocol": data.protocol,
-        "version": published.version if published else GENERAL_VERSION,
+        "protocol": name,
+        "version": version,
+        SIZES: leakage.sizes(split, dataset.groups),
     } | split
 
 
@@ -60,7 +79,7 @@ def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
     """Lines that say how two records differ; empty if they agree."""
     lines = []
     for key in new:
-        if old[key] == new[key]:
+        if key == SIZES or old[key] == new[key]:
             continue
         if key not in splits.PARTS:
             lines.append(f"{key}: {old[key]} -> {new[key]}")
@@ -79,7 +98,7 @@ def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
 def available(dataset: Dataset) -> list[str]:
     """The names of the protocols that a dataset has."""
     native = ["native"] if _is_native(dataset) else []
-    return [*published_protocols(dataset.name), "grouped", *native, "file"]
+    return [*published_protocols(dataset.name), *_GROUPED, *native, "file"]
 
 
 def published_protocols(name: str) -> Mapping[str, Protocol]:
@@ -109,18 +128,25 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
         )
     names = {name: where for name, (where, _) in dataset.position.items()}
     labeled = _labeled(data, names)
-    if data.protocol == "grouped":
+    if data.protocol in _GROUPED:
         if dataset.name == "folder" and len(dataset.records) > 1:
             raise ConfigError(
-                "data.protocol = 'grouped' would divide the images anew, but the table has a "
-                "column split: set data.protocol=native, or leave the column out"
+                f"data.protocol = {data.protocol!r} would divide the images anew, but the table "
+                "has a column split: set data.protocol=native, or leave the column out"
             )
-        return splits.grouped(
+        found, seed = classes(dataset), data.split_seed
+        shares = dict(zip(("train", "val", "test"), data.shares, strict=True))
+        if data.protocol == "grouped_v1":
+            return grouped.grouped_v1(
+                dataset.groups, found, shares=shares, labeled=labeled, seed=seed
+            )
+        return grouped.grouped(
             dataset.groups,
-            classes(dataset),
-            shares=dict(zip(("train", "val", "test"), data.shares, strict=True)),
+            found,
+            shares=shares,
             labeled=labeled,
-            seed=data.split_seed,
+            seed=seed,
+            copies=data.labeled_group_copies,
         )
     if data.protocol == "file":
         return read_split(data.split_file)

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 
 from datasets.common import DataError, read_image, read_mask
-from uaps_jax.data import splits
+from uaps_jax.data import leakage, splits
 from uaps_jax.data.audit import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
@@ -69,7 +69,12 @@ def text_report(page: Page) -> str:
         f"  {row[0]:24s} " + "  ".join(f"{cell:>12s}" for cell in row[1:])
         for row in (_CLASS_HEAD, *class_rows(page.dataset, page.survey))
     ]
-    lines += ["", *(f"  {part:24s} {len(page.split[part]):12d}" for part in splits.PARTS), ""]
+    lines += ["", f"  {'part':24s} {'images':>12s}  {'leakage groups':>14s}"]
+    lines += [
+        f"  {part:24s} {size['images']:12d}  {size['groups']:14d}"
+        for part, size in leakage.sizes(page.split, page.dataset.groups).items()
+    ]
+    lines += [""]
     for finding in page.findings:
         lines += [f"{finding.level}: {finding.title}", f"  {finding.text}"]
     return "\n".join([*lines, verdict(page.findings)])
@@ -153,13 +158,16 @@ def _finding(dataset: Dataset, finding: Finding) -> str:
 
 
 def _parts(page: Page) -> str:
+    """Images, leakage groups, and images of each class: a row a part."""
     index = {name: i for i, name in enumerate(page.survey.names)}
+    used = {name for part in splits.PARTS for name in page.split[part]}
     rows = []
-    for part in splits.PARTS:
-        found = page.survey.pixels[[index[name] for name in page.split[part]]]
+    for part, size in leakage.sizes(page.split, page.dataset.groups).items():
+        names = page.split.get(part, [name for name in index if name not in used])
+        found = page.survey.pixels[[index[name] for name in names]]
         counts = (found[:, 1:-1] > 0).sum(0) if len(found) else np.zeros(0, int)
-        rows.append((part, str(len(found)), *map(str, counts.tolist())))
-    return _table(("part", "images", *page.dataset.class_names[1:]), rows)
+        rows.append((part, str(size["images"]), str(size["groups"]), *map(str, counts.tolist())))
+    return _table(("part", "images", "leakage groups", *page.dataset.class_names[1:]), rows)
 
 
 def _sizes(survey: Survey) -> str:

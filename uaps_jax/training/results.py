@@ -11,6 +11,7 @@ from typing import Any
 from uaps_jax import config as config_lib
 from uaps_jax import files
 from uaps_jax.config import Config
+from uaps_jax.data import protocols
 from uaps_jax.training import workdir
 
 FILE = "result.json"
@@ -77,7 +78,8 @@ def _same(stored: dict[str, Any], asked: dict[str, Any]) -> bool:
 
 def digest(record: Mapping[str, Any]) -> str:
     """A few letters that stand for the data of a run."""
-    text = json.dumps(record, sort_keys=True)
+    lists = {key: value for key, value in record.items() if key != protocols.SIZES}
+    text = json.dumps(lists, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
