@@ -33,12 +33,12 @@ SCRATCH = PROJECT / "runs" / "gpu"  # not in the bundle, which has to stay small
 SCORING_MINUTES = 1.5  # of a call's minutes, kept for scoring and packing
 PART = 15 * 2**20  # bytes; files above 16 MiB do not come back
 RUNS = {
-    "uaps_float32": ("neu_uaps", ["--config.model.dtype=float32"]),
-    "uaps_bfloat16": ("neu_uaps", ["--config.model.dtype=bfloat16"]),
-    "supervised_float32": ("neu_supervised", ["--config.model.dtype=float32"]),
-    "supervised_bfloat16": ("neu_supervised", ["--config.model.dtype=bfloat16"]),
-    "cps_float32": ("neu_cps", ["--config.model.dtype=float32"]),
-    "cct_float32": ("neu_cct", ["--config.model.dtype=float32"]),
+    "uaps_float32": ("neu_uaps", ["--config.network.dtype=float32"]),
+    "uaps_bfloat16": ("neu_uaps", ["--config.network.dtype=bfloat16"]),
+    "supervised_float32": ("neu_supervised", ["--config.network.dtype=float32"]),
+    "supervised_bfloat16": ("neu_supervised", ["--config.network.dtype=bfloat16"]),
+    "cps_float32": ("neu_cps", ["--config.network.dtype=float32"]),
+    "cct_float32": ("neu_cct", ["--config.network.dtype=float32"]),
 }
 PUBLISHED = {"neu_uaps": 75.77, "neu_supervised": 72.93, "neu_cps": 74.98, "neu_cct": 74.56}
 """Test image_iou at 10 % labels (UAPS, Fig. on the loss ablation; ProMSC, Table 1)."""

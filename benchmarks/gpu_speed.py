@@ -29,14 +29,12 @@ def measures(with_torch: bool) -> dict[str, tuple[list[str], dict[str, str]]]:
     """Name -> arguments of `python -m`, and environment; the most wanted first."""
     peers = ["--peers", *(PEERS if with_torch else [])]
     ways = ["jax", "jax-bfloat16", *(["torch", "torch-compiled"] if with_torch else [])]
-    ours = ["--ours", "float32", "bfloat16", "float32-vmapped", "float32-deterministic"]
+    ours = ["--ours", "float32", "bfloat16", "float32-deterministic"]
     step = ["benchmarks.train_step", *SIZE, "--rounds=5", "--steps=20"]
     return {
         "train_step": ([*step, *ours, *peers], {}),
         "train_step_exact": ([*step, "--ours", "float32", "--peers"], EXACT),
         "inference": (["benchmarks.inference", "--size=256", "--ways", *ways], {}),
-        "decoders": (["benchmarks.decoders", *SIZE], {}),
-        "decoders_bfloat16": (["benchmarks.decoders", *SIZE, "--dtype=bfloat16"], {}),
         "startup": (["benchmarks.startup", "--size=256", "--batch=16"], {}),
     }
 

@@ -117,7 +117,7 @@ def ours(folder: Path, size: int, how: str) -> Segment:
     from uaps_jax import compiler, methods
 
     config, _, variables = _configured(size)
-    config.model.dtype = how or "float32"
+    config.network.dtype = how or "float32"
     predictor = methods.build(config).predictor("")
     masks = compiler.jit_for_long(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
     placed = jax.device_put(variables)

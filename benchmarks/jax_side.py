@@ -34,8 +34,6 @@ def main() -> None:
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--dtype", required=True)
-    parser.add_argument("--execution", required=True)
-    parser.add_argument("--auxiliary", type=int, default=3)
     parser.add_argument("--deterministic", action="store_true")
     arguments = parser.parse_args()
     ours = Ours(
@@ -43,8 +41,6 @@ def main() -> None:
         arguments.batch,
         arguments.folder,
         arguments.dtype,
-        arguments.execution,
-        arguments.auxiliary,
         deterministic=arguments.deterministic,
     )
     serve(
@@ -61,8 +57,6 @@ class Ours:
         batch: int,
         folder: Path,
         dtype: str,
-        execution: str,
-        auxiliary: int,
         *,
         deterministic: bool,
     ) -> None:
@@ -71,9 +65,7 @@ class Ours:
         config.views.labeled = config.views.unlabeled = configs.view()
         config.data.height = config.data.width = size
         config.train.batch_labeled = config.train.batch_unlabeled = batch
-        assign(config, "model.dtype", dtype)
-        assign(config, "model.execution", execution)
-        config.model.auxiliary = auxiliary
+        assign(config, "network.dtype", dtype)
         config.train.deterministic = deterministic
         config.method.scale_ramps(1, 1.0)
         self._config, self._folder, self._batch = config, folder, batch
@@ -147,7 +139,7 @@ class Ours:
         model = base.build_model(self._config)
         image = jax.ShapeDtypeStruct((2 * self._batch, *self._arrays["labeled"].shape[1:]), float)
         forward = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
-        rates = roofline.rates(self._config.model.dtype)
+        rates = roofline.rates(self._config.network.dtype)
         return {
             "version": f"jax {jax.__version__}",
             "device": device.device_kind,

@@ -36,8 +36,8 @@ def main() -> None:
         "--ours",
         nargs="+",
         default=["float32"],
-        help="our ways: a compute type, with how the decoders run if not unrolled, and whether the "
-        "same bits are asked for: float32-vmapped, float32-deterministic",
+        help="our ways: a compute type, and whether the same bits are asked for: float32, "
+        "float32-deterministic",
     )
     parser.add_argument(
         "--peers",
@@ -58,8 +58,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     with Sides() as sides:
         for way in arguments.ours:
             dtype, *more = way.split("-")
-            execution = next((word for word in more if word != DETERMINISTIC), "unrolled")
-            how = [f"--dtype={dtype}", f"--execution={execution}"]
+            how = [f"--dtype={dtype}"]
             how += [f"--{DETERMINISTIC}"] * (DETERMINISTIC in more)
             sides[f"jax {way}"] = Side("benchmarks.jax_side", [*shape, *how])
         reference = next(iter(sides.values()))

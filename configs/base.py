@@ -20,6 +20,7 @@ from uaps_jax.methods.supervised import SupervisedConfig
 from uaps_jax.methods.ua_mt import UaMtConfig
 from uaps_jax.methods.uaps import UapsConfig
 from uaps_jax.methods.ucc import UccConfig
+from uaps_jax.models.unet import UNetConfig
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -188,7 +189,7 @@ def folder(
 def supervised(config: c.Config, variant: str) -> c.Config:
     """One decoder on clean features, labeled images only."""
     config.method = SupervisedConfig()
-    config.model.auxiliary = 0
+    config.network.auxiliary = 0
     return _with_variant(config, variant)
 
 
@@ -244,7 +245,7 @@ def mean_teacher(
         delay=0,
         **TEACHER,
     )
-    config.model.auxiliary = 0
+    config.network.auxiliary = 0
     return _with_variant(config, variant, interval, length)
 
 
@@ -258,7 +259,7 @@ def ua_mt(
         normalizer="released",
         **TEACHER,
     )
-    config.model.auxiliary = 0
+    config.network.auxiliary = 0
     return _with_variant(config, variant, interval, length)
 
 
@@ -267,7 +268,7 @@ def cct(
 ) -> c.Config:
     """CCT as released: UAPS's network, its dropout at 0.3."""
     config.method = CctConfig(weight=0.1, ramp_interval=1, ramp_length=1)
-    config.model.perturb_dropout = 0.3
+    config.network.perturb_dropout = 0.3
     config.optimizer.learning_rate = 2e-3
     return _with_variant(config, variant, interval, length)
 
@@ -277,7 +278,7 @@ def cps(
 ) -> c.Config:
     """CPS as released: two networks."""
     config.method = CpsConfig(weight=0.1, ramp_interval=1, ramp_length=1)
-    config.model.auxiliary = 0
+    config.network.auxiliary = 0
     return _with_variant(config, variant, interval, length)
 
 
@@ -286,7 +287,7 @@ def dct(
 ) -> c.Config:
     """DCT as released: quarter turns."""
     config.method = DctConfig(weight=0.1, detach=False, ramp_interval=1, ramp_length=1)
-    config.model.auxiliary = 0
+    config.network.auxiliary = 0
     return _with_variant(config, variant, interval, length)
 
 
@@ -307,7 +308,7 @@ def ucc(
         hflip=0.3, vflip=0.3, brightness_contrast=0.3, grid_distortion=0.2, blur=0.3, noise=0.4
     )
     config.views.unlabeled = view(brightness_contrast=0.3, blur=0.3, noise=0.4)
-    config.model.auxiliary = 1
+    config.network.auxiliary = 1
     return _with_variant(config, variant, interval, length)
 
 
@@ -346,7 +347,7 @@ def _two_networks(config: c.Config) -> None:
     20,000 steps of 8 + 8 + 8 images, poly; the unlabeled terms, not ramped there, are ramped,
     which few labels and networks that start from nothing need.
     """
-    config.model.auxiliary = 0
+    config.network.auxiliary = 0
     config.train.steps, config.train.eval_every = 20_000, 200
     config.train.batch_labeled = config.train.batch_unlabeled = 8
     config.optimizer.schedule = "poly"
@@ -391,14 +392,13 @@ def _config(
             split_seed=45,
         ),
         views=c.ViewsConfig(labeled=dataclasses.replace(view), unlabeled=dataclasses.replace(view)),
-        model=c.ModelConfig(
+        network=UNetConfig(
             auxiliary=3,
             widths=(16, 32, 64, 128, 256),
             dropout=(0.05, 0.1, 0.2, 0.3, 0.5),
             noise_limit=0.3,
             perturb_dropout=0.5,
             feature_dropout=(0.7, 0.9),
-            execution="unrolled",
             dtype="float32",
         ),
         method=SupervisedConfig(),
@@ -456,7 +456,7 @@ def _shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     box erases most defects at 64 px.
     """
     shorter = min(config.data.height, config.data.width)
-    stride = 2 ** (len(config.model.widths) - 1)
+    stride = config.network.stride
     config.data.height = round(size * config.data.height / shorter / stride) * stride
     config.data.width = round(size * config.data.width / shorter / stride) * stride
     config.train.steps = steps

@@ -334,7 +334,7 @@ FLAGS = (
         "--config._frozen=True",
         "--config.train.__class__=1",
     ),
-    *("--config.views.labeled.hflip.real=1", "--config[0]=1", "--config.model.widths[0]=9"),
+    *("--config.views.labeled.hflip.real=1", "--config[0]=1", "--config.network.widths[0]=9"),
     *("--config.train.steps=5=6", "--config.method.name=supervised", "--config.method=supervised"),
 )
 FILES = (
@@ -383,7 +383,7 @@ def attempt_override(generator: random.Random) -> bool:
         assert config_lib.from_stored(json.loads(config_lib.to_json(config))) == config
         method = methods.build(config)
         method.predictor(config.evaluation.predictor)
-        if sum(config.model.widths) < 1000 and config.model.auxiliary < 20:
+        if sum(config.network.widths) < 1000 and config.network.auxiliary < 20:
             jax.eval_shape(lambda: method.init(config.train.seed))
         return True
     except EXPECTED:

@@ -63,7 +63,7 @@ def write_one(name: str, dtype: str, out: Path) -> None:
 
     steps = STEPS if dtype == "float64" else 1
     config = tiny.config(name, steps=STEPS)
-    config.model.dtype = dtype
+    config.network.dtype = dtype
     method, pools, shards = methods.build(config), tiny.pools(), sharding.over_devices(1)
     optimizer = optimizers.adam(config.optimizer)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)

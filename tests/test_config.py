@@ -29,7 +29,7 @@ def test_every_configuration_is_valid_and_survives_json(name, variant):
     again = config_lib.from_stored(flat)
     assert config_lib.flatten(again) == config_lib.flatten(config)
     assert type(again.method) is type(config.method)
-    assert again.model.widths == config.model.widths
+    assert again.network.widths == config.network.widths
 
 
 def test_there_is_a_configuration_for_every_dataset_of_the_study():
@@ -66,7 +66,13 @@ def test_the_papers_baseline():
     config = neu_supervised.get_config()
     assert (config.train.steps, config.train.eval_every) == (11_980, 20)
     assert (config.optimizer.plateau_patience, config.optimizer.plateau_min_lr) == (40, 1e-7)
-    assert config.model.auxiliary == 0
+    assert config.network.auxiliary == 0
+
+
+def test_an_unknown_family_is_answered_with_those_there_are():
+    flat = config_lib.flatten(neu_uaps.get_config()) | {"network.name": "vit"}
+    with pytest.raises(ConfigError, match=r"network\.name = 'vit': must be one of unet"):
+        config_lib.from_flat(flat)
 
 
 def test_every_method_has_a_section_and_a_builder():
@@ -90,15 +96,15 @@ def test_all_problems_are_reported_together():
     config.data.height = 100
     config.optimizer.schedule = "linear"
     config.train.batch_unlabeled = 3
-    config.model.dropout = (0.1,)
+    config.network.dropout = (0.1,)
     with pytest.raises(ConfigError) as error:
         config_lib.validate(config)
     text = str(error.value)
     for expected in (
-        "data.height = 100: must be a multiple of 16",
+        "data.height = 100: must be a multiple of 16, the stride of the network (unet)",
         "optimizer.schedule = 'linear': must be one of plateau, constant, poly, cosine",
         "train.batch_unlabeled = 3",
-        "model.dropout = (0.1,): needs 5 rates",
+        "network.dropout = (0.1,): needs 5 rates",
         "views.labeled.rot90 = 0.3: needs square images",
     ):
         assert expected in text
@@ -119,12 +125,12 @@ BAD = {
     "views.unlabeled.blur": 1.5,
     "views.labeled.contrast_limit": (0.5, 0.0),
     "views.labeled.noise_variance": (-1.0, 2.0),
-    "model.auxiliary": 0,
-    "model.widths": (16,),
-    "model.perturb_dropout": 1.0,
-    "model.noise_limit": -0.1,
-    "model.feature_dropout": (0.9, 0.7),
-    "model.dtype": "float16",
+    "network.auxiliary": 0,
+    "network.widths": (16,),
+    "network.perturb_dropout": 1.0,
+    "network.noise_limit": -0.1,
+    "network.feature_dropout": (0.9, 0.7),
+    "network.dtype": "float16",
     "optimizer.learning_rate": 0.0,
     "optimizer.plateau_factor": 1.0,
     "optimizer.plateau_patience": -1,
@@ -149,7 +155,7 @@ BAD = {
     "data.mean": ("a", "b", "c"),
     "views.labeled.brightness_limit": (0.0, 0.1, 0.2),
     "data.fit": None,
-    "model.dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
+    "network.dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
 }
 
 
@@ -257,7 +263,7 @@ def test_a_known_key_passes_and_a_group_is_explained():
 
 
 def test_a_setting_of_another_method_does_not_exist():
-    with pytest.raises(ConfigError, match="does not exist .method supervised"):
+    with pytest.raises(ConfigError, match="does not exist .method supervised, network unet"):
         config_lib.check_key(neu_supervised.get_config(), "method.weight_pseudo")
 
 
@@ -286,6 +292,16 @@ def test_settings_that_were_stored_without_a_version_are_read():
     assert config.train.accumulate == 1
     flat["train.accumulate"] = 2
     assert config_lib.from_stored(flat).train.accumulate == 2
+
+
+def test_settings_of_a_model_are_read_as_those_of_a_network():
+    config = neu_uaps.get_config()
+    config.network.auxiliary = 2
+    flat = config_lib.flatten(config)
+    del flat["network.name"]
+    old = {key.replace("network.", "model."): value for key, value in flat.items()}
+    again = config_lib.from_stored(old | {"model.execution": "unrolled"})
+    assert config_lib.flatten(again) == config_lib.flatten(config)
 
 
 def test_settings_of_a_later_version_are_refused():
@@ -337,7 +353,7 @@ def test_classes_are_checked_against_the_dataset():
 def test_every_setting_has_a_comment():
     files = [
         file
-        for folder in ("config", "methods")
+        for folder in ("config", "methods", "models")
         for file in (PROJECT / "uaps_jax" / folder).glob("*.py")
     ]
     source = [line for file in files for line in file.read_text().splitlines()]

@@ -39,7 +39,7 @@ ROOMS = {
     "config": {"labels"},
     "compiler": set(),
     "files": set(),
-    "models": {"trees"},
+    "models": {"config", "trees"},
     "losses": {"labels"},
     "transforms": set(),
     "data": {"config", "labels"},

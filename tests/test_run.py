@@ -315,7 +315,7 @@ MISTAKES = [
     (["--config.train.steps=41"], "train.steps: 32 -> 41"),
     (["--config.data.height=64", "--config.data.width=64"], "data.height: 32 -> 64"),
     (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),
-    (["--mode=evaluate", "--config.model.auxiliary=2"], "model.auxiliary: 3 -> 2"),
+    (["--mode=evaluate", "--config.network.auxiliary=2"], "network.auxiliary: 3 -> 2"),
     (["--mode=replay"], "holds no failed step"),
     (["--bogus"], "bogus"),
     (["--config.method=supervised"], "--config.method is a group"),

@@ -22,14 +22,13 @@ def config(method: str = "uaps", *, steps: int = 6) -> Config:
     settings = getattr(base, method)(base.neu_seg(), "small")
     settings.data.height = settings.data.width = SIZE
     settings.data.classes = len(CLASS_NAMES)
-    settings.model.widths, settings.model.dropout = (4, 6), (0.05, 0.5)
+    settings.network.widths, settings.network.dropout = (4, 6), (0.05, 0.5)
     for view in (settings.views.labeled, settings.views.unlabeled):
         view.blur = view.noise = 0.3
     settings.train.steps = steps
     settings.train.eval_every, settings.checkpoint.every = 3, 2
     settings.train.log_every = 1
     settings.evaluation.batch_size = 4
-    settings.model.execution = "vmapped"  # half as much to compile
     settings.method.scale_ramps(steps, 0.5)
     return settings
 

@@ -48,7 +48,7 @@ SWEEP = {
 MIXING = {"UAPS, averaged": _uaps(method__mixing="mean")}
 """Fig. 8."""
 
-DECODERS = {f"{d} auxiliary": _uaps(model__auxiliary=d) for d in (1, 2, 4)}
+DECODERS = {f"{d} auxiliary": _uaps(network__auxiliary=d) for d in (1, 2, 4)}
 """Fig. 9; none is supervised, three is UAPS."""
 
 

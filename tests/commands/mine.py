@@ -20,7 +20,7 @@ def settings(root, method=folder_supervised):
     config = method.get_config("small")
     config.data.manual_dir, config.data.data_dir = str(root), str(root.parent / "built")
     config.data.height = config.data.width = 16
-    config.model.widths, config.model.dropout = (4, 6), (0.0, 0.0)
+    config.network.widths, config.network.dropout = (4, 6), (0.0, 0.0)
     config.train.steps = config.train.eval_every = 2
     return config
 

@@ -528,9 +528,9 @@ def batch_of(method, size=4):
 def plain(name):
     """A tiny configuration without dropout and perturbation: a pass is a function of its input."""
     settings = tiny.config(name)
-    settings.model.dropout = (0.0, 0.0)
-    settings.model.perturb_dropout = settings.model.noise_limit = 0.0
-    settings.model.feature_dropout = (9.0, 9.0)
+    settings.network.dropout = (0.0, 0.0)
+    settings.network.perturb_dropout = settings.network.noise_limit = 0.0
+    settings.network.feature_dropout = (9.0, 9.0)
     settings.views.labeled = dataclasses.replace(tiny.config("supervised").views.labeled)
     if name == "ucc":
         settings.method.cutmix = 0.0
@@ -666,4 +666,4 @@ def test_the_studys_settings_are_the_defaults(name):
         config.optimizer.plateau_patience,
     ) == PUBLISHED[name]
     assert method.weight == 0.1
-    assert config.model.perturb_dropout == (0.3 if name == "cct" else 0.5)
+    assert config.network.perturb_dropout == (0.3 if name == "cct" else 0.5)

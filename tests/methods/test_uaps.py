@@ -294,8 +294,8 @@ def test_interleave_alternates_and_separate_undoes_it():
 
 def tiny(**changes):
     config = neu_uaps.get_config()
-    config.model.auxiliary = 1
-    config.model.widths, config.model.dropout = (2, 3), (0.0, 0.0)
+    config.network.auxiliary = 1
+    config.network.widths, config.network.dropout = (2, 3), (0.0, 0.0)
     config.method = options(ramp_interval=2, ramp_length=5, weight_uncertainty=0.5, **changes)
     return config
 

@@ -17,7 +17,7 @@ PUBLISHED = {0: (1.82, 2.98), 1: (2.45, 4.87), 2: (3.08, 6.75), 3: (3.72, 8.64),
 @pytest.mark.parametrize("auxiliary", PUBLISHED)
 def test_parameters_and_operations_of_the_published_figure(auxiliary):
     config = neu_uaps.get_config()
-    config.model.auxiliary = auxiliary
+    config.network.auxiliary = auxiliary
     model = base.build_model(config)
     shapes = model.shapes()
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)

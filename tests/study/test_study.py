@@ -32,8 +32,8 @@ def get_config():
     grid.overrides = {
         "data.height": 32,
         "data.width": 32,
-        "model.widths": (4, 6),
-        "model.dropout": (0.0, 0.0),
+        "network.widths": (4, 6),
+        "network.dropout": (0.0, 0.0),
         "train.steps": 12,
         "train.eval_every": 6,
         "train.log_every": 3,

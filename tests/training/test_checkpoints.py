@@ -136,7 +136,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, sm
 
 def test_a_checkpoint_that_has_no_space_is_not_begun(tmp_path, small_disk):
     config = tiny.config("supervised", steps=1)
-    config.model.widths = (16, 32)
+    config.network.widths = (16, 32)
     disk = small_disk(128)
     with pytest.raises(OSError, match=r"No space left on device: 0\.\d MiB are needed") as caught:
         run(frozen(config), disk / "run")

@@ -106,7 +106,7 @@ def test_a_state_that_overflows_is_not_kept(tmp_path, capsys, streamed, dtype):
     config = tiny.config("supervised", steps=6)
     config.optimizer.learning_rate = 1e38
     config.checkpoint.every = 1
-    config.model.dtype = dtype
+    config.network.dtype = dtype
     pools = tiny.in_files(tiny.pools()) if streamed else tiny.pools()
     with pytest.raises(loop.NonFiniteLoss) as caught:
         loop.train(frozen(config), tmp_path, pools, tiny.CLASS_NAMES, tiny.record())

@@ -179,7 +179,7 @@ def test_a_checkpoint_of_another_shape_is_refused_by_name(tmp_path):
     config = tiny.config("supervised", steps=2)
     run(frozen(config), tmp_path / "run")
     other = tiny.config("supervised")
-    other.model.widths = (4, 8)
+    other.network.widths = (4, 8)
     method = methods.build(other)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     with pytest.raises(

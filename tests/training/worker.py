@@ -36,7 +36,7 @@ def main() -> None:
 def take(method_name, dtype, steps, shards):
     """The parameters after some steps on the tiny pools."""
     config = tiny.config(method_name, steps=steps)
-    config.model.dtype = dtype
+    config.network.dtype = dtype
     method, pools = methods.build(config), tiny.pools()
     optimizer = optimizers.adam(config.optimizer)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)

@@ -18,8 +18,8 @@ def export(request: Request) -> None:
 
     run = open_run(request, checkpoints.find_step(request.workdir, request.checkpoint))
     checkpoint = run.restore(request.checkpoint)
-    exact = dataclasses.replace(run.config.model, dtype="float32")
-    config = dataclasses.replace(run.config, model=exact)
+    exact = dataclasses.replace(run.config.network, dtype="float32")
+    config = dataclasses.replace(run.config, network=exact)
     about = {
         "method": run.config.method.name,
         "predictor": run.predictor,

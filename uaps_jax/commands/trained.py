@@ -21,8 +21,7 @@ ADJUSTABLE = (
     *(f"{key}:" for key in workdir.MACHINE),
     "checkpoint.",
     "evaluation.",
-    "model.dtype:",
-    "model.execution:",
+    "network.dtype:",
     "data.folder.white:",
 )
 """Settings that may differ between training and evaluation."""

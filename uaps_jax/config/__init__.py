@@ -18,7 +18,7 @@ from uaps_jax.config.method import (
     TeacherMode,
     paired_batches,
 )
-from uaps_jax.config.network import ModelConfig
+from uaps_jax.config.network import NETWORKS, NetworkConfig
 from uaps_jax.config.optimizer import OptimizerConfig
 from uaps_jax.config.rules import (
     above,
@@ -32,13 +32,14 @@ from uaps_jax.config.rules import (
     within,
 )
 from uaps_jax.config.schema import Config, validate, with_classes
-from uaps_jax.config.section import ConfigError, Section, assign, lookup
+from uaps_jax.config.section import ConfigError, Section, assign, lookup, require_types
 from uaps_jax.config.stored import from_flat, from_stored, migrated, to_json, to_stored
 from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
 from uaps_jax.config.views import PhotometricConfig, ViewConfig, ViewsConfig
 
 __all__ = [
     "METHODS",
+    "NETWORKS",
     "Absent",
     "CheckpointConfig",
     "Config",
@@ -49,7 +50,7 @@ __all__ = [
     "FolderConfig",
     "Form",
     "MethodConfig",
-    "ModelConfig",
+    "NetworkConfig",
     "OptimizerConfig",
     "PhotometricConfig",
     "RampedConfig",
@@ -77,6 +78,7 @@ __all__ = [
     "one_of",
     "paired_batches",
     "probability",
+    "require_types",
     "rule",
     "to_json",
     "to_stored",

@@ -9,14 +9,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from uaps_jax.config.method import MethodConfig
+from uaps_jax.config.network import NetworkConfig
 from uaps_jax.config.schema import Config
-from uaps_jax.config.section import ConfigError, Section
+from uaps_jax.config.section import ConfigError, Section, settings
 
 
 def flatten(node: Section, prefix: str = "") -> dict[str, Any]:
-    """Dotted keys and their values, in the order of the schema; the method's name is among them."""
+    """Dotted keys and their values, in the order of the schema.
+
+    The names of the method and of the network are among them.
+    """
     flat: dict[str, Any] = {}
-    if isinstance(node, MethodConfig):
+    if isinstance(node, MethodConfig | NetworkConfig):
         flat[f"{prefix}name"] = node.name
     for field in dataclasses.fields(node):  # type: ignore[arg-type]
         value = getattr(node, field.name)
@@ -33,7 +37,7 @@ def check_key(config: Config, key: str) -> None:
     Raises:
       ConfigError: naming the nearest existing key.
     """
-    known = [k for k in flatten(config) if k != "method.name"]
+    known = [setting.key for setting in settings(config)]
     if key in known:
         return
     inside = [k for k in known if k.startswith(f"{key}.")]
@@ -42,7 +46,8 @@ def check_key(config: Config, key: str) -> None:
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
     same_name = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
     raise ConfigError(
-        f"--config.{key} does not exist (method {config.method.name}). "
+        f"--config.{key} does not exist (method {config.method.name}, network "
+        f"{config.network.name}). "
         f"Did you mean --config.{(same_name or near)[0]}?"
     )
 

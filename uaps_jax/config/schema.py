@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from uaps_jax.config.checks import type_problems, value_problems
 from uaps_jax.config.data import DataConfig
 from uaps_jax.config.method import MethodConfig
-from uaps_jax.config.network import ModelConfig
+from uaps_jax.config.network import NetworkConfig
 from uaps_jax.config.optimizer import OptimizerConfig
 from uaps_jax.config.section import ConfigError, Section, sections
 from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
@@ -26,7 +26,7 @@ class Config(Section):
 
     data: DataConfig
     views: ViewsConfig
-    model: ModelConfig
+    network: NetworkConfig
     method: MethodConfig
     optimizer: OptimizerConfig
     train: TrainConfig

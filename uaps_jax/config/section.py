@@ -79,6 +79,19 @@ def sections(section: Section) -> Iterator[Section]:
             yield from sections(value)
 
 
+def require_types(section: type[Section]) -> None:
+    """Checks that the annotations of a section are types, by which overrides are read.
+
+    Raises:
+      TypeError: they are texts.
+    """
+    if any(isinstance(kind, str) for kind in section.__annotations__.values()):
+        raise TypeError(
+            f"{section.__name__} is in a file with `from __future__ import annotations`: leave "
+            "that out, overrides are read by the types of the fields"
+        )
+
+
 def lookup(config: Section, key: str) -> Any:
     """The value at a dotted key."""
     node: Any = config

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uaps_jax.config.checks import one_of
 from uaps_jax.config.flat import flatten
 from uaps_jax.config.method import METHODS
+from uaps_jax.config.network import NETWORKS
 from uaps_jax.config.schema import Config
 from uaps_jax.config.section import ConfigError, Section
 
@@ -56,12 +57,11 @@ def _groups_that_were_labeled_whole(flat: dict[str, Any]) -> dict[str, Any]:
 
 MIGRATIONS = (
     # Settings that were stored without a version: some had these already.
+    Migration(added={"train.accumulate": 1, "train.deterministic": False}),
     Migration(
-        added={
-            "model.execution": "vmapped",
-            "train.accumulate": 1,
-            "train.deterministic": False,
-        }
+        renamed={"model.": "network."},
+        removed=("model.execution",),  # how the decoders ran, with the same numbers
+        added={"network.name": "unet"},
     ),
     Migration(adjust=_groups_that_were_labeled_whole),
 )
@@ -119,17 +119,19 @@ def from_flat(flat: Mapping[str, Any]) -> Config:
       ConfigError: keys are missing or unknown, with their names.
     """
     rest = dict(flat)
-    method_type = METHODS.get(rest.pop("method.name", ""))
-    if method_type is None:
-        raise ConfigError(f"method.name = {flat.get('method.name')!r}: {one_of(tuple(METHODS))}")
-
+    chosen: dict[str, type[Section]] = {}
+    for key, table in (("method", METHODS), ("network", NETWORKS)):
+        name = rest.pop(f"{key}.name", "")
+        if name not in table:
+            raise ConfigError(f"{key}.name = {name!r}: {one_of(tuple(table))}")
+        chosen[key] = table[name]
     missing: list[str] = []
 
     def build(kind: type[S], prefix: str) -> S:
         values: dict[str, Any] = {}
         for field in dataclasses.fields(kind):  # type: ignore[arg-type]
             key = prefix + field.name
-            section = method_type if key == "method" else field.type
+            section = chosen.get(key, field.type)
             if isinstance(section, type) and issubclass(section, Section):
                 values[field.name] = build(section, f"{key}.")
             elif key in rest:

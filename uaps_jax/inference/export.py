@@ -201,7 +201,7 @@ def _network_input(graph: _Graph, config: Config) -> tuple[str, tuple[str, str]]
             scaled = graph.add("Mul", places, length)
             index = graph.add("Div", scaled, graph.number(wanted))
         else:
-            stride = 2 ** (len(config.model.widths) - 1)
+            stride = config.network.stride
             rounded = graph.add("Add", length, graph.number(stride - 1))
             units = graph.add("Div", rounded, graph.number(stride))
             whole = graph.add("Mul", units, graph.number(stride))

@@ -32,13 +32,9 @@ def register(section: type[MethodConfig], build: Callable[[Config], Method]) -> 
     A run of the method remembers the file that calls this, if it is none of the package.
 
     Raises:
-      TypeError: the types of the section are texts, which overrides cannot be read by.
+      TypeError: the types of its fields are texts.
     """
-    if any(isinstance(field, str) for field in section.__annotations__.values()):
-        raise TypeError(
-            f"{section.__name__} is in a file with `from __future__ import annotations`: leave "
-            "that out, overrides are read by the types of the fields"
-        )
+    config_lib.require_types(section)
     METHODS[section.name] = build
     config_lib.METHODS[section.name] = section
     frame = inspect.currentframe()
@@ -59,7 +55,7 @@ register(dueb.DuebConfig, dueb.build)
 
 
 def build(config: Config) -> Method:
-    """The method that `config.method` names, on the model that `config.model` describes."""
+    """The method that `config.method` names, on the network that `config.network` describes."""
     return METHODS[config.method.name](config)
 
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from uaps_jax.config import Config, ConfigError, RampedConfig, ViewConfig
 from uaps_jax.losses import ramps, uncertainty
-from uaps_jax.models.unet import Outputs, UNet, main_alone
+from uaps_jax.models.unet import Outputs, UNet, UNetConfig, main_alone
 from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
 
@@ -114,14 +114,15 @@ class Method:
 
 
 def build_model(config: Config, *, variance: bool = False) -> UNet:
-    """The network that `config.model` describes, with a variance head or without.
+    """The network that `config.network` describes, with a variance head or without.
 
     Raises:
       ConfigError: float64 was asked for, and JAX is not set up for it.
     """
-    model = config.model
+    model = config.network
+    assert isinstance(model, UNetConfig)
     if model.dtype == "float64" and not jax.config.read("jax_enable_x64"):
-        raise ConfigError("model.dtype = 'float64': set JAX_ENABLE_X64=1 for it")
+        raise ConfigError("network.dtype = 'float64': set JAX_ENABLE_X64=1 for it")
     return UNet(
         channels=config.data.channels,
         classes=config.data.classes,
@@ -132,7 +133,7 @@ def build_model(config: Config, *, variance: bool = False) -> UNet:
         dropout_rate=model.perturb_dropout,
         feature_dropout_range=model.feature_dropout,
         variance=variance,
-        execution=model.execution,
+        execution="vmapped",
         dtype=jnp.dtype(model.dtype),
     )
 
@@ -146,7 +147,7 @@ def view_policy(config: ViewConfig) -> view_lib.Policy:
 
 def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
     """Images on the 0..255 scale to the network's input."""
-    data, dtype = config.data, jnp.dtype(config.model.dtype)
+    data, dtype = config.data, jnp.dtype(config.network.dtype)
     return lambda images: view_lib.normalize(images, data.mean, data.std, dtype)
 
 

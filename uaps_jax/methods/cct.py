@@ -35,7 +35,7 @@ class CctConfig(c.RampedConfig):
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
         yield from c.check(
-            config, "model.auxiliary", config.model.auxiliary >= 1, "CCT needs at least 1"
+            config, "network.auxiliary", config.network.auxiliary >= 1, "CCT needs at least 1"
         )
         yield from c.paired_batches(config)
 

@@ -57,7 +57,7 @@ class CpclConfig(c.RampedConfig):
 def pair_problems(config: Config) -> Iterator[str]:
     """What is wrong with the settings that CPCL and DUEB share, a line each."""
     yield from c.check(
-        config, "model.auxiliary", config.model.auxiliary == 0, "each network has 1 decoder"
+        config, "network.auxiliary", config.network.auxiliary == 0, "each network has 1 decoder"
     )
     yield from c.paired_batches(config)
 

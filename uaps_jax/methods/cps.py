@@ -38,7 +38,7 @@ class CpsConfig(c.RampedConfig):
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
         yield from c.check(
-            config, "model.auxiliary", config.model.auxiliary == 0, "each network has 1 decoder"
+            config, "network.auxiliary", config.network.auxiliary == 0, "each network has 1 decoder"
         )
         yield from c.paired_batches(config)
 

@@ -37,7 +37,7 @@ class DctConfig(c.RampedConfig):
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
         yield from c.check(
-            config, "model.auxiliary", config.model.auxiliary == 0, "DCT has 1 decoder"
+            config, "network.auxiliary", config.network.auxiliary == 0, "DCT has 1 decoder"
         )
         data = config.data
         yield from c.check(

@@ -33,8 +33,8 @@ class TeacherConfig(c.RampedConfig):
         yield from c.paired_batches(config)
         yield from c.check(
             config,
-            "model.auxiliary",
-            config.model.auxiliary == 0,
+            "network.auxiliary",
+            config.network.auxiliary == 0,
             "teacher and student have 1 decoder",
         )
         yield from c.check(

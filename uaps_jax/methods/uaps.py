@@ -58,7 +58,7 @@ class UapsConfig(c.RampedConfig):
     def problems(self, config: Config) -> Iterator[str]:
         """A network without auxiliary decoders, and unequal batches."""
         yield from c.check(
-            config, "model.auxiliary", config.model.auxiliary >= 1, "UAPS needs at least 1"
+            config, "network.auxiliary", config.network.auxiliary >= 1, "UAPS needs at least 1"
         )
         yield from c.paired_batches(config)
 

@@ -54,7 +54,10 @@ class UccConfig(c.RampedConfig):
     def problems(self, config: Config) -> Iterator[str]:
         """What is wrong with these settings, a line each."""
         yield from c.check(
-            config, "model.auxiliary", config.model.auxiliary == 1, "UCC has 1 auxiliary decoder"
+            config,
+            "network.auxiliary",
+            config.network.auxiliary == 1,
+            "UCC has 1 auxiliary decoder",
         )
         yield from c.paired_batches(config)
 

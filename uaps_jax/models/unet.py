@@ -5,21 +5,51 @@ decoder reads a perturbed copy. All decoders share one architecture and live in 
 leading axis.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from uaps_jax import config as c
+from uaps_jax.config import Config
 from uaps_jax.models import initialize, layers, perturb
 from uaps_jax.trees import Tree
 
 Pyramid = Sequence[jax.Array]
+
+
+@dataclass(slots=True, kw_only=True)
+class UNetConfig(c.NetworkConfig):
+    """The U-Net."""
+
+    name: ClassVar[str] = "unet"
+
+    widths: tuple[int, ...] = field(  # encoder channels per level
+        metadata=c.rule(
+            lambda v: len(v) >= 2 and all(w > 0 for w in v), "needs two or more positive numbers"
+        )
+    )
+    dropout: tuple[float, ...] = field(metadata=c.each(c.below_one()))  # encoder dropout per level
+
+    @property
+    def stride(self) -> int:
+        """Each level but the first has half the sides of the one before."""
+        return int(2 ** max(len(self.widths) - 1, 0))
+
+    def problems(self, config: Config) -> Iterator[str]:
+        """Images of other sizes, and rates for another number of levels."""
+        yield from c.NetworkConfig.problems(self, config)
+        yield from c.check(
+            config,
+            "network.dropout",
+            len(self.dropout) == len(self.widths),
+            f"needs {len(self.widths)} rates, one a level",
+        )
 
 
 class Outputs(NamedTuple):

@@ -247,7 +247,7 @@ def rows(
                 "eval_every": cell.config.train.eval_every,
                 "height": cell.config.data.height,
                 "width": cell.config.data.width,
-                "dtype": cell.config.model.dtype,
+                "dtype": cell.config.network.dtype,
                 "parameters": outcome.result["parameters"],
             }
         )

@@ -62,7 +62,7 @@ class NonFiniteLoss(RuntimeError):
             f"images: {images}\n"
             "Nothing of this step was saved. --mode=replay on the same --workdir repeats it and "
             "says where it goes wrong. In another --workdir, a smaller optimizer.learning_rate or "
-            "model.dtype=float32 often helps."
+            "network.dtype=float32 often helps."
         )
         self.step, self.measured, self.images = step, measured, images
 

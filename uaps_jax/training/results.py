@@ -63,17 +63,11 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
     """
     try:
         result: dict[str, Any] = json.loads((directory / FILE).read_text())
-        same = _same(result["config"], _settings(config)) and result["data"] == data
+        known, asked = map(config_lib.migrated, (result["config"], _settings(config)))
+        same = known == asked and result["data"] == data
         return result if same and {"latest", "best"} <= result["scores"].keys() else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _same(stored: dict[str, Any], asked: dict[str, Any]) -> bool:
-    """Whether a stored result is of these settings, but for how they are executed."""
-    left_out = "model.execution"
-    stored, asked = config_lib.migrated(stored), config_lib.migrated(asked)
-    return stored | {left_out: ""} == asked | {left_out: ""}
 
 
 def digest(record: Mapping[str, Any]) -> str:
