@@ -41,7 +41,7 @@ ROOMS = {
     "files": set(),
     "models": {"config", "trees"},
     "losses": {"labels"},
-    "transforms": set(),
+    "transforms": {"config", "labels"},
     "data": {"config", "labels"},
     "methods": {"config", "labels", "losses", "models", "transforms", "trees"},
     "evaluation": {"compiler", "data", "labels", "trees"},

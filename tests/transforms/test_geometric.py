@@ -19,13 +19,21 @@ def coordinates(height, width):
 
 @functools.partial(jax.jit, static_argnames=("horizontal", "vertical"))
 def flipped(keys, image, mask, **probabilities):
-    return jax.vmap(lambda key: geometric.random_flip(key, image, mask, **probabilities))(keys)
+    def flip(key):
+        moved = geometric.random_flip(key, {"image": image, "mask": mask}, **probabilities)
+        return moved["image"], moved["mask"]
+
+    return jax.vmap(flip)(keys)
 
 
 @functools.partial(jax.jit, static_argnames="probability")
 def turned(keys, image, mask, probability):
-    turn = functools.partial(geometric.random_rot90, probability=probability)
-    return jax.vmap(lambda key: turn(key, image, mask))(keys)
+    def turn(key):
+        fields = {"image": image, "mask": mask}
+        moved = geometric.random_rot90(key, fields, probability=probability)
+        return moved["image"], moved["mask"]
+
+    return jax.vmap(turn)(keys)
 
 
 def keys(count, seed=0):
@@ -134,7 +142,9 @@ def test_image_and_mask_are_distorted_alike_and_only_with_their_probability():
     image = np.repeat(100.0 * mask[..., None], 3, axis=-1).astype(np.float32)
 
     def run(key, probability):
-        return geometric.random_grid_distortion(key, image, mask, probability=probability)
+        fields = {"image": image, "mask": mask}
+        moved = geometric.random_grid_distortion(key, fields, probability=probability)
+        return moved["image"], moved["mask"]
 
     keys = jax.random.split(jax.random.key(0), 50)
     moved, moved_mask = jax.vmap(lambda k: run(k, 1.0))(keys)

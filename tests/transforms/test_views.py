@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,36 +10,34 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from configs import base as configs
 from configs import neu_uaps
 from tests import oracles
 from uaps_jax.methods import base, supervised, uaps
-from uaps_jax.transforms import views
+from uaps_jax.transforms import build, views
 
 KEY = jax.random.key(0)
-weak_view = jax.jit(views.draw, static_argnums=3)
-
-IDENTITY = views.Policy(
-    hflip=0.0,
-    vflip=0.0,
-    rot90=0.0,
-    grid_distortion=0.0,
-    jitter=0.0,
-    jitter_limits=(0.2, 0.2, 0.2, 0.2),
-    pixel_dropout=0.0,
-    pixel_dropout_rate=0.01,
-    brightness_contrast=0.0,
-    contrast_limit=(0.0, 0.5),
-    brightness_limit=(0.0, 0.5),
-    blur=0.0,
-    noise=0.0,
-    noise_variance=(10.0, 50.0),
-    noise_first=False,
-)
-RELEASED = base.view_policy(neu_uaps.get_config().views.labeled)
+RELEASED = neu_uaps.get_config().views.labeled
 
 
 def policy(**changes):
-    return dataclasses.replace(IDENTITY, **changes)
+    """Settings of a view: nothing happens but the changes."""
+    return dataclasses.replace(configs.view(), **changes)
+
+
+def drawing(settings, name=""):
+    """The compiled `(key, images, masks) -> (images, masks)` of these settings."""
+    view = build.view(settings)
+
+    def draw(key, images, masks):
+        drawn = views.draw(key, {"image": images, "mask": masks}, view, name)
+        return drawn["image"], drawn["mask"]
+
+    return jax.jit(draw)
+
+
+def weak_view(key, images, masks, settings):
+    return drawing(settings)(key, images, masks)
 
 
 def batch(count=4, size=8, seed=0):
@@ -47,7 +46,7 @@ def batch(count=4, size=8, seed=0):
     return images, rng.integers(4, size=(count, size, size)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("chosen", [IDENTITY, RELEASED], ids=["identity", "released"])
+@pytest.mark.parametrize("chosen", [policy(), RELEASED], ids=["identity", "released"])
 def test_images_become_float32_and_masks_stay_uint8(chosen):
     images, masks = batch()
     x, y = weak_view(KEY, images, masks, chosen)
@@ -64,21 +63,22 @@ def test_a_policy_of_probabilities_zero_is_the_identity(noise_first):
 
 
 def test_a_change_of_probability_zero_is_not_compiled():
-    text = weak_view.lower(KEY, *batch(), policy(hflip=0.5)).as_text()
+    text = drawing(policy(hflip=0.5)).lower(KEY, *batch()).as_text()
     assert "stablehlo.reverse" in text
-    text = weak_view.lower(KEY, *batch(), IDENTITY).as_text()
+    text = drawing(policy()).lower(KEY, *batch()).as_text()
     assert "stablehlo.reverse" not in text
     assert "stablehlo.clamp" not in text
 
 
 def test_a_view_does_not_depend_on_the_rest_of_the_batch():
     images, masks = batch(4)
-    x, y = weak_view(KEY, images, masks, RELEASED)
-    small_x, small_y = weak_view(KEY, images[:2], masks[:2], RELEASED)
+    draw = drawing(RELEASED)
+    x, y = draw(KEY, images, masks)
+    small_x, small_y = draw(KEY, images[:2], masks[:2])
     assert_allclose(small_x, x[:2], rtol=1e-6)
     assert_array_equal(small_y, y[:2])
     images[2:], masks[2:] = 0, 0
-    other_x, _ = weak_view(KEY, images, masks, RELEASED)
+    other_x, _ = draw(KEY, images, masks)
     assert_allclose(other_x[:2], x[:2], rtol=1e-6)
     assert np.abs(x - images).max() > 1  # something happened
 
@@ -86,11 +86,12 @@ def test_a_view_does_not_depend_on_the_rest_of_the_batch():
 def test_equal_images_get_different_views_and_the_key_decides():
     images, masks = batch(1)
     images, masks = np.repeat(images, 4, 0), np.repeat(masks, 4, 0)
-    x, _ = weak_view(KEY, images, masks, RELEASED)
+    draw = drawing(RELEASED)
+    x, _ = draw(KEY, images, masks)
     assert len(np.unique(np.asarray(x).reshape(4, -1), axis=0)) >= 3
-    again, _ = weak_view(jax.random.key(0), images, masks, RELEASED)
+    again, _ = draw(jax.random.key(0), images, masks)
     assert_array_equal(again, x)
-    other, _ = weak_view(jax.random.key(1), images, masks, RELEASED)
+    other, _ = draw(jax.random.key(1), images, masks)
     assert np.abs(other - x).max() > 1
 
 
@@ -173,9 +174,7 @@ def test_normalize_casts_after_computing_in_float32():
 
 def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
     config = neu_uaps.get_config()
-    for stream in (config.views.labeled, config.views.unlabeled):
-        for field in dataclasses.fields(IDENTITY):
-            setattr(stream, field.name, getattr(IDENTITY, field.name))
+    config.views.labeled = config.views.unlabeled = policy()
     images, masks = batch()
     given = {
         "labeled": {"image": images, "mask": masks, "index": np.arange(4)},
@@ -210,9 +209,7 @@ def test_streams_draw_different_views_and_the_labeled_ones_are_those_of_supervis
 
 def test_each_stream_follows_the_policy_of_its_pool():
     config = neu_uaps.get_config()
-    for pool, chosen in (("labeled", policy(hflip=1.0)), ("unlabeled", policy(vflip=1.0))):
-        for field in dataclasses.fields(chosen):
-            setattr(getattr(config.views, pool), field.name, getattr(chosen, field.name))
+    config.views.labeled, config.views.unlabeled = policy(hflip=1.0), policy(vflip=1.0)
     images, _ = batch()
     given = {name: {"image": images} for name in ("labeled", "first", "second")}
     streams = {"labeled": "labeled", "first": "unlabeled", "second": "unlabeled"}
@@ -223,16 +220,70 @@ def test_each_stream_follows_the_policy_of_its_pool():
         assert_allclose(made[name]["image"], flipped, rtol=1e-5, atol=1e-6)
 
 
-def test_two_looks_share_their_geometry_and_nothing_else():
+def test_a_second_view_shares_the_geometry_and_nothing_else():
     images, masks = batch(count=16, size=8)
     turning = policy(hflip=0.5, vflip=0.5, rot90=0.5, grid_distortion=0.5)
-    look = jax.jit(views.draw, static_argnums=(3, 4))
-    one, one_mask = look(KEY, images, masks, turning, "")
-    other, other_mask = look(KEY, images, masks, turning, "strong")
-    np.testing.assert_array_equal(one, other)
-    np.testing.assert_array_equal(one_mask, other_mask)
+    one, one_mask = drawing(turning)(KEY, images, masks)
+    other, other_mask = drawing(turning, "strong")(KEY, images, masks)
+    assert_array_equal(one, other)
+    assert_array_equal(one_mask, other_mask)
     bright = policy(brightness_contrast=0.5)
-    one, _ = look(KEY, images, masks, bright, "")
-    other, _ = look(KEY, images, masks, bright, "strong")
+    one, _ = drawing(bright)(KEY, images, masks)
+    other, _ = drawing(bright, "strong")(KEY, images, masks)
     lit_one, lit_other = ((np.asarray(x) != images).any((1, 2, 3)) for x in (one, other))
     assert (lit_one != lit_other).any()
+
+
+def test_a_strong_view_has_the_geometry_of_one_section_and_the_colours_of_another():
+    images, masks = batch(count=8, size=8)
+    weak = policy(hflip=0.5, brightness_contrast=1.0)
+    drawn = views.draw(KEY, {"image": images}, build.view(weak, configs.photometric()), "strong")
+    flipped, _ = weak_view(KEY, images, masks, policy(hflip=0.5))
+    assert_array_equal(drawn["image"], flipped)
+
+
+CHANGES = (
+    *("hflip", "vflip", "rot90", "grid_distortion", "brightness_contrast"),
+    *("blur", "jitter", "pixel_dropout", "noise"),
+)
+
+
+@pytest.mark.parametrize("name", ["", "strong"])
+@pytest.mark.parametrize("noise_first", [False, True])
+def test_views_are_those_of_the_first_version(noise_first, name):
+    # reference/views.npy holds what the program drew before a view became a list of steps, for
+    # noise last and first and both views: [2, 2, B, H, W, 4], the mask as the fourth channel.
+    rng = np.random.default_rng(5)
+    images = rng.integers(256, size=(2, 10, 10, 3)).astype(np.uint8)
+    masks = rng.integers(5, size=(2, 10, 10)).astype(np.uint8)
+    settings = policy(
+        **dict.fromkeys(CHANGES, 0.7),
+        contrast_limit=(-0.2, 0.5),
+        brightness_limit=(-0.1, 0.4),
+        jitter_limits=(0.3, 0.2, 0.4, 0.1),
+        pixel_dropout_rate=0.1,
+        noise_variance=(10.0, 50.0),
+        noise_first=noise_first,
+    )
+    x, y = drawing(settings, name)(jax.random.key(11), images, masks)
+    reference = np.load(Path(__file__).parent / "reference" / "views.npy")
+    expected = reference[int(noise_first), int(name == "strong")]
+    assert_array_equal(y, expected[..., 3])
+    assert_allclose(x, expected[..., :3], rtol=1e-6, atol=1e-4)  # other processors round otherwise
+
+
+def test_every_field_moves_along():
+    row, column = np.mgrid[:10, :10].astype(np.uint8)
+    masks = np.repeat((row * 10 + column)[None], 12, 0)
+    images = np.repeat(masks[..., None], 3, -1)
+    fields = {"image": images, "mask": masks, "weight": masks / np.float32(100), "valid": masks > 4}
+    moving = policy(hflip=0.5, vflip=0.5, rot90=0.5, grid_distortion=0.5, blur=1.0, noise=1.0)
+    drawn = jax.jit(lambda key: views.draw(key, fields, build.view(moving)))(KEY)
+    assert {name: x.dtype for name, x in drawn.items()} == {
+        **{name: x.dtype for name, x in fields.items()},
+        "image": np.float32,
+    }
+    moved = np.asarray(drawn["mask"])
+    assert (moved != masks).any((1, 2)).sum() >= 8
+    assert_allclose(drawn["weight"], moved / 100, rtol=1e-6)
+    assert_array_equal(drawn["valid"], moved > 4)

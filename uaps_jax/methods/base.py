@@ -10,10 +10,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config, ConfigError, RampedConfig, ViewConfig
+from uaps_jax.config import Config, ConfigError, RampedConfig
 from uaps_jax.losses import ramps, uncertainty
 from uaps_jax.models.unet import Outputs, UNet, UNetConfig, main_alone
+from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import views as view_lib
+from uaps_jax.transforms.fields import Fields
 from uaps_jax.trees import Tree
 
 
@@ -138,13 +140,6 @@ def build_model(config: Config, *, variance: bool = False) -> UNet:
     )
 
 
-def view_policy(config: ViewConfig) -> view_lib.Policy:
-    """The policy that a view's settings describe."""
-    return view_lib.Policy(
-        **{field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    )
-
-
 def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
     """Images on the 0..255 scale to the network's input."""
     data, dtype = config.data, jnp.dtype(config.network.dtype)
@@ -156,33 +151,26 @@ def stream_key(key: jax.Array, stream: str) -> jax.Array:
     return jax.random.fold_in(key, zlib.crc32(stream.encode()))
 
 
-def draw_view(
-    key: jax.Array, batch: Tree, policy: view_lib.Policy, look: str = ""
-) -> tuple[jax.Array, jax.Array]:
-    """A view of one stream's images on the 0..255 scale, and its mask, int32; 0 without one."""
-    images = batch["image"]
-    masks = batch.get("mask", jnp.zeros(images.shape[:3], jnp.uint8))
-    image, mask = view_lib.draw(key, images, masks, policy, look)
-    return image, mask.astype(jnp.int32)
+def draw_view(key: jax.Array, batch: Tree, view: view_lib.View, name: str = "") -> Fields:
+    """A view of one stream's images on the 0..255 scale, with their fields; the mask is int32."""
+    fields = {field: x for field, x in batch.items() if field != "index"}
+    drawn = view_lib.draw(key, fields, view, name)
+    return drawn | {"mask": drawn["mask"].astype(jnp.int32)} if "mask" in drawn else drawn
 
 
 def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Array, Tree], Tree]:
     """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`."""
     normalize = normalizer(config)
-    policies = {
-        "labeled": view_policy(config.views.labeled),
-        "unlabeled": view_policy(config.views.unlabeled),
+    of_pool = {
+        "labeled": build_views.view(config.views.labeled),
+        "unlabeled": build_views.view(config.views.unlabeled),
     }
 
     def views(key: jax.Array, batch: Tree) -> Tree:
-        made: dict[str, Any] = {}
+        made: dict[str, Fields] = {}
         for stream in sorted(batch):
-            image, mask = draw_view(
-                stream_key(key, stream), batch[stream], policies[streams[stream]]
-            )
-            made[stream] = {"image": normalize(image)}
-            if "mask" in batch[stream]:
-                made[stream]["mask"] = mask
+            drawn = draw_view(stream_key(key, stream), batch[stream], of_pool[streams[stream]])
+            made[stream] = drawn | {"image": normalize(drawn["image"])}
         return made
 
     return views

@@ -18,6 +18,7 @@ of the batch (`disagreement`). The original has no ramp; few labels need one, so
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 import jax
@@ -30,7 +31,6 @@ from uaps_jax.losses import segmentation
 from uaps_jax.methods import base, pair
 from uaps_jax.models.unet import Outputs, UNet
 from uaps_jax.transforms import mixing
-from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled", "unlabeled_1": "unlabeled"}
@@ -188,13 +188,12 @@ def passes(
 def mixing_views(config: Config) -> Any:
     """The weak views of all streams, and a CutMix mask for each unlabeled pair."""
     weak = base.weak_views(config, STREAMS)
-    size = (config.data.height, config.data.width)
 
     def views(key: jax.Array, batch: Tree) -> Tree:
-        count = len(batch["unlabeled"]["image"])
-        keys = view_lib.image_keys(base.stream_key(key, "cutmix"), count)
-        draw = jax.vmap(lambda k: mixing.random_boxes(k, size, count=BOXES, area=BOX_AREA))
-        return weak(key, batch) | {"mask": draw(keys)}
+        made = weak(key, batch)
+        count, height, width = made["unlabeled"]["image"].shape[:3]
+        draw = partial(mixing.random_boxes, size=(height, width), count=BOXES, area=BOX_AREA)
+        return made | {"mask": mixing.boxes(base.stream_key(key, "cutmix"), count, draw)}
 
     return views
 

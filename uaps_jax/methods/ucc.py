@@ -15,9 +15,9 @@ the discount is one number per head (`rectify="pixel"` weighs pixels), and nothi
 labels is detached.
 """
 
-import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Literal
 
 import jax
@@ -27,8 +27,8 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation, uncertainty
 from uaps_jax.methods import base, uaps
+from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import mixing
-from uaps_jax.transforms import views as view_lib
 from uaps_jax.trees import Tree
 
 STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
@@ -97,34 +97,20 @@ def build(config: Config) -> base.Method:
     assert isinstance(options, UccConfig)
     model = base.build_model(config)
     normalize = base.normalizer(config)
-    weak_policy = base.view_policy(config.views.unlabeled)
-    strong_policy = base.view_policy(
-        dataclasses.replace(
-            config.views.unlabeled,
-            **{f.name: getattr(options.strong, f.name) for f in dataclasses.fields(options.strong)},
-        )
-    )
-    labeled_policy = base.view_policy(config.views.labeled)
-
-    def boxes(key: jax.Array, count: int, probability: float) -> jax.Array:
-        """One box per image `[B, H, W]`, empty with the rest of the probability."""
-
-        def one(image_key: jax.Array) -> jax.Array:
-            apply_key, box_key = jax.random.split(image_key)
-            size = (config.data.height, config.data.width)
-            mask = mixing.random_half(box_key, size)
-            return mask & jax.random.bernoulli(apply_key, probability)
-
-        return jax.vmap(one)(view_lib.image_keys(key, count))
+    labeled_view = build_views.view(config.views.labeled)
+    weak_view = build_views.view(config.views.unlabeled)
+    strong_view = build_views.view(config.views.unlabeled, options.strong)
 
     def views(key: jax.Array, batch: Tree) -> Tree:
-        x, y = base.draw_view(base.stream_key(key, "labeled"), batch["labeled"], labeled_policy)
-        unlabeled_key = base.stream_key(key, "unlabeled")
-        weak, _ = base.draw_view(unlabeled_key, batch["unlabeled"], weak_policy)
-        strong, _ = base.draw_view(unlabeled_key, batch["unlabeled"], strong_policy, "strong")
-        mixed = boxes(base.stream_key(key, "cutmix"), len(x), options.cutmix)
+        labeled = base.draw_view(base.stream_key(key, "labeled"), batch["labeled"], labeled_view)
+        x, y = labeled["image"], labeled["mask"]
+        unlabeled_key, unlabeled = base.stream_key(key, "unlabeled"), batch["unlabeled"]
+        weak = base.draw_view(unlabeled_key, unlabeled, weak_view)["image"]
+        strong = base.draw_view(unlabeled_key, unlabeled, strong_view, "strong")["image"]
+        half = partial(mixing.random_half, size=(x.shape[1], x.shape[2]))
+        mixed = mixing.boxes(base.stream_key(key, "cutmix"), len(x), half, options.cutmix)
         image, mask = (mixing.paste(mixed, own, jnp.roll(own, -1, axis=0)) for own in (x, y))
-        pasted = boxes(base.stream_key(key, "paste"), len(weak), options.paste)
+        pasted = mixing.boxes(base.stream_key(key, "paste"), len(weak), half, options.paste)
         weak, strong = (mixing.paste(pasted, own, image) for own in (weak, strong))
         return {
             "labeled": {"image": normalize(image), "mask": mask},

@@ -1,33 +1,30 @@
-"""Flips, turns and distortion of one image `[H, W, C]`; the mask moves with it."""
+"""Flips, turns and distortion of one image; all of its fields move together."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
+from uaps_jax.transforms.fields import Fields, outside
+
 GRID_CELLS, GRID_LIMIT = 5, 0.3  # albumentations' defaults of GridDistortion
 
 
-def random_flip(
-    key: jax.Array, image: jax.Array, mask: jax.Array, *, horizontal: float, vertical: float
-) -> tuple[jax.Array, jax.Array]:
+def random_flip(key: jax.Array, fields: Fields, *, horizontal: float, vertical: float) -> Fields:
     """Mirrors left-right and up-down, each with its own probability."""
     h_key, v_key = jax.random.split(key)
     for axis, k, p in ((1, h_key, horizontal), (0, v_key, vertical)):
         flip = jax.random.bernoulli(k, p)
-        image = jnp.where(flip, jnp.flip(image, axis), image)
-        mask = jnp.where(flip, jnp.flip(mask, axis), mask)
-    return image, mask
+        fields = {name: jnp.where(flip, jnp.flip(x, axis), x) for name, x in fields.items()}
+    return fields
 
 
-def random_rot90(
-    key: jax.Array, image: jax.Array, mask: jax.Array, *, probability: float
-) -> tuple[jax.Array, jax.Array]:
+def random_rot90(key: jax.Array, fields: Fields, *, probability: float) -> Fields:
     """With `probability`, turns by k * 90 degrees, k uniform in {0, 1, 2, 3}; square images."""
     apply_key, turns_key = jax.random.split(key)
     turns = jax.random.randint(turns_key, (), 0, 4)
     turns = jnp.where(jax.random.bernoulli(apply_key, probability), turns, 0)
-    return rot90(image, turns), rot90(mask, turns)
+    return {name: rot90(x, turns) for name, x in fields.items()}
 
 
 def rot90(x: jax.Array, turns: jax.Array) -> jax.Array:
@@ -40,22 +37,25 @@ def rot90(x: jax.Array, turns: jax.Array) -> jax.Array:
     return jnp.where((turns == 2) | (turns == 3), jnp.flip(x, 1), x)
 
 
-def random_grid_distortion(
-    key: jax.Array, image: jax.Array, mask: jax.Array, *, probability: float
-) -> tuple[jax.Array, jax.Array]:
+def random_grid_distortion(key: jax.Array, fields: Fields, *, probability: float) -> Fields:
     """With `probability`, stretches the cells of a 5 x 5 grid by factors from U(0.7, 1.3).
 
-    The image is read bilinearly, the mask at the nearest pixel, and what lies outside is mirrored
-    without the edge pixel (albumentations' GridDistortion).
+    What lies outside is mirrored without the edge pixel, in every field: labels stay those of the
+    pixels that are shown (albumentations' GridDistortion).
     """
     apply_key, row_key, column_key = jax.random.split(key, 3)
+    height, width = fields["image"].shape[:2]
     limits = (GRID_CELLS + 1,), jnp.float32, 1 - GRID_LIMIT, 1 + GRID_LIMIT
-    rows = grid_coordinates(image.shape[0], jax.random.uniform(row_key, *limits))
-    columns = grid_coordinates(image.shape[1], jax.random.uniform(column_key, *limits))
-    moved = remap(image, rows, columns).astype(image.dtype)
-    moved_mask = remap_nearest(mask, rows, columns)
+    rows = grid_coordinates(height, jax.random.uniform(row_key, *limits))
+    columns = grid_coordinates(width, jax.random.uniform(column_key, *limits))
     chosen = jax.random.bernoulli(apply_key, probability)
-    return jnp.where(chosen, moved, image), jnp.where(chosen, moved_mask, mask)
+
+    def moved(name: str, x: jax.Array) -> jax.Array:
+        if name == "image":
+            return remap(x, rows, columns).astype(x.dtype)
+        return remap_nearest(x, rows, columns)
+
+    return {name: jnp.where(chosen, moved(name, x), x) for name, x in fields.items()}
 
 
 def grid_coordinates(size: int, factors: jax.Array) -> jax.Array:
@@ -99,3 +99,81 @@ def _mirrored(position: jax.Array, size: int) -> jax.Array:
     period = max(2 * (size - 1), 1)
     folded = jnp.mod(position.astype(jnp.int32), period)
     return jnp.minimum(folded, period - folded)
+
+
+def random_scale_crop(
+    key: jax.Array,
+    fields: Fields,
+    *,
+    probability: float,
+    factors: tuple[float, ...],
+    size: tuple[int, ...] = (),
+) -> Fields:
+    """With `probability` resizes by a random factor; cuts `size` out at a random place, always.
+
+    The factor is uniform between two neighbours in `factors`, each pair equally likely:
+    (low, high), or (0.5, 1, 2), half the time below 1 and half the time above (U2PL). A scaled
+    image smaller than `size` takes the upper left; beyond it lies its mirror image, edge pixel
+    included, and in the other fields what `outside` says. A `size` of () is the image's.
+    """
+    apply_key, pair_key, factor_key, place_key = jax.random.split(key, 4)
+    limits = jnp.asarray(factors, jnp.float32)
+    pair = jax.random.randint(pair_key, (), 0, len(factors) - 1)
+    factor = jax.random.uniform(factor_key, (), jnp.float32, limits[pair], limits[pair + 1])
+    factor = jnp.where(jax.random.bernoulli(apply_key, probability), factor, 1)
+    whole = fields["image"].shape[:2]
+    height, width = size or whole
+    scaled = jnp.maximum(jnp.round(factor * jnp.asarray(whole)), 1).astype(jnp.int32)
+    room = jnp.maximum(scaled - jnp.asarray((height, width)), 0)
+    corner = jax.random.randint(place_key, (2,), 0, room + 1)
+    return scale_crop(fields, scaled, corner, (height, width))
+
+
+def scale_crop(
+    fields: Fields, scaled: jax.Array, corner: jax.Array, size: tuple[int, int]
+) -> Fields:
+    """Rows and columns `corner .. corner + size` of the fields resized to `scaled`.
+
+    The image is interpolated as PIL does it: bilinearly, and averaged over what falls into a pixel
+    where it shrinks.
+
+    Args:
+      fields: `[H, W, ...]`.
+      scaled: height and width after resizing, integers `[2]`, traced.
+      corner: upper left of the crop in the resized image, likewise.
+      size: of the crop.
+    """
+    positions = [corner[axis] + jnp.arange(size[axis]) for axis in (0, 1)]
+    beyond = (positions[0] >= scaled[0])[:, None] | (positions[1] >= scaled[1])[None]
+    # A position beyond the resized image, mirrored back into it.
+    shown = [jnp.mod(p, 2 * n) for p, n in zip(positions, scaled, strict=True)]
+    shown = [jnp.minimum(p, 2 * n - 1 - p) for p, n in zip(shown, scaled, strict=True)]
+
+    def moved(name: str, x: jax.Array) -> jax.Array:
+        if name == "image":
+            rows, columns = (
+                _resize_weights(p, n, length)
+                for p, n, length in zip(shown, scaled, x.shape[:2], strict=True)
+            )
+            exact = jax.lax.Precision.HIGHEST
+            return jnp.einsum("ih,jw,hwc->ijc", rows, columns, x, precision=exact).astype(x.dtype)
+        rows, columns = (
+            (2 * p + 1) * length // (2 * n)
+            for p, n, length in zip(shown, scaled, x.shape[:2], strict=True)
+        )
+        return jnp.where(beyond, jnp.asarray(outside(name), x.dtype), x[rows[:, None], columns])
+
+    return {name: moved(name, x) for name, x in fields.items()}
+
+
+def _resize_weights(positions: jax.Array, scaled: jax.Array, length: int) -> jax.Array:
+    """Share of each of `length` pixels in the pixels of a resized axis at `positions`.
+
+    A triangle about the position, of half width 1, or of `length / scaled` where the axis shrinks;
+    its part outside of the image is left out.
+    """
+    ratio = length / scaled.astype(jnp.float32)
+    centers = (positions + 0.5) * ratio - 0.5
+    distance = jnp.abs(centers[:, None] - jnp.arange(length)) / jnp.maximum(ratio, 1)
+    weights = jnp.maximum(1 - distance, 0)
+    return weights / weights.sum(1, keepdims=True)

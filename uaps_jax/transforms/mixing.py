@@ -1,9 +1,18 @@
-"""Boxes that are cut from one image and pasted into another; masks are boolean `[H, W]`."""
+"""Boxes that are cut out, or cut from one image and pasted into another: boolean `[H, W]`."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
+
+from uaps_jax.transforms.fields import Fields, outside
+from uaps_jax.transforms.keys import image_keys
+
+TRIES = 256
+"""Rectangles drawn to find one that lies inside: at most 0.4 of the image at UniMatch's aspects,
+one image in 10^7 finds none."""
 
 
 def box(
@@ -12,6 +21,30 @@ def box(
     """True inside rows `top .. top + height` and columns `left .. left + width` (end excluded)."""
     rows, columns = jnp.arange(size[0])[:, None], jnp.arange(size[1])[None]
     return (rows >= top) & (rows < top + height) & (columns >= left) & (columns < left + width)
+
+
+def boxes(
+    key: jax.Array,
+    count: int,
+    draw: Callable[[jax.Array], jax.Array],
+    probability: float | None = None,
+) -> jax.Array:
+    """A mask `[count, H, W]` for each image of a batch, drawn from the image's own key.
+
+    Args:
+      key: of this training step and use.
+      count: images of the batch.
+      draw: `key -> mask` `[H, W]`, such as `random_half` with its size bound.
+      probability: of a mask, else it is empty; None: each image has one.
+    """
+
+    def one(image_key: jax.Array) -> jax.Array:
+        if probability is None:
+            return draw(image_key)
+        apply_key, box_key = jax.random.split(image_key)
+        return draw(box_key) & jax.random.bernoulli(apply_key, probability)
+
+    return jax.vmap(one)(image_keys(key, count))
 
 
 def random_half(key: jax.Array, size: tuple[int, int]) -> jax.Array:
@@ -25,6 +58,60 @@ def random_half(key: jax.Array, size: tuple[int, int]) -> jax.Array:
     top = jax.random.randint(top_key, (), 0, size[0] - height + 1)
     left = jax.random.randint(left_key, (), 0, size[1] - width + 1)
     return box(top, left, height, width, size)
+
+
+def random_rectangle(
+    key: jax.Array,
+    size: tuple[int, int],
+    *,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+) -> jax.Array:
+    """A box of a random share of the image inside it (Cutout in ST++, CutMix in UniMatch).
+
+    Its share a is from U(area). Its aspect r = height / width, from U(aspect), and its upper left,
+    anywhere in the image, are drawn until it lies inside; it is floor(sqrt(a H W r)) high and
+    floor(sqrt(a H W / r)) wide. After `TRIES` draws, what lies outside is cut off.
+    """
+    share_key, aspect_key, place_key = jax.random.split(key, 3)
+    share = jax.random.uniform(share_key, (), minval=area[0], maxval=area[1])
+    ratio = jax.random.uniform(aspect_key, (TRIES,), minval=aspect[0], maxval=aspect[1])
+    pixels, whole = share * (size[0] * size[1]), jnp.asarray(size)
+    sides = jnp.sqrt(jnp.stack([pixels * ratio, pixels / ratio], axis=1)).astype(jnp.int32)
+    corners = jax.random.randint(place_key, (TRIES, 2), 0, whole)
+    first = (corners + sides <= whole).all(1).argmax()
+    (top, left), (height, width) = corners[first], sides[first]
+    return box(top, left, height, width, size)
+
+
+def random_cutout(
+    key: jax.Array,
+    fields: Fields,
+    *,
+    probability: float,
+    area: tuple[float, float],
+    aspect: tuple[float, float],
+    noise: bool,
+) -> Fields:
+    """With `probability`, cuts a `random_rectangle` out of all fields.
+
+    The image becomes 0 there (U2PL), or with `noise` uniform from 0..255 per pixel and channel
+    (ST++); the other fields what `outside` says.
+    """
+    apply_key, box_key, fill_key = jax.random.split(key, 3)
+    image = fields["image"]
+    height, width = image.shape[:2]
+    hole = random_rectangle(box_key, (height, width), area=area, aspect=aspect)
+    hole &= jax.random.bernoulli(apply_key, probability)
+    fill = jnp.zeros((), image.dtype)
+    if noise:
+        fill = jax.random.uniform(fill_key, image.shape, image.dtype, 0, 255)
+    cut = {
+        name: jnp.where(hole, jnp.asarray(outside(name), x.dtype), x)
+        for name, x in fields.items()
+        if name != "image"
+    }
+    return cut | {"image": jnp.where(hole[..., None], fill, image)}
 
 
 def random_boxes(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 import jax.numpy as jnp
+
+from uaps_jax.transforms.keys import named
 
 BLUR_REACH = 3
 """Half the largest box: kernels are 3, 5 and 7."""
@@ -41,14 +45,40 @@ def box_blur(image: jax.Array, reach: jax.Array) -> jax.Array:
     pixel (OpenCV's default, reflect 101)."""
     offsets = jnp.arange(-BLUR_REACH, BLUR_REACH + 1)
     taps = (jnp.abs(offsets) <= reach).astype(image.dtype) / (2 * reach + 1).astype(image.dtype)
+    return _filtered(image, taps)
+
+
+def random_gaussian_blur(
+    key: jax.Array, image: jax.Array, *, probability: float, sigma: tuple[float, float]
+) -> jax.Array:
+    """With `probability`, a Gaussian blur whose sigma is uniform in a range, in pixels.
+
+    The kernel ends at three times the largest sigma.
+    """
+    apply_key, sigma_key = jax.random.split(key)
+    drawn = jax.random.uniform(sigma_key, (), image.dtype, *sigma)
+    blurred = gaussian_blur(image, drawn, math.ceil(3 * sigma[1]))
+    return jnp.where(jax.random.bernoulli(apply_key, probability), blurred, image)
+
+
+def gaussian_blur(image: jax.Array, sigma: jax.Array, reach: int) -> jax.Array:
+    """Mean weighted by exp(-d^2 / 2 sigma^2), d up to `reach`; borders as in `box_blur`."""
+    offsets = jnp.arange(-reach, reach + 1).astype(image.dtype)
+    taps = jnp.exp(-jnp.square(offsets / sigma) / 2)
+    return _filtered(image, taps / taps.sum())
+
+
+def _filtered(image: jax.Array, taps: jax.Array) -> jax.Array:
+    """The correlation of rows and of columns with `taps` `[2 r + 1]`, borders reflected (101)."""
+    reach = len(taps) // 2
     for axis in (0, 1):
         pad = [(0, 0)] * image.ndim
-        pad[axis] = (BLUR_REACH, BLUR_REACH)
+        pad[axis] = (reach, reach)
         padded = jnp.pad(image, pad, mode="reflect")
         size = image.shape[axis]
         shifted = [
             taps[i] * jax.lax.slice_in_dim(padded, i, i + size, axis=axis)
-            for i in range(2 * BLUR_REACH + 1)
+            for i in range(2 * reach + 1)
         ]
         image = sum(shifted[1:], shifted[0])
     return image
@@ -65,19 +95,25 @@ def random_noise(
 
 
 def random_jitter(
-    key: jax.Array, image: jax.Array, *, probability: float, limits: tuple[float, ...]
+    key: jax.Array,
+    image: jax.Array,
+    *,
+    probability: float,
+    limits: tuple[float, ...],
+    random_order: bool,
 ) -> jax.Array:
-    """With `probability`, changes brightness, contrast, saturation and hue, in this order.
+    """With `probability`, changes brightness, contrast, saturation and hue (torchvision).
 
-    Factors are uniform in 1 +- limit, the hue's shift in +- limit of a turn. Libraries draw the
-    order of the four; here it is fixed.
+    The first three factors are uniform in max(0, 1 - limit) .. 1 + limit, the hue's shift in
+    +- limit of a turn. Libraries draw the order of the four; without `random_order` it is this one.
     """
     apply_key, *keys = jax.random.split(key, 5)
     b, c, s, h = (
-        jax.random.uniform(k, (), image.dtype, -limit, limit)
+        jax.random.uniform(k, (), image.dtype, -min(limit, 1), limit)
         for k, limit in zip(keys, limits, strict=True)
     )
-    changed = jitter(image, 1 + b, 1 + c, 1 + s, h)
+    order = jax.random.permutation(named(key, "order"), 4) if random_order else None
+    changed = jitter(image, 1 + b, 1 + c, 1 + s, h, order)
     return jnp.where(jax.random.bernoulli(apply_key, probability), changed, image)
 
 
@@ -87,17 +123,35 @@ def jitter(
     contrast: jax.Array,
     saturation: jax.Array,
     hue: jax.Array,
+    order: jax.Array | None = None,
 ) -> jax.Array:
-    """Colour jitter as torchvision's, on floats; saturation and hue need three channels.
+    """Colour jitter as torchvision's, on floats; of one channel, saturation and hue change nothing.
 
     clip(b x); clip(c x + (1 - c) mean grey); clip(s x + (1 - s) grey); the hue turned by `hue`.
+
+    Args:
+      image: `[H, W, C]`.
+      brightness: b.
+      contrast: c.
+      saturation: s.
+      hue: in turns.
+      order: a permutation of 0..3, the order of these four; as they stand here if None.
     """
-    x = jnp.clip(brightness * image, 0, 255)
-    x = jnp.clip(contrast * x + (1 - contrast) * _grey(x).mean(), 0, 255)
+    changes = (
+        lambda x: jnp.clip(brightness * x, 0, 255),
+        lambda x: jnp.clip(contrast * x + (1 - contrast) * _grey(x).mean(), 0, 255),
+        lambda x: jnp.clip(saturation * x + (1 - saturation) * _grey(x), 0, 255),
+        lambda x: turn_hue(x, hue),
+    )
     if image.shape[-1] != 3:
-        return x
-    x = jnp.clip(saturation * x + (1 - saturation) * _grey(x), 0, 255)
-    return turn_hue(x, hue)
+        changes = (*changes[:2], lambda x: x, lambda x: x)
+    if order is None:
+        for change in changes:
+            image = change(image)
+        return image
+    return jax.lax.fori_loop(
+        0, len(changes), lambda i, x: jax.lax.switch(order[i], changes, x), image
+    )
 
 
 def turn_hue(image: jax.Array, turns: jax.Array) -> jax.Array:
@@ -118,6 +172,12 @@ def turn_hue(image: jax.Array, turns: jax.Array) -> jax.Array:
         k = jnp.mod(offset + sixths, 6)
         channels.append(value - chroma * jnp.clip(jnp.minimum(k, 4 - k), 0, 1))
     return jnp.stack(channels, axis=-1)
+
+
+def random_grayscale(key: jax.Array, image: jax.Array, *, probability: float) -> jax.Array:
+    """With `probability`, all channels become the luma (ITU-R 601)."""
+    grey = jnp.broadcast_to(_grey(image), image.shape)
+    return jnp.where(jax.random.bernoulli(key, probability), grey, image)
 
 
 def random_pixel_dropout(

@@ -1,127 +1,68 @@
-"""A training view: geometry, then photometry, then normalisation, all of it jitted."""
+"""A training view: a list of random transforms, applied to each image of a batch, jitted."""
 
 from __future__ import annotations
 
-import dataclasses
-import zlib
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.transforms import geometric, photometric
+from uaps_jax.transforms.fields import Fields, Transform
+from uaps_jax.transforms.keys import image_keys, named
 
-Probability = float
-Range = tuple[float, float]
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Policy:
-    """One view's random changes; the fields are those of `config.ViewConfig`."""
-
-    hflip: Probability
-    vflip: Probability
-    rot90: Probability
-    grid_distortion: Probability
-    brightness_contrast: Probability
-    contrast_limit: Range
-    brightness_limit: Range
-    blur: Probability
-    jitter: Probability
-    jitter_limits: tuple[float, ...]
-    pixel_dropout: Probability
-    pixel_dropout_rate: float
-    noise: Probability
-    noise_variance: Range
-    noise_first: bool
+SPLIT = ("flip", "brightness and contrast", "blur", "quarter turn", "noise")
+"""Steps whose keys are split from the image's key; all others fold in the crc32 of their name."""
 
 
-def draw(
-    key: jax.Array, images: jax.Array, masks: jax.Array, policy: Policy, look: str = ""
-) -> tuple[jax.Array, jax.Array]:
-    """Draws one view per image, in the order of the released scripts.
+class Step(NamedTuple):
+    """One random change of a view.
 
-    Flips, brightness and contrast, distortion, blur, jitter, black pixels, quarter turns, noise. A
-    change of probability 0 is left out of the compiled program. Image b draws from
-    `fold_in(key, b)`: its view does not depend on the batch it is in or on how it is sharded.
+    Attributes:
+      name: what its key is made from; a view has no two steps of one name.
+      transform: the change.
+      geometric: whether all views of an image share it.
+    """
+
+    name: str
+    transform: Transform
+    geometric: bool = False
+
+
+View = tuple[Step, ...]
+
+
+def draw(key: jax.Array, fields: Fields, view: View, name: str = "") -> Fields:
+    """Draws one view of each image, the steps in their order.
+
+    Image b draws from `fold_in(key, b)`: its view does not depend on the batch it is in or on how
+    it is sharded.
 
     Args:
-      key: of this step and stream.
-      images: uint8 `[B, H, W, C]`.
-      masks: uint8 class ids `[B, H, W]`.
-      policy: probabilities and limits.
-      look: name of another look at the same images: with the same key it has the same geometry
-        (if the policies agree on it), and brightness and colour of its own.
+      key: of this training step and stream.
+      fields: of a batch, `[B, H, W, ...]` each: `image`, uint8 or float, and any others.
+      view: the steps.
+      name: of a second view of the same images, "strong": with the same key it has the same
+        geometry (if both views have the same geometric steps) and draws everything else anew.
 
     Returns:
-      Images as float32 on the 0..255 scale, and masks as uint8.
+      The same fields; `image` is float32 on the 0..255 scale, the others keep their types.
     """
-    keys = image_keys(key, images.shape[0])
-    return jax.vmap(lambda k, x, y: _view(k, x, y, policy, look))(keys, images, masks)
+
+    def one(key: jax.Array, fields: Fields) -> Fields:
+        own = named(key, name) if name else key
+        fields = fields | {"image": fields["image"].astype(jnp.float32)}
+        for step in view:
+            fields = step.transform(step_key(key if step.geometric else own, step.name), fields)
+        return fields
+
+    return jax.vmap(one)(image_keys(key, len(fields["image"])), fields)
 
 
-def image_keys(key: jax.Array, count: int) -> jax.Array:
-    """A key for each image of a batch, the same whatever the batch's size."""
-    return jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
-
-
-def _view(
-    key: jax.Array, image: jax.Array, mask: jax.Array, policy: Policy, look: str
-) -> tuple[jax.Array, jax.Array]:
-    keys = jax.random.split(key, 5)
-    flip_key, turn_key, grid_key = keys[0], keys[3], _named(key, "grid distortion")
-    if look:
-        key = _named(key, look)
-        keys = jax.random.split(key, 5)
-    light_key, blur_key, noise_key = keys[1], keys[2], keys[4]
-
-    def noisy(x: jax.Array) -> jax.Array:
-        if not policy.noise:
-            return x
-        return photometric.random_noise(
-            noise_key, x, probability=policy.noise, variance=policy.noise_variance
-        )
-
-    if policy.hflip or policy.vflip:
-        image, mask = geometric.random_flip(
-            flip_key, image, mask, horizontal=policy.hflip, vertical=policy.vflip
-        )
-    x = image.astype(jnp.float32)
-    if policy.noise_first:
-        x = noisy(x)
-    if policy.brightness_contrast:
-        x = photometric.random_brightness_contrast(
-            light_key,
-            x,
-            probability=policy.brightness_contrast,
-            contrast=policy.contrast_limit,
-            brightness=policy.brightness_limit,
-        )
-    if policy.grid_distortion:
-        x, mask = geometric.random_grid_distortion(
-            grid_key, x, mask, probability=policy.grid_distortion
-        )
-    if policy.blur:
-        x = photometric.random_blur(blur_key, x, probability=policy.blur)
-    if policy.jitter:
-        x = photometric.random_jitter(
-            _named(key, "jitter"), x, probability=policy.jitter, limits=policy.jitter_limits
-        )
-    if policy.pixel_dropout:
-        x = photometric.random_pixel_dropout(
-            _named(key, "pixel dropout"),
-            x,
-            probability=policy.pixel_dropout,
-            rate=policy.pixel_dropout_rate,
-        )
-    if policy.rot90:
-        x, mask = geometric.random_rot90(turn_key, x, mask, probability=policy.rot90)
-    if not policy.noise_first:
-        x = noisy(x)
-    return x, mask
-
-
-def _named(key: jax.Array, name: str) -> jax.Array:
-    return jax.random.fold_in(key, zlib.crc32(name.encode()))
+def step_key(key: jax.Array, name: str) -> jax.Array:
+    """The key of a step, from the key of its image."""
+    if name in SPLIT:
+        return jax.random.split(key, len(SPLIT))[SPLIT.index(name)]
+    return named(key, name)
 
 
 def normalize(
