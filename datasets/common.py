@@ -7,10 +7,11 @@ class is named, not clipped.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -102,6 +103,18 @@ class DataError(Exception):
         head = f"{count} problem{'s' if count > 1 else ''} in the files; nothing was written."
         lines = (f"  {problem.path}: {problem.reason}" for problem in self.problems)
         return "\n".join([head, *lines, self.remedy])
+
+
+class NothingFoundError(DataError):
+    """Raw data that are not where they were looked for.
+
+    The first problem says so; the others name what came near, or could not be read.
+    """
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing came near."""
+        return len(self.problems) == 1
 
 
 class UnreadableError(ValueError):
@@ -289,14 +302,21 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Pillow's `open` without Pillow's limit, which warns of sizes that are fine here.
+    """Pillow's `open` without Pillow's limit, which warns of sizes that are fine here."""
+    with _pixel_limit_of_pillow_lifted():
+        return Image.open(io.BytesIO(data), formats=FORMATS)
 
-    That limit is one for the whole process, so it is put back.
+
+@contextlib.contextmanager
+def _pixel_limit_of_pillow_lifted() -> Iterator[None]:
+    """Sets Pillow's limit, one for the whole process, to none within the context.
+
+    One thread at a time is in it.
     """
     with _OPENING:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(io.BytesIO(data), formats=FORMATS)
+            yield
         finally:
             Image.MAX_IMAGE_PIXELS = limit
 

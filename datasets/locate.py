@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from absl import logging
 
-from datasets.common import DataError, Problem
+from datasets.common import DataError, NothingFoundError, Problem
 from datasets.file_trees import Archive, FileTree, Folder
 
 
@@ -98,12 +98,12 @@ def not_found(
     layouts: Sequence[Layout],
     instructions: str,
     missed: Sequence[Problem],
-) -> DataError:
+) -> NothingFoundError:
     """The error that says what was looked for, where, and how near each place came."""
     places = dict.fromkeys(place for layout in layouts for place in layout.places)
     looked = ", ".join(["*.zip", *(place or "the folder itself" for place in places)])
     missing = Problem(str(manual_dir), f"no {title} found here; looked in: {looked}")
-    return DataError([missing, *missed], instructions)
+    return NothingFoundError([missing, *missed], instructions)
 
 
 def announce(title: str, found: Found) -> None:

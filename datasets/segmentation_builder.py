@@ -80,8 +80,10 @@ def features(labels: Sequence[str]) -> tfds.features.FeaturesDict:
 class SegmentationBuilder(ArrayRecordBuilder):
     """Reads raw images and masks, checks every one of them, and only then writes.
 
-    A subclass says where the files are (`raw_data`), what the classes are called (`labels`) and,
-    where a mask is no image of class ids, how it is decoded (`decode_mask`).
+    A subclass says what has to be downloaded and from where (`DOWNLOAD`, the object of a sentence,
+    beside the instructions that TFDS prints), where the files are (`raw_data`), what the classes
+    are called (`labels`) and, where a mask is no image of class ids, how it is decoded
+    (`decode_mask`).
 
     Raises:
       DataError: by `download_and_prepare`, if the raw data is not found or any file of it is bad;
@@ -89,6 +91,7 @@ class SegmentationBuilder(ArrayRecordBuilder):
     """
 
     HOMEPAGE: ClassVar[str | None] = None
+    DOWNLOAD: ClassVar[str]
     SPLITS: ClassVar[tuple[str, ...]] = ("train", "test")
 
     def labels(self) -> Sequence[str]:

@@ -50,6 +50,10 @@ class Builder(SegmentationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = layouts.INSTRUCTIONS
+    DOWNLOAD = (
+        "CrackForest-dataset-master.zip from "
+        "https://github.com/cuilimeng/CrackForest-dataset (Code > Download ZIP)"
+    )
     HOMEPAGE = "https://github.com/cuilimeng/CrackForest-dataset"
     BUILDER_CONFIGS: ClassVar[list[CrackForestConfig]] = [
         CrackForestConfig(name="crack", description="Crack against all else."),

@@ -16,8 +16,9 @@ _PLACES = ("", "CrackForest-dataset-master", "CrackForest-dataset", "CrackForest
 
 INSTRUCTIONS = """\
 CrackForest comes from https://github.com/cuilimeng/CrackForest-dataset ("The dataset is made
-available for non-commercial research purposes only."). Download the repository as an archive
-(Code > Download ZIP) and put it into manual_dir. These are accepted:
+available for non-commercial research purposes only."). Download the repository as an archive (Code
+> Download ZIP) and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names
+no other folder). These are accepted:
   1. the archive as downloaded, CrackForest-dataset-master.zip; it is read in place, there is no
      need to unpack it. The name of the zip file is free, what counts are the folders inside.
   2. the unpacked archive: manual_dir itself, or CrackForest-dataset-master, CrackForest-dataset or

@@ -62,6 +62,7 @@ class Builder(SegmentationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = layouts.INSTRUCTIONS
+    DOWNLOAD = "the archives of DAGM 2007, as *.zip, from https://zenodo.org/records/8086136"
     HOMEPAGE = "https://zenodo.org/records/8086136"
     BUILDER_CONFIGS: ClassVar[list[DagmConfig]] = [
         DagmConfig(

@@ -24,7 +24,8 @@ _UAPS_ROOTS = ("DAGM", "DAGM_data")
 
 INSTRUCTIONS = """\
 DAGM 2007 comes from https://zenodo.org/records/8086136 (Creative Commons Attribution 4.0). Put what
-you download into manual_dir. These are accepted:
+you download into manual_dir (run.py looks in downloads/ where data.manual_dir names no other
+folder). These are accepted:
   1. archives as downloaded, as *.zip (pack others anew): one with all classes, or several with some
      each. They are read in place. Names of zip files are free; what counts are the folders inside,
      Class1 to Class10, each with {Train,Test}/NNNN.PNG, and masks in

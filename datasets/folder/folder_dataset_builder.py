@@ -78,6 +78,7 @@ class Builder(SegmentationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = scanning.INSTRUCTIONS
+    DOWNLOAD = "your folders images and masks, with classes.yaml beside them,"
     SPLITS = scanning.SPLITS
 
     builder_config: FolderConfig

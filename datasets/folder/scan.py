@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from datasets.common import DataError, Problem
+from datasets.common import DataError, NothingFoundError, Problem
 from datasets.plain_text import NAME_REASON, is_plain
 from datasets.regular_files import MOST_TEXT_BYTES, check_regular, read_regular
 
@@ -28,11 +28,12 @@ COLUMNS = ("image", "mask", "split", "group")
 INSTRUCTIONS = """\
 Put your images into a folder `images` and the masks that you have into a folder `masks` beside it,
 each under the name of its image (images/part_01.jpg, masks/part_01.png); images without a mask are
-used as unlabeled ones. Then pass the folder that holds both: --config.data.manual_dir=FOLDER. Other
-places: --config.data.folder.images and --config.data.folder.masks, or a table with the columns
-image, mask, split, group (all but the first may be empty or absent): --config.data.folder.table.
-PNG, JPEG, BMP and TIFF images of up to 89 megapixels are read, masks as PNG, BMP or TIFF. What the
-values of the masks mean stands in FOLDER/classes.yaml, background first:
+used as unlabeled ones. Then pass the folder that holds both: --config.data.manual_dir=FOLDER;
+without it, run.py looks in downloads/. Other places: --config.data.folder.images and
+--config.data.folder.masks, or a table with the columns image, mask, split, group (all but the first
+may be empty or absent): --config.data.folder.table. PNG, JPEG, BMP and TIFF images of up to 89
+megapixels are read, masks as PNG, BMP or TIFF. What the values of the masks mean stands in
+FOLDER/classes.yaml, background first:
   background: 0
   scratch: 255        # or a colour, "#ff0000", or several values, [1, 2]
   ignore: 128         # optional: pixels without a label"""
@@ -86,6 +87,7 @@ def scan(settings: Settings) -> tuple[list[Entry], list[Problem]]:
 
     Raises:
       DataError: there is no image at all.
+      NothingFoundError: there is no folder of images.
     """
     problems: list[Problem] = []
     found = _from_table if settings.table else _from_folders
@@ -163,8 +165,8 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
     images = settings.root / (settings.images or "images")
     masks = settings.root / (settings.masks or "masks")
     if not images.is_dir():
-        problems.append(Problem(str(images), "this folder of images does not exist"))
-        return
+        missing = Problem(str(images), "this folder of images does not exist")
+        raise NothingFoundError([missing], INSTRUCTIONS)
     allowed = [_real(place) for place in (settings.root, images, masks)]
     by_name = _by_name(images, problems, masks, allowed)
     if settings.masks and not masks.is_dir():

@@ -51,6 +51,7 @@ class Builder(SegmentationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = layouts.INSTRUCTIONS
+    DOWNLOAD = "KolektorSDD2.zip from https://www.vicos.si/resources/kolektorsdd2/"
     HOMEPAGE = "https://www.vicos.si/resources/kolektorsdd2/"
     BUILDER_CONFIGS: ClassVar[list[Ksdd2Config]] = [
         Ksdd2Config(name="defective", description="Images with a defect."),

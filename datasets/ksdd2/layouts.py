@@ -32,7 +32,8 @@ _UAPS_ROOTS = ("KoSDD2", "KoSDD2_data")
 INSTRUCTIONS = f"""\
 KolektorSDD2 comes from https://www.vicos.si/resources/kolektorsdd2/ (Creative Commons
 Attribution-NonCommercial-ShareAlike 4.0; for commercial use ask the authors). Download
-{ZIP_NAME} and put it into manual_dir. These are accepted:
+{ZIP_NAME} and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names no
+other folder). These are accepted:
   1. {ZIP_NAME} as downloaded; it is read in place, there is no need to unpack it, and its md5
      is checked. A zip file of another name will do if it holds the same folders; it is not checked.
   2. the unpacked archive: manual_dir itself, or KolektorSDD2, KSDD2, KoSDD2 or KoSDD2_data in it,

@@ -40,7 +40,8 @@ INSTRUCTIONS = """\
 The magnetic tiles come from https://github.com/abin24/Magnetic-tile-defect-datasets. (the dot is
 part of the name). The source states no licence, but "It is welcomed to use our dataset. And if it
 is used in your research, please cite our paper". Download the repository as an archive (Code >
-Download ZIP) and put it into manual_dir. These are accepted:
+Download ZIP) and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names no
+other folder). These are accepted:
   1. the archive as downloaded, Magnetic-tile-defect-datasets.-master.zip; it is read in place,
      there is no need to unpack it. The name of the zip file is free, what counts are the folders
      inside.

@@ -52,6 +52,10 @@ class Builder(SegmentationBuilder):
     VERSION = tfds.core.Version("1.0.0")
     RELEASE_NOTES: ClassVar[dict[str, str]] = {"1.0.0": "Initial release."}
     MANUAL_DOWNLOAD_INSTRUCTIONS = layouts.INSTRUCTIONS
+    DOWNLOAD = (
+        "Magnetic-tile-defect-datasets.-master.zip from "
+        "https://github.com/abin24/Magnetic-tile-defect-datasets. (Code > Download ZIP)"
+    )
     HOMEPAGE = "https://github.com/abin24/Magnetic-tile-defect-datasets."
     BUILDER_CONFIGS: ClassVar[list[MTilesConfig]] = [
         MTilesConfig(name="defective", description="Images with a defect."),

@@ -40,7 +40,8 @@ _PLACES = ("", "NEU_Seg-main", "NEU_Seg-master", "NEU_Seg", "NEU_data", "data/NE
 INSTRUCTIONS = """\
 NEU-Seg comes from https://github.com/DHW-Master/NEU_Seg (its source states no licence; ask the
 authors before any but research use). Download the repository as an archive (Code > Download ZIP)
-and put it into manual_dir. These are accepted:
+and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names no other folder).
+These are accepted:
   1. the archive as downloaded, NEU_Seg-main.zip; it is read in place, there is no need to unpack
      it. The name of the zip file is free, what counts are the folders inside.
   2. the unpacked archive: manual_dir itself, or NEU_Seg-main in it, holds

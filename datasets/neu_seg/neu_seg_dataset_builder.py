@@ -37,6 +37,7 @@ class Builder(SegmentationBuilder):
         "1.1.0": "Feature has_mask.",
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = layouts.INSTRUCTIONS
+    DOWNLOAD = "NEU_Seg-main.zip from https://github.com/DHW-Master/NEU_Seg (Code > Download ZIP)"
     HOMEPAGE = "https://github.com/DHW-Master/NEU_Seg"
 
     def labels(self) -> Sequence[str]:

@@ -2,13 +2,23 @@
 
 import hashlib
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from configs import neu_uaps, synthetic_uaps
+from configs import (
+    crackforest_uaps,
+    dagm_uaps,
+    folder_uaps,
+    ksdd2_uaps,
+    mtiles_uaps,
+    neu_uaps,
+    synthetic_uaps,
+)
+from datasets.common import DataError
 from datasets.synthetic.generator import make_example
 from tests import oracles
 from tests.datasets.test_neu_seg import make_files, write_files
@@ -82,15 +92,69 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
         source.open_dataset(config.data)
 
 
-@pytest.mark.parametrize("folder", ["", "nowhere", "file"])
-def test_a_missing_download_is_explained(tmp_path, folder):
+@pytest.mark.parametrize("folder", ["nowhere", "file"])
+def test_a_folder_of_raw_data_that_is_none_is_explained(tmp_path, folder):
     config = neu_uaps.get_config()
     config.data.data_dir = str(tmp_path / "built")
     (tmp_path / "file").write_text("")
-    config.data.manual_dir = str(tmp_path / folder) if folder else ""
+    config.data.manual_dir = str(tmp_path / folder)
     with pytest.raises(ConfigError, match=r"(?s)data\.manual_dir.*github\.com/DHW-Master/NEU_Seg"):
         source.open_dataset(config.data)
     assert not (tmp_path / "built" / "neu_seg").exists()
+
+
+@pytest.mark.parametrize("exists", [False, True])
+@pytest.mark.parametrize(
+    ("configuration", "what"),
+    [
+        (neu_uaps, "neu_seg is not there yet: put NEU_Seg-main.zip from https://github.com/DHW-"),
+        (mtiles_uaps, "mtiles .*: put Magnetic-tile-defect-datasets.-master.zip from https://"),
+        (dagm_uaps, "dagm .*: put the archives of DAGM 2007, .* from https://zenodo"),
+        (ksdd2_uaps, "ksdd2 .*: put KolektorSDD2.zip from https://www.vicos"),
+        (crackforest_uaps, "crackforest .*: put CrackForest-dataset-master.zip from https://"),
+        (folder_uaps, "folder .*: put your folders images and masks, with classes.yaml"),
+    ],
+)
+def test_raw_data_that_are_not_in_the_default_folder_are_named_in_a_sentence(
+    tmp_path, monkeypatch, exists, configuration, what
+):
+    monkeypatch.chdir(tmp_path)
+    if exists:
+        (tmp_path / "downloads").mkdir()
+        (tmp_path / "downloads" / "notes.txt").write_text("of something else")
+    config = configuration.get_config()
+    config.data.data_dir = str(tmp_path / "built")
+    with pytest.raises(ConfigError, match=what) as raised:
+        source.open_dataset(config.data)
+    assert f"into {tmp_path / 'downloads'}, or pass --config" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    assert not [p for p in tmp_path.rglob("built/**/*") if p.is_file()]
+
+
+def test_a_damaged_archive_in_the_default_folder_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "downloads").mkdir()
+    (tmp_path / "downloads" / "NEU_Seg-main.zip").write_bytes(b"half of it")
+    config = neu_uaps.get_config()
+    config.data.data_dir = str(tmp_path / "built")
+    with pytest.raises(DataError, match=r"NEU_Seg-main\.zip: not a readable zip"):
+        source.open_dataset(config.data)
+
+
+def test_raw_data_are_found_in_the_default_folder(tmp_path, monkeypatch, caplog):
+    monkeypatch.chdir(tmp_path)
+    write_files(tmp_path / "downloads" / "NEU_data", make_files("UAPS"))
+    config = neu_uaps.get_config()
+    config.data.data_dir = str(tmp_path / "built")
+    assert len(source.open_dataset(config.data).position) == 6
+    for folder, suffix in (("test_images", "jpg"), ("test_annot", "png")):
+        (tmp_path / f"downloads/NEU_data/{folder}/000001.{suffix}").unlink()
+    with pytest.raises(ConfigError, match="built of other files than those in the default folder"):
+        source.open_dataset(config.data)
+    shutil.rmtree(tmp_path / "downloads/NEU_data")
+    caplog.clear()
+    assert len(source.open_dataset(config.data).position) == 6
+    assert "using what was built before" not in caplog.text
 
 
 @pytest.mark.parametrize("setting", ["data_dir", "manual_dir"])
@@ -102,7 +166,8 @@ def test_a_home_that_does_not_exist_is_explained(setting, tmp_path):
         source.open_dataset(config.data)
 
 
-def test_a_build_of_other_raw_data_is_not_used(tmp_path):
+def test_a_build_of_other_raw_data_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     write_files(tmp_path / "raw", make_files("official"))
     config = neu_uaps.get_config()
     config.data.data_dir, config.data.manual_dir = str(tmp_path / "built"), str(tmp_path / "raw")

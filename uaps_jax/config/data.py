@@ -49,7 +49,7 @@ class DataConfig(Section):
 
     name: str  # TFDS builder, optionally with its own config: "neu_seg", "synthetic/64px"
     data_dir: str  # folder of the built datasets
-    manual_dir: str  # folder of the downloaded archive; "" where the dataset is built
+    manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     folder: FolderConfig
     height: int = field(metadata=above(0))  # the network sees height x width pixels
     width: int = field(metadata=above(0))

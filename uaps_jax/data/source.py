@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ import tensorflow_datasets as tfds
 from absl import logging
 
 import datasets
-from datasets.common import DataError, read_image, read_mask
+from datasets.common import DataError, NothingFoundError, read_image, read_mask
 from datasets.folder import scan
 from datasets.segmentation_builder import SegmentationBuilder
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import prepare
-from uaps_jax.data.places import expanded
+from uaps_jax.data.places import expanded, raw_folder
 
 READ_THREADS = 4
 SOURCE = "source.txt"  # in a build: a digest of the names of what it was made of
@@ -84,17 +85,12 @@ def open_dataset(data: DataConfig) -> Dataset:
     """Opens the dataset that `data` names, and builds it first where that has not been done.
 
     Raises:
-      ConfigError: the dataset is unknown, or the folder of its download is not there.
-      DataError: files of the download are bad; the report names them all.
+      ConfigError: the dataset is unknown, or its raw data are not there.
+      DataError: files of the raw data are bad; the report names them all.
     """
     builder = _builder(data)
     if not builder.info.splits:
-        config = tfds.download.DownloadConfig(manual_dir=_manual_dir(builder, data))
-        logging.info("building %s in %s", data.name, builder.data_path)
-        builder.download_and_prepare(download_config=config)
-        if isinstance(builder, SegmentationBuilder):
-            digest = builder.source_digest(Path(_manual_dir(builder, data)))
-            (Path(builder.data_path) / SOURCE).write_text(digest)
+        _build(builder, data)
     else:
         _check_source(builder, data)
     # TFDS would decode with OpenCV where it is installed, whose pixels differ from Pillow's.
@@ -133,29 +129,46 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
         )
     config: Any = variant or None
     if base == "folder":  # Its configurations are the states of a user's folder.
-        config = module.configure(_folder_settings(builder, data))
+        with _nothing_found_explained(builder, data):
+            config = module.configure(_folder_settings(builder, data))
     target = expanded(data.data_dir, "data.data_dir").resolve()
     return builder(config=config, data_dir=str(target), file_format="array_record")
 
 
+def _build(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:
+    """Builds a dataset of its raw data, and notes what it was made of."""
+    folder = _manual_dir(builder, data)
+    logging.info("building %s in %s", data.name, builder.data_path)
+    made_of = None
+    if isinstance(builder, SegmentationBuilder):
+        with _nothing_found_explained(builder, data):  # before TFDS writes anything
+            made_of = builder.source_digest(Path(folder))
+    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
+    if made_of is not None:
+        (Path(builder.data_path) / SOURCE).write_text(made_of)
+
+
 def _check_source(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:
-    """Checks that a build was made of the raw data in `manual_dir`, where there are any.
+    """Checks that a build was made of the raw data that are there, if any are.
 
     Raises:
       ConfigError: it was made of others, or of an incomplete download.
     """
-    made_of = Path(builder.data_path) / SOURCE
-    folder = expanded(data.manual_dir, "data.manual_dir")
-    if not (isinstance(builder, SegmentationBuilder) and made_of.exists() and data.manual_dir):
+    made_of, folder = Path(builder.data_path) / SOURCE, raw_folder(data)
+    if not (isinstance(builder, SegmentationBuilder) and made_of.exists()):
+        return
+    if not data.manual_dir and not folder.is_dir():
         return
     try:
-        digest = builder.source_digest(folder.resolve())
+        digest = builder.source_digest(folder)
     except (DataError, OSError) as error:
-        logging.warning("using what was built before: %s", str(error).splitlines()[0])
+        if data.manual_dir or not isinstance(error, NothingFoundError):
+            logging.warning("using what was built before: %s", str(error).splitlines()[0])
         return
     if digest != made_of.read_text():
+        name = "data.manual_dir =" if data.manual_dir else "the default folder,"
         raise ConfigError(
-            f"{builder.data_path} was built of other files than those in data.manual_dir = "
+            f"{builder.data_path} was built of other files than those in {name} "
             f"{folder}: remove it to build anew, or choose another data.data_dir"
         )
 
@@ -168,21 +181,49 @@ def _folder_settings(builder: Any, data: DataConfig) -> scan.Settings:
 
 
 def _manual_dir(builder: Any, data: DataConfig) -> str:
+    """The folder of the raw data; "" for a dataset that needs none.
+
+    Raises:
+      ConfigError: it does not exist.
+    """
     instructions = builder.MANUAL_DOWNLOAD_INSTRUCTIONS
     if not instructions:
         return ""
-    base = data.name.partition("/")[0]
-    advice = (
-        f"{base} cannot be downloaded automatically. {instructions.strip()}\n"
+    folder = raw_folder(data)
+    if folder.is_dir():
+        return str(folder)
+    if not data.manual_dir:
+        raise _absent(builder, data)
+    reason = "is a file; give the folder it is in" if folder.exists() else "does not exist"
+    raise ConfigError(
+        f"data.manual_dir = {folder}: {reason}. {_base_name(data)} cannot be downloaded "
+        f"automatically. {instructions.strip()}\n"
         "Then pass the folder: --config.data.manual_dir=FOLDER"
     )
-    if not data.manual_dir:
-        raise ConfigError(f"data.manual_dir is not set. {advice}")
-    folder = expanded(data.manual_dir, "data.manual_dir").resolve()
-    if not folder.is_dir():
-        reason = "is a file; give the folder it is in" if folder.exists() else "does not exist"
-        raise ConfigError(f"data.manual_dir = {folder}: {reason}. {advice}")
-    return str(folder)
+
+
+@contextlib.contextmanager
+def _nothing_found_explained(builder: Any, data: DataConfig) -> Iterator[None]:
+    """Where nothing at all is in the default folder, says in a sentence what has to go there."""
+    try:
+        yield
+    except NothingFoundError as error:
+        if data.manual_dir or not error.is_plain:
+            raise
+        raise _absent(builder, data) from error
+
+
+def _absent(builder: Any, data: DataConfig) -> ConfigError:
+    """The sentence about raw data that are not in the default folder."""
+    return ConfigError(
+        f"{_base_name(data)} is not there yet: put {builder.DOWNLOAD} into {raw_folder(data)}, or "
+        "pass --config.data.manual_dir=FOLDER"
+    )
+
+
+def _base_name(data: DataConfig) -> str:
+    """The dataset without its own configuration."""
+    return data.name.partition("/")[0]
 
 
 def files(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Files:

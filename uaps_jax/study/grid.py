@@ -113,7 +113,7 @@ class Grid(Section):
     ramp_share: float  # share of the steps that every ramp takes; 0: what each method's own takes
     split_follows_seed: bool  # each seed draws labeled images of its own (data.split_seed)
     data_dir: str  # folder of the built datasets
-    manual_dir: str  # folder of the downloads
+    manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     checkpoint: str  # which one is reported: "best" (on validation) or "latest"
     metrics: tuple[str, ...]  # columns of the tables; figures show the first
     baseline: str  # the entry that the others are compared with, seed by seed
