@@ -148,7 +148,11 @@ def test_results_and_tables(finished):
     )
     (row,) = [r for r in rows if r["entry"] == "UAPS" and r["checkpoint"] == "best"]
     assert row["image_iou"] == written["scores"]["best"]["image_iou"]
-    assert written["scores"]["ensemble"]["predictor"] == "ensemble"
+    assert written["scores"].keys() == {"latest", "best"}
+    others = written["other_predictors"]["ensemble"]
+    assert {found["predictor"] for found in others.values()} == {"ensemble"}
+    assert others["latest"]["step"] == 12
+    assert others["best"]["step"] == written["scores"]["best"]["step"]
 
 
 def test_figures_are_drawn_where_there_is_something_to_draw(finished):

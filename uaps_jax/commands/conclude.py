@@ -33,14 +33,23 @@ def conclude(
     scorer = Scorer(run)
     last = run.restore("latest")
     best = run.restore("best") if checkpoints.has_best(directory) else last
-    scores = {"latest": scorer.score(last, "test", dataset, test)}
-    scores["best"] = (
-        scorer.score(best, "test", dataset, test) if best.step != last.step else scores["latest"]
-    )
-    for name in run.method.predictors:
-        if name != run.predictor:
-            scores[name] = scorer.score(best, "test", dataset, test, predictor=name)
+
+    def scores(predictor: str) -> results.Scores:
+        latest = scorer.score(last, "test", dataset, test, predictor)
+        if best.step == last.step:
+            return {"latest": latest, "best": latest}
+        return {"latest": latest, "best": scorer.score(best, "test", dataset, test, predictor)}
+
+    by_predictor = {name: scores(name) for name in (run.predictor, *run.method.predictors)}
     predictions = pictures.write_test(run, best, test)
-    results.write(directory, config, record, parameters, scores, workdir.warnings(directory))
+    results.write(
+        directory,
+        config,
+        record,
+        parameters,
+        by_predictor.pop(run.predictor),
+        by_predictor,
+        workdir.warnings(directory),
+    )
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
     pictures.draw_contact_sheet(run, dataset, test, predictions)

@@ -56,12 +56,16 @@ def draw(
     return True
 
 
-def _scores(outcomes: Sequence[Outcome], entry: str, which: str, metric: str) -> list[float]:
+def _scores(
+    outcomes: Sequence[Outcome], entry: str, which: str, metric: str, predictor: str = ""
+) -> list[float]:
     """The scores of an entry over its seeds; of a predictor it does not have, none."""
     found = []
     for outcome in outcomes:
         assert outcome.result is not None
-        record = outcome.result["scores"].get(which)
+        others = outcome.result["other_predictors"]
+        scores = others.get(predictor, {}) if predictor else outcome.result["scores"]
+        record = scores.get(which)
         if outcome.cell.entry == entry and record is not None and record[metric] is not None:
             found.append(float(record[metric]))
     return found
@@ -110,7 +114,7 @@ def _decoder(
     return study_figures.DecoderRow(
         name=name,
         main=_scores(mine, name, which, metric),
-        ensemble=_scores(mine, name, "ensemble", metric),
+        ensemble=_scores(mine, name, which, metric, "ensemble"),
         parameters=result["parameters"],
         macs=cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image),
         main_ms=times["main"],

@@ -15,6 +15,10 @@ from uaps_jax.data import protocols
 from uaps_jax.training import workdir
 
 FILE = "result.json"
+CHECKPOINTS = ("latest", "best")
+
+Scores = Mapping[str, Mapping[str, Any]]
+"""Checkpoint, "latest" or "best" -> what it scored on test, as in `evaluations.jsonl`."""
 
 
 def write(
@@ -22,7 +26,8 @@ def write(
     config: Config,
     record: Mapping[str, Any],
     parameters: int,
-    scores: Mapping[str, Mapping[str, Any]],
+    scores: Scores,
+    other_predictors: Mapping[str, Scores],
     warnings: Sequence[str],
 ) -> None:
     """Writes the result of a training that is finished.
@@ -32,22 +37,16 @@ def write(
       config: of the run.
       record: which data it saw (`data.protocols.record`).
       parameters: trainable ones.
-      scores: "latest" and "best" -> the record of the test split, as in `evaluations.jsonl`; and
-        those of the method's other predictors at the best checkpoint, by name.
+      scores: of the predictor that the configuration evaluates.
+      other_predictors: name of another predictor of the method -> its scores.
       warnings: of the watchdogs.
     """
-    clean = {
-        which: {
-            key: workdir.finite_or_none(value) if isinstance(value, float) else value
-            for key, value in record.items()
-        }
-        for which, record in scores.items()
-    }
     result = {
         "config": _settings(config),
         "data": digest(record),
         "parameters": parameters,
-        "scores": clean,
+        "scores": _writable(scores),
+        "other_predictors": {name: _writable(found) for name, found in other_predictors.items()},
         "warnings": list(warnings),
     }
     files.write_text(directory / FILE, json.dumps(result, indent=1) + "\n")
@@ -65,9 +64,30 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
         result: dict[str, Any] = json.loads((directory / FILE).read_text())
         known, asked = map(config_lib.migrated, (result["config"], _settings(config)))
         same = known == asked and result["data"] == data
-        return result if same and {"latest", "best"} <= result["scores"].keys() else None
+        if not same or not set(CHECKPOINTS) <= result["scores"].keys():
+            return None
+        return result if "other_predictors" in result else _with_predictors_apart(result)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
+
+
+def _with_predictors_apart(result: dict[str, Any]) -> dict[str, Any]:
+    """A result of before: what other predictors scored at the best checkpoint is among `scores`."""
+    scores = result["scores"]
+    apart = {name: {"best": found} for name, found in scores.items() if name not in CHECKPOINTS}
+    own = {which: scores[which] for which in CHECKPOINTS}
+    return result | {"scores": own, "other_predictors": apart}
+
+
+def _writable(scores: Scores) -> dict[str, dict[str, Any]]:
+    """The scores as JSON can hold them."""
+    return {
+        which: {
+            key: workdir.finite_or_none(value) if isinstance(value, float) else value
+            for key, value in record.items()
+        }
+        for which, record in scores.items()
+    }
 
 
 def digest(record: Mapping[str, Any]) -> str:
