@@ -87,7 +87,7 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
         Lines(
             title="Label efficiency",
             dataset=dataset,
-            x_label="share of labeled images",
+            x_label="data.labeled_ratio",
             series={name: curves[name] for name in ("supervised", "UAPS")},
         ),
         Bars(title="Losses (Fig. 6)", entries=("supervised", *ABLATION, "UAPS"), **here),
@@ -95,7 +95,7 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
         Lines(
             title="Dynamic mixing and averaging (Fig. 8)",
             dataset=dataset,
-            x_label="share of labeled images",
+            x_label="data.labeled_ratio",
             series={name: curves[name] for name in ("UAPS", *MIXING)},
         ),
         Decoders(

@@ -48,6 +48,19 @@ def test_lines_are_means_with_deviations(tmp_path, drawn):
     assert labels == list(series)
 
 
+def test_what_the_places_stand_for_is_said_below_the_axis(tmp_path, drawn):
+    series = {"UAPS": [(0.1, [60.0]), (0.5, [70.0])]}
+    counts = {0.5: "389 labeled images of 389 leakage groups", 0.1: "78 labeled images of 78"}
+    target = tmp_path / "lines.png"
+    study_figures.lines("Labels", "data.labeled_ratio", "%", series, target, counts=counts)
+    label = drawn[0].axes[0].get_xlabel()
+    assert " ".join(label.split()) == (
+        "data.labeled_ratio 0.1: 78 labeled images of 78; "
+        "0.5: 389 labeled images of 389 leakage groups"
+    )
+    assert max(map(len, label.splitlines())) <= 90
+
+
 @pytest.mark.parametrize(
     ("places", "scale"),
     [

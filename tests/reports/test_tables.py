@@ -10,9 +10,10 @@ from uaps_jax.reports import tables
 RATE = "clean_image_false_positive_rate"
 
 
-def row(entry, seed, iou, *, dataset="neu", ratio=0.1, labeled=16, **more):
+def row(entry, seed, iou, *, dataset="neu", ratio=0.1, labeled=16, groups=None, **more):
     place = {"dataset": dataset, "entry": entry, "ratio": ratio, "seed": seed}
-    return {**place, "labeled": labeled, "step": 500, "iou": iou, **more}
+    budget = {"labeled": labeled, "labeled_groups": groups, "budget": f"labeled_ratio {ratio:g}"}
+    return {**place, **budget, "step": 500, "iou": iou, **more}
 
 
 def runs(entry, *scores, **more):
@@ -109,14 +110,32 @@ def test_one_table_a_dataset_and_ratio_entries_in_the_given_order():
     ]
     found = tables.tables(rows, ("base", "absent", "new"), ("iou",), "base")
     assert [(t.dataset, t.ratio, t.labeled, tuple(t.rows)) for t in found] == [
-        ("synthetic", 0.5, (7, 9), ("new",)),
-        ("neu", 0.1, (16,), ("base", "new")),
-        ("neu", 0.2, (32,), ("new",)),
+        ("synthetic", 0.5, "7 to 9 labeled images", ("new",)),
+        ("neu", 0.1, "16 labeled images", ("base", "new")),
+        ("neu", 0.2, "32 labeled images", ("new",)),
     ]
     assert found[1].title == "neu, 16 labeled images (labeled_ratio 0.1)"
     assert "7 to 9 labeled images; 2 seeds an entry" in tables.caption(found[0])
     assert [t.compared for t in found] == [False, True, False]
     assert "difference" not in tables.markdown(found[:1]) + tables.html(found[:1])
+
+
+def test_labeled_images_are_counted_with_their_leakage_groups():
+    rows = [
+        row("new", 0, 1.0, labeled=32, groups=8, budget="labeled_count 30"),
+        row("new", 1, 2.0, labeled=30, groups=9, budget="labeled_count 30"),
+        row("base", 0, 1.0, labeled=1, groups=1),
+    ]
+    assert only(rows[:2], entries=("new",)).title == (
+        "neu, 30 to 32 labeled images of 8 to 9 leakage groups (labeled_count 30)"
+    )
+    found = only(rows[1:])
+    assert found.title.endswith("of 1 to 9 leakage groups (labeled_ratio 0.1, labeled_count 30)")
+    assert "; 1 to 30 labeled images of 1 to 9 leakage groups; 1 seed an" in tables.caption(found)
+    one = tables.labeled_text([rows[2]])
+    assert one == "1 labeled image of 1 leakage group"
+    # Of a training of before it is not known.
+    assert tables.labeled_text([rows[0], row("base", 1, 2.0)]) == "16 to 32 labeled images"
 
 
 def test_a_baseline_that_is_not_shown_is_compared_with():

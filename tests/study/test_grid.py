@@ -8,8 +8,9 @@ import pytest
 from configs.studies import base
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError
+from uaps_jax.study import draw, runner
 from uaps_jax.study import grid as grid_lib
-from uaps_jax.study.grid import Bars, Block, Entry
+from uaps_jax.study.grid import Bars, Block, Entry, Lines
 
 PROJECT = Path(__file__).resolve().parents[2]
 STUDIES = sorted(p.stem for p in (PROJECT / "configs" / "studies").glob("[!_]*.py"))
@@ -33,6 +34,28 @@ def test_every_study_of_the_project_can_be_run(name):
     shown = {entry for figure in grid.figures for entry in grid_lib.shown(figure)}
     assert shown <= {cell.entry for cell in cells}
     assert len({cell.folder for cell in cells}) == len(cells)
+
+
+def test_a_study_excludes_copies_of_labeled_images_unless_it_says_otherwise():
+    grid = study(blocks=(Block(entries=("supervised", "UAPS"), datasets=("folder",)),))
+    for cell in grid_lib.cells(grid):
+        assert cell.config.data.labeled_group_copies == "exclude"
+        assert "--config.data.labeled_group_copies=exclude" in grid_lib.flags(cell)
+    grid.overrides = {"data.labeled_group_copies": "unlabeled"}
+    assert {c.config.data.labeled_group_copies for c in grid_lib.cells(grid)} == {"unlabeled"}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        ({}, "labeled_ratio 0.1"),
+        ({"data.labeled_count": 30}, "labeled_count 30"),
+        ({"data.labeled_list": "mine.txt"}, "labeled_list mine.txt"),
+    ],
+)
+def test_the_budget_is_the_setting_that_counts(overrides, expected):
+    cell = grid_lib.cells(study(overrides=overrides))[0]
+    assert runner.budget(cell.config.data) == expected
 
 
 def test_a_training_that_two_blocks_name_runs_once():
@@ -132,3 +155,30 @@ def test_names_that_would_share_a_folder_are_refused():
     grid.blocks = (Block(entries=("a b", "a/b"), datasets=("neu",)),)
     with pytest.raises(ConfigError, match="would share the folder"):
         grid_lib.cells(grid)
+
+
+def test_a_label_efficiency_figure_says_images_and_leakage_groups(tmp_path, monkeypatch):
+    grid = study()
+    grid.blocks = (Block(entries=("UAPS", "CCT"), datasets=("neu",), ratios=(0.1, 0.5)),)
+    outcomes = []
+    for cell in grid_lib.cells(grid):
+        labeled = round(100 * cell.ratio)
+        score = {"image_iou": 60.0, "labeled": labeled, "labeled_groups": labeled}
+        result = {"scores": {"best": score}, "parameters": 1}
+        outcomes.append(runner.Outcome(cell=cell, result=result, reason=""))
+    said = []
+    monkeypatch.setattr(draw.study_figures, "lines", lambda *_, counts: said.append(counts))
+
+    def figure(points):
+        lines = Lines(title="Lines", dataset="neu", x_label="x", series={"a": points})
+        assert draw.draw(grid, lines, outcomes, tmp_path, tmp_path / "lines.png")
+
+    figure(((0.1, "UAPS", 0.1), (0.5, "UAPS", 0.5)))
+    figure(((1.0, "UAPS", 0.1), (2.0, "CCT", 0.1)))
+    assert said == [
+        {
+            0.1: "10 labeled images of 10 leakage groups",
+            0.5: "50 labeled images of 50 leakage groups",
+        },
+        {},  # no other number of labels
+    ]

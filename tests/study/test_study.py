@@ -140,6 +140,13 @@ def test_results_and_tables(finished):
     assert {r["steps"] for r in rows} == {12}
     report = (work / "report.md").read_text()
     assert "| UAPS " in report
+    # Images and leakage groups, in tables, notes and records.
+    assert "### synthetic, 16 labeled images of 16 leakage groups (labeled_ratio 0.03125)" in report
+    assert (
+        "synthetic, protocol native, labeled_ratio 0.03125, data.split_seed 45: labeled 16 images "
+        "of 16 leakage groups, unlabeled 496 images of 496 leakage groups, "
+    ) in report
+    assert {(r["labeled"], r["labeled_groups"]) for r in rows} == {(16, 16)}
     with (work / "results.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 3
     # The table's score is the one that the training wrote.

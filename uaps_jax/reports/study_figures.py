@@ -39,6 +39,8 @@ def lines(
     y_label: str,
     series: Mapping[str, Sequence[tuple[float, Sequence[float]]]],
     target: Path,
+    *,
+    counts: Mapping[float, str] | None = None,
 ) -> None:
     """Mean scores over a number, a line a series, with standard deviations as whiskers.
 
@@ -52,6 +54,7 @@ def lines(
       series: name of a line -> its points: x and the scores of the seeds. Points without a score
         are left out.
       target: the PNG to write.
+      counts: x -> what it stands for, in words; written below the axis.
     """
     figure, axes = pyplot.subplots(figsize=(7.5, 4.8), layout="constrained")
     drawn = {
@@ -76,7 +79,9 @@ def lines(
             capthick=1.1,
         )
     _horizontal(axes, sorted({x for points in drawn.values() for x, _ in points}))
-    axes.set(xlabel=x_label, ylabel=y_label)
+    said = "; ".join(f"{x:g}: {text}" for x, text in sorted((counts or {}).items()))
+    below = f"{x_label}\n{textwrap.fill(said, 90)}" if said else x_label
+    axes.set(xlabel=below, ylabel=y_label)
     axes.grid(alpha=0.3)
     _frame(axes)
     _headings(figure, axes, title, _OVER_SEEDS)

@@ -8,14 +8,16 @@ import io
 import math
 import re
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from html import escape
 from typing import Any
 
 from scipy import stats
 
 # The score of one training: `dataset`, `entry`, `ratio`, `seed`, `labeled` (number of labeled
-# images), `step`, and one number in percent for each metric, None where it cannot be measured.
+# images), `labeled_groups` (of their leakage groups; None where it is not known), `budget` (the
+# setting that it comes from), `step`, and one number in percent for each metric, None where it
+# cannot be measured.
 Row = Mapping[str, Any]
 
 CONFIDENCE = 0.95
@@ -51,13 +53,14 @@ class Summary:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Table:
-    """The scores on one dataset with one share of labeled images.
+    """The scores on one dataset with one budget of labels.
 
     Attributes:
       title: over the table.
       dataset: its name.
       ratio: `data.labeled_ratio`.
-      labeled: the numbers of labeled images that occur among its trainings, ascending.
+      labeled: the labeled images of its trainings in words, and their leakage groups where they
+        are known: "30 labeled images of 30 leakage groups".
       metrics: names of the columns.
       baseline: the entry that the others are compared with.
       runs: entry -> number of its trainings.
@@ -67,7 +70,7 @@ class Table:
     title: str
     dataset: str
     ratio: float
-    labeled: tuple[int, ...]
+    labeled: str
     metrics: tuple[str, ...]
     baseline: str
     runs: Mapping[str, int]
@@ -119,9 +122,11 @@ def _table(
     baseline: str,
 ) -> Table:
     columns = {metric: _column(metric, runs, entries, baseline) for metric in metrics}
-    labeled = tuple(sorted({row["labeled"] for name in entries for row in runs[name].values()}))
+    shown = [row for name in entries for row in runs[name].values()]
+    labeled = labeled_text(shown)
+    budgets = ", ".join(dict.fromkeys(row["budget"] for row in shown))
     return Table(
-        title=f"{dataset}, {_range(labeled)} labeled images (labeled_ratio {ratio:g})",
+        title=f"{dataset}, {labeled} ({budgets})",
         dataset=dataset,
         ratio=ratio,
         labeled=labeled,
@@ -130,6 +135,19 @@ def _table(
         runs={name: len(runs[name]) for name in entries},
         rows={name: {metric: columns[metric][name] for metric in metrics} for name in entries},
     )
+
+
+def labeled_text(rows: Sequence[Row]) -> str:
+    """How many images are labeled in some trainings, and of how many leakage groups if known."""
+    images = {row["labeled"] for row in rows}
+    groups = {row["labeled_groups"] for row in rows}
+    of = "" if None in groups else f" of {_counted(groups, 'leakage group')}"
+    return f"{_counted(images, 'labeled image')}{of}"
+
+
+def _counted(counts: Collection[int], noun: str) -> str:
+    """`1 image`, `3 images`, `1 to 3 images`."""
+    return f"{_range(sorted(counts))} {noun}{'s' * (set(counts) != {1})}"
 
 
 def _column(
@@ -181,11 +199,10 @@ def caption(table: Table) -> str:
     """What the numbers of a table are, in sentences."""
     lowest = [name for name in table.metrics if name in LOWER_IS_BETTER]
     exception = f", of {', '.join(lowest)} the lowest" if lowest else ""
-    counts = sorted(set(table.runs.values()))
+    counts = set(table.runs.values())
     summaries = [summary for columns in table.rows.values() for summary in columns.values()]
     sentences = [
-        f"Percent; {_range(table.labeled)} labeled images; {_range(counts)} "
-        f"seed{'s' * (counts != [1])} an entry, one training each.",
+        f"Percent; {table.labeled}; {_counted(counts, 'seed')} an entry, one training each.",
         "Scores are the mean ± the sample standard deviation over the seeds, whose number stands "
         "in parentheses; a single run has neither.",
         f"Bold is the best mean of its column (the highest{exception}), not a significance.",

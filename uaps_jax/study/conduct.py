@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from absl import logging
 
 from uaps_jax import config as config_lib
 from uaps_jax import files, methods
-from uaps_jax.data import protocols, source, splits
+from uaps_jax.data import leakage, protocols, source, splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.reports import study_page, tables
 from uaps_jax.study import draw, runner
@@ -142,10 +142,26 @@ def _failures(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _validated_on_test(folder: Path) -> bool:
-    """Whether a training chose its best checkpoint on the test images."""
-    record = checkpoints.read_record(folder, checkpoints.find_step(folder, "latest"))
-    return splits.validates_on_test(record)
+def _record(folder: Path) -> dict[str, Any]:
+    """Which images a training saw."""
+    return checkpoints.read_record(folder, checkpoints.find_step(folder, "latest"))
+
+
+def _sizes(records: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Iterator[str]:
+    """Images and leakage groups of the parts: a line for each dataset and budget.
+
+    Where seeds draw labeled images of their own, those of one are given. Trainings of before do
+    not say how many groups they saw.
+    """
+    first: dict[str, str] = {}
+    for cell, record in records:
+        if protocols.SIZES in record:
+            data = cell.config.data
+            key = f"{cell.dataset}, protocol {data.protocol}, {runner.budget(data)}"
+            sizes = leakage.described(record[protocols.SIZES])
+            first.setdefault(key, f"data.split_seed {data.split_seed}: {sizes}")
+    for key, sizes in first.items():
+        yield f"{key}, {sizes}."
 
 
 def _notes(
@@ -167,9 +183,13 @@ def _notes(
             each = (f"{v} for {', '.join(dict.fromkeys(names))}" for v, names in values.items())
             notes.append(f"{key}: {'; '.join(each)}")
     # Trainings on the same data are split alike: one of each tells.
-    one_each = {str(o.cell.config.data): directory / o.cell.folder for o in outcomes if o.result}
-    readable = [folder for folder in one_each.values() if checkpoints.saved_steps(folder)]
-    if any(map(_validated_on_test, readable)):
+    one_each: dict[str, Cell] = {}
+    for outcome in outcomes:
+        if outcome.result and checkpoints.saved_steps(directory / outcome.cell.folder):
+            one_each.setdefault(str(outcome.cell.config.data), outcome.cell)
+    records = [(cell, _record(directory / cell.folder)) for cell in one_each.values()]
+    notes += _sizes(records)
+    if any(splits.validates_on_test(record) for _, record in records):
         notes.append(
             "There are no validation images of their own: the best checkpoint is chosen on the "
             "test images."

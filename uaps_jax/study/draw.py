@@ -16,7 +16,8 @@ from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.methods import base
 from uaps_jax.models import cost
-from uaps_jax.reports import study_figures
+from uaps_jax.reports import study_figures, tables
+from uaps_jax.study import runner
 from uaps_jax.study.grid import Bars, Cell, Decoders, Figure, Grid, Lines, Panels
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
@@ -75,16 +76,24 @@ def _lines(
     figure: Lines, outcomes: Sequence[Outcome], which: str, metric: str, target: Path
 ) -> bool:
     series: dict[str, list[tuple[float, Sequence[float]]]] = {}
+    shown: dict[float, list[Mapping[str, Any]]] = {}
     for name, points in figure.series.items():
         line: list[tuple[float, Sequence[float]]] = []
         for x, entry, ratio in points:
-            scores = _scores([o for o in outcomes if o.cell.ratio == ratio], entry, which, metric)
+            here = [o for o in outcomes if (o.cell.ratio, o.cell.entry) == (ratio, entry)]
+            scores = _scores(here, entry, which, metric)
             if scores:
                 line.append((x, scores))
+                shown.setdefault(x, []).extend(runner.rows(here, which))
         if line:
             series[name] = line
     if series:
-        study_figures.lines(figure.title, figure.x_label, f"{metric}, %", series, target)
+        counts = {x: tables.labeled_text(rows) for x, rows in shown.items()}
+        if len(set(counts.values())) == 1:  # a sweep over something else
+            counts = {}
+        study_figures.lines(
+            figure.title, figure.x_label, f"{metric}, %", series, target, counts=counts
+        )
     return bool(series)
 
 

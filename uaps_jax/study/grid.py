@@ -184,7 +184,7 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
     if not Path(file).is_file():
         raise ConfigError(f"{file} does not exist")
     config = importlib.import_module(f"configs.{dataset}_{entry.method}").get_config(grid.variant)
-    overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed}
+    overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed} | COMPARABLE
     if grid.manual_dir:
         overrides["data.manual_dir"] = grid.manual_dir
     overrides |= grid.overrides
@@ -222,6 +222,9 @@ def _override(config: Config, overrides: dict[str, Any]) -> None:
 
 COMMON = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")
 """Settings that all trainings of a table share, unless an entry says otherwise."""
+
+COMPARABLE = {"data.labeled_group_copies": "exclude"}
+"""What holds for all trainings of a study, unless its overrides or an entry's say otherwise."""
 
 OF_THE_SEED = ("train.seed", "data.split_seed")
 METRICS = ("image_iou", "image_dice", "dataset_iou", "pixel_accuracy")  # and what begins so

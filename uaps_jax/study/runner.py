@@ -26,7 +26,7 @@ from typing import Any
 from absl import logging
 
 from uaps_jax import files
-from uaps_jax.config import ConfigError
+from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.study.grid import Cell, flags
 from uaps_jax.training import results
 
@@ -235,6 +235,8 @@ def rows(
             {
                 "entry": cell.entry,
                 **dict.fromkeys(metrics),
+                "labeled_groups": None,  # results of before do not say that
+                "budget": budget(cell.config.data),
                 **outcome.result["scores"][checkpoint],
                 "dataset": cell.dataset,
                 "ratio": cell.ratio,
@@ -252,6 +254,15 @@ def rows(
             }
         )
     return found
+
+
+def budget(data: DataConfig) -> str:
+    """The setting that says how many images are labeled, "labeled_ratio 0.1"."""
+    if data.labeled_list:
+        return f"labeled_list {data.labeled_list}"
+    if data.labeled_count:
+        return f"labeled_count {data.labeled_count}"
+    return f"labeled_ratio {data.labeled_ratio:g}"
 
 
 def write_rows(outcomes: Sequence[Outcome], file: Path) -> None:
