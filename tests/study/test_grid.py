@@ -164,7 +164,8 @@ def test_a_label_efficiency_figure_says_images_and_leakage_groups(tmp_path, monk
     for cell in grid_lib.cells(grid):
         labeled = round(100 * cell.ratio)
         score = {"image_iou": 60.0, "labeled": labeled, "labeled_groups": labeled}
-        result = {"scores": {"best": score}, "parameters": 1}
+        scores = {"best": score}
+        result = {"scores": scores, "other_predictors": {}, "parameters": 1}
         outcomes.append(runner.Outcome(cell=cell, result=result, reason=""))
     said = []
     monkeypatch.setattr(draw.study_figures, "lines", lambda *_, counts: said.append(counts))
