@@ -1,15 +1,18 @@
 """What the tests of pictures share."""
 
 import pytest
-from matplotlib import pyplot
+
+from uaps_jax.reports import canvas
 
 
 @pytest.fixture
 def drawn(monkeypatch):
-    """The figures that were saved, kept open until the test ends."""
-    figures = []
-    monkeypatch.setattr(pyplot, "close", figures.append)
-    yield figures
-    monkeypatch.undo()
-    for figure in figures:
-        pyplot.close(figure)
+    """The figures that were saved."""
+    figures, save = [], canvas.save
+
+    def keep(figure, target, *, dpi):
+        figures.append(figure)
+        save(figure, target, dpi=dpi)
+
+    monkeypatch.setattr(canvas, "save", keep)
+    return figures

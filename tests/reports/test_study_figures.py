@@ -6,8 +6,8 @@ from matplotlib import pyplot
 from PIL import Image
 
 from uaps_jax.inference import palette
-from uaps_jax.reports import study_figures
-from uaps_jax.reports.study_figures import DecoderRow
+from uaps_jax.reports.study_figures import bars, decoders, lines, panels
+from uaps_jax.reports.study_figures.decoders import DecoderRow
 
 
 def pixels(file):
@@ -35,7 +35,7 @@ def test_lines_are_means_with_deviations(tmp_path, drawn):
         "UAPS": [(0.5, [70.0]), (0.1, [60.0, 62.0, 64.0]), (0.2, [])],
         "DUEB (aleatoric only)": [(0.5, [66.0])],
     }
-    study_figures.lines("Labels", "share", "image_iou, %", series, tmp_path / "lines.png")
+    lines.draw("Labels", "share", "image_iou, %", series, tmp_path / "lines.png")
     picture = pixels(tmp_path / "lines.png")
     axes = drawn[0].axes[0]
     first, second = axes.containers
@@ -52,7 +52,7 @@ def test_what_the_places_stand_for_is_said_below_the_axis(tmp_path, drawn):
     series = {"UAPS": [(0.1, [60.0]), (0.5, [70.0])]}
     counts = {0.5: "389 labeled images of 389 leakage groups", 0.1: "78 labeled images of 78"}
     target = tmp_path / "lines.png"
-    study_figures.lines("Labels", "data.labeled_ratio", "%", series, target, counts=counts)
+    lines.draw("Labels", "data.labeled_ratio", "%", series, target, counts=counts)
     label = drawn[0].axes[0].get_xlabel()
     assert " ".join(label.split()) == (
         "data.labeled_ratio 0.1: 78 labeled images of 78; "
@@ -73,13 +73,13 @@ def test_what_the_places_stand_for_is_said_below_the_axis(tmp_path, drawn):
 )
 def test_only_wide_sweeps_are_logarithmic(tmp_path, drawn, places, scale):
     series = {"UAPS": [(x, [1.0]) for x in places]}
-    study_figures.lines("Sweep", "weight", "%", series, tmp_path / "lines.png")
+    lines.draw("Sweep", "weight", "%", series, tmp_path / "lines.png")
     assert drawn[0].axes[0].get_xscale() == scale
 
 
 def test_bars_stand_on_zero_where_means_are_far_apart(tmp_path, drawn):
     values = {"a": [10.0, 20.0], "b": [80.0], "failed": []}
-    study_figures.bars("Ablation", "%", values, tmp_path / "bars.png")
+    bars.draw("Ablation", "%", values, tmp_path / "bars.png")
     pixels(tmp_path / "bars.png")
     axes = drawn[0].axes[0]
     assert axes.get_ylim()[0] == 0
@@ -91,7 +91,7 @@ def test_bars_stand_on_zero_where_means_are_far_apart(tmp_path, drawn):
 
 def test_close_means_are_points_on_a_cut_axis_that_says_so(tmp_path, drawn):
     values = {"a": [70.0, 71.0], "b": [72.5]}
-    study_figures.bars("Ablation", "%", values, tmp_path / "bars.png")
+    bars.draw("Ablation", "%", values, tmp_path / "bars.png")
     axes = drawn[0].axes[0]
     assert not axes.patches
     assert axes.get_ylim()[0] > 60
@@ -111,12 +111,12 @@ def overlapping(texts, renderer):
 
 def test_twelve_long_names_do_not_overlap(tmp_path, drawn):
     names = [f"DUEB (aleatoric only) {i}" for i in range(12)]
-    study_figures.bars("Names", "%", {n: [70.0] for n in names}, tmp_path / "bars.png")
+    bars.draw("Names", "%", {n: [70.0] for n in names}, tmp_path / "bars.png")
     figure = drawn[0]
     renderer = figure.canvas.get_renderer()
     assert not overlapping(figure.axes[0].get_xticklabels(), renderer)
     mask = np.zeros((1, 8, 8), np.uint8)
-    study_figures.panels(
+    panels.draw(
         "Names",
         np.zeros((1, 8, 8, 1), np.uint8),
         mask,
@@ -152,7 +152,7 @@ def test_decoders_show_scores_costs_and_times(tmp_path, drawn):
             ensemble_ms=None,
         ),
     ]
-    study_figures.decoders("Decoders", "image_iou, %", rows, tmp_path / "decoders.png")
+    decoders.draw("Decoders", "image_iou, %", rows, tmp_path / "decoders.png")
     picture = pixels(tmp_path / "decoders.png")
     assert share(picture, palette.COLOURS[7]) > 1e-3  # main
     assert share(picture, palette.COLOURS[4]) > 1e-3  # ensemble
@@ -185,7 +185,7 @@ def test_panels_tint_what_was_found(tmp_path, drawn, channels):
     images, truths, predictions = panel_arguments(channels)
     names, classes = ["a.png", "b.png"], ("background", "inclusion", "patches")
     target = tmp_path / "panels.png"
-    study_figures.panels("Panels", images, truths, predictions, names, classes, target)
+    panels.draw("Panels", images, truths, predictions, names, classes, target)
     picture = pixels(target)
     axes = np.array(drawn[0].axes).reshape(2, 4)
     shown = [[np.asarray(a.get_images()[0].get_array()) for a in line] for line in axes]
@@ -220,7 +220,7 @@ def test_panels_refuse_what_does_not_fit(tmp_path, change):
         "names": ["a.png", "b.png"],
     }
     with pytest.raises(ValueError, match="do not fit"):
-        study_figures.panels(
+        panels.draw(
             "Panels",
             **(arguments | change),
             class_names=("background", "defect"),
@@ -231,20 +231,20 @@ def test_panels_refuse_what_does_not_fit(tmp_path, change):
 
 def test_no_figure_stays_open(tmp_path):
     before = pyplot.get_fignums()
-    study_figures.bars("Ablation", "%", {"a": [1.0]}, tmp_path / "bars.png")
+    bars.draw("Ablation", "%", {"a": [1.0]}, tmp_path / "bars.png")
     assert pyplot.get_fignums() == before
 
 
 def test_a_dollar_sign_in_a_name_begins_no_formula(tmp_path):
     odd = r"$\frac{ and $x^{ \udcff"
-    study_figures.lines(odd, "x", "y", {odd: [(1.0, [1.0])]}, tmp_path / "lines.png")
-    study_figures.bars(odd, "y", {odd: [1.0]}, tmp_path / "bars.png")
+    lines.draw(odd, "x", "y", {odd: [(1.0, [1.0])]}, tmp_path / "lines.png")
+    bars.draw(odd, "y", {odd: [1.0]}, tmp_path / "bars.png")
     row = DecoderRow(
         name=odd, main=[1.0], ensemble=[], parameters=1, macs=1, main_ms=1.0, ensemble_ms=None
     )
-    study_figures.decoders(odd, "y", [row], tmp_path / "decoders.png")
+    decoders.draw(odd, "y", [row], tmp_path / "decoders.png")
     images, masks = np.zeros((1, 8, 8, 3), np.uint8), np.ones((1, 8, 8), np.uint8)
-    study_figures.panels(
+    panels.draw(
         odd, images, masks, {odd: masks}, [odd], ["background", odd], tmp_path / "panels.png"
     )
     assert len(list(tmp_path.iterdir())) == 4

@@ -6,9 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
-from matplotlib import pyplot
 from matplotlib.patches import Patch
 
 from datasets.plain_text import shown
@@ -16,9 +14,8 @@ from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import palette
 from uaps_jax.inference.predict import Predictions
+from uaps_jax.reports import canvas
 from uaps_jax.reports.plain import PLAIN, as_plain
-
-matplotlib.use("Agg")
 
 WARNING = "#b3400a"
 WARNINGS = 8
@@ -28,7 +25,7 @@ WARNINGS = 8
 def curves(metrics: Path, target: Path) -> None:
     """Losses, validation scores and warnings over the steps, from a run's `metrics.jsonl`."""
     records = [json.loads(line) for line in metrics.read_text().splitlines()]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    figure, (left, right) = canvas.subplots(1, 2, figsize=(11, 4))
     hidden = {
         f"train/{name}"
         for name in (
@@ -57,8 +54,7 @@ def curves(metrics: Path, target: Path) -> None:
     lines += [f"and {len(warned) - WARNINGS} more"] * (len(warned) > WARNINGS)
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=9, color=WARNING, ha="left", x=0.01, **PLAIN)
-    figure.savefig(target, dpi=110)
-    pyplot.close(figure)
+    canvas.save(figure, target, dpi=110)
 
 
 def _series(records: Sequence[dict[str, float]], name: str) -> tuple[list[float], list[float]]:
@@ -72,12 +68,11 @@ def contact_sheet(
     """Image, truth, prediction, errors and uncertainty of images spread evenly over a pool."""
     chosen = order.evenly(len(pool.names), rows)
     columns = ("image", "truth", "prediction", "errors", f"uncertainty\n({found.measure})")
-    figure, axes = pyplot.subplots(
+    figure, axes = canvas.subplots(
         len(chosen),
         len(columns),
         figsize=(1.75 * len(columns) + 0.7, 1.75 * len(chosen) + 0.9),
         squeeze=False,
-        layout="constrained",
     )
     ceiling = max(float(np.quantile(found.uncertainty[chosen], 0.995)), 1e-6)
     for row, index in enumerate(chosen):
@@ -114,5 +109,4 @@ def contact_sheet(
         handles=classes + mistakes, loc="outside lower center", ncols=5, frameon=False, fontsize=8
     )
     as_plain(legend.get_texts())
-    figure.savefig(target, dpi=120)
-    pyplot.close(figure)
+    canvas.save(figure, target, dpi=120)

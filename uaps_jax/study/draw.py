@@ -16,7 +16,8 @@ from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.methods import base
 from uaps_jax.models import cost
-from uaps_jax.reports import study_figures, tables
+from uaps_jax.reports import tables
+from uaps_jax.reports.study_figures import bars, decoders, lines, panels
 from uaps_jax.study import runner
 from uaps_jax.study.grid import Bars, Cell, Decoders, Figure, Grid, Lines, Panels
 from uaps_jax.study.runner import Outcome
@@ -47,11 +48,11 @@ def draw(
         return False
     if isinstance(figure, Bars):
         values = {name: _scores(here, name, which, metric) for name in figure.entries}
-        study_figures.bars(figure.title, f"{metric}, %", values, target)
+        bars.draw(figure.title, f"{metric}, %", values, target)
     elif isinstance(figure, Decoders):
         rows = [_decoder(name, here, which, metric, directory) for name in figure.entries]
         found = [row for row in rows if row is not None]
-        study_figures.decoders(figure.title, f"{metric}, %", found, target)
+        decoders.draw(figure.title, f"{metric}, %", found, target)
     else:
         _panels(figure, here, directory, target)
     return True
@@ -91,15 +92,13 @@ def _lines(
         counts = {x: tables.labeled_text(rows) for x, rows in shown.items()}
         if len(set(counts.values())) == 1:  # a sweep over something else
             counts = {}
-        study_figures.lines(
-            figure.title, figure.x_label, f"{metric}, %", series, target, counts=counts
-        )
+        lines.draw(figure.title, figure.x_label, f"{metric}, %", series, target, counts=counts)
     return bool(series)
 
 
 def _decoder(
     name: str, outcomes: Sequence[Outcome], which: str, metric: str, directory: Path
-) -> study_figures.DecoderRow | None:
+) -> decoders.DecoderRow | None:
     """Scores of a network with auxiliary decoders, what it costs, and how long it takes."""
     mine = [o for o in outcomes if o.cell.entry == name]
     if not mine:
@@ -120,7 +119,7 @@ def _decoder(
     }
     result = mine[0].result
     assert result is not None
-    return study_figures.DecoderRow(
+    return decoders.DecoderRow(
         name=name,
         main=_scores(mine, name, which, metric),
         ensemble=_scores(mine, name, which, metric, "ensemble"),
@@ -158,7 +157,7 @@ def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target
         name: np.stack([_mask(directory / c.folder, image) for image in pool.names])
         for name, c in first.items()
     }
-    study_figures.panels(
+    panels.draw(
         figure.title,
         pool.images,
         pool.masks,

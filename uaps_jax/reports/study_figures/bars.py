@@ -1,0 +1,83 @@
+"""Mean scores side by side."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from uaps_jax.reports import canvas
+from uaps_jax.reports.plain import PLAIN
+from uaps_jax.reports.study_figures import style
+
+
+def draw(title: str, y_label: str, values: Mapping[str, Sequence[float]], target: Path) -> None:
+    """Mean scores side by side, with standard deviations as whiskers and the means as numbers.
+
+    Bars stand on 0, where the smallest mean is at most half the largest. Closer means would look
+    alike: they are points on an axis that is cut to their range, which the figure says.
+
+    Args:
+      title: over the figure.
+      y_label: of the vertical axis, with its unit.
+      values: name -> scores of the seeds, from left to right; a name without any is kept.
+      target: the PNG to write.
+    """
+    figure, axes = canvas.subplots(
+        figsize=(max(5.5, 1.0 * len(values) + 1.2), 4.6),
+    )
+    means = {name: statistics.fmean(scores) for name, scores in values.items() if len(scores)}
+    close = bool(means) and min(means.values()) > 0.5 * max(means.values())
+    for place, (name, scores) in enumerate(values.items()):
+        if name not in means:
+            axes.annotate(
+                "no score",
+                (place, 0),
+                xycoords=("data", "axes fraction"),
+                xytext=(0, 6),
+                textcoords="offset points",
+                ha="center",
+                color="0.35",
+                fontsize=9,
+            )
+            continue
+        if not close:
+            axes.bar(place, means[name], width=0.62, color=style.BLUE, alpha=0.75)
+        axes.errorbar(
+            place,
+            means[name],
+            yerr=style.deviation(scores),
+            fmt="o" if close else "none",
+            color=style.BLUE,
+            ecolor=style.BLUE if close else "0.15",
+            markersize=7,
+            elinewidth=1.3,
+            capsize=5,
+        )
+        if len(scores) > 1:
+            beside = np.full(len(scores), place + 0.2)
+            axes.plot(beside, scores, "o", color="0.35", markersize=3, markerfacecolor="white")
+        top = max(
+            means[name] + (style.deviation(scores) or 0), *scores, 0 if not close else -np.inf
+        )
+        axes.annotate(
+            f"{means[name]:.2f}",
+            (place, top),
+            xytext=(0, 5 if len(scores) > 1 or not close else 8),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+        )
+    axes.set(ylabel=y_label, xlim=(-0.6, len(values) - 0.4))
+    labels = [style.wrapped(name, 13) for name in values]
+    axes.set_xticks(range(len(values)), labels, fontsize=8.5, **PLAIN)
+    axes.margins(y=0.14)
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_axisbelow(True)
+    style.remove_frame(axes)
+    circles = "; small circles: the seeds" if any(len(s) > 1 for s in values.values()) else ""
+    cut = "; the axis does not start at 0" if close else ""
+    style.write_headings(figure, axes, title, style.OVER_SEEDS + circles + cut)
+    canvas.save(figure, target, dpi=style.DPI)

@@ -1,0 +1,52 @@
+"""What the figures of a study share: colours, marks, headings, and how they are written."""
+
+from __future__ import annotations
+
+import statistics
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from datasets.plain_text import shown
+from uaps_jax.inference import palette
+from uaps_jax.reports.plain import PLAIN
+
+# Okabe and Ito's colours without the yellow that is lost on white, the strongest contrasts first.
+COLOURS = [tuple((palette.COLOURS[i] / 255).tolist()) for i in (7, 5, 1, 4, 3, 2, 0, 9)]
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
+STYLES = ("-", "--", ":", "-.")
+BLUE, ORANGE, GREY = COLOURS[0], COLOURS[3], "0.6"
+DPI = 130
+HIGHEST_DPI = 240
+OVER_SEEDS = "mean over the seeds; whiskers: sample standard deviation, none for a single seed"
+
+
+def deviation(scores: Sequence[float]) -> float | None:
+    """Sample standard deviation, or nothing to draw for a single score."""
+    return statistics.stdev(scores) if len(scores) > 1 else None
+
+
+def wrapped(text: str, width: int) -> str:
+    """The text in lines of at most so many characters, a parenthesis on a line of its own."""
+    text = shown(text)
+    parts = [text] if len(text) <= width else text.replace(" (", "\n(").splitlines()
+    return "\n".join(textwrap.fill(part, width) for part in parts)
+
+
+def write_title(figure: Figure, title: str) -> None:
+    """Writes a title over a figure, in as many lines as it needs."""
+    text = textwrap.fill(title, int(8 * figure.get_figwidth()))
+    figure.suptitle(text, fontweight="bold", **PLAIN)
+
+
+def write_headings(figure: Figure, axes: Axes, title: str, note: str) -> None:
+    """Writes a title over a figure, and a note in small letters over its axes."""
+    write_title(figure, title)
+    axes.set_title(textwrap.fill(note, int(14 * figure.get_figwidth())), fontsize=8, color="0.35")
+
+
+def remove_frame(axes: Axes) -> None:
+    """Leaves the axes on the left and below."""
+    axes.spines[["top", "right"]].set_visible(False)
