@@ -18,6 +18,7 @@ from uaps_jax.reports import study_page, tables
 from uaps_jax.study import draw, runner
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Cell, Decoders, Grid
+from uaps_jax.study.rows import budget, rows_of, write_rows
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints, results, workdir
 
@@ -106,8 +107,8 @@ def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, figures:
       directory: its folder.
       figures: whether figures are drawn as well.
     """
-    runner.write_rows(outcomes, directory / ROWS)
-    rows = runner.rows(outcomes, grid.checkpoint, grid.metrics)
+    write_rows(outcomes, directory / ROWS)
+    rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
     made = tables.tables(rows, list(grid.entries), grid.metrics, grid.baseline)
     notes, failures, drawn = _notes(grid, outcomes, directory, rows), _failures(outcomes), []
     for number, figure in enumerate(grid.figures if figures else (), start=1):
@@ -157,7 +158,7 @@ def _sizes(records: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Iterator[str]:
     for cell, record in records:
         if protocols.SIZES in record:
             data = cell.config.data
-            key = f"{cell.dataset}, protocol {data.protocol}, {runner.budget(data)}"
+            key = f"{cell.dataset}, protocol {data.protocol}, {budget(data)}"
             sizes = leakage.described(record[protocols.SIZES])
             first.setdefault(key, f"data.split_seed {data.split_seed}: {sizes}")
     for key, sizes in first.items():

@@ -18,8 +18,8 @@ from uaps_jax.methods import base
 from uaps_jax.models import cost
 from uaps_jax.reports import tables
 from uaps_jax.reports.study_figures import bars, decoders, lines, panels
-from uaps_jax.study import runner
 from uaps_jax.study.grid import Bars, Cell, Decoders, Figure, Grid, Lines, Panels
+from uaps_jax.study.rows import rows_of
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
 
@@ -85,7 +85,7 @@ def _lines(
             scores = _scores(here, entry, which, metric)
             if scores:
                 line.append((x, scores))
-                shown.setdefault(x, []).extend(runner.rows(here, which))
+                shown.setdefault(x, []).extend(rows_of(here, which))
         if line:
             series[name] = line
     if series:

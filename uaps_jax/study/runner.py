@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
-import json
 import os
 import queue
 import shlex
@@ -25,8 +24,7 @@ from typing import Any
 
 from absl import logging
 
-from uaps_jax import files
-from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.config import ConfigError
 from uaps_jax.study.grid import Cell, flags
 from uaps_jax.training import results
 
@@ -214,60 +212,3 @@ def _children_end_with_us(
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def rows(
-    outcomes: Sequence[Outcome], checkpoint: str, metrics: Sequence[str] = ()
-) -> list[dict[str, Any]]:
-    """One record per finished training: where it stands, and its scores at a checkpoint.
-
-    Args:
-      outcomes: of the study.
-      checkpoint: "best" or "latest".
-      metrics: names that a record holds in any case, None where the dataset has no such class.
-    """
-    found = []
-    for outcome in outcomes:
-        if outcome.result is None:
-            continue
-        cell = outcome.cell
-        found.append(
-            {
-                "entry": cell.entry,
-                **dict.fromkeys(metrics),
-                "labeled_groups": None,  # results of before do not say that
-                "budget": budget(cell.config.data),
-                **outcome.result["scores"][checkpoint],
-                "dataset": cell.dataset,
-                "ratio": cell.ratio,
-                "seed": cell.seed,
-                "checkpoint": checkpoint,
-                "steps": cell.config.train.steps,
-                "batch_labeled": cell.config.train.batch_labeled,
-                "schedule": cell.config.optimizer.schedule,
-                "learning_rate": cell.config.optimizer.learning_rate,
-                "eval_every": cell.config.train.eval_every,
-                "height": cell.config.data.height,
-                "width": cell.config.data.width,
-                "dtype": cell.config.network.dtype,
-                "parameters": outcome.result["parameters"],
-            }
-        )
-    return found
-
-
-def budget(data: DataConfig) -> str:
-    """The setting that says how many images are labeled, "labeled_ratio 0.1"."""
-    if data.labeled_list:
-        return f"labeled_list {data.labeled_list}"
-    if data.labeled_count:
-        return f"labeled_count {data.labeled_count}"
-    return f"labeled_ratio {data.labeled_ratio:g}"
-
-
-def write_rows(outcomes: Sequence[Outcome], file: Path) -> None:
-    """Writes the records of both checkpoints as JSON lines."""
-    lines = [
-        json.dumps(row) + "\n" for which in ("latest", "best") for row in rows(outcomes, which)
-    ]
-    files.write_text(file, "".join(lines))
