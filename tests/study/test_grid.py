@@ -8,7 +8,7 @@ import pytest
 from configs.studies import base
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError
-from uaps_jax.study import draw, runner
+from uaps_jax.study import draw, rows, runner
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Bars, Block, Entry, Lines
 
@@ -55,7 +55,7 @@ def test_a_study_excludes_copies_of_labeled_images_unless_it_says_otherwise():
 )
 def test_the_budget_is_the_setting_that_counts(overrides, expected):
     cell = grid_lib.cells(study(overrides=overrides))[0]
-    assert runner.budget(cell.config.data) == expected
+    assert rows.budget(cell.config.data) == expected
 
 
 def test_a_training_that_two_blocks_name_runs_once():
@@ -168,7 +168,7 @@ def test_a_label_efficiency_figure_says_images_and_leakage_groups(tmp_path, monk
         result = {"scores": scores, "other_predictors": {}, "parameters": 1}
         outcomes.append(runner.Outcome(cell=cell, result=result, reason=""))
     said = []
-    monkeypatch.setattr(draw.study_figures, "lines", lambda *_, counts: said.append(counts))
+    monkeypatch.setattr(draw.lines, "draw", lambda *_, counts: said.append(counts))
 
     def figure(points):
         lines = Lines(title="Lines", dataset="neu", x_label="x", series={"a": points})
