@@ -242,8 +242,9 @@ def test_a_run_of_the_first_grouped_draw_is_resumed_by_its_name(begun, monkeypat
     monkeypatch.setattr(checkpoints, "read_record", lambda *_: before)
     now = before | {protocols.SIZES: {"labeled": {"images": 5, "groups": 5}}}
     assert results.digest(now) == results.digest(before)
-    with pytest.raises(ConfigError, match=r"data\.protocol: 'grouped_v1' -> 'grouped'"):
+    with pytest.raises(ConfigError, match=r"data\.protocol: 'grouped_v1' -> 'grouped'") as refused:
         workdir.claim(begun, config, now)
+    assert str(refused.value).endswith("started with: add --config.data.protocol=grouped_v1")
     config.data.protocol = "grouped_v1"
     workdir.claim(begun, config, now)
     assert json.loads((begun / "split.json").read_text()) == now

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from datasets.similarity import twins
 from uaps_jax.config import DataConfig
-from uaps_jax.data import leakage, splits
+from uaps_jax.data import audit_leakage, splits
+from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
-
-NEAR = 0.97
-"""Correlation of 40 x 40 thumbnails above which two images are near duplicates."""
-
-ALIKE = 0.2
-"""Share of all pairs above which near duplicates mean nothing."""
 
 EXPLAINED = 0.3
 """Share of the variance of brightness above which a number in the names is called a clue."""
 
 _LEVELS = 12
 _TINY = 10
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One thing that an audit noticed.
-
-    Attributes:
-      level: "warning": a score may not mean what it seems to; "note": good to know. What keeps
-        training from starting is no finding but an error.
-      title: what, in a few words.
-      text: how much of it, and what it means.
-      names: the images that show it.
-    """
-
-    level: str
-    title: str
-    text: str
-    names: tuple[str, ...] = ()
 
 
 def audit(
@@ -66,8 +41,8 @@ def audit(
         *_sizes(found),
         *_small_defects(dataset, found, data),
         *_duplicates(found),
-        *_groups(split, dataset.groups),
-        *_twins(found, split),
+        *audit_leakage.leakage_groups(split, dataset.groups),
+        *audit_leakage.near_duplicates(found, split),
         *_brightness(found, dataset.groups),
     ]
     return tuple(sorted(findings, key=lambda finding: finding.level, reverse=True))
@@ -180,73 +155,6 @@ def _duplicates(found: Survey) -> Iterator[Finding]:
             title="equal images, different masks",
             text=f"{len(differing)} sets of equal images carry masks that differ.",
             names=tuple(found.names[i] for indices in differing for i in indices),
-        )
-
-
-def _groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[Finding]:
-    """What leaks, and how many unlabeled images only repeat labeled ones."""
-    leaks = leakage.leaks(split, groups)
-    if total := leaks.pop("train or val"):
-        shown = ", ".join(f"{count} in {part}" for part, count in leaks.items())
-        yield Finding(
-            level="warning",
-            title="leakage groups that cross the split",
-            text=f"{total} of {len(split['test'])} test images belong to a leakage group with an "
-            f"image in another part ({shown}): the score is flattered. data.protocol=grouped has "
-            "none.",
-        )
-    if count := leakage.val_leaks(split, groups):
-        yield Finding(
-            level="warning",
-            title="leakage groups of val that are trained on",
-            text=f"{count} of {len(split['val'])} val images belong to a leakage group with a "
-            "training image: the score that chooses the best checkpoint is flattered. "
-            "data.protocol=grouped has none.",
-        )
-    if copies := leakage.copies_of_labeled(split, groups):
-        yield Finding(
-            level="note",
-            title="unlabeled images of labeled leakage groups",
-            text=f"{len(copies)} of {len(split['unlabeled'])}; no leak, all of them are training "
-            "images.",
-            names=tuple(copies),
-        )
-
-
-def _twins(found: Survey, split: splits.Split) -> Iterator[Finding]:
-    """Near duplicates, and those that cross the split."""
-    part_of = {name: p for p, part in enumerate(splits.PARTS) for name in split[part]}
-    part = np.array([part_of.get(name, len(splits.PARTS)) for name in found.names])
-    near = twins(found.thumbnails, NEAR, part, len(splits.PARTS) + 1)
-    if near.share > ALIKE:
-        yield Finding(
-            level="warning",
-            title="images look alike",
-            text=f"{100 * near.share:.0f} % of all pairs correlate above {NEAR} as thumbnails, as "
-            "under a fixed camera: near duplicates cannot be told from other parts. Tell which "
-            "images show the same part: data.folder.group.",
-        )
-        return
-    index = {name: row for row, name in enumerate(found.names)}
-    tested = np.array([index[name] for name in split["test"]], int)
-    for p, name in enumerate(splits.PARTS[:3]):
-        if name == "val" and splits.validates_on_test(split):
-            continue
-        crossing = tested[near.among[tested, p]]
-        if len(crossing):
-            yield Finding(
-                level="warning",
-                title=f"test images that {name} nearly contains",
-                text=f"{len(crossing)} of {len(tested)} test images have a near duplicate "
-                f"(correlation above {NEAR} of thumbnails, turns and flips included) in {name}.",
-                names=tuple(found.names[row] for row in crossing),
-            )
-    if near.examples:
-        yield Finding(
-            level="note",
-            title="near duplicates",
-            text=f"{near.among.any(1).sum()} of {len(found.names)} images have one.",
-            names=tuple(found.names[row] for pair in near.examples for row in pair),
         )
 
 

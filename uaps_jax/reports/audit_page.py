@@ -14,7 +14,7 @@ from PIL import Image
 
 from datasets.common import DataError, read_image, read_mask
 from uaps_jax.data import leakage, splits
-from uaps_jax.data.audit import Finding
+from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
 from uaps_jax.inference import palette

@@ -7,8 +7,9 @@ import fcntl
 import json
 import math
 import os
+import shlex
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -114,10 +115,20 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
             raise ConfigError(
                 f"{workdir} holds a run with another configuration:\n"
                 + "\n".join(f"  {config_lib.describe(d)}" for d in changed)
-                + "\nUse another --workdir, or the configuration it was started with."
+                + "\nUse another --workdir, or the configuration it was started with"
+                + _flags_of_old(changed)
             )
     write_split(workdir, record)
     files.write_text(workdir / "config.json", config_lib.to_json(config))
+
+
+def _flags_of_old(changed: Sequence[config_lib.Difference]) -> str:
+    """The end of a message: the flags that set what has changed to its old values, if few do."""
+    simple = all(isinstance(value, str | int | float) for d in changed for value in (d.old, d.new))
+    if not simple or len(changed) > 4 or any(d.key == "method.name" for d in changed):
+        return "."
+    flags = (shlex.quote(f"--config.{d.key}={d.old}") for d in changed)
+    return f": add {' '.join(flags)}"
 
 
 class Writer(Protocol):
