@@ -27,8 +27,10 @@ IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def view(**probabilities: float) -> c.ViewConfig:
     """A view with the released limits; what is not named has probability 0."""
-    geometry: dict[str, Any] = dict.fromkeys(("hflip", "vflip", "rot90", "grid_distortion"), 0.0)
+    names = ("hflip", "vflip", "rot90", "grid_distortion", "scale")
+    geometry: dict[str, Any] = dict.fromkeys(names, 0.0)
     given = {name: probabilities.pop(name) for name in geometry if name in probabilities}
+    geometry |= {"scale_range": (0.5, 2.0), "crop_height": 0, "crop_width": 0}
     looks = photometric(**probabilities)
     values: dict[str, Any] = {f.name: getattr(looks, f.name) for f in dataclasses.fields(looks)}
     return c.ViewConfig(**values, **(geometry | given))
@@ -36,18 +38,32 @@ def view(**probabilities: float) -> c.ViewConfig:
 
 def photometric(**probabilities: float) -> c.PhotometricConfig:
     """Changes of brightness and colour alone, likewise."""
-    settings: dict[str, float] = dict.fromkeys(
-        ("brightness_contrast", "blur", "jitter", "pixel_dropout", "noise"), 0.0
+    names = (
+        *("brightness_contrast", "blur", "jitter", "grayscale", "gaussian_blur"),
+        *("pixel_dropout", "noise", "cutout"),
     )
+    settings: dict[str, float] = dict.fromkeys(names, 0.0)
     return c.PhotometricConfig(
         **(settings | probabilities),
         contrast_limit=(0.0, 0.5),
         brightness_limit=(0.0, 0.5),
         jitter_limits=(0.2, 0.2, 0.2, 0.2),
+        jitter_random_order=False,
+        gaussian_sigma=(0.1, 2.0),
         pixel_dropout_rate=0.01,
         noise_variance=(10.0, 50.0),
         noise_first=False,
+        cutout_area=(0.02, 0.4),
+        cutout_aspect=(0.3, 1 / 0.3),
+        cutout_noise=True,
     )
+
+
+def weak_to_strong() -> c.PhotometricConfig:
+    """The strong view of UniMatch and PPL; ST++ adds `cutout=0.5`."""
+    strong = photometric(jitter=0.8, grayscale=0.2, gaussian_blur=0.5)
+    strong.jitter_limits, strong.jitter_random_order = (0.5, 0.5, 0.5, 0.25), True
+    return strong
 
 
 def neu_seg() -> c.Config:
@@ -467,5 +483,5 @@ def _shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     config.optimizer.schedule = "cosine"
     strong = [config.method.strong] if isinstance(config.method, UccConfig) else []
     for policy in (config.views.labeled, config.views.unlabeled, *strong):
-        policy.blur = policy.noise = 0.0
+        policy.blur = policy.gaussian_blur = policy.noise = 0.0
     config.method.scale_ramps(steps, type(config.method).ramp_share)

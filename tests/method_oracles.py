@@ -390,6 +390,25 @@ def cutmix_mask(boxes, height, width):
     return mask
 
 
+def unimatch_boxes(random, count, size, area, aspect):
+    """CutMix boxes of square images, [count, 4]: height, width, top, left.
+
+    The share of the image is drawn once; then aspect = height / width and the corner until the box
+    lies inside; sides are rounded down. (UniMatch code, obtain_cutmix_box.)
+    """
+    boxes = []
+    for _ in range(count):
+        pixels = random.uniform(*area) * size * size
+        while True:
+            ratio = random.uniform(*aspect)
+            width, height = int(math.sqrt(pixels / ratio)), int(math.sqrt(pixels * ratio))
+            left, top = random.integers(0, size), random.integers(0, size)
+            if left + width <= size and top + height <= size:
+                break
+        boxes.append((height, width, top, left))
+    return np.array(boxes)
+
+
 def grid_distortion_axis(size, steps, factors):
     """Coordinate map of albumentations' GridDistortion along one axis, [size].
 

@@ -4,13 +4,14 @@ import dataclasses
 import importlib
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
 from absl import flags
 from ml_collections import config_flags
 
-from configs import folder_uaps, neu_supervised, neu_uaps
+from configs import folder_uaps, neu_supervised, neu_uaps, neu_ucc
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError, stored
@@ -125,6 +126,18 @@ BAD = {
     "views.unlabeled.blur": 1.5,
     "views.labeled.contrast_limit": (0.5, 0.0),
     "views.labeled.noise_variance": (-1.0, 2.0),
+    "views.labeled.jitter_limits": (0.5, 0.5, 0.5, 0.6),
+    "views.labeled.jitter_random_order": 1,
+    "views.labeled.grayscale": -0.1,
+    "views.labeled.gaussian_blur": 2.0,
+    "views.labeled.gaussian_sigma": (0.0, 2.0),
+    "views.labeled.cutout": 1.1,
+    "views.labeled.cutout_area": (0.2, 1.2),
+    "views.labeled.cutout_aspect": (2.0, 0.5),
+    "views.labeled.scale": 1.01,
+    "views.labeled.scale_range": (1.0, 0.5, 2.0),
+    "views.labeled.crop_width": -16,
+    "views.unlabeled.crop_height": 100,
     "network.auxiliary": 0,
     "network.widths": (16,),
     "network.perturb_dropout": 1.0,
@@ -302,6 +315,33 @@ def test_settings_of_a_model_are_read_as_those_of_a_network():
     old = {key.replace("network.", "model."): value for key, value in flat.items()}
     again = config_lib.from_stored(old | {"model.execution": "unrolled"})
     assert config_lib.flatten(again) == config_lib.flatten(config)
+
+
+@pytest.mark.parametrize("published", [neu_uaps, neu_ucc])
+def test_views_that_were_stored_before_there_were_crops_and_cutout_are_read(published):
+    config = published.get_config()
+    later = re.compile(r"\.(grayscale|gaussian_\w+|cutout\w*|scale\w*|crop_\w+|\w+_random_order)$")
+    flat = config_lib.flatten(config)
+    older = {key: value for key, value in flat.items() if not later.search(key)}
+    assert len(flat) - len(older) == (24 if published is neu_uaps else 24 + 8)
+    assert config_lib.from_stored(older) == config
+
+
+def test_streams_of_one_pass_have_views_of_one_size_and_quarter_turns_need_squares():
+    config = neu_uaps.get_config()
+    config.views.labeled.crop_height = 128
+    with pytest.raises(ConfigError) as error:
+        config_lib.validate(config)
+    for expected in (
+        "views.unlabeled.crop_height = 0: uaps runs both streams in one pass, and labeled views "
+        "have a height of 128: must be the same",
+        "views.labeled.rot90 = 0.3: needs square images, not 128 x 256; set it to 0",
+    ):
+        assert expected in str(error.value)
+    assert "views.unlabeled.rot90" not in str(error.value)
+    for view in (config.views.labeled, config.views.unlabeled):
+        view.crop_height = view.crop_width = 128
+    config_lib.validate(config)
 
 
 def test_settings_of_a_later_version_are_refused():

@@ -13,6 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from configs import base as configs
 from configs import neu_uaps
 from tests import oracles
+from uaps_jax.labels import IGNORE
 from uaps_jax.methods import base, supervised, uaps
 from uaps_jax.transforms import build, views
 
@@ -287,3 +288,71 @@ def test_every_field_moves_along():
     assert (moved != masks).any((1, 2)).sum() >= 8
     assert_allclose(drawn["weight"], moved / 100, rtol=1e-6)
     assert_array_equal(drawn["valid"], moved > 4)
+
+
+NEW = {
+    "scale": ("scale and crop", True),
+    "grayscale": ("grayscale", False),
+    "gaussian_blur": ("gaussian blur", False),
+    "cutout": ("cutout", False),
+}
+
+
+@pytest.mark.parametrize("setting", NEW)
+def test_each_probability_adds_its_step_and_the_rest_stays(setting):
+    released = [(step.name, step.geometric) for step in build.view(RELEASED)]
+    view = build.view(dataclasses.replace(RELEASED, **{setting: 0.5}))
+    steps = [(step.name, step.geometric) for step in view]
+    assert NEW[setting] in steps
+    assert [step for step in steps if step != NEW[setting]] == released
+
+
+def test_the_strong_view_of_the_weak_to_strong_family():
+    strong = configs.weak_to_strong()
+    names = [step.name for step in build.view(policy(hflip=0.5), strong)]
+    assert names == ["flip", "jitter", "grayscale", "gaussian blur"]
+    images, masks = batch(count=60, size=16)
+    view = build.view(policy(), strong)
+    fields = {"image": images, "mask": masks}
+    one, other = (
+        np.asarray(jax.jit(lambda k, n=name: views.draw(k, fields, view, n)["image"])(KEY))
+        for name in ("strong", "second strong")
+    )
+    for x in (one, other):
+        assert x.min() >= -0.001
+        assert x.max() <= 255.001  # rounding of the blur
+        same = (x == images).all((1, 2, 3)).mean()
+        assert same == pytest.approx(0.2 * 0.8 * 0.5, abs=0.1)  # none of the three
+        grey = (np.abs(x - x[..., :1]) < 1e-2).all((1, 2, 3)).mean()
+        assert grey == pytest.approx(0.2, abs=0.15)
+    assert (one != other).any((1, 2, 3)).mean() > 0.9
+
+
+def test_scale_crop_and_cutout_follow_their_settings():
+    images, masks = batch(count=40, size=16)
+    settings = policy(
+        scale=1.0, scale_range=(0.5, 0.5), crop_height=12, cutout=0.5, cutout_area=(0.1, 0.1)
+    )
+    x, y = weak_view(KEY, images, masks, settings)
+    assert x.shape == (40, 12, 16, 3)
+    outside = np.asarray(y) == IGNORE
+    assert outside[:, 8:].all()
+    assert outside[:, :, 8:].all()
+    holes = outside[:, :8, :8].any((1, 2)).mean()
+    assert 0.1 < holes < 0.5  # half of the images have one, and some lie below and to the right
+    labels = np.asarray(y)[:, :8, :8]
+    kept = labels != IGNORE
+    assert_array_equal(labels[kept], masks[:, 1::2, 1::2][kept])
+    strong = drawing(settings, "strong")(KEY, images, masks)[1]
+    assert (np.asarray(strong) != y).any((1, 2)).mean() > 0.3  # a Cutout of its own
+
+
+def test_streams_of_cropped_views_have_their_size():
+    config = neu_uaps.get_config()
+    config.views.labeled = policy(crop_height=8, crop_width=4)
+    config.views.unlabeled = policy(crop_height=8, crop_width=4, scale=0.5)
+    images, masks = batch(size=10)
+    given = {"labeled": {"image": images, "mask": masks}, "unlabeled": {"image": images}}
+    made = jax.jit(base.weak_views(config, uaps.STREAMS))(KEY, given)
+    assert {made[s]["image"].shape for s in made} == {(4, 8, 4, 3)}
+    assert made["labeled"]["mask"].shape == (4, 8, 4)

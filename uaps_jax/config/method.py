@@ -53,7 +53,7 @@ METHODS: dict[str, type[MethodConfig]] = {}
 
 
 def paired_batches(config: "Config") -> Iterator[str]:
-    """What is wrong with the batch sizes of a method that runs both streams in one pass."""
+    """What is wrong with the batches of a method that runs both streams in one pass."""
     yield from check(
         config,
         "train.batch_unlabeled",
@@ -61,3 +61,14 @@ def paired_batches(config: "Config") -> Iterator[str]:
         f"{config.method.name} runs both streams in one pass: must equal train.batch_labeled = "
         f"{config.train.batch_labeled}",
     )
+    for index, side in enumerate(("height", "width")):
+        labeled, unlabeled = (
+            view.size(config.data)[index] for view in (config.views.labeled, config.views.unlabeled)
+        )
+        yield from check(
+            config,
+            f"views.unlabeled.crop_{side}",
+            labeled == unlabeled,
+            f"{config.method.name} runs both streams in one pass, and labeled views have a "
+            f"{side} of {labeled}: must be the same",
+        )

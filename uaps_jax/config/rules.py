@@ -78,3 +78,8 @@ def low_high(minimum: float | None = None) -> Metadata:
         return rule(lambda v: v[0] <= v[1], message)
     bound = "not negative" if minimum == 0 else f"not below {minimum}"
     return rule(lambda v: minimum <= v[0] <= v[1], f"{message}, {bound}")
+
+
+def positive_range() -> Metadata:
+    """A pair (low, high) in order, above 0."""
+    return rule(lambda v: 0 < v[0] <= v[1], "must be (low, high), above 0")

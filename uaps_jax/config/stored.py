@@ -55,6 +55,26 @@ def _groups_that_were_labeled_whole(flat: dict[str, Any]) -> dict[str, Any]:
     return flat | {"data.labeled_group_copies": copies} | changed
 
 
+def _views_without_what_came_later(flat: dict[str, Any]) -> dict[str, Any]:
+    """The views had no scale, crop, grayscale, Gaussian blur or Cutout, and one order of jitter."""
+    colour = {
+        "jitter_random_order": False,
+        "grayscale": 0.0,
+        "gaussian_blur": 0.0,
+        "gaussian_sigma": [0.1, 2.0],
+        "cutout": 0.0,
+        "cutout_area": [0.02, 0.4],
+        "cutout_aspect": [0.3, 1 / 0.3],
+        "cutout_noise": True,
+    }
+    geometry = {"scale": 0.0, "scale_range": [0.5, 2.0], "crop_height": 0, "crop_width": 0}
+    added: dict[str, Any] = {}
+    for present, settings in (("jitter_limits", colour), ("grid_distortion", geometry)):
+        sections = [k.removesuffix(present) for k in flat if k.endswith(f".{present}")]
+        added |= {section + name: v for section in sections for name, v in settings.items()}
+    return added | flat
+
+
 MIGRATIONS = (
     # Settings that were stored without a version: some had these already.
     Migration(added={"train.accumulate": 1, "train.deterministic": False}),
@@ -64,6 +84,7 @@ MIGRATIONS = (
         added={"network.name": "unet"},
     ),
     Migration(adjust=_groups_that_were_labeled_whole),
+    Migration(adjust=_views_without_what_came_later),
 )
 """The changes of the schema, in order; entry i turns settings of version i into version i + 1."""
 

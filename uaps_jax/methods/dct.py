@@ -39,9 +39,9 @@ class DctConfig(c.RampedConfig):
         yield from c.check(
             config, "network.auxiliary", config.network.auxiliary == 0, "DCT has 1 decoder"
         )
-        data = config.data
+        height, width = config.views.unlabeled.size(config.data)
         yield from c.check(
-            config, "data.width", data.width == data.height, "DCT's quarter turns need squares"
+            config, "data.width", width == height, "DCT's quarter turns need square views"
         )
         yield from c.paired_batches(config)
 

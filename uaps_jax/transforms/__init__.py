@@ -1,1 +1,1 @@
-"""Views, made on the device: pure functions of (key, image, mask)."""
+"""Random changes of training images, made on the device: pure functions of (key, fields)."""

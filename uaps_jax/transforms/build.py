@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from uaps_jax.config import PhotometricConfig, ViewConfig
-from uaps_jax.transforms import geometric, photometric
+from uaps_jax.transforms import geometric, mixing, photometric
 from uaps_jax.transforms.fields import on_image
 from uaps_jax.transforms.views import Step, View
 
@@ -14,8 +14,9 @@ from uaps_jax.transforms.views import Step, View
 def view(geometry: ViewConfig, photometry: PhotometricConfig | None = None) -> View:
     """The view of these settings; a change of probability 0 is left out.
 
-    The order is that of UAPS's released scripts: flips, brightness and contrast, grid distortion,
-    blur, jitter, black pixels, quarter turns, noise (or noise after the flips).
+    The order: scale and crop, flips, brightness and contrast, grid distortion, box blur, jitter,
+    grayscale, Gaussian blur, black pixels, quarter turns, noise (or noise after the flips), Cutout.
+    Of what they have in common it is the order of UAPS's released scripts, and of UniMatch's.
 
     Args:
       geometry: validated settings.
@@ -26,6 +27,14 @@ def view(geometry: ViewConfig, photometry: PhotometricConfig | None = None) -> V
 
 
 def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
+    if g.scale or g.crop_height or g.crop_width:
+        crop = partial(
+            geometric.random_scale_crop,
+            probability=g.scale,
+            factors=g.scale_range,
+            size=(g.crop_height, g.crop_width),
+        )
+        yield Step("scale and crop", crop, geometric=True)
     if g.hflip or g.vflip:
         flip = partial(geometric.random_flip, horizontal=g.hflip, vertical=g.vflip)
         yield Step("flip", flip, geometric=True)
@@ -49,9 +58,17 @@ def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
             photometric.random_jitter,
             probability=p.jitter,
             limits=p.jitter_limits,
-            random_order=False,
+            random_order=p.jitter_random_order,
         )
         yield Step("jitter", on_image(jitter))
+    if p.grayscale:
+        grey = partial(photometric.random_grayscale, probability=p.grayscale)
+        yield Step("grayscale", on_image(grey))
+    if p.gaussian_blur:
+        blur = partial(
+            photometric.random_gaussian_blur, probability=p.gaussian_blur, sigma=p.gaussian_sigma
+        )
+        yield Step("gaussian blur", on_image(blur))
     if p.pixel_dropout:
         drop = partial(
             photometric.random_pixel_dropout,
@@ -64,6 +81,15 @@ def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
         yield Step("quarter turn", turn, geometric=True)
     if p.noise and not p.noise_first:
         yield _noise(p)
+    if p.cutout:
+        cutout = partial(
+            mixing.random_cutout,
+            probability=p.cutout,
+            area=p.cutout_area,
+            aspect=p.cutout_aspect,
+            noise=p.cutout_noise,
+        )
+        yield Step("cutout", cutout)
 
 
 def _noise(p: PhotometricConfig) -> Step:

@@ -107,14 +107,14 @@ def random_scale_crop(
     *,
     probability: float,
     factors: tuple[float, ...],
-    size: tuple[int, ...] = (),
+    size: tuple[int, int],
 ) -> Fields:
     """With `probability` resizes by a random factor; cuts `size` out at a random place, always.
 
     The factor is uniform between two neighbours in `factors`, each pair equally likely:
     (low, high), or (0.5, 1, 2), half the time below 1 and half the time above (U2PL). A scaled
     image smaller than `size` takes the upper left; beyond it lies its mirror image, edge pixel
-    included, and in the other fields what `outside` says. A `size` of () is the image's.
+    included, and in the other fields what `outside` says. A side of 0 is that of the image.
     """
     apply_key, pair_key, factor_key, place_key = jax.random.split(key, 4)
     limits = jnp.asarray(factors, jnp.float32)
@@ -122,7 +122,7 @@ def random_scale_crop(
     factor = jax.random.uniform(factor_key, (), jnp.float32, limits[pair], limits[pair + 1])
     factor = jnp.where(jax.random.bernoulli(apply_key, probability), factor, 1)
     whole = fields["image"].shape[:2]
-    height, width = size or whole
+    height, width = size[0] or whole[0], size[1] or whole[1]
     scaled = jnp.maximum(jnp.round(factor * jnp.asarray(whole)), 1).astype(jnp.int32)
     room = jnp.maximum(scaled - jnp.asarray((height, width)), 0)
     corner = jax.random.randint(place_key, (2,), 0, room + 1)
@@ -161,7 +161,8 @@ def scale_crop(
             (2 * p + 1) * length // (2 * n)
             for p, n, length in zip(shown, scaled, x.shape[:2], strict=True)
         )
-        return jnp.where(beyond, jnp.asarray(outside(name), x.dtype), x[rows[:, None], columns])
+        nearest = jnp.take(jnp.take(x, rows, axis=0), columns, axis=1)
+        return jnp.where(beyond, jnp.asarray(outside(name), x.dtype), nearest)
 
     return {name: moved(name, x) for name, x in fields.items()}
 
@@ -174,6 +175,6 @@ def _resize_weights(positions: jax.Array, scaled: jax.Array, length: int) -> jax
     """
     ratio = length / scaled.astype(jnp.float32)
     centers = (positions + 0.5) * ratio - 0.5
-    distance = jnp.abs(centers[:, None] - jnp.arange(length)) / jnp.maximum(ratio, 1)
+    distance = jnp.abs(centers[:, None] - jnp.arange(length)[None]) / jnp.maximum(ratio, 1)
     weights = jnp.maximum(1 - distance, 0)
     return weights / weights.sum(1, keepdims=True)

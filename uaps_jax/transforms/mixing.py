@@ -78,8 +78,8 @@ def random_rectangle(
     ratio = jax.random.uniform(aspect_key, (TRIES,), minval=aspect[0], maxval=aspect[1])
     pixels, whole = share * (size[0] * size[1]), jnp.asarray(size)
     sides = jnp.sqrt(jnp.stack([pixels * ratio, pixels / ratio], axis=1)).astype(jnp.int32)
-    corners = jax.random.randint(place_key, (TRIES, 2), 0, whole)
-    first = (corners + sides <= whole).all(1).argmax()
+    corners = jax.random.randint(place_key, (TRIES, 2), 0, whole[None])
+    first = (corners + sides <= whole[None]).all(1).argmax()
     (top, left), (height, width) = corners[first], sides[first]
     return box(top, left, height, width, size)
 
