@@ -13,6 +13,9 @@ from ml_collections import config_flags
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study.grid import Grid
 
+OF_FLAGS = (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error)
+"""What absl and ml_collections raise where a flag is wrong."""
+
 
 def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
     """Parses the flags, and returns the arguments that are none.
@@ -31,14 +34,15 @@ def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
         _check_file(file)
     try:
         rest: list[str] = flags.FLAGS(argv)
-    except (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error) as error:
+    except Exception as error:
         # ml_collections puts a traceback in front of what a configuration file raises.
         before, raised, reason = str(error).rpartition("ConfigError: ")
         if not raised and file is not None:
+            _explain_error_of_file(error, file)
             _explain_override(argv, file)
+        if not isinstance(error, OF_FLAGS):
+            raise
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
-    except Exception as error:  # whatever the configuration file raises
-        sys.exit(f"error: --config={file}: {_reason(error)}")
     if file is not None and not isinstance(config.value, Config | Grid):
         sys.exit(f"error: --config={file}: has no get_config() that returns a Config or a Grid")
     return rest
@@ -71,13 +75,18 @@ def _check_file(file: str) -> None:
         )
 
 
-def _reason(error: Exception) -> str:
-    """What an error of a file says, and on which line."""
-    text = f"{type(error).__name__}: {error}"
-    frames = traceback.extract_tb(error.__traceback__)
-    if not frames or isinstance(error, SyntaxError):  # which names its line
-        return text
-    return f"{text} ({frames[-1].filename}, line {frames[-1].lineno})"
+def _explain_error_of_file(error: BaseException, file: str) -> None:
+    """Exits with what a configuration file raised, and on which line, if it was the file."""
+    path = file.partition(":")[0]
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, SyntaxError):  # which names file and line
+            sys.exit(f"error: --config={file}: SyntaxError: {cause}")
+        lines = [f.lineno for f in traceback.extract_tb(cause.__traceback__) if f.filename == path]
+        if lines:
+            kind = type(cause).__name__
+            sys.exit(f"error: --config={file}: {kind} in line {lines[-1]}: {cause}")
+        cause = cause.__cause__ or cause.__context__
 
 
 def _explain_override(argv: Sequence[str], file: str) -> None:

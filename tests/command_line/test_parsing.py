@@ -1,0 +1,92 @@
+"""Command lines from their flags to a sentence or a result, in real processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+FILES = {
+    "broken.py": "def get_config(:\n",
+    "raises.py": "def get_config():\n    return {}['method']\n",
+    "wrong.py": "def f():\n    raise ValueError('mine')\ndef get_config(x):\n    f()\n",
+    "other.py": "def get_config():\n    return 3\n",
+    "none.py": "x = 1\n",
+}
+ENDS = [
+    ([], "nothing says what to train: give --config=FILE"),
+    (["--mode=evaluate"], "--mode=evaluate needs the run: give its folder, --workdir=FOLDER, or"),
+    (["--mode=study", "--config=configs/studies/neu_small.py"], "--mode=study: leave it out"),
+    (["--config=README.md"], "--config=README.md: is no Python file; give one with a function"),
+    (["--config=README.md:small"], "is no Python file"),
+    (["--config=nowhere.py"], "there is no such file; there are configs/"),
+    (["--config=nowhere\0.py"], "there is no such file"),
+    (["--config=FOLDER/broken.py"], "SyntaxError: "),
+    (["--config=FOLDER/raises.py"], "raises.py: KeyError in line 2: 'method'"),
+    (["--config=FOLDER/wrong.py:x"], "wrong.py:x: ValueError in line 2: mine"),
+    (["--config=FOLDER/other.py"], "has no get_config() that returns a Config or a Grid"),
+    (["--config=FOLDER/none.py"], "get_config"),
+    (["--config=configs/neu_uaps.py:large"], "variant 'large' does not exist"),
+]
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory):
+    """What each of `ENDS` ends with."""
+    folder = tmp_path_factory.mktemp("files")
+    for name, text in FILES.items():
+        (folder / name).write_text(text)
+    lines = [
+        ["run.py", *(argument.replace("FOLDER", str(folder)) for argument in arguments)]
+        for arguments, _ in ENDS
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.command_lines"],
+        cwd=PROJECT,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stdout.splitlines() if line.startswith("end ")]
+    assert len(said) == len(ENDS), done.stderr[-3000:]
+    return [json.loads(line.removeprefix("end ")) for line in said]
+
+
+@pytest.mark.parametrize("number", range(len(ENDS)), ids=lambda n: " ".join(ENDS[n][0]) or "none")
+def test_what_is_wrong_is_said_in_a_sentence(ends, number):
+    said, expected = ends[number], ENDS[number][1]
+    assert str(said).startswith("error: ")
+    assert expected in said
+    assert "Traceback" not in said
+
+
+def run(folder, *arguments):
+    return subprocess.run(
+        [sys.executable, PROJECT / "run.py", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_a_configuration_alone_is_enough_where_raw_data_are_missing_that_is_one_sentence(tmp_path):
+    done = run(tmp_path, f"--config={PROJECT / 'configs' / 'neu_uaps.py'}")
+    assert done.returncode == 1
+    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert "put NEU_Seg-main.zip from https://github.com/DHW-Master/NEU_Seg" in sentence
+    assert f"into {tmp_path / 'downloads'}, or pass --config.data.manual_dir=FOLDER" in sentence
+    assert done.stderr.rstrip().endswith(sentence)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_the_work_directory_is_made_where_the_command_is_run(tmp_path):
+    done = run(tmp_path, f"--config={PROJECT / 'configs' / 'synthetic_uaps.py'}", "--mode=split")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert (tmp_path / "runs" / "synthetic_uaps" / "split.json").is_file()
+    assert (tmp_path / "data" / "synthetic").is_dir()
