@@ -1,7 +1,6 @@
-r"""The labeled images of CrackForest alone.
+"""The labeled images of CrackForest alone.
 
-python run.py --config=configs/crackforest_supervised.py --workdir=runs/crackforest_supervised \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/crackforest_supervised.py
 """
 
 from configs import base

@@ -1,7 +1,6 @@
-r"""UAPS on CrackForest, a fifth of the annotated training images labeled.
+"""UAPS on CrackForest, a fifth of the annotated training images labeled.
 
-python run.py --config=configs/crackforest_uaps.py --workdir=runs/crackforest_uaps \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/crackforest_uaps.py
 """
 
 from configs import base

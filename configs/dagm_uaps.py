@@ -1,7 +1,6 @@
-r"""UAPS on DAGM 2007, the paper's setting.
+"""UAPS on DAGM 2007, the paper's setting.
 
-python run.py --config=configs/dagm_uaps.py --workdir=runs/dagm_uaps \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/dagm_uaps.py
 """
 
 from configs import base

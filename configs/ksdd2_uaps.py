@@ -1,7 +1,6 @@
-r"""UAPS on KolektorSDD2, the paper's setting.
+"""UAPS on KolektorSDD2, the paper's setting.
 
-python run.py --config=configs/ksdd2_uaps.py --workdir=runs/ksdd2_uaps \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/ksdd2_uaps.py
 """
 
 from configs import base

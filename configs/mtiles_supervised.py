@@ -1,7 +1,6 @@
-r"""The labeled images of the magnetic tiles alone: UAPS's baseline, one decoder, with UAPS's steps.
+"""The labeled images of the magnetic tiles alone: UAPS's baseline, one decoder, with UAPS's steps.
 
-python run.py --config=configs/mtiles_supervised.py --workdir=runs/mtiles_supervised \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/mtiles_supervised.py
 """
 
 from configs import base

@@ -1,9 +1,8 @@
-r"""UAPS on the magnetic tiles, the paper's setting.
+"""UAPS on the magnetic tiles, the paper's setting.
 
 Its released script leaves L_un out of the ramp and weighs it with 1.
 
-    python run.py --config=configs/mtiles_uaps.py --workdir=runs/mtiles_uaps \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/mtiles_uaps.py
 """
 
 from configs import base

@@ -1,10 +1,9 @@
-r"""CCT on NEU-Seg, the setting of UAPS's study.
+"""CCT on NEU-Seg, the setting of UAPS's study.
 
 600 epochs of 60 iterations. Published test image_iou at 10 % labels: 74.56
 (ProMSC, 2026, Table 1).
 
-    python run.py --config=configs/neu_cct.py --workdir=runs/neu_cct \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_cct.py
 """
 
 from configs import base

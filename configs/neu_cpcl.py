@@ -1,7 +1,6 @@
-r"""CPCL on NEU-Seg; its paper has no defects: no published number.
+"""CPCL on NEU-Seg; its paper has no defects: no published number.
 
-python run.py --config=configs/neu_cpcl.py --workdir=runs/neu_cpcl \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/neu_cpcl.py
 """
 
 from configs import base

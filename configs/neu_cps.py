@@ -1,10 +1,9 @@
-r"""CPS on NEU-Seg, the setting of UAPS's study.
+"""CPS on NEU-Seg, the setting of UAPS's study.
 
 800 epochs of 60 iterations. Published test image_iou at 10 % labels: 74.98
 (ProMSC, 2026, Table 1).
 
-    python run.py --config=configs/neu_cps.py --workdir=runs/neu_cps \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_cps.py
 """
 
 from configs import base

@@ -1,9 +1,8 @@
-r"""DCT (turned consistency) on NEU-Seg, the setting of UAPS's study.
+"""DCT (turned consistency) on NEU-Seg, the setting of UAPS's study.
 
 600 epochs of 60 iterations.
 
-    python run.py --config=configs/neu_dct.py --workdir=runs/neu_dct \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_dct.py
 """
 
 from configs import base

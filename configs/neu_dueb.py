@@ -1,7 +1,6 @@
-r"""DUEB on NEU-Seg; its paper has no defects: no published number.
+"""DUEB on NEU-Seg; its paper has no defects: no published number.
 
-python run.py --config=configs/neu_dueb.py --workdir=runs/neu_dueb \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/neu_dueb.py
 """
 
 from configs import base

@@ -1,7 +1,6 @@
-r"""DUEB with the aleatoric term alone, on NEU-Seg.
+"""DUEB with the aleatoric term alone, on NEU-Seg.
 
-python run.py --config=configs/neu_dueb_aleatoric.py --workdir=runs/neu_dueb_aleatoric \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/neu_dueb_aleatoric.py
 """
 
 from configs import base

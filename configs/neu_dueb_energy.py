@@ -1,7 +1,6 @@
-r"""DUEB with the energy term alone, on NEU-Seg.
+"""DUEB with the energy term alone, on NEU-Seg.
 
-python run.py --config=configs/neu_dueb_energy.py --workdir=runs/neu_dueb_energy \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/neu_dueb_energy.py
 """
 
 from configs import base

@@ -1,9 +1,8 @@
-r"""Mean Teacher on NEU-Seg, the setting of UAPS's study.
+"""Mean Teacher on NEU-Seg, the setting of UAPS's study.
 
 600 epochs of 60 iterations; 599 of 59 run.
 
-    python run.py --config=configs/neu_mean_teacher.py --workdir=runs/neu_mean_teacher \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_mean_teacher.py
 """
 
 from configs import base

@@ -1,10 +1,9 @@
-r"""The labeled images of NEU-Seg alone: the baseline of UAPS's study, one decoder.
+"""The labeled images of NEU-Seg alone: the baseline of UAPS's study, one decoder.
 
 600 epochs of 20 iterations, a full pass over the 308 labeled images each; 599 of them run.
 Published test image_iou at 10 % labels: 72.93.
 
-    python run.py --config=configs/neu_supervised.py --workdir=runs/neu_supervised \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_supervised.py
 """
 
 from configs import base

@@ -1,9 +1,8 @@
-r"""UA-MT on NEU-Seg, the setting of UAPS's study.
+"""UA-MT on NEU-Seg, the setting of UAPS's study.
 
 600 epochs of 30 iterations; 599 of 29 run.
 
-    python run.py --config=configs/neu_ua_mt.py --workdir=runs/neu_ua_mt \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_ua_mt.py
 """
 
 from configs import base

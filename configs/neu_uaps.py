@@ -1,9 +1,8 @@
-r"""UAPS on NEU-Seg, the paper's setting.
+"""UAPS on NEU-Seg, the paper's setting.
 
 Published test image_iou at 10 % labels: 75.77.
 
-python run.py --config=configs/neu_uaps.py --workdir=runs/neu_uaps \
-        --config.data.manual_dir=<folder of the download>
+python run.py --config=configs/neu_uaps.py
 """
 
 from configs import base

@@ -1,9 +1,8 @@
-r"""UCC on NEU-Seg, the setting of UAPS's study.
+"""UCC on NEU-Seg, the setting of UAPS's study.
 
 800 epochs of 60 iterations.
 
-    python run.py --config=configs/neu_ucc.py --workdir=runs/neu_ucc \
-        --config.data.manual_dir=<folder of the download>
+    python run.py --config=configs/neu_ucc.py
 """
 
 from configs import base

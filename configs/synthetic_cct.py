@@ -1,6 +1,6 @@
 """CCT on the embedded synthetic surfaces.
 
-python run.py --config=configs/synthetic_cct.py --workdir=runs/synthetic_cct
+python run.py --config=configs/synthetic_cct.py
 """
 
 from configs import base

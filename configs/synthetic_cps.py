@@ -1,6 +1,6 @@
 """CPS on the embedded synthetic surfaces.
 
-python run.py --config=configs/synthetic_cps.py --workdir=runs/synthetic_cps
+python run.py --config=configs/synthetic_cps.py
 """
 
 from configs import base

@@ -1,6 +1,6 @@
 """DCT (turned consistency) on the embedded synthetic surfaces.
 
-python run.py --config=configs/synthetic_dct.py --workdir=runs/synthetic_dct
+python run.py --config=configs/synthetic_dct.py
 """
 
 from configs import base

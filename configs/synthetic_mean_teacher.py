@@ -1,6 +1,6 @@
 """Mean Teacher on the embedded synthetic surfaces.
 
-python run.py --config=configs/synthetic_mean_teacher.py --workdir=runs/synthetic_mean_teacher
+python run.py --config=configs/synthetic_mean_teacher.py
 """
 
 from configs import base

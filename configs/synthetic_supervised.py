@@ -1,6 +1,6 @@
 """The labeled images of the synthetic surfaces alone.
 
-python run.py --config=configs/synthetic_supervised.py --workdir=runs/synthetic_supervised
+python run.py --config=configs/synthetic_supervised.py
 """
 
 from configs import base

@@ -1,6 +1,6 @@
 """UA-MT on the embedded synthetic surfaces.
 
-python run.py --config=configs/synthetic_ua_mt.py --workdir=runs/synthetic_ua_mt
+python run.py --config=configs/synthetic_ua_mt.py
 """
 
 from configs import base

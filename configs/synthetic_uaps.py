@@ -1,6 +1,6 @@
 """UAPS on the embedded synthetic surfaces: the first run of a newcomer.
 
-python run.py --config=configs/synthetic_uaps.py --workdir=runs/synthetic_uaps
+python run.py --config=configs/synthetic_uaps.py
 """
 
 from configs import base

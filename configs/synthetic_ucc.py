@@ -1,6 +1,6 @@
 """UCC on the embedded synthetic surfaces.
 
-python run.py --config=configs/synthetic_ucc.py --workdir=runs/synthetic_ucc
+python run.py --config=configs/synthetic_ucc.py
 """
 
 from configs import base

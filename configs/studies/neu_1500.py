@@ -1,9 +1,8 @@
-r"""Supervised, Mean Teacher, CPS and UAPS on NEU-Seg with 10 % labels for 1500 steps of 8 + 8.
+"""Supervised, Mean Teacher, CPS and UAPS on NEU-Seg with 10 % labels for 1500 steps of 8 + 8.
 
 64 px, cosine from 1e-3; every ramp takes UAPS's 34 % of the steps.
 
-    python run.py --config=configs/studies/neu_1500.py --workdir=runs/neu_1500 \
-        --config.manual_dir=<folder of the download>
+    python run.py --config=configs/studies/neu_1500.py
 
 About three quarters of an hour on two CPU cores.
 """

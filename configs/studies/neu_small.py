@@ -1,10 +1,9 @@
-r"""Every method of UAPS's study, and CPCL and DUEB, on NEU-Seg with 10 % labels, shortened.
+"""Every method of UAPS's study, and CPCL and DUEB, on NEU-Seg with 10 % labels, shortened.
 
 64 px, 4 + 4 images, 800 steps, cosine from 1e-3; every ramp takes UAPS's 34 % of the steps. Loss
 weights are each method's own. Supervised, Mean Teacher and UAPS with three seeds.
 
-    python run.py --config=configs/studies/neu_small.py --workdir=runs/neu_small \
-        --config.manual_dir=<folder of the download>
+    python run.py --config=configs/studies/neu_small.py
 
 About an hour and a half on two CPU cores.
 """

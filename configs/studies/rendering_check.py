@@ -1,8 +1,8 @@
-r"""Whether all figures draw themselves: the paper's study in miniature, on the synthetic surfaces.
+"""Whether all figures draw themselves: the paper's study in miniature, on the synthetic surfaces.
 
 32 px, 60 steps of 4 + 4: the scores mean nothing.
 
-    python run.py --config=configs/studies/rendering_check.py --workdir=runs/rendering
+    python run.py --config=configs/studies/rendering_check.py
 
 About a quarter of an hour on two CPU cores.
 """
