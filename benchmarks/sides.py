@@ -14,7 +14,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-HUGE_PAGES = "glibc.malloc.hugetlb=1"  # as `run.py` sets it for itself; both sides have them
+from uaps_jax.command_line import huge_pages
+
 WEIGHTS = (0.1, 0.1)  # of pseudo-labels and of uncertainty in the loss, likewise
 
 Handler = Callable[..., Any]
@@ -26,7 +27,8 @@ class Side:
     def __init__(self, module: str, arguments: list[str]) -> None:
         """Starts `python -m module *arguments`."""
         command = [sys.executable, "-m", module, *arguments]
-        environment = os.environ | {"GLIBC_TUNABLES": HUGE_PAGES}
+        # As `run.py` sets it for itself; both sides have them.
+        environment = os.environ | {"GLIBC_TUNABLES": huge_pages.SETTING}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
