@@ -23,9 +23,8 @@ import torch
 from jax import lax
 
 from benchmarks.measuring import record
-from configs import base as configs
+from configs.parts import networks
 from uaps_jax import compiler
-from uaps_jax.config import lookup
 from uaps_jax.models import cpu_conv
 
 PARTS = ("forward", "images", "kernel")
@@ -35,7 +34,7 @@ SETTLE_S = 0.05  # PyTorch's threads go on waiting at full speed for a while
 
 def shapes(size: int, auxiliary: int) -> dict[tuple[int, int, int, int], int]:
     """(side, kernel, inputs, outputs) -> how often it occurs in UAPS's network."""
-    widths = lookup(configs.neu_seg(), "network.widths")
+    widths = networks.unet().widths
     found: dict[tuple[int, int, int, int], int] = {}
 
     def add(side: int, kernel: int, inputs: int, outputs: int, times: int) -> None:

@@ -77,10 +77,10 @@ def _configured(size: int) -> tuple[Any, Any, Any]:
     """The configuration, the method and variables with running statistics as after training."""
     import jax
 
-    from configs import base as configs
+    from configs.parts import datasets
     from uaps_jax import methods
 
-    config = configs.supervised(configs.neu_seg(), "")
+    config = datasets.neu_seg()
     config.data.height = config.data.width = size
     method = methods.build(config)
     variables = method.variables(*method.init(0))

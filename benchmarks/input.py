@@ -25,7 +25,8 @@ import torch
 from PIL import Image
 
 from benchmarks.measuring import record
-from configs import base as configs
+from configs import train
+from configs.parts import datasets
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import protocols, source, streams
@@ -67,7 +68,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, default=60, help="of each turn")
     parser.add_argument("--workers", type=int, default=os.cpu_count(), help="threads, processes")
     given = parser.parse_args()
-    config = configs.uaps(configs.neu_seg(), "")
+    config = train.build(dataset="neu", method="uaps")
     config.data.manual_dir, config.data.data_dir = given.manual_dir, given.data_dir
     config.data.height = config.data.width = given.size
     config.data.stream_threads = given.workers
@@ -114,7 +115,7 @@ def _write(folder: Path, dataset: source.Dataset, names: list[str]) -> list[str]
     """Writes images and masks as PNGs; returns their names in the folder."""
     (folder / "images").mkdir()
     (folder / "masks").mkdir()
-    whole = configs.neu_seg().data
+    whole = datasets.neu_seg().data
     whole.height = whole.width = 200
     pool = source.read(dataset, names, whole)
     for row in range(len(names)):

@@ -16,7 +16,8 @@ import numpy as np
 from benchmarks import roofline, torch_names
 from benchmarks.measuring import seconds
 from benchmarks.sides import WEIGHTS, serve
-from configs import base as configs
+from configs import train
+from configs.parts.views import view
 from uaps_jax import methods
 from uaps_jax.config import assign
 from uaps_jax.methods import base, uaps
@@ -61,8 +62,8 @@ class Ours:
         deterministic: bool,
     ) -> None:
         """Builds the step; nothing is compiled yet."""
-        config = configs.uaps(configs.neu_seg(), "")
-        config.views.labeled = config.views.unlabeled = configs.view()
+        config = train.build(dataset="neu", method="uaps")
+        config.views.labeled = config.views.unlabeled = view()
         config.data.height = config.data.width = size
         config.train.batch_labeled = config.train.batch_unlabeled = batch
         assign(config, "network.dtype", dtype)

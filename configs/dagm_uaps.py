@@ -3,10 +3,11 @@
 python run.py --config=configs/dagm_uaps.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.dagm(), variant, interval=60, length=200)
+    config = methods.uaps(datasets.dagm(), ramp_interval=60, ramp_length=200)
+    return variants.apply(config, variant)

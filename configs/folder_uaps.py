@@ -4,10 +4,11 @@ python run.py --config=configs/folder_uaps.py:small --workdir=runs/mine \
     --config.data.manual_dir=FOLDER
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.folder(), variant)
+    config = methods.uaps(datasets.folder())
+    return variants.apply(config, variant)

@@ -3,10 +3,11 @@
 python run.py --config=configs/ksdd2_supervised.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.supervised(base.ksdd2(), variant)
+    config = methods.supervised(datasets.ksdd2())
+    return variants.apply(config, variant)

@@ -3,10 +3,11 @@
 python run.py --config=configs/ksdd2_uaps.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.ksdd2(), variant, interval=40, length=150)
+    config = methods.uaps(datasets.ksdd2(), ramp_interval=40, ramp_length=150)
+    return variants.apply(config, variant)

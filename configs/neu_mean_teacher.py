@@ -5,17 +5,14 @@
     python run.py --config=configs/neu_mean_teacher.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
-from uaps_jax.methods.mean_teacher import MeanTeacherConfig
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    config = base.neu_seg()
+    config = datasets.neu_seg()
     config.train.steps, config.train.eval_every = 599 * 59, 59
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
-    config = base.mean_teacher(config, variant, interval=150, length=200)
-    if not variant and isinstance(config.method, MeanTeacherConfig):
-        config.method.delay = 1000
-    return config
+    config = methods.mean_teacher(config, delay=1000, ramp_interval=150, ramp_length=200)
+    return variants.apply(config, variant)

@@ -6,13 +6,14 @@ Published test image_iou at 10 % labels: 72.93.
     python run.py --config=configs/neu_supervised.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    config = base.neu_seg()
+    config = datasets.neu_seg()
     config.train.steps, config.train.eval_every = 599 * 20, 20
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
-    return base.supervised(config, variant)
+    config = methods.supervised(config)
+    return variants.apply(config, variant)

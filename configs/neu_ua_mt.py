@@ -5,13 +5,14 @@
     python run.py --config=configs/neu_ua_mt.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    config = base.neu_seg()
+    config = datasets.neu_seg()
     config.train.steps, config.train.eval_every = 599 * 29, 29
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 40, 1e-7
-    return base.ua_mt(config, variant, interval=80, length=200)
+    config = methods.ua_mt(config, ramp_interval=80, ramp_length=200)
+    return variants.apply(config, variant)

@@ -5,10 +5,11 @@ Published test image_iou at 10 % labels: 75.77.
 python run.py --config=configs/neu_uaps.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.neu_seg(), variant, interval=80, length=200)
+    config = methods.uaps(datasets.neu_seg(), ramp_interval=80, ramp_length=200)
+    return variants.apply(config, variant)

@@ -5,13 +5,14 @@
     python run.py --config=configs/neu_ucc.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    config = base.neu_seg()
+    config = datasets.neu_seg()
     config.train.steps, config.train.eval_every = 799 * 59, 59
     config.optimizer.plateau_patience, config.optimizer.plateau_min_lr = 50, 1e-8
-    return base.ucc(config, variant, interval=150, length=200)
+    config = methods.ucc(config, ramp_interval=150, ramp_length=200)
+    return variants.apply(config, variant)

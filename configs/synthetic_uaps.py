@@ -3,10 +3,11 @@
 python run.py --config=configs/synthetic_uaps.py
 """
 
-from configs import base
+from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
 
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    return base.uaps(base.synthetic(), variant)
+    config = methods.uaps(datasets.synthetic())
+    return variants.apply(config, variant)

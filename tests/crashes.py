@@ -59,7 +59,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def settings(folder: Path, method: str, steps: int) -> list[str]:
     """Flags of a training of seconds on the embedded surfaces, which are built in a folder."""
     return [
-        f"--config=configs/synthetic_{method}.py",
+        f"--config=configs/train.py:dataset=synthetic,method={method}",
         f"--config.data.data_dir={folder / 'data'}",
         "--config.data.height=32",
         "--config.data.width=32",

@@ -339,10 +339,14 @@ FLAGS = (
 )
 FILES = (
     *("configs/neu_uaps.py", "configs/neu_uaps.py:small", "configs/neu_supervised.py:small"),
-    *("configs/neu_mean_teacher.py", "configs/neu_cps.py:small", "configs/neu_dueb.py:small"),
-    *("configs/neu_cpcl.py", "configs/neu_ucc.py", "configs/folder_uaps.py:medium"),
+    *("configs/neu_mean_teacher.py", "configs/neu_cps.py:small", "configs/neu_ucc.py"),
+    "configs/train.py:dataset=neu,method=dueb,variant=small",
+    *("configs/train.py:dataset=crackforest,method=cpcl", "configs/folder_uaps.py:medium"),
 )
-ODD_FILES = ("", ":", "configs", "configs/", "configs/neu_uaps.py:large", "run.py", "x.py", "\x00")
+ODD_FILES = (
+    *("", ":", "configs", "configs/", "configs/neu_uaps.py:large", "run.py", "x.py", "\x00"),
+    *("configs/train.py", "configs/train.py:dataset=mars,x=1"),
+)
 
 
 def override(generator: random.Random) -> list[str]:

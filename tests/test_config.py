@@ -262,6 +262,8 @@ def test_a_validated_configuration_is_frozen():
         ("learning_rate", "optimizer.learning_rate"),
         ("method.wieght_pseudo", "method.weight_pseudo"),
         ("train.step", "train.steps"),
+        ("network.width", "network.widths"),
+        ("model.auxiliary", "network.auxiliary"),
     ],
 )
 def test_an_unknown_key_suggests_the_nearest(key, suggestion):
@@ -269,9 +271,9 @@ def test_an_unknown_key_suggests_the_nearest(key, suggestion):
         config_lib.check_key(neu_uaps.get_config(), key)
 
 
-def test_a_known_key_passes_and_a_group_is_explained():
+def test_a_known_key_passes_and_a_section_is_explained():
     config_lib.check_key(neu_uaps.get_config(), "optimizer.learning_rate")
-    with pytest.raises(ConfigError, match="is a group"):
+    with pytest.raises(ConfigError, match="is a section"):
         config_lib.check_key(neu_uaps.get_config(), "optimizer")
 
 

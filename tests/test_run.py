@@ -318,7 +318,7 @@ MISTAKES = [
     (["--mode=evaluate", "--config.network.auxiliary=2"], "network.auxiliary: 3 -> 2"),
     (["--mode=replay"], "holds no failed step"),
     (["--bogus"], "bogus"),
-    (["--config.method=supervised"], "--config.method is a group"),
+    (["--config.method=supervised"], "--config.method is a section"),
     (["--config.train.seed=3", "--mode=evaluate"], "train.seed: 0 -> 3"),
     (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
     (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
@@ -376,7 +376,7 @@ def test_an_override_is_explained_in_either_spelling_of_the_flag(shared):
 
 
 def test_a_file_that_is_no_configuration_is_said_so(shared):
-    done = call(shared, "none", config=["--config=configs/base.py"])
+    done = call(shared, "none", config=["--config=configs/parts/datasets.py"])
     assert done.returncode == 1
     assert "get_config" in done.stderr
     assert "Traceback" not in done.stderr

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from configs import base
+from configs import train
 from uaps_jax.config import Config
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import health
@@ -19,7 +19,7 @@ SIZE = 16
 
 def config(method: str = "uaps", *, steps: int = 6) -> Config:
     """A configuration of seconds, with every random piece of the real one switched on."""
-    settings = getattr(base, method)(base.neu_seg(), "small")
+    settings = train.build(dataset="neu", method=method, variant="small")
     settings.data.height = settings.data.width = SIZE
     settings.data.classes = len(CLASS_NAMES)
     settings.network.widths, settings.network.dropout = (4, 6), (0.05, 0.5)

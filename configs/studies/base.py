@@ -15,8 +15,8 @@ METHODS = {
     "UAPS": Entry(method="uaps"),
     "CPCL": Entry(method="cpcl"),
     "DUEB": Entry(method="dueb"),
-    "DUEB (aleatoric)": Entry(method="dueb_aleatoric"),
-    "DUEB (energy)": Entry(method="dueb_energy"),
+    "DUEB (aleatoric)": Entry(method="dueb", overrides={"method.weight_energy": (0.0, 0.0)}),
+    "DUEB (energy)": Entry(method="dueb", overrides={"method.weight_aleatoric": (0.0, 0.0)}),
 }
 
 STUDY = ("supervised", "Mean Teacher", "UA-MT", "CCT", "CPS", "DCT", "UCC", "UAPS")

@@ -29,7 +29,7 @@ ENDS = [
     (["--config=FOLDER/wrong.py:x"], "wrong.py:x: ValueError in line 2: mine"),
     (["--config=FOLDER/other.py"], "has no get_config() that returns a Config or a Grid"),
     (["--config=FOLDER/none.py"], "get_config"),
-    (["--config=configs/neu_uaps.py:large"], "variant 'large' does not exist"),
+    (["--config=configs/neu_uaps.py:large"], "variant = 'large': must be one of small, medium"),
 ]
 
 

@@ -9,11 +9,14 @@ import jax
 import numpy as np
 import pytest
 
+from configs.studies import base
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.methods import outside
+from uaps_jax.study import grid as grid_lib
+from uaps_jax.study.grid import Block, Entry
 from uaps_jax.training import checkpoints, loop, optimizers, workdir
 from uaps_jax.training import state as state_lib
 
@@ -56,6 +59,18 @@ def test_its_objective_is_what_it_says(mine):
     _, parts = jax.jit(mine.objective)(logits[0], logits[1], labels, 0.5)
     p = np.exp(logits[1]) / np.exp(logits[1]).sum(-1, keepdims=True)
     assert float(parts["entropy"]) == pytest.approx(-(p * np.log(p)).sum(-1).mean(), rel=1e-5)
+
+
+def test_it_is_trained_on_any_dataset_and_takes_part_in_a_study(tmp_path, mine):
+    file = tmp_path / "my_entropy.py"
+    assert mine.get_config().data.name == "synthetic/64px"
+    entry = Entry(config=f"{file}:dataset={{dataset}},variant={{variant}}")
+    grid = base.study("mine", {"supervised": base.METHODS["supervised"], "mine": entry})
+    grid.variant = "small"
+    grid.blocks = (Block(entries=("supervised", "mine"), datasets=("dagm",)),)
+    _, cell = grid_lib.cells(grid)
+    assert (cell.config.method.name, cell.config.data.name) == ("entropy", "dagm")
+    assert cell.config.method.ramp_length == round(0.34 * 800)
 
 
 def test_it_is_trained_resumed_and_evaluated_like_any_other(mine, tmp_path):

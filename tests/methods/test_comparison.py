@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from configs import base as configs
+from configs import train
+from configs.parts.views import photometric, view
 from tests import method_oracles as oracle
 from tests import oracles, tiny
 from tests.compare import relative_difference
@@ -73,7 +74,9 @@ class Case:
 
 
 def dueb_options(**changes):
-    return dataclasses.replace(configs.dueb(configs.neu_seg(), "small").method, **changes)
+    return dataclasses.replace(
+        train.build(dataset="neu", method="dueb", variant="small").method, **changes
+    )
 
 
 DUEB_WEIGHTS = {
@@ -405,9 +408,10 @@ def test_mean_teacher_waits_and_ua_mt_raises_its_threshold():
         1000,
         30_000,
     )
-    short = configs.mean_teacher(configs.neu_seg(), "small").method
+    short = train.build(dataset="neu", method="mean_teacher", variant="small").method
     assert (short.delay, short.ramp_length) == (24, 680)
-    assert configs.ua_mt(configs.neu_seg(), "small").method.ramp_length == 736
+    short = train.build(dataset="neu", method="ua_mt", variant="small").method
+    assert short.ramp_length == 736
     assert oracle.ua_mt_threshold(0.1) == pytest.approx(np.log(2))
 
 
@@ -590,9 +594,9 @@ def test_all_methods_but_ucc_see_the_same_labeled_views(name):
 def test_ucc_pastes_the_same_box_into_both_views_and_turns_neither():
     settings = tiny.config("ucc")
     settings.method.paste = 1.0
-    settings.views.unlabeled = configs.view()
-    settings.method.strong = configs.photometric()
-    settings.views.labeled = configs.view()
+    settings.views.unlabeled = view()
+    settings.method.strong = photometric()
+    settings.views.labeled = view()
     method = methods.build(settings)
     batch = batch_of(method)
     views = method.views(jax.random.key(1), batch)

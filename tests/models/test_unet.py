@@ -10,7 +10,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks import torch_names
-from configs import base as settings
+from configs.parts import datasets as settings
 from tests.compare import relative_difference, report
 from uaps_jax.methods import base
 from uaps_jax.models import initialize

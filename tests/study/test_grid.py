@@ -119,8 +119,14 @@ BAD = {
     "ramp_share = 2": {"ramp_share": 2.0},
     r"metrics = \(\)": {"metrics": ()},
     "metrics: there is no 'miou'": {"metrics": ("image_iou", "miou")},
-    "configs/mars_uaps.py does not exist": {
+    "dataset = 'mars': must be one of neu, dagm": {
         "blocks": (Block(entries=("UAPS",), datasets=("mars",)),)
+    },
+    "nowhere.py does not exist": {
+        "entries": {"supervised": Entry(method="supervised"), "UAPS": Entry(config="nowhere.py")}
+    },
+    "entry 'UAPS': needs a method or a config, and not both": {
+        "entries": {"supervised": Entry(method="supervised"), "UAPS": Entry()}
     },
     "learning_rate = -1.0: must be positive": {"overrides": {"optimizer.learning_rate": -1.0}},
     "optimizer.learning_rates does not exist": {"overrides": {"optimizer.learning_rates": 1.0}},
@@ -141,6 +147,55 @@ def test_what_differs_between_the_rows_of_a_table_is_refused_unless_an_entry_say
     found = {cell.entry: cell.config for cell in grid_lib.cells(declared)}
     assert (found["supervised"].train.steps, found["UAPS"].train.steps) == (800, 1600)
     assert found["UAPS"].method.ramp_length == round(0.34 * 1600)
+
+
+OUTSIDE = """
+from configs import train
+from uaps_jax.config import Config
+
+
+def get_config(argument: str = "") -> Config:
+    config = train.get_config(f"{argument},method=cps")
+    config.method.weight = 0.7
+    return config
+"""
+
+
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_an_entry_may_be_a_file_of_somebody_else(tmp_path, monkeypatch, is_absolute):
+    file = tmp_path / "mine" / "my_method.py"
+    file.parent.mkdir()
+    file.write_text(OUTSIDE)
+    if not is_absolute:
+        monkeypatch.chdir(tmp_path)
+    path = file if is_absolute else file.relative_to(tmp_path)
+    mine = Entry(config=f"{path}:dataset={{dataset}},variant={{variant}}")
+    grid = study(entries={"CCT": base.METHODS["CCT"], "mine": mine}, baseline="CCT")
+    grid.blocks = (Block(entries=("mine",), datasets=("dagm", "synthetic")),)
+    first, second = grid_lib.cells(grid)
+    assert (first.config.data.name, second.config.data.name) == ("dagm", "synthetic/64px")
+    assert (first.config.method.name, first.config.method.weight) == ("cps", 0.7)
+    assert first.config.train.steps == 800
+    assert grid_lib.flags(first)[0] == f"--config={path}:dataset=dagm,variant=small"
+    assert first.folder == Path("runs/dagm/mine/ratio_0.1/seed_0")
+
+
+def test_a_file_without_an_argument_gets_the_variant():
+    mine = Entry(config="configs/dagm_uaps.py")
+    grid = study(entries={"supervised": base.METHODS["supervised"], "mine": mine})
+    grid.blocks = (Block(entries=("mine",), datasets=("dagm",)),)
+    (cell,) = grid_lib.cells(grid)
+    assert cell.file == "configs/dagm_uaps.py:small"
+    assert cell.config.train.steps == 800
+
+
+def test_a_method_without_published_settings_runs_on_every_dataset():
+    grid = study()
+    grid.blocks = (Block(entries=("CCT",), datasets=("neu", "mtiles")),)
+    assert [cell.file for cell in grid_lib.cells(grid)] == [
+        "configs/neu_cct.py:small",
+        "configs/train.py:dataset=mtiles,method=cct,variant=small",
+    ]
 
 
 def test_an_entrys_own_ramp_is_not_scaled():

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import base as configs
+from configs.parts.views import view
 from tests import tiny
 from tests.training.test_loop import frozen, run
 from uaps_jax import compiler, methods
@@ -172,7 +172,7 @@ def test_accumulated_gradients_are_the_mean_over_the_pieces():
     config = tiny.config("supervised")
     config.train.accumulate = 2
     config.network.dropout = (0.0, 0.0)
-    config.views.labeled = config.views.unlabeled = configs.view()
+    config.views.labeled = config.views.unlabeled = view()
     shards = sharding.over_devices(1)
     method = methods.build(config)
     params, method_state = method.init(config.train.seed)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from configs import base as configs
 from configs import neu_uaps
+from configs.parts import views as configured
 from tests import oracles
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods import base, supervised, uaps
@@ -23,7 +23,7 @@ RELEASED = neu_uaps.get_config().views.labeled
 
 def policy(**changes):
     """Settings of a view: nothing happens but the changes."""
-    return dataclasses.replace(configs.view(), **changes)
+    return dataclasses.replace(configured.view(), **changes)
 
 
 def drawing(settings, name=""):
@@ -240,7 +240,7 @@ def test_a_second_view_shares_the_geometry_and_nothing_else():
 def test_a_strong_view_has_the_geometry_of_one_section_and_the_colours_of_another():
     images, masks = batch(count=8, size=8)
     weak = policy(hflip=0.5, brightness_contrast=1.0)
-    drawn = views.draw(KEY, {"image": images}, build.view(weak, configs.photometric()), "strong")
+    drawn = views.draw(KEY, {"image": images}, build.view(weak, configured.photometric()), "strong")
     flipped, _ = weak_view(KEY, images, masks, policy(hflip=0.5))
     assert_array_equal(drawn["image"], flipped)
 
@@ -310,7 +310,7 @@ def test_each_probability_adds_its_step_and_the_rest_stays(setting):
 
 
 def test_the_strong_view_of_the_weak_to_strong_family():
-    strong = configs.weak_to_strong()
+    strong = configured.weak_to_strong()
     names = [step.name for step in build.view(policy(hflip=0.5), strong)]
     assert names == ["flip", "jitter", "grayscale", "gaussian blur"]
     images, masks = batch(count=60, size=16)

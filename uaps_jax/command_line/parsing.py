@@ -67,7 +67,10 @@ def _check_file(file: str) -> None:
         exists = False
     if not exists:
         known = ", ".join(sorted(str(p) for p in Path("configs").glob("[!_]*_*.py")))
-        sys.exit(f"error: --config={file}: there is no such file; there are {known}")
+        sys.exit(
+            f"error: --config={file}: there is no such file; there are {known}; and "
+            "configs/train.py:dataset=NAME,method=NAME for any method on any dataset"
+        )
     if path.suffix != ".py":
         sys.exit(
             f"error: --config={file}: is no Python file; give one with a function get_config(), "

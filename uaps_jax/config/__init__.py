@@ -1,6 +1,6 @@
 """The settings of a run: their types, ranges and meanings, their checks, and their stored form."""
 
-from uaps_jax.config.checks import check, one_of
+from uaps_jax.config.checks import check, one_of, value_problems
 from uaps_jax.config.data import DataConfig, FolderConfig
 from uaps_jax.config.flat import (
     Absent,
@@ -32,7 +32,7 @@ from uaps_jax.config.rules import (
     within,
 )
 from uaps_jax.config.schema import Config, validate, with_classes
-from uaps_jax.config.section import ConfigError, Section, assign, lookup, require_types
+from uaps_jax.config.section import ConfigError, Section, assign, lookup, require_types, sections
 from uaps_jax.config.stored import from_flat, from_stored, migrated, to_json, to_stored
 from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
 from uaps_jax.config.views import PhotometricConfig, ViewConfig, ViewsConfig
@@ -80,9 +80,11 @@ __all__ = [
     "probability",
     "require_types",
     "rule",
+    "sections",
     "to_json",
     "to_stored",
     "validate",
+    "value_problems",
     "with_classes",
     "within",
 ]

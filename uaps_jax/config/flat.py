@@ -42,13 +42,16 @@ def check_key(config: Config, key: str) -> None:
         return
     inside = [k for k in known if k.startswith(f"{key}.")]
     if inside:
-        raise ConfigError(f"--config.{key} is a group; set one of {', '.join(inside)}")
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)
-    same_name = [k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]]
+        raise ConfigError(f"--config.{key} is a section; set one of {', '.join(inside)}")
+    nearest = [
+        *difflib.get_close_matches(key, known, n=1, cutoff=0.9),
+        *(k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]),
+        *difflib.get_close_matches(key, known, n=1, cutoff=0.0),
+    ]
     raise ConfigError(
         f"--config.{key} does not exist (method {config.method.name}, network "
         f"{config.network.name}). "
-        f"Did you mean --config.{(same_name or near)[0]}?"
+        f"Did you mean --config.{nearest[0]}?"
     )
 
 

@@ -6,25 +6,30 @@ A study is a configuration file like that of one training; its `get_config` retu
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
 import dataclasses
-import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError, Section
+from uaps_jax.study import configuration_files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One competitor: a row of the tables.
+    """One competitor: a row of the tables; it has a method or a configuration.
 
     Attributes:
-      method: `configs/<dataset>_<method>.py` is its configuration.
-      overrides: dotted keys and values that differ from that file.
+      method: its configuration is `configs/<dataset>_<method>.py`, where there is that file of
+        published settings, or that of `configs/train.py`.
+      config: a configuration file of anybody, as `--config` takes it: a path, absolute or relative
+        to the working directory, and an argument behind a colon. `{dataset}` and `{variant}` in it
+        stand for those of the block and of the study. Without a colon, the argument is the variant.
+      overrides: dotted keys and values that differ from that configuration.
     """
 
-    method: str
+    method: str = ""
+    config: str = ""
     overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
@@ -34,7 +39,7 @@ class Block:
 
     Attributes:
       entries: names of entries.
-      datasets: first parts of the names of configuration files, `neu`, `synthetic`.
+      datasets: as `configs/train.py` names them, `neu`, `synthetic`.
       ratios: `data.labeled_ratio`; empty leaves the configuration's.
       seeds: `train.seed`.
     """
@@ -110,15 +115,17 @@ class Grid(Section):
     blocks: tuple[Block, ...]  # who is trained where; a training in two blocks runs once
     variant: str  # of the configuration files: "", "small" or "medium"
     overrides: dict[str, Any]  # dotted keys and values for all trainings alike
-    ramp_share: float  # share of the steps that every ramp takes; 0: what each method's own takes
+    # ratio of the steps that every ramp takes; 0: what each method's own takes
+    ramp_share: float = dataclasses.field(metadata=config_lib.within(0, 1))
     split_follows_seed: bool  # each seed draws labeled images of its own (data.split_seed)
     data_dir: str  # folder of the built datasets
     manual_dir: str  # folder of the raw data; "": downloads, in the working directory
-    checkpoint: str  # which one is reported: "best" (on validation) or "latest"
+    checkpoint: Literal["best", "latest"]  # which one is reported; the best is so on validation
     metrics: tuple[str, ...]  # columns of the tables; figures show the first
     baseline: str  # the entry that the others are compared with, seed by seed
     figures: tuple[Figure, ...]  # what is drawn
-    workers: int  # trainings at once, each on a device of its own where there are several
+    # trainings at once, each on a device of its own where there are several
+    workers: int = dataclasses.field(metadata=config_lib.at_least(1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,7 +134,7 @@ class Cell:
 
     Attributes:
       dataset, entry, ratio, seed: where it stands; ratio is `data.labeled_ratio`.
-      file: configuration file with its variant, as for `--config`.
+      file: configuration file with its argument, as for `--config`.
       overrides: dotted keys and values, all of them.
       config: the validated configuration.
     """
@@ -180,10 +187,8 @@ def cells(grid: Grid) -> list[Cell]:
 
 def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -> Cell:
     entry = grid.entries[name]
-    file = f"configs/{dataset}_{entry.method}.py"
-    if not Path(file).is_file():
-        raise ConfigError(f"{file} does not exist")
-    config = importlib.import_module(f"configs.{dataset}_{entry.method}").get_config(grid.variant)
+    file = _file(entry, dataset, grid.variant)
+    config = configuration_files.load(file)
     overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed} | COMPARABLE
     if grid.manual_dir:
         overrides["data.manual_dir"] = grid.manual_dir
@@ -208,10 +213,22 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
         entry=name,
         ratio=config.data.labeled_ratio,
         seed=seed,
-        file=file + (f":{grid.variant}" if grid.variant else ""),
+        file=file,
         overrides=overrides,
         config=config,
     )
+
+
+def _file(entry: Entry, dataset: str, variant: str) -> str:
+    """The configuration of an entry on a dataset, as for `--config`."""
+    if entry.config:
+        file = entry.config.replace("{dataset}", dataset).replace("{variant}", variant)
+        return f"{file}:{variant}" if variant and ":" not in entry.config else file
+    published = f"configs/{dataset}_{entry.method}.py"
+    if Path(published).is_file():
+        return f"{published}:{variant}" if variant else published
+    file = f"configs/train.py:dataset={dataset},method={entry.method}"
+    return f"{file},variant={variant}" if variant else file
 
 
 def _override(config: Config, overrides: dict[str, Any]) -> None:
@@ -271,6 +288,10 @@ def flags(cell: Cell) -> list[str]:
 
 
 def _problems(grid: Grid) -> Iterator[str]:
+    yield from config_lib.value_problems(grid)
+    for name, entry in grid.entries.items():
+        if bool(entry.method) == bool(entry.config):
+            yield f"entry {name!r}: needs a method or a config, and not both"
     named = {name for block in grid.blocks for name in block.entries}
     for figure in grid.figures:
         named |= set(shown(figure))
@@ -278,12 +299,6 @@ def _problems(grid: Grid) -> Iterator[str]:
         yield f"there is no entry {name!r}; there are {', '.join(grid.entries)}"
     if grid.baseline not in grid.entries:
         yield f"baseline = {grid.baseline!r}: must be one of {', '.join(grid.entries)}"
-    if grid.checkpoint not in ("best", "latest"):
-        yield f"checkpoint = {grid.checkpoint!r}: must be best or latest"
-    if grid.workers < 1:
-        yield f"workers = {grid.workers}: must be at least 1"
-    if not 0 <= grid.ramp_share <= 1:
-        yield f"ramp_share = {grid.ramp_share}: must be 0 to 1"
     if not grid.metrics:
         yield "metrics = (): name at least one, such as image_iou"
     for name in grid.metrics:

@@ -1,0 +1,1 @@
+"""What configurations are put together from: datasets, networks, methods and variants."""

@@ -1,0 +1,173 @@
+"""The methods, by the name that `configs/train.py` takes.
+
+Every function changes a configuration in place to train its method, and returns it. Settings of the
+method that are named replace its own. A ramp that is not named takes the method's usual share of
+the steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from configs.parts.views import photometric, view
+from uaps_jax import config as c
+from uaps_jax.methods.cct import CctConfig
+from uaps_jax.methods.cpcl import CpclConfig
+from uaps_jax.methods.cps import CpsConfig
+from uaps_jax.methods.dct import DctConfig
+from uaps_jax.methods.dueb import DuebConfig
+from uaps_jax.methods.mean_teacher import MeanTeacherConfig
+from uaps_jax.methods.supervised import SupervisedConfig
+from uaps_jax.methods.ua_mt import UaMtConfig
+from uaps_jax.methods.uaps import UapsConfig
+from uaps_jax.methods.ucc import UccConfig
+
+
+def supervised(config: c.Config) -> c.Config:
+    """One decoder on clean features, labeled images only."""
+    config.network.auxiliary = 0
+    config.method = SupervisedConfig()
+    return config
+
+
+def uaps(config: c.Config, **settings: Any) -> c.Config:
+    """UAPS as released: three auxiliary decoders."""
+    released: dict[str, Any] = {
+        "mixing": "dirichlet",
+        "rectify": "scalar",
+        "detach_mean": False,
+        "detach_weight": False,
+        "weight_pseudo": 0.1,
+        "weight_uncertainty": 0.1,
+        "ramp_uncertainty": True,
+        "weight_energy": 0.0,
+        "energy": "released",
+        "energy_margins": (-6.0, -3.0),
+        "perturb_at_eval": True,
+    }
+    config.network.auxiliary = 3
+    return _with_method(config, UapsConfig, released, settings)
+
+
+TEACHER: dict[str, Any] = {
+    "weight": 0.1,
+    "ema_decay": 0.99,
+    "noise_scale": 0.1,
+    "noise_clip": 0.2,
+    "teacher_mode": "train",
+    "average_statistics": False,
+}
+"""The released settings of a teacher and its student."""
+
+
+def mean_teacher(config: c.Config, **settings: Any) -> c.Config:
+    """Mean Teacher as released; the consistency starts after 3 % of the steps."""
+    config.network.auxiliary = 0
+    return _with_method(config, MeanTeacherConfig, TEACHER | {"delay": 0}, settings)
+
+
+def ua_mt(config: c.Config, **settings: Any) -> c.Config:
+    """UA-MT as released: eight predictions of the teacher."""
+    config.network.auxiliary = 0
+    released = TEACHER | {"samples": 8, "threshold": "released", "normalizer": "released"}
+    return _with_method(config, UaMtConfig, released, settings)
+
+
+def cct(config: c.Config, **settings: Any) -> c.Config:
+    """CCT as released: UAPS's network, its dropout at 0.3."""
+    config.network.auxiliary, config.network.perturb_dropout = 3, 0.3
+    config.optimizer.learning_rate = 2e-3
+    return _with_method(config, CctConfig, {"weight": 0.1}, settings)
+
+
+def cps(config: c.Config, **settings: Any) -> c.Config:
+    """CPS as released: two networks."""
+    config.network.auxiliary = 0
+    return _with_method(config, CpsConfig, {"weight": 0.1}, settings)
+
+
+def dct(config: c.Config, **settings: Any) -> c.Config:
+    """DCT as released: quarter turns."""
+    config.network.auxiliary = 0
+    return _with_method(config, DctConfig, {"weight": 0.1, "detach": False}, settings)
+
+
+def ucc(config: c.Config, **settings: Any) -> c.Config:
+    """UCC as released, with its own views: unlabeled images are neither turned nor mirrored."""
+    released: dict[str, Any] = {
+        "weight": 0.1,
+        "rectify": "scalar",
+        "cutmix": 0.2,
+        "paste": 0.3,
+        "strong": photometric(blur=0.3, jitter=0.3, pixel_dropout=0.2, noise=0.4),
+    }
+    config.views.labeled = view(
+        hflip=0.3, vflip=0.3, brightness_contrast=0.3, grid_distortion=0.2, blur=0.3, noise=0.4
+    )
+    config.views.unlabeled = view(brightness_contrast=0.3, blur=0.3, noise=0.4)
+    config.network.auxiliary = 1
+    return _with_method(config, UccConfig, released, settings)
+
+
+def cpcl(config: c.Config, **settings: Any) -> c.Config:
+    """CPCL with VOC's weight, ramped over a quarter of the steps; see `_two_networks`."""
+    _two_networks(config)
+    ours = {"weight": 1.0, "ramp": True, "teacher_mode": "train"}
+    return _with_method(config, CpclConfig, ours, settings)
+
+
+def dueb(config: c.Config, **settings: Any) -> c.Config:
+    """DUEB with VOC's weights and the released terms; see `_two_networks`."""
+    _two_networks(config)
+    ours = {
+        "form": "released",
+        "weight": 1.0,
+        "weight_aleatoric": (0.5, 1.0),
+        "weight_energy": (0.5, 1.0),
+        "samples": 10,
+        "energy_margins": (-6.0, -3.0),
+        "ramp": True,
+        "teacher_mode": "train",
+    }
+    return _with_method(config, DuebConfig, ours, settings)
+
+
+METHODS: dict[str, Callable[..., c.Config]] = {
+    "supervised": supervised,
+    "mean_teacher": mean_teacher,
+    "ua_mt": ua_mt,
+    "cct": cct,
+    "cps": cps,
+    "dct": dct,
+    "ucc": ucc,
+    "uaps": uaps,
+    "cpcl": cpcl,
+    "dueb": dueb,
+}
+
+
+def _with_method(
+    config: c.Config,
+    section: type[c.RampedConfig],
+    usual: dict[str, Any],
+    given: dict[str, Any],
+) -> c.Config:
+    """Sets the method: ramps in proportion to the steps, then what is given by name."""
+    config.method = section(**({"ramp_interval": 1, "ramp_length": 1} | usual | given))
+    config.method.scale_ramps(config.train.steps, section.ramp_share)
+    for name, value in given.items():
+        setattr(config.method, name, value)
+    return config
+
+
+def _two_networks(config: c.Config) -> None:
+    """The setting of CPCL and DUEB here: their papers have no defects, and other networks.
+
+    20,000 steps of 8 + 8 + 8 images, poly; the unlabeled terms, not ramped there, are ramped,
+    which few labels and networks that start from nothing need.
+    """
+    config.network.auxiliary = 0
+    config.train.steps, config.train.eval_every = 20_000, 200
+    config.train.batch_labeled = config.train.batch_unlabeled = 8
+    config.optimizer.schedule = "poly"

@@ -1,0 +1,49 @@
+"""Any method on any dataset, without a file for it.
+
+    python run.py --config=configs/train.py:dataset=folder,method=cps,variant=small \
+        --config.data.manual_dir=FOLDER
+
+Behind the colon, in any order:
+
+- `dataset`: a function of `configs/parts/datasets.py`; its images, views, batch and steps.
+- `method`: one of `configs/parts/methods.py`, with its loss weights; ramps take the method's usual
+  share of the steps.
+- `network`: a family of `configs/parts/networks.py`; `unet` if left out.
+- `variant`: `small` or `medium`, a run of minutes; left out, the whole run.
+
+Settings that were published are files of their own, such as `configs/neu_uaps.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from configs.parts import choices, variants
+from configs.parts.datasets import DATASETS
+from configs.parts.methods import METHODS
+from configs.parts.networks import NETWORKS
+from uaps_jax.config import Config
+
+PARTS: dict[str, Iterable[str]] = {
+    "dataset": DATASETS,
+    "method": METHODS,
+    "network": NETWORKS,
+    "variant": variants.VARIANTS,
+}
+
+
+def get_config(argument: str = "") -> Config:
+    """`dataset=NAME,method=NAME[,network=NAME][,variant=NAME]`.
+
+    Raises:
+      ConfigError: with everything that is wrong with the argument, and the names there are.
+    """
+    return build(**choices.parse(argument, PARTS, required=("dataset", "method")))
+
+
+def build(*, dataset: str, method: str, network: str = "unet", variant: str = "") -> Config:
+    """The configuration of a method on a dataset, from Python."""
+    config = DATASETS[dataset]()
+    config.network = NETWORKS[network]()
+    METHODS[method](config)
+    return variants.apply(config, variant)

@@ -1,0 +1,53 @@
+"""Configuration files, read as `--config` reads them."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from uaps_jax.config import Config, ConfigError
+
+
+def load(file: str) -> Config:
+    """What `get_config` of a file returns, for its argument behind a colon if there is one.
+
+    A file is run once in a process, so that a method that it registers stays the same.
+
+    Raises:
+      ConfigError: the file is not there, cannot be run, or has no configuration of a training.
+    """
+    path, colon, argument = file.partition(":")
+    module = _module(Path(path).resolve())
+    if not callable(getattr(module, "get_config", None)):
+        raise ConfigError(f"{path} has no get_config()")
+    try:
+        config = module.get_config(*([argument] if colon else []))
+    except ConfigError:
+        raise
+    except Exception as error:  # whatever somebody's file raises
+        raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
+    if not isinstance(config, Config):
+        raise ConfigError(f"{file}: get_config returns no configuration of a training")
+    return config
+
+
+@functools.cache
+def _module(file: Path) -> ModuleType:
+    """The module of a file, named after its place so that no other one takes its name."""
+    if not file.is_file():
+        raise ConfigError(f"{file} does not exist")
+    name = "uaps_jax_configuration_" + "".join(c if c.isalnum() else "_" for c in str(file))
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ConfigError(f"{file} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever somebody's file raises
+        del sys.modules[name]
+        raise ConfigError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
+    return module
