@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Collection
 from pathlib import Path
 
 from absl import logging
 
+from uaps_jax import modules
 from uaps_jax.config import ConfigError
 
 PACKAGE = Path(__file__).resolve().parents[1]
@@ -43,16 +42,8 @@ def require(name: str, file: str | None, known: Collection[str]) -> None:
     if not Path(file).is_file():
         raise ConfigError(f"{what} is not there: {cure}")
     logging.info("method %s: importing %s, which this run wrote down as its file", name, file)
-    module_name = f"uaps_jax_outside_{name}"
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    if spec is None or spec.loader is None:
-        raise ConfigError(
-            f"{file}, which made method {name} of this run, is no Python file: {cure}"
-        )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        modules.run_file(Path(file), f"uaps_jax_outside_{name}")
     except Exception as error:
         raise ConfigError(f"{what} cannot be imported: {type(error).__name__}: {error}") from error
     if name not in known:

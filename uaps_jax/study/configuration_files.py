@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
+from uaps_jax import modules
 from uaps_jax.config import Config, ConfigError
 
 
@@ -40,14 +39,7 @@ def _module(file: Path) -> ModuleType:
     if not file.is_file():
         raise ConfigError(f"{file} does not exist")
     name = "uaps_jax_configuration_" + "".join(c if c.isalnum() else "_" for c in str(file))
-    spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None:
-        raise ConfigError(f"{file} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        return modules.run_file(file, name)
     except Exception as error:  # whatever somebody's file raises
-        del sys.modules[name]
         raise ConfigError(f"{file} cannot be run: {type(error).__name__}: {error}") from error
-    return module
