@@ -9,15 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import (
-    crackforest_uaps,
-    dagm_uaps,
-    folder_uaps,
-    ksdd2_uaps,
-    mtiles_uaps,
-    neu_uaps,
-    synthetic_uaps,
-)
+from configs import neu_uaps, synthetic_uaps, train
 from datasets.common import DataError
 from datasets.synthetic.generator import make_example
 from tests import oracles
@@ -105,24 +97,24 @@ def test_a_folder_of_raw_data_that_is_none_is_explained(tmp_path, folder):
 
 @pytest.mark.parametrize("exists", [False, True])
 @pytest.mark.parametrize(
-    ("configuration", "what"),
+    ("dataset", "what"),
     [
-        (neu_uaps, "neu_seg is not there yet: put NEU_Seg-main.zip from https://github.com/DHW-"),
-        (mtiles_uaps, "mtiles .*: put Magnetic-tile-defect-datasets.-master.zip from https://"),
-        (dagm_uaps, "dagm .*: put the archives of DAGM 2007, .* from https://zenodo"),
-        (ksdd2_uaps, "ksdd2 .*: put KolektorSDD2.zip from https://www.vicos"),
-        (crackforest_uaps, "crackforest .*: put CrackForest-dataset-master.zip from https://"),
-        (folder_uaps, "folder .*: put your folders images and masks, with classes.yaml"),
+        ("neu", "neu_seg is not there yet: put NEU_Seg-main.zip from https://github.com/DHW-"),
+        ("mtiles", "mtiles .*: put Magnetic-tile-defect-datasets.-master.zip from https://"),
+        ("dagm", "dagm .*: put the archives of DAGM 2007, .* from https://zenodo"),
+        ("ksdd2", "ksdd2 .*: put KolektorSDD2.zip from https://www.vicos"),
+        ("crackforest", "crackforest .*: put CrackForest-dataset-master.zip from https://"),
+        ("folder", "folder .*: put your folders images and masks, with classes.yaml"),
     ],
 )
 def test_raw_data_that_are_not_in_the_default_folder_are_named_in_a_sentence(
-    tmp_path, monkeypatch, exists, configuration, what
+    tmp_path, monkeypatch, exists, dataset, what
 ):
     monkeypatch.chdir(tmp_path)
     if exists:
         (tmp_path / "downloads").mkdir()
         (tmp_path / "downloads" / "notes.txt").write_text("of something else")
-    config = configuration.get_config()
+    config = train.build(dataset=dataset, method="uaps")
     config.data.data_dir = str(tmp_path / "built")
     with pytest.raises(ConfigError, match=what) as raised:
         source.open_dataset(config.data)
