@@ -20,7 +20,7 @@ from configs import train
 from configs.parts.views import view
 from uaps_jax import methods
 from uaps_jax.config import assign
-from uaps_jax.methods import base, uaps
+from uaps_jax.methods import uaps
 from uaps_jax.models import cost
 from uaps_jax.training import feed, optimizers, sharding, step
 from uaps_jax.training import state as state_lib
@@ -72,7 +72,7 @@ class Ours:
         self._config, self._folder, self._batch = config, folder, batch
         self._method = methods.build(config)
         shards = sharding.over_devices(1)
-        optimizer = optimizers.adam(config.optimizer)
+        optimizer = optimizers.build(config.optimizer, self._method.parameter_groups)
         self._traced: Any = step.make_train_step(self._method, optimizer, config, shards)
         self._step: Any = None
         random = np.random.default_rng(0)
@@ -89,13 +89,14 @@ class Ours:
         self._show = feed.make_show_function(self._method.streams, shards)
         rows = {s: np.arange(batch, dtype=np.int32) for s in self._method.streams}
         self._images, self._rows, *self._rest = jax.device_put(
-            (pools, rows, jax.random.key(0), step.traced_weights(self._method)), shards.replicated
+            (pools, rows, jax.random.key(0), step.traced_hyperparameters(self._method)),
+            shards.replicated,
         )
 
     def write(self) -> None:
         """Writes images, weights by their published names, clean logits and a loss."""
-        model = base.build_model(self._config)
-        normalize = base.normalizer(self._config)
+        predictor = self._method.predictor("")
+        model, normalize = predictor.network, predictor.normalize
         x, u = (normalize(self._arrays[n][: self._batch]) for n in ("labeled", "unlabeled"))
         both = jax.jit(lambda v, i: model.all_logits(v, i, None))
         labeled, unlabeled = both(self._variables, x), both(self._variables, u)
@@ -137,7 +138,7 @@ class Ours:
         peak = statistics.get(
             "peak_bytes_in_use", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         )
-        model = base.build_model(self._config)
+        model = self._method.predictor("").network
         image = jax.ShapeDtypeStruct((2 * self._batch, *self._arrays["labeled"].shape[1:]), float)
         forward = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
         rates = roofline.rates(self._config.network.dtype)

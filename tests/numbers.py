@@ -59,28 +59,29 @@ def write_one(name: str, dtype: str, out: Path) -> None:
     from uaps_jax import methods
     from uaps_jax.training import feed, optimizers, sharding
     from uaps_jax.training import state as state_lib
-    from uaps_jax.training.step import learn, make_train_step, traced_weights
+    from uaps_jax.training.step import learn, make_train_step, traced_hyperparameters
 
     steps = STEPS if dtype == "float64" else 1
     config = tiny.config(name, steps=STEPS)
+    config.optimizer.schedule = "plateau"  # the published one
     config.network.dtype = dtype
     method, pools, shards = methods.build(config), tiny.pools(), sharding.over_devices(1)
-    optimizer = optimizers.adam(config.optimizer)
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     wide = jnp.dtype(dtype)
     state = jax.tree.map(
         lambda x: np.asarray(x, wide) if jnp.issubdtype(x.dtype, jnp.floating) else x, state
     )
     state, key, weights = sharding.place(
-        (state, jax.random.key(0), traced_weights(method)), shards.replicated
+        (state, jax.random.key(0), traced_hyperparameters(method)), shards.replicated
     )
     batches = feed.batches(config, method.streams, pools.train, 0, shards)
     found = {}
     if dtype == "float32":
-        _, (value, _, gradients) = jax.jit(lambda s, b: learn(method, config, s, b, key, weights))(
+        learnt = jax.jit(lambda s, b: learn(method, config, s, b, key, weights))(
             state, next(batches)
         )
-        found = {"loss": np.asarray(value), **names_of({"gradients": gradients})}
+        found = {"loss": np.asarray(learnt.loss), **names_of({"gradients": learnt.gradients})}
     else:
         step = make_train_step(method, optimizer, config, shards)
         for batch in batches:

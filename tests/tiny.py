@@ -11,7 +11,7 @@ from configs import train
 from uaps_jax.config import Config
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import health
-from uaps_jax.training.loop import TrainingPools
+from uaps_jax.training.pools import TrainingPools
 
 CLASS_NAMES = ("background", "dark", "bright")
 SIZE = 16

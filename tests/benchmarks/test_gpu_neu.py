@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks import gpu_neu
 from tests import tiny
 from uaps_jax import config as config_lib
-from uaps_jax.training import checkpoints, loop
+from uaps_jax.training import checkpoints, loop, progress
 
 
 def test_a_run_goes_on_from_its_parts(tmp_path, monkeypatch):
@@ -21,9 +21,9 @@ def test_a_run_goes_on_from_its_parts(tmp_path, monkeypatch):
             raise KeyboardInterrupt
         return real(self, values)
 
-    real = loop.Progress.step
+    real = progress.Progress.step
     with monkeypatch.context() as patched:
-        patched.setattr(loop.Progress, "step", lose_the_machine)
+        patched.setattr(progress.Progress, "step", lose_the_machine)
         with contextlib.suppress(KeyboardInterrupt):
             _train(config, cut)
     assert checkpoints.saved_steps(cut)[-1] < 6

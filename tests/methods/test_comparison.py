@@ -27,11 +27,13 @@ from uaps_jax.methods import (
     dct,
     dueb,
     mean_teacher,
-    pair,
+    passes,
     teacher,
+    two_networks,
     ua_mt,
     ucc,
 )
+from uaps_jax.training.step import traced_hyperparameters
 
 W = 0.7
 CLASSES = 3
@@ -99,28 +101,28 @@ def dueb_case(aleatoric, energy):
         weight_energy=(weights["energy_labeled"], weights["energy_unlabeled"]),
     )
 
-    def ours(labeled, labeled_spread, teacher, mixed, mixed_spread):
+    def ours(labeled, labeled_variance, teacher, mixed, mixed_variance):
         return dueb.objective(
             labeled,
-            labeled_spread,
+            labeled_variance,
             labels(),
             teacher,
             mixed,
-            mixed_spread,
+            mixed_variance,
             (noise(5), noise(6)),
             weights,
             options,
         )
 
-    def theirs(labeled, labeled_spread, teacher, mixed, mixed_spread):
+    def theirs(labeled, labeled_variance, teacher, mixed, mixed_variance):
         # The noise carries no gradient to the variance: its scale is held where it was.
         return oracle.dueb(
             labeled,
-            softplus(labeled_spread),
+            softplus(labeled_variance),
             labels(),
             teacher,
             mixed,
-            softplus(mixed_spread),
+            softplus(mixed_variance),
             noise(5),
             noise(6),
             W,
@@ -129,10 +131,10 @@ def dueb_case(aleatoric, energy):
 
     arrays = {
         "labeled": logits(2, seed=1),
-        "labeled_spread": spread(3),
+        "labeled_variance": spread(3),
         "teacher": logits(2, seed=2),
         "mixed": logits(2, seed=4),
-        "mixed_spread": spread(7),
+        "mixed_variance": spread(7),
     }
     names = [
         f"{term}_{stream}"
@@ -251,8 +253,8 @@ def test_objective_and_gradient_equal_the_oracle(name):
 
 def test_the_released_variance_is_moved_by_its_depressor_alone():
     case = CASES["dueb_aleatoric"]
-    gradient = jax.jit(jax.grad(lambda s: case.ours(**(case.arrays | {"mixed_spread": s}))[0]))
-    a = case.arrays["mixed_spread"]
+    gradient = jax.jit(jax.grad(lambda s: case.ours(**(case.arrays | {"mixed_variance": s}))[0]))
+    a = case.arrays["mixed_variance"]
     # d/da mean(e^softplus(a) - 1) = e^a / N for each of the two networks.
     assert_allclose(gradient(a), np.exp(a) / a[0].size, rtol=1e-5)
 
@@ -261,14 +263,14 @@ def repaired(name):
     options = dueb_options(form="repaired", energy_margins=(-2.0, -1.5))
     case = CASES["dueb"]
 
-    def total(labeled, labeled_spread, teacher, mixed, mixed_spread):
+    def total(labeled, labeled_variance, teacher, mixed, mixed_variance):
         return dueb.objective(
             labeled,
-            labeled_spread,
+            labeled_variance,
             labels(),
             teacher,
             mixed,
-            mixed_spread,
+            mixed_variance,
             (noise(5), noise(6)),
             DUEB_WEIGHTS,
             options,
@@ -285,7 +287,7 @@ def repaired_oracle(name, arrays):
         case "aleatoric_labeled":
             return sum(
                 oracle.aleatoric_repaired(
-                    arrays["labeled"][b], arrays["labeled_spread"][b], labels(), noise(5)[b]
+                    arrays["labeled"][b], arrays["labeled_variance"][b], labels(), noise(5)[b]
                 )
                 for b in both
             )
@@ -293,7 +295,7 @@ def repaired_oracle(name, arrays):
             return sum(
                 oracle.aleatoric_repaired(
                     arrays["mixed"][b],
-                    arrays["mixed_spread"][b],
+                    arrays["mixed_variance"][b],
                     targets[b],
                     noise(6)[b],
                     omegas[b],
@@ -316,8 +318,8 @@ def repaired_oracle(name, arrays):
 @pytest.mark.parametrize(
     ("name", "moved"),
     [
-        ("aleatoric_labeled", ("labeled", "labeled_spread")),
-        ("aleatoric_unlabeled", ("mixed", "mixed_spread")),
+        ("aleatoric_labeled", ("labeled", "labeled_variance")),
+        ("aleatoric_unlabeled", ("mixed", "mixed_variance")),
         ("energy_labeled", ("labeled",)),
         ("energy_unlabeled", ("mixed",)),
     ],
@@ -352,11 +354,11 @@ def test_without_agreement_everything_stays_finite_and_the_intersection_teaches_
         def loss(labeled, mixed, options=options):
             return dueb.objective(
                 labeled,
-                arrays["labeled_spread"],
+                arrays["labeled_variance"],
                 np.full_like(labels(), IGNORE),
                 arrays["teacher"],
                 mixed,
-                arrays["mixed_spread"],
+                arrays["mixed_variance"],
                 (noise(5), noise(6)),
                 DUEB_WEIGHTS,
                 options,
@@ -374,7 +376,7 @@ def test_without_agreement_everything_stays_finite_and_the_intersection_teaches_
 def test_pseudo_labels_of_cpcl_equal_the_oracle():
     for seed in range(5):
         stack = logits(2, seed=seed)
-        found = jax.jit(cpcl.pseudo_labels)(stack)
+        found = jax.jit(cpcl.targets_of)(stack)
         inter, union, omega_inter, omega_union, w = oracle.cpcl_pseudo_labels(stack)
         assert_array_equal(found.intersection, inter)
         assert_array_equal(found.union, union)
@@ -473,7 +475,9 @@ def test_a_teacher_in_evaluation_needs_averaged_statistics_and_gets_them(name):
     method = methods.build(settings)
     params, state = method.init(0)
     moved = jax.tree.map(lambda s: s + 1, state["batch_stats"])
-    after = method.after_update(params, state | {"batch_stats": moved}, jnp.asarray(1))
+    after = method.after_update(
+        params, state | {"batch_stats": moved}, jnp.asarray(1), traced_hyperparameters(method)
+    )
     for one, other in zip(
         jax.tree.leaves(after["teacher"]["batch_stats"]),
         jax.tree.leaves(state["teacher"]["batch_stats"]),
@@ -486,16 +490,15 @@ def test_running_statistics_of_cpcl_see_labeled_unlabeled_and_mixed_images_in_tu
     settings = tiny.config("cpcl")
     method = methods.build(settings)
     params, state = method.init(0)
-    views = method.views(jax.random.key(0), batch_of(method))
-    seen, real = [], pair.forward
+    views = views_of(method, jax.random.key(0))
+    seen, real = [], two_networks.forward
 
-    def watched(model, p, s, key, *batches):
+    def watched(network, p, s, key, *batches):
         seen.append([np.asarray(batch) for batch in batches])
-        return real(model, p, s, key, *batches)
+        return real(network, p, s, key, *batches)
 
-    monkeypatch.setattr(pair, "forward", watched)
-    weights = {n: jnp.asarray(v, jnp.float32) for n, v in method.weights.items()}
-    method.loss(params, state, views, jax.random.key(1), jnp.asarray(3), weights)
+    monkeypatch.setattr(two_networks, "forward", watched)
+    method.loss(inputs_of(method, params, state, views, jax.random.key(1), 3))
     u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
     mixed = np.where(np.asarray(views["mask"])[..., None], u_1, u_0)
     expected = [[views["labeled"]["image"]], [u_0, u_1], [mixed]]
@@ -507,6 +510,7 @@ def test_running_statistics_of_cpcl_see_labeled_unlabeled_and_mixed_images_in_tu
 
 def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
     plain, with_head = (methods.build(tiny.config(n)).init(3)[0] for n in ("cpcl", "dueb"))
+    assert "heads" not in with_head  # released: it is a part of the state
     for one, other in zip(jax.tree.leaves(plain), jax.tree.leaves(with_head), strict=True):
         assert_array_equal(one, other)
 
@@ -520,13 +524,23 @@ SEMI = [name for name in methods.METHODS if name != "supervised"]
 def batch_of(method, size=4):
     pools = tiny.pools().train
     made = {}
-    for stream, pool in method.streams.items():
+    for name, stream in method.streams.items():
         # Streams of one pool show different images.
-        rows = np.arange(size) + (5 if stream.endswith("_1") else 0)
-        made[stream] = {"image": pools[pool].images[rows], "index": rows.astype(np.int32)}
-        if pool == "labeled":
-            made[stream]["mask"] = pools[pool].masks[rows]
+        rows = np.arange(size) + (5 if name.endswith("_1") else 0)
+        pool = pools[stream.pool]
+        known = {"image": pool.images[rows], "mask": pool.masks[rows]}
+        made[name] = {"index": rows.astype(np.int32)} | {f: known[f] for f in stream.fields}
     return made
+
+
+def views_of(method, key):
+    traced = traced_hyperparameters(method)
+    return jax.jit(method.views)(key, batch_of(method), jnp.asarray(0), traced)
+
+
+def inputs_of(method, params, state, views, key, step, hyperparameters=None):
+    traced = hyperparameters or traced_hyperparameters(method)
+    return base.Inputs(params, state, method.memory(), views, key, jnp.asarray(step), traced)
 
 
 def plain(name):
@@ -550,25 +564,24 @@ def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
     method = methods.build(settings)
     params, state = method.init(0)
     key = jax.random.key(3)
-    views = jax.jit(method.views)(key, batch_of(method))
+    views = views_of(method, key)
     off = {
-        n: jnp.asarray(v if n.startswith(("ramp", "delay")) else 0.0, jnp.float32)
-        for n, v in method.weights.items()
+        n: jnp.asarray(v if n.startswith(("ramp", "delay", "ema")) else 0.0, jnp.float32)
+        for n, v in method.hyperparameters.items()
     }
 
     def loss(p):
-        return method.loss(p, state, views, key, jnp.asarray(5), off)[0]
+        return method.loss(inputs_of(method, p, state, views, key, 5, off)).loss
 
-    model = base.build_model(settings, variance=name == "dueb")
+    network = method.predictor("").network
 
     def supervised(p):
         if name == "dueb":
             p = dueb.together(p, state)
-        run = pair.forward if name in ("cps", "cpcl", "dueb") else base.forward
-        outputs, _ = run(model, p, state["batch_stats"], key, views["labeled"]["image"])
-        heads = outputs.logits[0]
+        run = two_networks.forward if name in ("cps", "cpcl", "dueb") else passes.forward
+        (outputs,), _ = run(network, p, state["batch_stats"], key, views["labeled"]["image"])
         each = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(
-            heads, views["labeled"]["mask"]
+            outputs.logits, views["labeled"]["mask"]
         )
         return each.sum() if name in ("cps", "cpcl", "dueb", "ucc") else each.mean()
 
@@ -585,8 +598,7 @@ def test_all_methods_but_ucc_see_the_same_labeled_views(name):
     key = jax.random.key(3)
     reference = methods.build(tiny.config("supervised"))
     method = methods.build(tiny.config(name))
-    expected = reference.views(key, batch_of(reference))["labeled"]
-    found = method.views(key, batch_of(method))["labeled"]
+    expected, found = (views_of(m, key)["labeled"] for m in (reference, method))
     assert_allclose(found["image"], expected["image"], atol=1e-5)
     assert_array_equal(found["mask"], expected["mask"])
 
@@ -599,9 +611,9 @@ def test_ucc_pastes_the_same_box_into_both_views_and_turns_neither():
     settings.views.labeled = view()
     method = methods.build(settings)
     batch = batch_of(method)
-    views = method.views(jax.random.key(1), batch)
+    views = views_of(method, jax.random.key(1))
     assert_array_equal(views["weak"]["image"], views["strong"]["image"])
-    normalize = base.normalizer(settings)
+    normalize = method.predictor("").normalize
     own, pasted = (np.asarray(normalize(batch[s]["image"])) for s in ("unlabeled", "labeled"))
     weak = np.asarray(views["weak"]["image"])
     from_labeled = (np.abs(weak - pasted) < 1e-5).all(-1)
@@ -611,9 +623,9 @@ def test_ucc_pastes_the_same_box_into_both_views_and_turns_neither():
 
 def test_the_networks_of_a_pair_differ_and_the_first_is_the_single_one():
     settings = tiny.config("cps")
-    model = base.build_model(settings)
-    params = pair.init(model, 7)["params"]
-    single = model.init(7)["params"]
+    network = methods.build(settings).predictor("").network
+    params = two_networks.init(network, 7)["params"]
+    single = network.init(7)["params"]
     kernels = zip(jax.tree.leaves(params), jax.tree.leaves(single), strict=True)
     for both, one in kernels:
         assert_array_equal(both[0], one)
@@ -628,24 +640,16 @@ def test_released_dueb_never_moves_its_variance_heads_and_the_repaired_form_does
         settings.optimizer.weight_decay = 0.1
         method = methods.build(settings)
         params, state = method.init(0)
-        where = params["decoders"] if moves else state
-        assert "variance" in where
-        assert ("variance" in params["decoders"]) == moves
+        assert "variance" in (params if moves else state)["heads"]
+        assert ("heads" in params) == moves
         key = jax.random.key(0)
-        views = method.views(key, batch_of(method))
-        weights = {n: jnp.asarray(v, jnp.float32) for n, v in method.weights.items()}
-        gradient, (state, _) = jax.jit(
-            jax.grad(
-                lambda p, m=method, s=state, v=views, w=weights, k=key: m.loss(
-                    p, s, v, k, jnp.asarray(9), w
-                ),
-                has_aux=True,
-            )
-        )(params)
+        inputs = inputs_of(method, params, state, views_of(method, key), key, 9)
+        loss = jax.jit(jax.grad(lambda p, m=method, i=inputs: m.loss(i._replace(params=p)).loss))
+        gradient = loss(params)
         if moves:
-            assert np.abs(gradient["decoders"]["variance"]["kernel"]).max() > 0
+            assert np.abs(gradient["heads"]["variance"]["kernel"]).max() > 0
         variables = method.variables(params, state)
-        assert "variance" in variables["params"]["decoders"]
+        assert "variance" in variables["params"]["heads"]
 
 
 PUBLISHED = {

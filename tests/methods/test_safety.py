@@ -14,7 +14,7 @@ from uaps_jax.data import streams
 from uaps_jax.labels import IGNORE
 from uaps_jax.training import optimizers, sharding
 from uaps_jax.training import state as state_lib
-from uaps_jax.training.step import make_train_step, traced_weights
+from uaps_jax.training.step import make_train_step, traced_hyperparameters
 
 STEPS = 6
 
@@ -38,7 +38,7 @@ def stepped(request):
     """A method's step, compiled once, and its start."""
     config = frozen(tiny.config(request.param, steps=STEPS))
     method, shards = methods.build(config), sharding.over_devices()
-    optimizer = optimizers.adam(config.optimizer)
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     step = make_train_step(method, optimizer, config, shards)
 
@@ -64,7 +64,7 @@ def stepped(request):
             sharding.place(start, shards.replicated),
             sharding.place(batch, shards.batch),
             sharding.place(jax.random.key(0), shards.replicated),
-            sharding.place(traced_weights(method), shards.replicated),
+            sharding.place(traced_hyperparameters(method), shards.replicated),
         )
 
     return take

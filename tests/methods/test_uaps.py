@@ -12,9 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from configs import neu_uaps
 from tests import oracles
 from tests.compare import relative_difference, report
+from uaps_jax import methods
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, segmentation, uncertainty
 from uaps_jax.methods import base, supervised, uaps
+from uaps_jax.methods.base import Inputs
 
 W1, W2, W3 = 0.3, 0.2, 0.7
 BETA = np.array([0.4, 0.1, 0.3, 0.2], np.float32)
@@ -302,26 +304,29 @@ def tiny(**changes):
 
 @functools.cache
 def step(**changes):
-    """A compiled loss, and what it needs but key, step and weights."""
-    method = uaps.build(tiny(**changes))
+    """A method, what its loss needs but key, step and hyper-parameters, and the compiled loss."""
+    method = methods.build(tiny(**changes))
     rng = np.random.default_rng(0)
     x, u = rng.normal(size=(2, 2, 4, 4, 3)).astype(np.float32)
     labels = rng.integers(4, size=(2, 4, 4)).astype(np.int32)
     views = {"labeled": {"image": x, "mask": labels}, "unlabeled": {"image": u}}
     params, state = jax.tree.map(jnp.array, method.init(0))
-    return method, functools.partial(jax.jit(method.loss), params, state, views)
+    return method, Inputs(params, state, {}, views, None, None, None), jax.jit(method.loss)
 
 
-def run(number, key=0, weights=None, **changes):
-    method, loss = step(**changes)
-    chosen = dict(method.weights) | (weights or {})
+def run(number, key=0, hyperparameters=None, **changes):
+    method, inputs, loss = step(**changes)
+    chosen = dict(method.hyperparameters) | (hyperparameters or {})
     traced = {name: np.float32(value) for name, value in chosen.items()}
-    return loss(jax.random.key(key), np.int32(number), traced)
+    found = loss(
+        inputs._replace(key=jax.random.key(key), step=np.int32(number), hyperparameters=traced)
+    )
+    return found.loss, found.state, found.metrics
 
 
 @pytest.mark.parametrize("number", [0, 3, 1000])
 def test_both_unsupervised_terms_follow_the_ramp(number):
-    total, (_, parts) = run(number)
+    total, _, parts = run(number)
     ramp = oracles.ramp_up(number, 2, 5)
     assert parts["ramp"] == pytest.approx(ramp, rel=1e-5)
     expected = parts["supervised"] + ramp * (0.1 * parts["pseudo"] + 0.5 * parts["uncertainty"])
@@ -329,7 +334,7 @@ def test_both_unsupervised_terms_follow_the_ramp(number):
 
 
 def test_the_uncertainty_term_can_be_left_out_of_the_ramp():
-    total, (_, parts) = run(0, ramp_uncertainty=False)
+    total, _, parts = run(0, ramp_uncertainty=False)
     expected = (
         parts["supervised"]
         + oracles.ramp_up(0, 2, 5) * 0.1 * parts["pseudo"]
@@ -339,17 +344,17 @@ def test_the_uncertainty_term_can_be_left_out_of_the_ramp():
     assert 0.4 * parts["uncertainty"] > 1e-5
 
 
-def test_weights_are_inputs_of_the_compiled_loss():
-    base_total, _ = run(1000)
-    total, (_, parts) = run(1000, weights={"pseudo": 2.0})
+def test_hyperparameters_are_inputs_of_the_compiled_loss():
+    base_total, _, _ = run(1000)
+    total, _, parts = run(1000, hyperparameters={"pseudo": 2.0})
     assert total - base_total == pytest.approx(1.9 * float(parts["pseudo"]), rel=1e-4)
 
 
 def test_a_loss_depends_on_its_key_alone_and_updates_the_statistics():
-    method, _ = step()
-    total, (state, _) = run(5, key=1)
-    again, _ = run(5, key=1)
-    other, _ = run(5, key=2)
+    method, _, _ = step()
+    total, state, _ = run(5, key=1)
+    again, _, _ = run(5, key=1)
+    other, _, _ = run(5, key=2)
     assert total == again
     assert total != other
     before = method.init(0)[1]
@@ -367,13 +372,12 @@ def test_mixing_draws_new_weights_every_step_or_takes_the_mean(mixing, monkeypat
         return original(logits, weights)
 
     monkeypatch.setattr(consistency, "mixed_pseudo_label", spy)
-    method = uaps.build(tiny(mixing=mixing))
-    _, loss = step()
-    params, state, views = loss.args
-    weights = {name: np.float32(value) for name, value in method.weights.items()}
+    method = methods.build(tiny(mixing=mixing))
+    _, inputs, _ = step()
+    traced = {name: np.float32(value) for name, value in method.hyperparameters.items()}
 
     def beta(key):
-        method.loss(params, state, views, key, np.int32(0), weights)
+        method.loss(inputs._replace(key=key, step=np.int32(0), hyperparameters=traced))
         return seen.pop()
 
     one, two = np.asarray(
@@ -390,8 +394,11 @@ def test_mixing_draws_new_weights_every_step_or_takes_the_mean(mixing, monkeypat
 
 
 def test_streams_and_predictors_have_the_documented_names():
-    method, _ = step()
-    assert method.streams == {"labeled": "labeled", "unlabeled": "unlabeled"}
+    method, _, _ = step()
+    streams = {"labeled": ("image", "mask"), "unlabeled": ("image",)}
+    assert {n: (s.pool, s.batch, s.fields) for n, s in method.streams.items()} == {
+        name: (name, 16, fields) for name, fields in streams.items()
+    }
     assert list(method.predictors) == ["main", "ensemble"]
     assert method.predictor("") is method.predictors["main"]
     with pytest.raises(ValueError, match="must be one of main, ensemble"):
@@ -399,9 +406,8 @@ def test_streams_and_predictors_have_the_documented_names():
 
 
 def test_predictors_give_probabilities_of_the_main_head_and_of_the_mean_of_all_heads():
-    method, _ = step()
-    config = tiny()
-    model, normalize = base.build_model(config), base.normalizer(config)
+    method, _, _ = step()
+    model, normalize = method.predictor("").network, method.predictor("").normalize
     tree = jax.tree.map(jnp.array, method.variables(*method.init(0)))
     images = np.random.default_rng(0).integers(256, size=(2, 4, 4, 3)).astype(np.uint8)
 
@@ -419,7 +425,7 @@ def test_predictors_give_probabilities_of_the_main_head_and_of_the_mean_of_all_h
 
 @pytest.mark.parametrize("perturbed", [True, False])
 def test_uncertainty_is_the_mean_divergence_of_perturbed_or_clean_heads(perturbed):
-    method = uaps.build(tiny(perturb_at_eval=perturbed))
+    method = methods.build(tiny(perturb_at_eval=perturbed))
     tree = jax.tree.map(jnp.array, method.variables(*method.init(0)))
     images = np.random.default_rng(0).integers(256, size=(2, 4, 4, 3)).astype(np.uint8)
     uncertain = jax.jit(method.uncertainty)
@@ -428,6 +434,6 @@ def test_uncertainty_is_the_mean_divergence_of_perturbed_or_clean_heads(perturbe
     assert one.max() > 0
     assert np.array_equal(one, two) != perturbed
     if not perturbed:
-        model, normalize = base.build_model(tiny()), base.normalizer(tiny())
+        model, normalize = method.predictor("").network, method.predictor("").normalize
         logits = jax.jit(lambda t, x: model.all_logits(t, normalize(x), None))(tree, images)
         assert_allclose(one, oracles.kl_to_mean(logits).mean(0), rtol=1e-4, atol=1e-6)

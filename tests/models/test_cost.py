@@ -6,9 +6,9 @@ import pytest
 
 from configs import neu_uaps
 from tests import method_oracles
-from uaps_jax.methods import base
+from tests.models.networks import small
+from uaps_jax import models
 from uaps_jax.models import cost, initialize
-from uaps_jax.models.unet import UNet
 
 # D: parameters in millions, multiply-accumulates in billions at 256 px, as printed.
 PUBLISHED = {0: (1.82, 2.98), 1: (2.45, 4.87), 2: (3.08, 6.75), 3: (3.72, 8.64), 4: (4.35, 10.53)}
@@ -18,7 +18,7 @@ PUBLISHED = {0: (1.82, 2.98), 1: (2.45, 4.87), 2: (3.08, 6.75), 3: (3.72, 8.64),
 def test_parameters_and_operations_of_the_published_figure(auxiliary):
     config = neu_uaps.get_config()
     config.network.auxiliary = auxiliary
-    model = base.build_model(config)
+    model = models.build(config, {})
     shapes = model.shapes()
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
     parameters = initialize.count(shapes["params"])
@@ -33,16 +33,7 @@ def test_parameters_and_operations_of_the_published_figure(auxiliary):
 
 def test_convolutions_alone_equal_the_oracle():
     """Without the biases, which are one for each output of a convolution."""
-    model = UNet(
-        channels=3,
-        classes=4,
-        auxiliary=2,
-        widths=(2, 3, 5),
-        rates=(0.0,) * 3,
-        noise_limit=0.3,
-        dropout_rate=0.5,
-        feature_dropout_range=(0.7, 0.9),
-    )
+    model = small(classes=4, auxiliary=2, widths=(2, 3, 5), dropout=(0.0,) * 3)
     image = jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)
     found = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
     encoder = 2 * (256 * 2 + 64 * 3 + 16 * 5)

@@ -66,12 +66,12 @@ def test_batch_norm_in_evaluation_uses_running_statistics_and_leaves_them_alone(
         assert_array_equal(value, stats[name])
 
 
-def test_batch_norm_of_two_groups_equals_two_passes_labeled_first():
+def test_batch_norm_of_two_parts_equals_two_passes_labeled_first():
     variables = norm_variables()
     labeled = random(2, 3, 2, CHANNELS, seed=2) * 2 + 1
     unlabeled = random(2, 3, 2, CHANNELS, seed=3) * 5 - 4
     both = np.stack([labeled, unlabeled], axis=1).reshape(4, 3, 2, CHANNELS)
-    y, stats = apply_train(variables, both, groups=2)
+    y, stats = apply_train(variables, both, parts=2)
 
     before = variables["batch_stats"]
     first, mean, var = oracle_train(variables, (before["mean"], before["var"]), labeled)
@@ -87,11 +87,11 @@ def test_batch_norm_of_two_groups_equals_two_passes_labeled_first():
     assert not np.allclose(stats["mean"], other_mean, rtol=1e-2)
 
 
-def test_batch_norm_of_one_group_mixes_what_two_groups_keep_apart():
+def test_batch_norm_of_one_part_mixes_what_two_parts_keep_apart():
     variables, x = norm_variables(), random(4, 2, 2, CHANNELS)
     x[1::2] += 10
     one, _ = apply_train(variables, x)
-    two, _ = apply_train(variables, x, groups=2)
+    two, _ = apply_train(variables, x, parts=2)
     assert np.abs(one - two).max() > 1
 
 
@@ -133,15 +133,15 @@ def test_batch_norm_gradient_flows_through_the_batch_statistics():
     assert_allclose(gradient.reshape(-1), expected, rtol=1e-3, atol=1e-4)
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_batch_norm_gradients_equal_numeric_ones(groups):
-    variables, x = norm_variables(), random(2 * groups, 2, 3, CHANNELS)
+@pytest.mark.parametrize("parts", [1, 2])
+def test_batch_norm_gradients_equal_numeric_ones(parts):
+    variables, x = norm_variables(), random(2 * parts, 2, 3, CHANNELS)
     weight = random(*x.shape, seed=5)
 
     def loss(x, scale, bias):
         params = {"scale": scale, "bias": bias}
         y, _ = layers.BatchNorm().apply(
-            variables | {"params": params}, x, train=True, groups=groups, mutable=["batch_stats"]
+            variables | {"params": params}, x, train=True, parts=parts, mutable=["batch_stats"]
         )
         return (y * weight).sum()
 
@@ -150,12 +150,12 @@ def test_batch_norm_gradients_equal_numeric_ones(groups):
     stats = variables["batch_stats"]
 
     def by_hand(x, scale, bias):
-        parts = [
-            oracles.batch_norm_train(x[g::groups], stats["mean"], stats["var"], scale, bias)[0]
-            * weight[g::groups]
-            for g in range(groups)
+        losses = [
+            oracles.batch_norm_train(x[g::parts], stats["mean"], stats["var"], scale, bias)[0]
+            * weight[g::parts]
+            for g in range(parts)
         ]
-        return sum(part.sum() for part in parts)
+        return sum(loss.sum() for loss in losses)
 
     values = [np.asarray(v, np.float64) for v in (x, params["scale"], params["bias"])]
     for place, gradient in enumerate(found):

@@ -19,9 +19,9 @@ def features(seed=0, shape=SHAPE):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
-def drawn_noise(key, groups, limit=0.3, shape=SHAPE):
+def drawn_noise(key, parts, limit=0.3, shape=SHAPE):
     ones = np.ones(shape, np.float32)
-    return np.asarray(perturb.feature_noise(key, ones, limit=limit, groups=groups)) - 1
+    return np.asarray(perturb.feature_noise(key, ones, limit=limit, parts=parts)) - 1
 
 
 def test_feature_noise_fills_its_range_evenly():
@@ -33,11 +33,11 @@ def test_feature_noise_fills_its_range_evenly():
     assert noise.std() == pytest.approx(0.3 / np.sqrt(3), rel=0.05)
 
 
-@pytest.mark.parametrize("groups", [1, 2, 3])
-def test_feature_noise_is_shared_in_a_group_and_differs_between_groups(groups):
-    noise = drawn_noise(KEY, groups)
-    for g in range(groups):
-        for image in noise[g::groups]:
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_feature_noise_is_shared_in_a_part_and_differs_between_parts(parts):
+    noise = drawn_noise(KEY, parts)
+    for g in range(parts):
+        for image in noise[g::parts]:
             assert_array_equal(image, noise[g])
         for other in range(g):
             assert np.abs(noise[g] - noise[other]).mean() > 0.05
@@ -48,7 +48,7 @@ def test_feature_noise_is_shared_in_a_group_and_differs_between_groups(groups):
 def test_feature_noise_multiplies_by_one_plus_noise():
     z = features()
     noise = drawn_noise(KEY, 2)
-    found = perturb.feature_noise(KEY, z, limit=0.3, groups=2)
+    found = perturb.feature_noise(KEY, z, limit=0.3, parts=2)
     for g in range(2):
         assert_allclose(found[g::2], oracles.feature_noise(z[g::2], noise[g]), rtol=1e-5)
 
@@ -79,7 +79,7 @@ def test_dropout_of_rate_zero_changes_nothing():
 @pytest.mark.parametrize("u", [0.3, 0.7, 0.9])
 def test_feature_dropout_equals_the_oracle_at_a_known_threshold(u):
     z = features() + 1
-    found = perturb.feature_dropout(KEY, z, low=u, high=u, groups=2)
+    found = perturb.feature_dropout(KEY, z, low=u, high=u, parts=2)
     expected = oracles.feature_dropout(z, u)
     assert 0 < (expected == 0).mean() < 1
     assert_allclose(found, expected, rtol=1e-6)
@@ -91,16 +91,16 @@ def graded(peaks, pixels=400):
     return (np.asarray(peaks)[:, None] * ramp).astype(np.float32)[:, None, :, None]
 
 
-def recovered(key, groups, peaks=(1.0, 3.0, 0.2, 7.0)):
+def recovered(key, parts, peaks=(1.0, 3.0, 0.2, 7.0)):
     """Each image's share of kept pixels, which is u to 1 / 400 where activity is even."""
-    found = perturb.feature_dropout(key, graded(peaks), low=0.7, high=0.9, groups=groups)
+    found = perturb.feature_dropout(key, graded(peaks), low=0.7, high=0.9, parts=parts)
     return (np.asarray(found) != 0).mean((1, 2, 3))
 
 
-def test_feature_dropout_draws_one_threshold_a_group_relative_to_each_image():
+def test_feature_dropout_draws_one_threshold_a_part_relative_to_each_image():
     seen = []
     for key in jax.random.split(KEY, 20):
-        u = recovered(key, groups=2)
+        u = recovered(key, parts=2)
         assert_allclose(u[0::2], u[0], atol=1 / 400)
         assert_allclose(u[1::2], u[1], atol=1 / 400)
         seen.extend(u[:2])
@@ -115,7 +115,7 @@ def test_feature_dropout_draws_one_threshold_a_group_relative_to_each_image():
 def test_feature_dropout_with_a_random_threshold_equals_the_oracle_at_the_recovered_one():
     scale = np.linspace(0.5, 1.5, 3, dtype=np.float32)
     z = graded((1.0, 3.0)) * scale / scale.mean()
-    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, groups=1))
+    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
     # Half a step above the last pixel that was kept.
     u = (found[0, 0, :, 0] != 0).mean() + 0.5 / 400
     assert_allclose(found, oracles.feature_dropout(z, u), rtol=1e-6)
@@ -123,7 +123,7 @@ def test_feature_dropout_with_a_random_threshold_equals_the_oracle_at_the_recove
 
 def test_feature_dropout_drops_the_peak_of_every_image_with_a_positive_peak():
     z = features() + 1
-    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, groups=1))
+    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
     for image, result in zip(z, found, strict=True):
         peak = np.unravel_index(image.mean(-1).argmax(), image.shape[:2])
         assert_array_equal(result[peak], np.zeros(3))
@@ -132,24 +132,24 @@ def test_feature_dropout_drops_the_peak_of_every_image_with_a_positive_peak():
 def test_feature_dropout_drops_pixels_that_reach_the_threshold_exactly():
     z = np.ones((1, 2, 2, 2), np.float32)
     z[0, 0, 0] = (1, -1)  # of activity 0
-    kept = np.asarray(perturb.feature_dropout(KEY, z, low=1.0, high=1.0, groups=1)) != 0
+    kept = np.asarray(perturb.feature_dropout(KEY, z, low=1.0, high=1.0, parts=1)) != 0
     assert_array_equal(kept[0, :, :, 0], [[True, False], [False, False]])
     # A peak of 0 is a threshold of 0, whatever u is.
     flat = np.broadcast_to(z[:, :1, :1], z.shape)
-    assert_array_equal(perturb.feature_dropout(KEY, flat, low=0.7, high=0.9, groups=1), 0)
+    assert_array_equal(perturb.feature_dropout(KEY, flat, low=0.7, high=0.9, parts=1), 0)
 
 
 def test_feature_dropout_drops_nothing_where_the_peak_is_negative():
     z = -1 - np.abs(features())
     z[1] += 100  # this image's peak is positive
-    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, groups=1))
+    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
     assert_array_equal(found[[0, *range(2, 6)]], z[[0, *range(2, 6)]])
     assert (found[1] == 0).any()
 
 
 def test_feature_dropout_gradient_is_the_mask():
     z = features() + 1
-    drop = functools.partial(perturb.feature_dropout, KEY, low=0.7, high=0.9, groups=2)
+    drop = functools.partial(perturb.feature_dropout, KEY, low=0.7, high=0.9, parts=2)
     kept = np.asarray(drop(z)) != 0
     gradient = jax.grad(lambda z: drop(z).sum())(z)
     assert 0 < kept.mean() < 1
@@ -157,9 +157,9 @@ def test_feature_dropout_gradient_is_the_mask():
 
 
 KINDS = {
-    "feature_noise": functools.partial(perturb.feature_noise, limit=0.3, groups=2),
+    "feature_noise": functools.partial(perturb.feature_noise, limit=0.3, parts=2),
     "dropout": functools.partial(perturb.dropout, rate=0.5),
-    "feature_dropout": functools.partial(perturb.feature_dropout, low=0.2, high=0.9, groups=2),
+    "feature_dropout": functools.partial(perturb.feature_dropout, low=0.2, high=0.9, parts=2),
 }
 
 

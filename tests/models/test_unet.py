@@ -12,9 +12,9 @@ from numpy.testing import assert_allclose, assert_array_equal
 from benchmarks import torch_names
 from configs.parts import datasets as settings
 from tests.compare import relative_difference, report
-from uaps_jax.methods import base
+from tests.models.networks import small
+from uaps_jax import models
 from uaps_jax.models import initialize
-from uaps_jax.models.unet import UNet
 
 KEY = jax.random.key(0)
 
@@ -32,27 +32,13 @@ ENCODER = {"neu_seg": 1_180_752, "dagm": 1_180_464, "mtiles": 1_180_752, "ksdd2"
 def published_shapes(dataset, auxiliary):
     config = getattr(settings, dataset)()
     config.network.auxiliary = auxiliary
-    return base.build_model(config).shapes()
+    return models.build(config, {}).shapes()
 
 
 def published(auxiliary=3):
     config = settings.neu_seg()
     config.network.auxiliary = auxiliary
-    return base.build_model(config)
-
-
-def small(**changes):
-    options = {
-        "channels": 3,
-        "classes": 2,
-        "auxiliary": 3,
-        "widths": (4, 5),
-        "rates": (0.1, 0.2),
-        "noise_limit": 0.3,
-        "dropout_rate": 0.5,
-        "feature_dropout_range": (0.7, 0.9),
-    }
-    return UNet(**(options | changes))
+    return models.build(config, {})
 
 
 def variables(model, seed=0):
@@ -63,9 +49,61 @@ def variables(model, seed=0):
     return jax.tree.map(lambda v: jnp.array(v, jnp.float32), tree | {"batch_stats": stats})
 
 
+def test_the_stacked_decoders_compute_what_each_does_alone():
+    model = small(heads={"variance": 1, "projection": 6})
+    tree, batch = variables(model), images(4)
+    alone = jax.jit(functools.partial(dataclasses.replace(model, auxiliary=0).train_outputs))
+
+    @jax.jit
+    def gradient(params):
+        def objective(params):
+            given = {"params": params, "batch_stats": tree["batch_stats"]}
+            outputs, stats = model.train_outputs(given, batch, KEY)
+            return jnp.square(outputs.logits).sum(), (outputs, stats)
+
+        return jax.grad(objective, has_aux=True)(params)
+
+    gradients, (outputs, _) = gradient(tree["params"])
+    found = jax.tree.map(lambda leaf: leaf[:1], tree["params"]["decoders"])
+    heads = jax.tree.map(lambda leaf: leaf[:1], tree["params"]["heads"])
+    stats = tree["batch_stats"] | {
+        "decoders": jax.tree.map(lambda leaf: leaf[:1], tree["batch_stats"]["decoders"])
+    }
+    params = tree["params"] | {"decoders": found, "heads": heads}
+    main, _ = alone({"params": params, "batch_stats": stats}, batch, KEY)
+    assert_allclose(outputs.logits[:1], main.logits, rtol=1e-5, atol=1e-5)
+    for name, channels in (("variance", 1), ("projection", 6)):
+        assert outputs.heads[name].shape == (4, 4, 8, 8, channels)
+        assert_allclose(outputs.heads[name][:1], main.heads[name], rtol=1e-5, atol=1e-5)
+
+    def main_alone(decoders):
+        whole = {"params": params | {"decoders": decoders}, "batch_stats": stats}
+        return jnp.square(
+            dataclasses.replace(model, auxiliary=0).train_outputs(whole, batch, KEY)[0].logits
+        ).sum()
+
+    expected = jax.jit(jax.grad(main_alone))(found)
+    jax.tree.map(
+        lambda a, b: assert_allclose(a[:1], b, rtol=1e-3, atol=1e-3),
+        gradients["decoders"],
+        expected,
+    )
+
+
+def test_extra_heads_change_neither_the_rest_of_the_start_nor_each_other():
+    plain, one, two = (small(heads=h).init(5) for h in ({}, {"a": 1}, {"a": 1, "b": 3}))
+    for tree in (one, two):
+        rest = {name: tree["params"][name] for name in plain["params"]}
+        jax.tree.map(assert_array_equal, rest, plain["params"])
+        jax.tree.map(assert_array_equal, tree["batch_stats"], plain["batch_stats"])
+    assert_array_equal(one["params"]["heads"]["a"]["kernel"], two["params"]["heads"]["a"]["kernel"])
+    assert two["params"]["heads"]["b"]["kernel"].shape == (4, 1, 1, 4, 3)
+    assert small(heads={"a": 1}).parameter_groups(one["params"])["heads"]["a"]["bias"] == "heads"
+
+
 @functools.cache
-def train(model, groups=1):
-    return jax.jit(functools.partial(model.train_outputs, groups=groups))
+def train(model, parts=1):
+    return jax.jit(functools.partial(model.train_outputs, parts=parts))
 
 
 @functools.cache
@@ -216,7 +254,7 @@ def test_main_logits_are_head_0_of_all_logits():
 
 
 def test_only_auxiliary_heads_are_perturbed_in_evaluation_and_only_with_a_key():
-    model = small(feature_dropout_range=(0.1, 0.9))
+    model = small(feature_dropout=(0.1, 0.9))
     start = variables(model)
     clean = all_logits(model, False)(start, images())
     one, two = (all_logits(model, True)(start, images(), jax.random.key(k)) for k in (1, 2))
@@ -233,7 +271,7 @@ def test_each_decoder_reads_its_own_copy_of_the_pyramid():
     @jax.jit
     def one_by_one(tree, x, key):
         pyramid = model.encoder.apply(part(tree, "encoder"), x, train=False)
-        stacked = model.perturbed(pyramid, key, groups=1)
+        stacked = model.perturbed(pyramid, key, parts=1)
         return [
             model.decoder.apply(
                 jax.tree.map(lambda leaf, k=k: leaf[k], part(tree, "decoders")),
@@ -260,7 +298,7 @@ def test_main_logits_run_the_encoder_and_one_decoder_only():
 
 
 def test_without_auxiliary_decoders_there_is_one_clean_head():
-    model = small(auxiliary=0, rates=(0.0, 0.0))
+    model = small(auxiliary=0, dropout=(0.0, 0.0))
     start = variables(model)
     assert {leaf.shape[0] for leaf in jax.tree.leaves(start["params"]["decoders"])} == {1}
     one, _ = train(model)(start, images(), jax.random.key(1))
@@ -287,7 +325,7 @@ def test_each_auxiliary_decoder_has_its_own_perturbation_at_every_level():
         np.random.default_rng(level).uniform(0.5, 1.5, (2, 16, 16, 3)).astype(np.float32)
         for level in range(3)
     ]
-    stacked = model.perturbed(pyramid, KEY, groups=1)
+    stacked = model.perturbed(pyramid, KEY, parts=1)
     assert len(stacked) == 3
     noises = []
     for z, copies in zip(pyramid, stacked, strict=True):
@@ -327,14 +365,14 @@ def test_features_reach_the_decoder_behind_the_skip_connection():
     assert np.abs(before - main_logits(model)(start, images())).max() > 1e-4
 
 
-def test_two_groups_equal_two_forward_passes_running_statistics_included():
+def test_two_parts_equal_two_forward_passes_running_statistics_included():
     # Nothing is random here: the noise is 0, the dropout off, the threshold of the feature dropout
     # fixed at 0.8 of each image's peak.
     model = small(
-        rates=(0.0, 0.0),
+        dropout=(0.0, 0.0),
         noise_limit=0.0,
-        dropout_rate=0.0,
-        feature_dropout_range=(0.8, 0.8),
+        perturb_dropout=0.0,
+        feature_dropout=(0.8, 0.8),
     )
     start = variables(model)
     labeled, unlabeled = images(2, 8, seed=1), 3 * images(2, 8, seed=2) + 1
@@ -347,17 +385,17 @@ def test_two_groups_equal_two_forward_passes_running_statistics_included():
     jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-5, atol=1e-5), stats, after)
 
 
-def test_perturbations_are_drawn_for_each_group():
+def test_perturbations_are_drawn_for_each_part():
     model = small(auxiliary=1)
     z = np.ones((4, 4, 4, 3), np.float32)
-    noise = model.perturbed([z], KEY, groups=2)[0][1]
+    noise = model.perturbed([z], KEY, parts=2)[0][1]
     assert_array_equal(noise[0], noise[2])
     assert_array_equal(noise[1], noise[3])
     assert np.abs(noise[0] - noise[1]).max() > 0.05
 
 
 def test_bfloat16_computes_in_bfloat16_and_returns_float32():
-    model = small(auxiliary=0, dtype=jnp.bfloat16)
+    model = small(auxiliary=0, dtype="bfloat16")
     start = variables(model)
     text = jax.jit(model.main_logits).lower(start, images()).as_text()
     found = [line for line in text.splitlines() if "stablehlo.convolution" in line]
@@ -365,7 +403,7 @@ def test_bfloat16_computes_in_bfloat16_and_returns_float32():
     assert all("bf16" in line for line in found)
     narrow = main_logits(model)(start, images())
     assert narrow.dtype == jnp.float32
-    wide = main_logits(dataclasses.replace(model, dtype=None))(start, images())
+    wide = main_logits(small(auxiliary=0))(start, images())
     assert 0 < relative_difference(narrow, wide) < 0.1
 
 
@@ -424,7 +462,8 @@ def test_evaluation_equals_the_published_network(parity):
 
 def test_training_without_dropout_equals_the_published_network(parity):
     # Batch statistics, and the running ones that a forward pass leaves behind.
-    model = dataclasses.replace(published(auxiliary=0), rates=(0.0,) * 5)
+    model = published(auxiliary=0)
+    model = dataclasses.replace(model, encoder=dataclasses.replace(model.encoder, rates=(0.0,) * 5))
     main = {k: v for k, v in below(parity, "weights/").items() if not k.startswith("aux")}
     ours = torch_names.variables(main)
     x = channels_last(parity["x"])

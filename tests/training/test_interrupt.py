@@ -8,7 +8,7 @@ import pytest
 
 from tests import tiny
 from tests.training.test_loop import assert_equal, frozen, run
-from uaps_jax.training import checkpoints, interrupt, loop
+from uaps_jax.training import checkpoints, interrupt, progress
 
 
 @pytest.fixture(autouse=True)
@@ -67,14 +67,14 @@ def test_nothing_is_noted_in_another_thread_or_where_it_is_not_wanted():
 def test_a_stopped_run_has_saved_its_step_and_ends_as_a_whole_one(tmp_path, monkeypatch, stop_at):
     config = frozen(tiny.config("supervised"))
     whole = run(config, tmp_path / "whole")
-    real = loop.Progress.step
+    real = progress.Progress.step
 
     def step(self, values):
         if self._done + 1 == stop_at:
             os.kill(os.getpid(), signal.SIGTERM)
         return real(self, values)
 
-    monkeypatch.setattr(loop.Progress, "step", step)
+    monkeypatch.setattr(progress.Progress, "step", step)
     with pytest.raises(interrupt.Interrupted, match="SIGTERM: stopped after step") as caught:
         run(config, tmp_path / "cut")
     assert caught.value.number == signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Adam, the plateau schedule and the other schedules."""
+"""The optimizers, their groups of parameters, the plateau schedule and the other schedules."""
 
 import dataclasses
 import math
@@ -7,12 +7,14 @@ import types
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 from numpy.testing import assert_allclose
 
 from configs import neu_uaps
 from tests import oracles
 from uaps_jax.training import optimizers, state
+from uaps_jax.training import plateau as plateau_lib
 
 
 def settings(**changes):
@@ -24,15 +26,24 @@ def settings(**changes):
 
 def trajectory(config, start, gradients, lr):
     """Parameters after each gradient, updated as the train step does."""
-    optimizer = optimizers.adam(config)
+    optimizer = optimizers.build(config, groups_of)
     update = jax.jit(optimizer.update)
-    params, moments = start, optimizer.init(start)
+    params, moments = tree_of(start), optimizer.init(tree_of(start))
     found = []
     for gradient in gradients:
-        updates, moments = update(gradient, moments, params)
-        params = jax.tree.map(lambda p, u: p - lr * u, params, updates)
-        found.append(params)
+        rate = jnp.asarray(lr, jnp.float32)
+        updates, moments = update(tree_of(gradient), moments, params, learning_rate=rate)
+        params = optax.apply_updates(params, updates)
+        found.append(params["encoder"]["kernel"])
     return found
+
+
+def tree_of(array):
+    return {"encoder": {"kernel": array}}
+
+
+def groups_of(params):
+    return {group: jax.tree.map(lambda _, g=group: g, tree) for group, tree in params.items()}
 
 
 def problem(steps=6, seed=0):
@@ -77,19 +88,102 @@ def test_weight_decay_is_added_to_the_gradient():
     assert np.abs(found[-1] - decoupled).max() > 1e-3
 
 
+# SGD and AdamW, by hand in float64
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+@pytest.mark.parametrize(("momentum", "decay"), [(0.9, 0.0), (0.9, 0.1), (0.0, 0.1)])
+def test_sgd_equals_pytorchs(momentum, decay, nesterov):
+    start, gradients = problem()
+    config = settings(name="sgd", momentum=momentum, nesterov=nesterov, weight_decay=decay)
+    found = trajectory(config, start, gradients, 1e-2)
+    params, buffer = start.astype(np.float64), np.zeros(start.shape)
+    for ours, gradient in zip(found, gradients, strict=True):
+        g = gradient + decay * params
+        buffer = momentum * buffer + g
+        params = params - 1e-2 * (g + momentum * buffer if nesterov else buffer)
+        assert_allclose(ours, params, rtol=1e-5, atol=1e-6)
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    start, gradients = problem()
+    decay, lr = 0.1, 1e-2
+    found = trajectory(settings(name="adamw", weight_decay=decay), start, gradients, lr)
+    params, steps = start.astype(np.float64), [start, *oracles.adam(start, gradients, lr)]
+    for ours, before, after in zip(found, steps, steps[1:], strict=False):
+        params = params * (1 - lr * decay) + (after - before)
+        assert_allclose(ours, params, rtol=1e-5, atol=1e-6)
+
+
+# Groups of parameters
+
+
+def one_update(config, **gradient):
+    """What an update adds to a network of ones whose gradient is one."""
+    params = {
+        "encoder": {"conv": {"kernel": np.ones(2, np.float32), "bias": np.ones(2, np.float32)}},
+        "decoders": {"norm": {"scale": np.ones(2, np.float32)}},
+        "heads": {"variance": {"kernel": np.ones(2, np.float32)}},
+    }
+    optimizer = optimizers.build(config, groups_of)
+    gradients = jax.tree.map(np.ones_like, params)
+    updates, _ = optimizer.update(
+        gradients, optimizer.init(params), params, learning_rate=jnp.float32(0.1)
+    )
+    flat = jax.tree_util.tree_leaves_with_path(updates)
+    return {jax.tree_util.keystr(p, simple=True, separator="/"): float(u[0]) for p, u in flat}
+
+
+SGD = {"name": "sgd", "momentum": 0.0}
+ENCODER = ("encoder/conv/kernel", "encoder/conv/bias")
+
+
+def test_decoders_and_heads_learn_at_a_multiple_of_the_encoders_rate():
+    updates = one_update(settings(**SGD, decoder_multiple=10.0))
+    for name, update in updates.items():
+        assert update == pytest.approx(-0.1 if name in ENCODER else -1.0), name
+
+
+def test_biases_and_scales_decay_or_not():
+    for all_decay in (True, False):
+        config = settings(**SGD, weight_decay=0.5, decay_biases_and_norms=all_decay)
+        for name, update in one_update(config).items():
+            decays = all_decay or name.endswith("kernel")
+            assert update == pytest.approx(-0.15 if decays else -0.1), name
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_a_frozen_group_stays_as_it_is(name):
+    config = settings(name=name, weight_decay=0.5, frozen=("encoder", "heads"))
+    updates = one_update(config)
+    assert {n for n, update in updates.items() if update == 0} == {
+        *ENCODER,
+        "heads/variance/kernel",
+    }
+
+
+def test_the_gradient_is_clipped_by_its_whole_norm_without_what_is_frozen():
+    # Eight numbers of 1 have norm 8 ** 0.5; four of them, without the encoder, 2.
+    for frozen, norm in (((), 8**0.5), (("encoder",), 2.0)):
+        config = settings(**SGD, clip_norm=1.0, frozen=frozen)
+        update = one_update(config)["heads/variance/kernel"]
+        assert update == pytest.approx(-0.1 / norm)
+
+
 # Plateau
 
 
 def fresh(config):
     """As a run starts with it."""
-    nothing = types.SimpleNamespace(init=lambda seed: ({}, {}))
-    return state.create(nothing, optimizers.adam(config), config, seed=0).plateau
+    nothing = types.SimpleNamespace(init=lambda seed: ({}, {}), memory=dict)
+    optimizer = optimizers.build(config, groups_of)
+    return state.create(nothing, optimizer, config, seed=0).plateau
 
 
 def rates(config, scores):
     plateau, found = fresh(config), []
     for score in scores:
-        plateau = optimizers.advance_plateau(config, plateau, float(score))
+        plateau = plateau_lib.advance(config, plateau, float(score))
         found.append(float(plateau.learning_rate))
     return found
 
@@ -170,10 +264,10 @@ def test_an_equal_score_is_no_improvement_even_without_a_threshold():
 def test_plateau_state_keeps_its_types():
     config = settings()
     before = fresh(config)
-    after = optimizers.advance_plateau(config, before, 12.5)
+    after = plateau_lib.advance(config, before, 12.5)
     assert jax.tree.map(lambda x: x.dtype, after) == jax.tree.map(lambda x: x.dtype, before)
     assert after.best == 12.5
-    assert optimizers.advance_plateau(config, after, math.nan).best == 12.5
+    assert plateau_lib.advance(config, after, math.nan).best == 12.5
 
 
 # Schedules
@@ -211,6 +305,12 @@ def test_the_plateau_schedule_reads_its_state():
     assert optimizers.learning_rate(config, lowered, jnp.int32(3), STEPS) == np.float32(7e-5)
 
 
-def test_an_unknown_schedule_is_refused_by_name():
-    with pytest.raises(ValueError, match="'stairs' is unknown"):
-        rate_at(settings(schedule="stairs"), 0)
+def test_warm_up_rises_in_equal_steps_to_the_schedule():
+    config = settings(schedule="constant", learning_rate=2e-3, warmup_steps=4)
+    assert [float(rate_at(config, s)) for s in range(6)] == pytest.approx(
+        [5e-4, 1e-3, 1.5e-3, 2e-3, 2e-3, 2e-3]
+    )
+    config = settings(schedule="cosine", learning_rate=2e-3, warmup_steps=4)
+    plain = settings(schedule="cosine", learning_rate=2e-3)
+    assert rate_at(config, 1) == pytest.approx(float(rate_at(plain, 1)) / 2)
+    assert rate_at(config, 9) == rate_at(plain, 9)

@@ -1,5 +1,6 @@
 """The train step on one device and on several, and its use of randomness."""
 
+import dataclasses
 import re
 
 import chex
@@ -14,14 +15,15 @@ from tests.training.test_loop import frozen, run
 from uaps_jax import compiler, methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
+from uaps_jax.methods.base import Write, labeled_stream
 from uaps_jax.training import feed, optimizers, sharding
 from uaps_jax.training import state as state_lib
-from uaps_jax.training.step import make_train_step, traced_weights
+from uaps_jax.training.step import learn, make_train_step, traced_hyperparameters
 
 
 def prepared(config, shards):
     method = methods.build(config)
-    optimizer = optimizers.adam(config.optimizer)
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     pools = tiny.pools()
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     if config.network.dtype == "float64":
@@ -32,7 +34,7 @@ def prepared(config, shards):
         jax.device_put(state, shards.replicated),
         jax.device_put(streams.batch(config, method.streams, pools.train, 0), shards.batch),
         jax.device_put(jax.random.key(3), shards.replicated),
-        jax.device_put(traced_weights(method), shards.replicated),
+        jax.device_put(traced_hyperparameters(method), shards.replicated),
     )
     return make_train_step(method, optimizer, config, shards), arguments
 
@@ -72,12 +74,7 @@ def test_one_and_four_devices_agree_in_float32():
 
 @pytest.mark.parametrize(
     ("method", "dtype"),
-    [
-        ("uaps", "float32"),
-        ("uaps", "bfloat16"),
-        ("mean_teacher", "float32"),
-        ("dueb", "float32"),
-    ],
+    [("uaps", "float32"), ("uaps", "bfloat16"), ("mean_teacher", "float32"), ("dueb", "float32")],
 )
 def test_no_collective_on_activations_but_all_reduce(method, dtype):
     config = tiny.config(method)
@@ -109,7 +106,7 @@ def test_a_batch_that_does_not_divide_is_refused_with_its_key():
     config = tiny.config()
     config.train.batch_labeled = 6
     with pytest.raises(ConfigError, match=r"train\.batch_labeled = 6.*4 devices"):
-        sharding.check_batches(config, ["labeled"], sharding.over_devices(4))
+        sharding.check_batches(config, [labeled_stream(config)], sharding.over_devices(4))
 
 
 def test_a_step_is_a_function_of_seed_and_step():
@@ -117,24 +114,19 @@ def test_a_step_is_a_function_of_seed_and_step():
     state, *rest = arguments
     again = jax.tree.map(jnp.copy, state)
     later = jax.tree.map(jnp.copy, state)
-    later = state_lib.TrainState(
-        step=later.step + 1,
-        params=later.params,
-        method_state=later.method_state,
-        opt_state=later.opt_state,
-        plateau=later.plateau,
-    )
+    later = dataclasses.replace(later, step=later.step + 1)
     first, same, other = (float(step(s, *rest)[1]["loss"]) for s in (state, again, later))
     assert first == same
     assert first != other
 
 
-def test_another_weight_or_step_does_not_compile_again():
-    step, arguments = prepared(tiny.config(), sharding.over_devices(1))
-    state, batch, key, weights = arguments
+@pytest.mark.parametrize(("method", "name"), [("uaps", "pseudo"), ("mean_teacher", "ema_decay")])
+def test_another_hyperparameter_or_step_does_not_compile_again(method, name):
+    step, arguments = prepared(tiny.config(method), sharding.over_devices(1))
+    state, batch, key, hyperparameters = arguments
     for value in (0.1, 0.7):
         changed = jax.device_put(
-            weights | {"pseudo": jnp.float32(value)}, sharding.over_devices(1).replicated
+            hyperparameters | {name: jnp.float32(value)}, sharding.over_devices(1).replicated
         )
         state, _ = step(state, batch, key, changed)
     assert step._cache_size() == 1
@@ -175,20 +167,17 @@ def test_accumulated_gradients_are_the_mean_over_the_pieces():
     config.views.labeled = config.views.unlabeled = view()
     shards = sharding.over_devices(1)
     method = methods.build(config)
-    params, method_state = method.init(config.train.seed)
+    nothing = optimizers.build(config.optimizer, method.parameter_groups)
+    _, method_state = method.init(config.train.seed)
     shown = streams.batch(config, method.streams, tiny.pools().train, 0)["labeled"]
 
     def piece(state, rows):
         batch = {"labeled": {n: jnp.asarray(v[rows]) for n, v in shown.items()}}
-        views = method.views(jax.random.key(0), batch)
-
-        def loss(params):
-            step = jnp.zeros((), jnp.int32)
-            weights = traced_weights(method)
-            return method.loss(params, state, views, jax.random.key(0), step, weights)
-
-        (value, (state, _)), gradients = jax.value_and_grad(loss, has_aux=True)(params)
-        return value, state, gradients
+        whole = dataclasses.replace(config, train=dataclasses.replace(config.train, accumulate=1))
+        start = state_lib.create(method, nothing, config.optimizer, config.train.seed)
+        start = dataclasses.replace(start, method_state=state)
+        learnt = learn(method, whole, start, batch, jax.random.key(0), {})
+        return learnt.loss, learnt.method_state, learnt.gradients
 
     value_0, state, gradients_0 = piece(method_state, np.array([0, 2]))
     value_1, state, gradients_1 = piece(state, np.array([1, 3]))
@@ -221,4 +210,47 @@ def test_pieces_that_do_not_divide_are_refused():
     config = tiny.config()
     config.train.accumulate = 4
     with pytest.raises(ConfigError, match=r"2 devices in use times train\.accumulate = 4"):
-        sharding.check_batches(config, ["labeled"], sharding.over_devices(2))
+        sharding.check_batches(config, [labeled_stream(config)], sharding.over_devices(2))
+
+
+def with_memory(method):
+    """A method that keeps the labeled masks of its last steps, four rows at a time."""
+
+    def loss(inputs):
+        result = method.loss(inputs)
+        masks = inputs.views["labeled"]["mask"]
+        at = (inputs.step * len(masks) + jnp.arange(len(masks))) % 8
+        return result._replace(writes={"masks": Write(at, masks)})
+
+    return dataclasses.replace(
+        method,
+        loss=loss,
+        memory=lambda: {"masks": np.full((8, tiny.SIZE, tiny.SIZE), -1, np.int32)},
+    )
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_memory_takes_the_rows_of_a_step_and_drops_those_of_one_that_is_not_finite(accumulate):
+    config = tiny.config("supervised")
+    config.train.accumulate = accumulate
+    shards = sharding.over_devices(1)
+    method = with_memory(methods.build(config))
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
+    step = make_train_step(method, optimizer, config, shards)
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    batch = streams.batch(config, method.streams, tiny.pools().train, 0)
+    rest = (batch, jax.random.key(0), traced_hyperparameters(method))
+    state, _ = step(sharding.place(state, shards.replicated), *rest)
+    written = np.asarray(state.memory["masks"])
+    rows = 4 // accumulate  # pieces of one step write to the same rows
+    assert (written[:rows] >= 0).all()
+    assert (written[rows:] == -1).all()
+    broken = jax.tree.map(lambda p: p * np.nan, state.params)
+    state, _ = step(dataclasses.replace(state, params=broken), *rest)
+    assert bool(state.halted)
+    assert int(state.step) == 1
+    np.testing.assert_array_equal(state.memory["masks"], written)
+    sound = jax.tree.map(lambda p: jnp.zeros_like(p), state.params)
+    state, _ = step(dataclasses.replace(state, params=sound), *rest)
+    assert bool(state.halted)
+    assert int(state.step) == 1

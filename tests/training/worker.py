@@ -10,7 +10,7 @@ from tests import tiny
 from uaps_jax import methods
 from uaps_jax.training import feed, optimizers, processes, sharding
 from uaps_jax.training import state as state_lib
-from uaps_jax.training.step import make_train_step, traced_weights
+from uaps_jax.training.step import make_train_step, traced_hyperparameters
 
 
 def main() -> None:
@@ -38,18 +38,18 @@ def take(method_name, dtype, steps, shards):
     config = tiny.config(method_name, steps=steps)
     config.network.dtype = dtype
     method, pools = methods.build(config), tiny.pools()
-    optimizer = optimizers.adam(config.optimizer)
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     wide = jnp.dtype(dtype)
     state = jax.tree.map(
         lambda x: np.asarray(x, wide) if jnp.issubdtype(x.dtype, jnp.floating) else x, state
     )
     step_function = make_train_step(method, optimizer, config, shards)
-    state, key, weights = sharding.place(
-        (state, jax.random.key(0), traced_weights(method)), shards.replicated
+    state, key, hyperparameters = sharding.place(
+        (state, jax.random.key(0), traced_hyperparameters(method)), shards.replicated
     )
     for batch in feed.batches(config, method.streams, pools.train, 0, shards):
-        state, _ = step_function(state, batch, key, weights)
+        state, _ = step_function(state, batch, key, hyperparameters)
     assert int(state.step) == steps
     return jax.tree.map(np.asarray, state.params)
 

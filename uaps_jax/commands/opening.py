@@ -58,7 +58,7 @@ def trainable(config: Config, dataset: Dataset) -> tuple[Method, splits.Split]:
     method.predictor(config.evaluation.predictor)
     sharding.check_batches(config, method.streams.values(), sharding.over_devices())
     split = protocols.make_split(dataset, config.data)
-    used = {*method.streams.values(), "val", "test"}
+    used = {*(stream.pool for stream in method.streams.values()), "val", "test"}
     if empty := sorted(part for part in used if not split[part]):
         raise ConfigError(
             f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "

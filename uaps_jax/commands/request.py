@@ -10,13 +10,13 @@ from datasets.common import DataError
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.study.conduct import UnfinishedStudy
 from uaps_jax.study.grid import Grid
-from uaps_jax.training import checkpoints, loop
+from uaps_jax.training import checkpoints, failures
 
 USER_ERRORS = (
     ConfigError,
     DataError,
     checkpoints.CheckpointError,
-    loop.NonFiniteLoss,
+    failures.NonFiniteLoss,
     UnfinishedStudy,
 )
 """Errors that a person can correct; their texts say how."""

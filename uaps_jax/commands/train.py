@@ -18,6 +18,8 @@ from uaps_jax.evaluation import health
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
 from uaps_jax.training import checkpoints, loop, processes, results, workdir
+from uaps_jax.training.pools import TrainingPools
+from uaps_jax.training.progress import duration
 
 
 def train(request: Request) -> None:
@@ -46,11 +48,11 @@ def _train(
     logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
 
     started = time.perf_counter()
-    names = {pool: split[pool] for pool in sorted(set(method.streams.values()))}
+    names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
     size = source.mebibytes(sum(map(len, names.values())), config.data)
     bring = source.read if size <= config.data.resident_mib else source.files
     train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
-    pools = loop.TrainingPools(
+    pools = TrainingPools(
         train=train_pools,
         val=source.read(dataset, split["val"], config.data),
         probe=_probe(method, dataset, config, split),
@@ -65,7 +67,7 @@ def _train(
     )
     started = time.perf_counter()
     loop.train(config, request.workdir, pools, dataset.class_names, record, request.profile)
-    logging.info("training took %s", loop.duration(time.perf_counter() - started))
+    logging.info("training took %s", duration(time.perf_counter() - started))
     if processes.is_first():
         conclude(request.workdir, config, dataset, record, params)
     processes.wait("concluded")
@@ -74,7 +76,7 @@ def _train(
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
     """The unlabeled images on which pseudo-labels are measured, the same for all methods."""
     count = min(config.evaluation.probe_images, len(parts["unlabeled"]))
-    if method.probe is None or not count:
+    if method.pseudo_labels is None or not count:
         return None
     names = sorted(parts["unlabeled"])
     rows = order.batch_indices(seed=0, stream="probe", step=0, batch=count, size=len(names))
@@ -83,7 +85,7 @@ def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split
 
 def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:
     """Class -> percent of the labeled pixels; nothing where nothing is held against it."""
-    if method.probe is None:
+    if method.pseudo_labels is None:
         return {}
     if isinstance(images, Pool):
         return health.class_shares([images.masks], dataset.class_names)

@@ -2,7 +2,7 @@
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -27,10 +27,12 @@ class MethodConfig(Section):
     Attributes:
       name: the method's.
       ramp_share: in a shortened run, the share of the steps after which its weights are full.
+      heads: extra heads that its networks have, and their channels.
     """
 
     name: ClassVar[str]
     ramp_share: ClassVar[float] = 0.0
+    heads: ClassVar[Mapping[str, int]] = {}
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """Fits what is counted in steps to a run of `steps`; ramps take `share` of them."""

@@ -85,6 +85,18 @@ MIGRATIONS = (
     ),
     Migration(adjust=_groups_that_were_labeled_whole),
     Migration(adjust=_views_without_what_came_later),
+    Migration(
+        added={
+            "optimizer.name": "adam",
+            "optimizer.warmup_steps": 0,
+            "optimizer.momentum": 0.9,
+            "optimizer.nesterov": False,
+            "optimizer.decay_biases_and_norms": True,
+            "optimizer.decoder_multiple": 1.0,
+            "optimizer.frozen": [],
+            "optimizer.clip_norm": 0.0,
+        }
+    ),
 )
 """The changes of the schema, in order; entry i turns settings of version i into version i + 1."""
 

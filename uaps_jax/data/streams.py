@@ -9,7 +9,7 @@ a restart changes them.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import grain
 import numpy as np
@@ -17,45 +17,45 @@ import numpy as np
 from uaps_jax.config import Config
 from uaps_jax.data import order
 from uaps_jax.data.source import Files, Images, Pool
+from uaps_jax.stream import Stream
 
 AHEAD = 8  # batches that are decoded before they are asked for
 
 
 def rows(
-    config: Config, streams: Mapping[str, str], pools: Mapping[str, Images], step: int
+    config: Config, streams: Mapping[str, Stream], pools: Mapping[str, Images], step: int
 ) -> dict[str, np.ndarray]:
     """Rows of its pool that each stream shows at a step, int32 `[B]`.
 
     Args:
-      config: seed and batch sizes.
-      streams: name of a stream -> name of its pool.
+      config: the seed.
+      streams: by name.
       pools: name -> images.
       step: 0-based.
     """
-    counts = {"labeled": config.train.batch_labeled, "unlabeled": config.train.batch_unlabeled}
     return {
-        stream: order.batch_indices(
+        name: order.batch_indices(
             seed=config.train.seed,
-            stream=stream,
+            stream=name,
             step=step,
-            batch=counts[pool],
-            size=len(pools[pool].names),
+            batch=stream.batch,
+            size=len(pools[stream.pool].names),
         )
-        for stream, pool in streams.items()
+        for name, stream in streams.items()
     }
 
 
 def names(
-    config: Config, streams: Mapping[str, str], pools: Mapping[str, Images], step: int
+    config: Config, streams: Mapping[str, Stream], pools: Mapping[str, Images], step: int
 ) -> dict[str, list[str]]:
     """Names of the images that each stream shows at a step; arguments as for `rows`."""
     chosen = rows(config, streams, pools, step)
-    return {s: [pools[streams[s]].names[i] for i in indices] for s, indices in chosen.items()}
+    return {s: [pools[streams[s].pool].names[i] for i in rows] for s, rows in chosen.items()}
 
 
 def batch(
     config: Config,
-    streams: Mapping[str, str],
+    streams: Mapping[str, Stream],
     pools: Mapping[str, Images],
     step: int,
     *,
@@ -68,10 +68,8 @@ def batch(
     """
     chosen = rows(config, streams, pools, step)
     return {
-        stream: _stack(
-            pools[pool], share(chosen[stream], process, processes), with_mask=pool == "labeled"
-        )
-        for stream, pool in streams.items()
+        name: _stack(pools[stream.pool], share(chosen[name], process, processes), stream.fields)
+        for name, stream in streams.items()
     }
 
 
@@ -89,7 +87,7 @@ def share(indices: np.ndarray, process: int, processes: int) -> np.ndarray:
 
 def decoded(
     config: Config,
-    streams: Mapping[str, str],
+    streams: Mapping[str, Stream],
     pools: Mapping[str, Files],
     start: int,
     *,
@@ -99,15 +97,16 @@ def decoded(
     """Batches from files, from step `start` to the last.
 
     Args:
-      config: seed, batch sizes, number of steps and of threads.
-      streams: name of a stream -> name of its pool.
-      pools: name -> images; their masks reach a batch for the pool "labeled" alone.
+      config: seed, number of steps and of threads.
+      streams: by name.
+      pools: name -> images.
       start: the first step.
       process: which of the processes this is.
       processes: their number; each gets its own rows of every batch.
 
     Yields:
-      stream -> image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]` (labeled), index int32 `[b]`.
+      stream -> its fields, image uint8 `[b, H, W, C]` and mask uint8 `[b, H, W]`, and the rows,
+        index int32 `[b]`.
     """
 
     def read(step: int) -> dict[str, dict[str, np.ndarray]]:
@@ -120,11 +119,11 @@ def decoded(
     yield from steps.map(read).to_iter_dataset(options)
 
 
-def _stack(pool: Images, indices: np.ndarray, *, with_mask: bool) -> dict[str, np.ndarray]:
+def _stack(pool: Images, indices: np.ndarray, fields: Sequence[str]) -> dict[str, np.ndarray]:
     if isinstance(pool, Pool):
         images, masks = pool.images[indices], pool.masks[indices]
     else:
         loaded = zip(*(pool.load(pool.names[i]) for i in indices), strict=True)
         images, masks = map(np.stack, loaded)
-    masked = {"mask": masks} if with_mask else {}
-    return {"image": images, "index": indices, **masked}
+    known = {"image": images, "mask": masks}
+    return {"index": indices, **{field: known[field] for field in fields}}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -28,9 +28,11 @@ class Watchdog(Protocol):
         """What is to be said after an evaluation; the names come without the prefix."""
 
 
-def bark(watchdogs: Sequence[Watchdog], prefix: str, measured: Mapping[str, float]) -> list[str]:
-    """What the watchdogs of a prefix say."""
-    said = [dog.warnings(measured) for dog in watchdogs if dog.prefix == prefix]
+def warnings(
+    watchdogs: Sequence[Watchdog], prefix: str, measured: Mapping[str, float]
+) -> list[str]:
+    """The warnings of the watchdogs of a prefix."""
+    said = [watchdog.warnings(measured) for watchdog in watchdogs if watchdog.prefix == prefix]
     return [line for lines in said for line in lines]
 
 
@@ -38,15 +40,15 @@ def remember(watchdogs: Sequence[Watchdog], metrics: Path) -> None:
     """Shows the evaluations of a `metrics.jsonl` to the watchdogs of a run that goes on."""
     for line in metrics.read_text().splitlines() if metrics.exists() else ():
         record = json.loads(line)
-        for dog in watchdogs:
+        for watchdog in watchdogs:
             measured = {
-                name.removeprefix(dog.prefix): math.nan if value is None else value
+                name.removeprefix(watchdog.prefix): math.nan if value is None else value
                 for name, value in record.items()
-                if name.startswith(dog.prefix) and isinstance(value, int | float | None)
+                if name.startswith(watchdog.prefix) and isinstance(value, int | float | None)
             }
             with contextlib.suppress(KeyError):  # of a line that is damaged
                 if measured:
-                    dog.warnings(measured)
+                    watchdog.warnings(measured)
 
 
 class ValidationScore:
@@ -152,3 +154,7 @@ class PseudoLabels:
                 "pixels"
             )
         return said
+
+
+OF_DIAGNOSTICS: dict[str, Callable[[], Watchdog]] = {"teacher": Teacher}
+"""Name of a method's diagnostic -> the watchdog that reads it."""

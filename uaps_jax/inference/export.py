@@ -23,8 +23,7 @@ from uaps_jax import files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.methods.base import Method, Predictor
-from uaps_jax.models import layers
-from uaps_jax.models.unet import member
+from uaps_jax.models import layers, stacked
 from uaps_jax.trees import Tree
 
 OPSET = 17
@@ -267,7 +266,7 @@ def _network(graph: _Graph, network: Tree, x: str) -> list[str]:
     heads = []
     decoders = {"params": params["decoders"], "stats": stats["decoders"]}
     for number in range(len(jax.tree.leaves(decoders)[0])):
-        one = member(decoders, number)
+        one = stacked.entry(decoders, number)
         p, s = one["params"], one["stats"]
         x = pyramid[-1]
         for level in reversed(range(len(pyramid) - 1)):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from uaps_jax import config as config_lib
+from uaps_jax import models
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.methods import (
     cct,
@@ -22,11 +23,13 @@ from uaps_jax.methods import (
     ucc,
 )
 from uaps_jax.methods.base import Method
+from uaps_jax.models.network import Network
 
-METHODS: dict[str, Callable[[Config], Method]] = {}
+Build = Callable[[Config, Network], Method]
+METHODS: dict[str, Build] = {}
 
 
-def register(section: type[MethodConfig], build: Callable[[Config], Method]) -> None:
+def register(section: type[MethodConfig], build: Build) -> None:
     """Makes a method known by its section's `name`.
 
     A run of the method remembers the file that calls this, if it is none of the package.
@@ -56,7 +59,8 @@ register(dueb.DuebConfig, dueb.build)
 
 def build(config: Config) -> Method:
     """The method that `config.method` names, on the network that `config.network` describes."""
-    return METHODS[config.method.name](config)
+    network = models.build(config, type(config.method).heads)
+    return METHODS[config.method.name](config, network)
 
 
 def file_of(name: str) -> str | None:

@@ -1,31 +1,92 @@
-"""What a method is, and the pieces that methods share."""
+"""What a method is: its streams, what a step gives it and takes from it, and how it predicts."""
 
 from __future__ import annotations
 
 import dataclasses
-import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config, ConfigError, RampedConfig
-from uaps_jax.losses import ramps, uncertainty
-from uaps_jax.models.unet import Outputs, UNet, UNetConfig, main_alone
-from uaps_jax.transforms import build as build_views
-from uaps_jax.transforms import views as view_lib
-from uaps_jax.transforms.fields import Fields
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.models.network import Network
+from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
 
+Hyperparameters = Mapping[str, jax.Array]
+"""Name -> a float32 scalar: traced, so that a sweep over its values compiles once."""
 
-class Probe(NamedTuple):
-    """The pseudo-labels of some images, and who follows them.
+
+def labeled_stream(config: Config) -> Stream:
+    """Labeled images and their masks."""
+    return Stream(pool="labeled", batch=config.train.batch_labeled, fields=("image", "mask"))
+
+
+def unlabeled_stream(config: Config) -> Stream:
+    """Unlabeled images."""
+    return Stream(pool="unlabeled", batch=config.train.batch_unlabeled, fields=("image",))
+
+
+class Inputs(NamedTuple):
+    """What the loss of a step is computed from.
+
+    Attributes:
+      params: what the optimizer changes.
+      state: the rest of what changes from step to step: batch statistics, a teacher.
+      memory: arrays that are written row by row (`Write`) and read: banks of features, snapshots.
+      views: what `Method.views` made.
+      key: of this step's randomness.
+      step: 0-based, int32.
+      hyperparameters: `Method.hyperparameters`, traced.
+    """
+
+    params: Tree
+    state: Tree
+    memory: Tree
+    views: Tree
+    key: jax.Array
+    step: jax.Array
+    hyperparameters: Hyperparameters
+
+
+class Write(NamedTuple):
+    """Rows for an array of `memory`.
+
+    Attributes:
+      at: int32 `[M]`, where they go; an index behind the end drops its row.
+      rows: `[M, ...]`.
+    """
+
+    at: jax.Array
+    rows: jax.Array
+
+
+class Result(NamedTuple):
+    """What the loss of a step gives.
+
+    Attributes:
+      loss: a scalar.
+      state: the new `Inputs.state`.
+      metrics: name -> a scalar, logged.
+      writes: name of an array of `memory` -> what is written into it after the step, unless the
+        step is not finite.
+    """
+
+    loss: jax.Array
+    state: Tree
+    metrics: dict[str, jax.Array]
+    writes: Mapping[str, Write] = MappingProxyType({})
+
+
+class PseudoLabels(NamedTuple):
+    """The labels that a method would teach itself on some images, and who learns from them.
 
     Attributes:
       target: class ids `[B, H, W]`.
       kept: boolean `[B, H, W]`, the pixels on which the target teaches.
-      student: class ids `[B, H, W]` that the learning part predicts itself.
+      student: class ids `[B, H, W]` that the learning network predicts itself.
     """
 
     target: jax.Array
@@ -33,10 +94,10 @@ class Probe(NamedTuple):
     student: jax.Array
 
 
-def hard_probe(teacher: jax.Array, student: jax.Array) -> Probe:
-    """A probe of logits or probabilities `[B, H, W, C]` whose labels are all kept."""
+def all_kept(teacher: jax.Array, student: jax.Array) -> PseudoLabels:
+    """Pseudo-labels from logits or probabilities `[B, H, W, C]`, none of which is left out."""
     target = teacher.argmax(-1)
-    return Probe(target, jnp.ones_like(target, bool), student.argmax(-1))
+    return PseudoLabels(target, jnp.ones_like(target, bool), student.argmax(-1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,14 +105,14 @@ class Predictor:
     """A way to predict: the mean over the decoders of one or more networks, on clean features.
 
     Attributes:
-      model: what each network is.
+      network: what each of them is.
       normalize: from images on the 0..255 scale to the networks' input.
       networks: `variables -> networks`, each `{"params", "batch_stats"}` with the decoders that
         take part.
       mean_of: "probabilities" or "logits".
     """
 
-    model: UNet
+    network: Network
     normalize: Callable[[jax.Array], jax.Array]
     networks: Callable[[Tree], Sequence[Tree]]
     mean_of: str = "probabilities"
@@ -59,11 +120,80 @@ class Predictor:
     def __call__(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Probabilities `[B, H, W, C]` of images `[B, H, W, channels]` on the 0..255 scale."""
         x = self.normalize(images)
-        heads = [self.model.all_logits(n, x, None) for n in self.networks(variables)]
+        heads = [self.network.all_logits(n, x, None) for n in self.networks(variables)]
         logits = jnp.concatenate(heads)
         if self.mean_of == "logits":
             return jax.nn.softmax(logits.mean(0))
         return jax.nn.softmax(logits).mean(0)
+
+
+class Init(Protocol):
+    """The start of a training."""
+
+    def __call__(self, seed: int) -> tuple[Tree, Tree]:
+        """`params` and `state`, as `Inputs` describes them."""
+
+
+class Views(Protocol):
+    """The augmentation of a step's images."""
+
+    def __call__(
+        self, key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        """Views of a batch, whatever the loss takes.
+
+        Args:
+          key: of this step's views.
+          batch: stream -> `image` uint8 `[B, H, W, C]`, `mask` uint8 `[B, H, W]` where it is one
+            of the stream's fields, `index` int32 `[B]`, the rows of the pool.
+          step: 0-based.
+          hyperparameters: of the method.
+        """
+
+
+class Loss(Protocol):
+    """The loss of a step, differentiated by `inputs.params`."""
+
+    def __call__(self, inputs: Inputs) -> Result:
+        """A pure function of its inputs."""
+
+
+class AfterUpdate(Protocol):
+    """What changes once a step, after the optimizer."""
+
+    def __call__(
+        self, params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        """The new state; `params` are the updated ones, `step` is that of the update."""
+
+
+class FindPseudoLabels(Protocol):
+    """The pseudo-labels of a method."""
+
+    def __call__(
+        self, variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        """Of unlabeled images `[B, H, W, channels]` on the 0..255 scale, as at a step."""
+
+
+class Uncertainty(Protocol):
+    """The uncertainty of a prediction."""
+
+    def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        """`[B, H, W]` in nats, of images on the 0..255 scale; the key perturbs features."""
+
+
+class Diagnostic(Protocol):
+    """A measurement of the variables, taken at every evaluation."""
+
+    def __call__(self, variables: Tree) -> Mapping[str, jax.Array]:
+        """Name -> a scalar."""
+
+
+def unchanged(params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters) -> Tree:
+    """An `AfterUpdate` that leaves the state as it is."""
+    del params, step, hyperparameters
+    return state
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -71,35 +201,35 @@ class Method:
     """A way to learn, as pure functions. It owns no loop, no files and no random state.
 
     Attributes:
-      streams: name of each stream of images a step draws from, and its pool, "labeled" or
-        "unlabeled".
-      weights: numbers that enter the loss as traced inputs: a sweep over them compiles once.
-      init: `seed -> (params, state)`. `params` is what the optimizer sees; `state` the rest
-        (batch statistics, teachers, banks).
-      views: `(key, batch) -> views`. `batch[stream]` holds `image` uint8 `[B, H, W, C]`, `mask`
-        uint8 `[B, H, W]` (labeled pools only) and `index` `[B]`.
-      loss: `(params, state, views, key, step, weights) -> (scalar, (state, measurements))`.
-      after_update: `(params, state, step) -> state`, once per step, on the updated parameters.
+      streams: by name; a step draws a batch from each.
+      hyperparameters: numbers that enter the step as traced inputs.
+      init: params and state before the first step.
+      views: the augmentation.
+      loss: of a step.
       variables: `(params, state) -> variables`: what prediction needs and evaluation restores.
       predictors: by name; the first is the default.
-      uncertainty: `(variables, images, key) -> [B, H, W]` in nats, or None.
-      probe: `(variables, images, key, step) -> Probe`, the labels that the method would teach
-        itself on unlabeled images at a step; None for one that does not.
-      averaged: `variables -> (teacher, student)`, parameters of which the first are a moving
-        average of the second; None for a method without a teacher.
+      parameter_groups: the tree of `params` with names of groups in place of arrays
+        (`Network.parameter_groups`).
+      memory: the arrays of `Inputs.memory` before the first step.
+      after_update: what changes after the optimizer.
+      uncertainty: None leaves the entropy of the prediction.
+      pseudo_labels: None for a method that teaches itself none.
+      diagnostics: by name; logged as `<name>/<key>`.
     """
 
-    streams: Mapping[str, str]
-    weights: Mapping[str, float]
-    init: Callable[[int], tuple[Tree, Tree]]
-    views: Callable[[jax.Array, Tree], Tree]
-    loss: Callable[..., tuple[jax.Array, tuple[Tree, Tree]]]
-    after_update: Callable[[Tree, Tree, jax.Array], Tree]
+    streams: Mapping[str, Stream]
+    hyperparameters: Mapping[str, float]
+    init: Init
+    views: Views
+    loss: Loss
     variables: Callable[[Tree, Tree], Tree]
     predictors: Mapping[str, Predictor]
-    uncertainty: Callable[[Tree, jax.Array, jax.Array], jax.Array] | None
-    probe: Callable[[Tree, jax.Array, jax.Array, jax.Array], Probe] | None
-    averaged: Callable[[Tree], tuple[Tree, Tree]] | None
+    parameter_groups: Callable[[Tree], Tree]
+    memory: Callable[[], Tree] = dict
+    after_update: AfterUpdate = unchanged
+    uncertainty: Uncertainty | None = None
+    pseudo_labels: FindPseudoLabels | None = None
+    diagnostics: Mapping[str, Diagnostic] = dataclasses.field(default_factory=dict)
 
     def predictor(self, name: str) -> Predictor:
         """The predictor of that name; the first for `""`.
@@ -113,142 +243,3 @@ class Method:
                 f"evaluation.predictor = {name!r}: must be one of {', '.join(self.predictors)}"
             )
         return self.predictors[name]
-
-
-def build_model(config: Config, *, variance: bool = False) -> UNet:
-    """The network that `config.network` describes, with a variance head or without.
-
-    Raises:
-      ConfigError: float64 was asked for, and JAX is not set up for it.
-    """
-    model = config.network
-    assert isinstance(model, UNetConfig)
-    if model.dtype == "float64" and not jax.config.read("jax_enable_x64"):
-        raise ConfigError("network.dtype = 'float64': set JAX_ENABLE_X64=1 for it")
-    return UNet(
-        channels=config.data.channels,
-        classes=config.data.classes,
-        auxiliary=model.auxiliary,
-        widths=model.widths,
-        rates=model.dropout,
-        noise_limit=model.noise_limit,
-        dropout_rate=model.perturb_dropout,
-        feature_dropout_range=model.feature_dropout,
-        variance=variance,
-        execution="vmapped",
-        dtype=jnp.dtype(model.dtype),
-    )
-
-
-def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
-    """Images on the 0..255 scale to the network's input."""
-    data, dtype = config.data, jnp.dtype(config.network.dtype)
-    return lambda images: view_lib.normalize(images, data.mean, data.std, dtype)
-
-
-def stream_key(key: jax.Array, stream: str) -> jax.Array:
-    """The key of a stream's views, made from its name: all methods see the same labeled views."""
-    return jax.random.fold_in(key, zlib.crc32(stream.encode()))
-
-
-def draw_view(key: jax.Array, batch: Tree, view: view_lib.View, name: str = "") -> Fields:
-    """A view of one stream's images on the 0..255 scale, with their fields; the mask is int32."""
-    fields = {field: x for field, x in batch.items() if field != "index"}
-    drawn = view_lib.draw(key, fields, view, name)
-    return drawn | {"mask": drawn["mask"].astype(jnp.int32)} if "mask" in drawn else drawn
-
-
-def weak_views(config: Config, streams: Mapping[str, str]) -> Callable[[jax.Array, Tree], Tree]:
-    """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`."""
-    normalize = normalizer(config)
-    of_pool = {
-        "labeled": build_views.view(config.views.labeled),
-        "unlabeled": build_views.view(config.views.unlabeled),
-    }
-
-    def views(key: jax.Array, batch: Tree) -> Tree:
-        made: dict[str, Fields] = {}
-        for stream in sorted(batch):
-            drawn = draw_view(stream_key(key, stream), batch[stream], of_pool[streams[stream]])
-            made[stream] = drawn | {"image": normalize(drawn["image"])}
-        return made
-
-    return views
-
-
-def ramp_weights(options: RampedConfig) -> dict[str, float]:
-    """The entries of `Method.weights` that `ramp` reads."""
-    return {"ramp_interval": options.ramp_interval, "ramp_length": options.ramp_length}
-
-
-def ramp(step: jax.Array, weights: Mapping[str, jax.Array]) -> jax.Array:
-    """r(t) of a method whose weights have `ramp_weights`."""
-    return ramps.ramp_up(step, weights["ramp_interval"], weights["ramp_length"])
-
-
-def interleave(*batches: jax.Array) -> jax.Array:
-    """G batches `[B, ...]` to one `[G B, ...]`: row 0 of each, row 1 of each, ...
-
-    A batch sharded over devices stays where it is; a concatenation would move parts of it.
-    """
-    stacked = jnp.stack(batches, axis=1)
-    return stacked.reshape(-1, *stacked.shape[2:])
-
-
-def separate(joined: jax.Array, groups: int) -> jax.Array:
-    """Undoes `interleave`: `[G B, ...]` to `[G, B, ...]`."""
-    return jnp.moveaxis(joined.reshape(-1, groups, *joined.shape[1:]), 1, 0)
-
-
-def forward(
-    model: UNet, params: Tree, batch_stats: Tree, key: jax.Array, *batches: jax.Array
-) -> tuple[Outputs, Tree]:
-    """All heads on several batches in one pass, as if they came one after the other.
-
-    Returns:
-      The outputs with the batches in front, logits `[G, K, B, H, W, C]`, and the new statistics.
-    """
-    groups = len(batches)
-    variables = {"params": params, "batch_stats": batch_stats}
-    outputs, stats = model.train_outputs(variables, interleave(*batches), key, groups=groups)
-    apart = jax.vmap(lambda heads: separate(heads, groups), out_axes=1)
-    return jax.tree.map(apart, outputs), stats
-
-
-def heads_uncertainty(
-    config: Config, model: UNet, *, perturb: bool
-) -> Callable[[Tree, jax.Array, jax.Array], jax.Array]:
-    """`Method.uncertainty` of a network with several heads: their mean KL to their mean."""
-    normalize = normalizer(config)
-
-    def doubt(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        logits = model.all_logits(variables, normalize(images), key if perturb else None)
-        return uncertainty.kl_to_mean(logits).mean(0)
-
-    return doubt
-
-
-def single_network(config: Config, model: UNet) -> dict[str, Any]:
-    """The fields of a `Method` that trains one network with one or more heads.
-
-    Predictors: `main`, the first decoder alone, and `ensemble`, the mean probability of all
-    decoders on clean features, where there are auxiliary ones.
-    """
-
-    def init(seed: int) -> tuple[Tree, Tree]:
-        variables = model.init(seed)
-        return variables["params"], {"batch_stats": variables["batch_stats"]}
-
-    def predictor(networks: Callable[[Tree], Sequence[Tree]]) -> Predictor:
-        return Predictor(model=model, normalize=normalizer(config), networks=networks)
-
-    predictors = {"main": predictor(lambda variables: [main_alone(variables)])}
-    if model.auxiliary:
-        predictors["ensemble"] = predictor(lambda variables: [variables])
-    return {
-        "init": init,
-        "after_update": lambda params, state, step: state,
-        "variables": lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
-        "predictors": predictors,
-        "averaged": None,
-    }

@@ -8,7 +8,7 @@ UAPS's network, one clean and D perturbed decoders, dropout rate 0.3:
 Gradients flow into both sides.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -17,10 +17,11 @@ import jax
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import consistency
-from uaps_jax.methods import base, supervised
+from uaps_jax.methods import one_network, supervised
+from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.loss import Seen, Term, one_objective
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
-
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,40 +55,32 @@ def objective(
     return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
 
 
-def build(config: Config) -> base.Method:
-    """CCT on `config`'s network."""
+def build(config: Config, network: Network) -> Method:
+    """CCT on a network with auxiliary decoders."""
     options = config.method
     assert isinstance(options, CctConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        images = (views[stream]["image"] for stream in STREAMS)
-        outputs, stats = base.forward(model, params, state["batch_stats"], key, *images)
-        labeled, unlabeled = outputs.logits
-        ramp = base.ramp(step, weights)
-        value, parts = objective(
-            labeled, unlabeled, views["labeled"]["mask"], weights["consistency"] * ramp
+    def term(seen: Seen) -> Term:
+        return Term(
+            *objective(
+                seen.logits("labeled"),
+                seen.logits("unlabeled"),
+                seen.labels,
+                seen.ramped("consistency"),
+            )
         )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        logits = model.all_logits(variables, normalize(images), key)
-        return base.hard_probe(logits[0], jax.nn.softmax(logits[1:]).mean(0))
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        logits = network.all_logits(variables, images, key)
+        return all_kept(logits[0], jax.nn.softmax(logits[1:]).mean(0))
 
-    return base.Method(
-        streams=STREAMS,
-        weights={"consistency": options.weight, **base.ramp_weights(options)},
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        uncertainty=base.heads_uncertainty(config, model, perturb=True),
-        probe=probe,
-        **base.single_network(config, model),
+    return one_network.build(
+        config,
+        network,
+        one_objective(network, term),
+        hyperparameters={"consistency": options.weight},
+        pseudo_labels=pseudo_labels,
+        uncertainty=one_network.divergence(network, perturb=True),
     )

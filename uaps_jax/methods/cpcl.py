@@ -16,10 +16,10 @@ pixels, ignored ones included. How disputed a class is comes from the confusion 
 of the batch (`disagreement`). The original has no ramp; few labels need one, so there is an option.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,12 +28,22 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import base, pair
-from uaps_jax.models.unet import Outputs, UNet
+from uaps_jax.methods import two_networks
+from uaps_jax.methods import views as view_lib
+from uaps_jax.methods.base import (
+    Hyperparameters,
+    Method,
+    PseudoLabels,
+    Views,
+    labeled_stream,
+    unlabeled_stream,
+)
+from uaps_jax.methods.loss import Objective, Run, Seen, Term, one_objective
+from uaps_jax.models.network import Network, Outputs
+from uaps_jax.stream import Stream
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled", "unlabeled_1": "unlabeled"}
 BOXES, BOX_AREA = 3, (0.25, 0.5)  # CutMix of the original: number, share of the image in all
 
 
@@ -62,7 +72,7 @@ def pair_problems(config: Config) -> Iterator[str]:
     yield from c.paired_batches(config)
 
 
-class PseudoLabels(NamedTuple):
+class Targets(NamedTuple):
     """Both pseudo-labels of a batch, int32 `[B, H, W]`, and their weights.
 
     Attributes:
@@ -93,7 +103,7 @@ def disagreement(first: jax.Array, second: jax.Array, classes: int) -> jax.Array
     return w / (w.sum() + 1e-6)
 
 
-def pseudo_labels(teacher_logits: jax.Array) -> PseudoLabels:
+def targets_of(teacher_logits: jax.Array) -> Targets:
     """Intersection and union of two networks' predictions, logits `[2, B, H, W, C]`."""
     p = jax.nn.softmax(jax.lax.stop_gradient(teacher_logits))
     labels, confidence = p.argmax(-1).astype(jnp.int32), p.max(-1)
@@ -101,7 +111,7 @@ def pseudo_labels(teacher_logits: jax.Array) -> PseudoLabels:
     equal = labels[0] == labels[1]
     chosen = w[labels[0]] > w[labels[1]]
     mean = confidence.mean(0)
-    return PseudoLabels(
+    return Targets(
         intersection=jnp.where(equal, labels[0], IGNORE),
         union=jnp.where(chosen, labels[0], labels[1]),
         intersection_weight=mean,
@@ -130,118 +140,127 @@ def objective(
     """
     supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
     l_sup = supervise(labeled_logits, labels).sum()
-    found = pseudo_labels(teacher_logits)
-    parts = {"supervised": l_sup, **unlabeled_terms(mixed_logits, found)}
+    targets = targets_of(teacher_logits)
+    parts = {"supervised": l_sup, **unlabeled_terms(mixed_logits, targets)}
     return l_sup + weight * (parts["intersection"] + parts["union"]), parts
 
 
-def unlabeled_terms(mixed_logits: jax.Array, found: PseudoLabels) -> Tree:
+def unlabeled_terms(mixed_logits: jax.Array, targets: Targets) -> Tree:
     """Weighted cross-entropy of network 1 on the intersection, of 2 on the union."""
-    first = segmentation.pixel_cross_entropy(mixed_logits[0], found.intersection)
-    second = segmentation.pixel_cross_entropy(mixed_logits[1], found.union)
+    first = segmentation.pixel_cross_entropy(mixed_logits[0], targets.intersection)
+    second = segmentation.pixel_cross_entropy(mixed_logits[1], targets.union)
     return {
-        "intersection": (first * found.intersection_weight).mean(),
-        "union": (second * found.union_weight).mean(),
-        "kept": (found.intersection != IGNORE).mean(dtype=mixed_logits.dtype),
+        "intersection": (first * targets.intersection_weight).mean(),
+        "union": (second * targets.union_weight).mean(),
+        "kept": (targets.intersection != IGNORE).mean(dtype=mixed_logits.dtype),
     }
 
 
-class Passes(NamedTuple):
-    """What both networks say in a step: outputs `[2, B, ...]`, teachers' logits alone."""
+def passes(*, train: bool) -> Run:
+    """Both networks on x, then on u_0 and u_1 without gradient, then on u_s.
 
-    labeled: Outputs
-    mixed: Outputs
-    teacher: jax.Array
-
-
-def passes(
-    model: UNet, params: Tree, stats: Tree, views: Tree, key: jax.Array, *, train: bool
-) -> tuple[Passes, Tree]:
-    """Both networks on x, then on u_0 and u_1 without gradient, then on u_s; the new statistics.
+    Its outputs are `labeled`, `mixed`, and `teacher` with the logits t_1, t_2.
 
     Args:
-      model: the network.
-      params: of both, stacked.
-      stats: their running statistics.
-      views: `labeled`, `unlabeled`, `unlabeled_1`, and `mask` `[B, H, W]` of the CutMix.
-      key: for dropout.
       train: whether teachers run in training mode.
     """
-    labeled_key, teacher_key, mixed_key = jax.random.split(key, 3)
-    u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
-    outputs, stats = pair.forward(model, params, stats, labeled_key, views["labeled"]["image"])
-    labeled = jax.tree.map(lambda x: x[0], outputs)
-    fixed = jax.lax.stop_gradient(params)
-    if train:
-        outputs, stats = pair.forward(model, fixed, stats, teacher_key, u_0, u_1)
-        t_0, t_1 = outputs.logits
-    else:
-        variables = {"params": fixed, "batch_stats": stats}
-        t_0, t_1 = (pair.both_logits(model, variables, u) for u in (u_0, u_1))
-    mask = views["mask"]
-    outputs, stats = pair.forward(model, params, stats, mixed_key, mixing.paste(mask, u_0, u_1))
-    mixed = jax.tree.map(lambda x: x[0], outputs)
-    teacher = jnp.where(mask[None, ..., None], t_1, t_0)
-    return Passes(labeled, mixed, teacher), stats
+
+    def run(
+        network: Network, params: Tree, stats: Tree, key: jax.Array, views: Tree
+    ) -> tuple[Mapping[str, Outputs], Tree]:
+        forward = two_networks.forward
+        labeled_key, teacher_key, mixed_key = jax.random.split(key, 3)
+        u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
+        (labeled,), stats = forward(network, params, stats, labeled_key, views["labeled"]["image"])
+        fixed = jax.lax.stop_gradient(params)
+        if train:
+            outputs, stats = forward(network, fixed, stats, teacher_key, u_0, u_1)
+            t_0, t_1 = (one.logits for one in outputs)
+        else:
+            variables = {"params": fixed, "batch_stats": stats}
+            t_0, t_1 = (two_networks.both_logits(network, variables, u) for u in (u_0, u_1))
+        mask = views["mask"]
+        (mixed,), stats = forward(network, params, stats, mixed_key, mixing.paste(mask, u_0, u_1))
+        teacher = Outputs(jnp.where(mask[None, ..., None], t_1, t_0), {})
+        return {"labeled": labeled, "mixed": mixed, "teacher": teacher}, stats
+
+    return run
 
 
-def mixing_views(config: Config) -> Any:
+def mixing_views(config: Config, streams: Mapping[str, Stream]) -> Views:
     """The weak views of all streams, and a CutMix mask for each unlabeled pair."""
-    weak = base.weak_views(config, STREAMS)
+    weak = view_lib.weak_views(config, streams)
 
-    def views(key: jax.Array, batch: Tree) -> Tree:
-        made = weak(key, batch)
+    def views(
+        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        made = weak(key, batch, step, hyperparameters)
         count, height, width = made["unlabeled"]["image"].shape[:3]
         draw = partial(mixing.random_boxes, size=(height, width), count=BOXES, area=BOX_AREA)
-        return made | {"mask": mixing.boxes(base.stream_key(key, "cutmix"), count, draw)}
+        return made | {"mask": mixing.boxes(view_lib.stream_key(key, "cutmix"), count, draw)}
 
     return views
 
 
-def build(config: Config) -> base.Method:
-    """CPCL on two of `config`'s networks."""
-    options = config.method
-    assert isinstance(options, CpclConfig)
-    model = base.build_model(config)
+def collaborative(
+    config: Config,
+    network: Network,
+    objective: Objective,
+    *,
+    ramped: bool,
+    train: bool,
+    hyperparameters: Mapping[str, float],
+    draws: int = 0,
+    whole: Callable[[Tree, Tree], Tree] = lambda params, state: params,
+) -> Method:
+    """The method of two networks that learn from what they label together.
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        train = options.teacher_mode == "train"
-        seen, stats = passes(model, params, state["batch_stats"], views, key, train=train)
-        ramp = jnp.ones(())
-        if options.ramp:
-            ramp = base.ramp(step, weights)
-        value, parts = objective(
-            seen.labeled.logits,
-            views["labeled"]["mask"],
-            seen.teacher,
-            seen.mixed.logits,
-            weights["unlabeled"] * ramp,
-        )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
+    Args:
+      config: of the run.
+      network: of both.
+      objective: of what `passes` gives.
+      ramped: as `one_objective` takes it.
+      train: whether teachers run in training mode.
+      hyperparameters: those of the ramp apart.
+      draws: as `one_objective` takes it.
+      whole: likewise.
+    """
+    unlabeled = unlabeled_stream(config)
+    streams = {"labeled": labeled_stream(config), "unlabeled": unlabeled, "unlabeled_1": unlabeled}
 
-    return base.Method(
-        streams=STREAMS,
-        weights={"unlabeled": options.weight, **base.ramp_weights(options)},
-        views=mixing_views(config),
-        loss=loss,
-        probe=probe_of_pair(config, model),
-        **pair.network_pair(config, model, ("first", "second", "mean")),
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        first, second = two_networks.both_logits(network, variables, images).argmax(-1)
+        return PseudoLabels(target=second, kept=first == second, student=first)
+
+    run = passes(train=train)
+    return two_networks.build(
+        config,
+        network,
+        one_objective(network, objective, run=run, ramped=ramped, draws=draws, whole=whole),
+        hyperparameters=hyperparameters,
+        predictors=("first", "second", "mean"),
+        pseudo_labels=pseudo_labels,
+        streams=streams,
+        views=mixing_views(config, streams),
     )
 
 
-def probe_of_pair(config: Config, model: UNet) -> Any:
-    """The probe of CPCL and DUEB: the second network's label, kept where the first agrees."""
-    normalize = base.normalizer(config)
+def build(config: Config, network: Network) -> Method:
+    """CPCL."""
+    options = config.method
+    assert isinstance(options, CpclConfig)
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        first, second = pair.both_logits(model, variables, normalize(images)).argmax(-1)
-        return base.Probe(target=second, kept=first == second, student=first)
+    def term(seen: Seen) -> Term:
+        labeled, teacher, mixed = (seen.logits(n) for n in ("labeled", "teacher", "mixed"))
+        return Term(*objective(labeled, seen.labels, teacher, mixed, seen.ramped("unlabeled")))
 
-    return probe
+    return collaborative(
+        config,
+        network,
+        term,
+        ramped=options.ramp,
+        train=options.teacher_mode == "train",
+        hyperparameters={"unlabeled": options.weight},
+    )

@@ -8,7 +8,7 @@ Two networks, each taught by the other's hard labels, on unlabeled and on labele
 Sums, not means. Evaluated on the mean of both networks' logits.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,10 +18,11 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import base, pair
+from uaps_jax.methods import two_networks
+from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.loss import Seen, Term, one_objective
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
-
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,39 +68,29 @@ def cross(logits: jax.Array) -> jax.Array:
     return jax.vmap(segmentation.cross_entropy_and_dice)(logits, others).sum()
 
 
-def build(config: Config) -> base.Method:
-    """CPS on two of `config`'s networks."""
+def build(config: Config, network: Network) -> Method:
+    """CPS."""
     options = config.method
     assert isinstance(options, CpsConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        images = (views[stream]["image"] for stream in STREAMS)
-        outputs, stats = pair.forward(model, params, state["batch_stats"], key, *images)
-        labeled, unlabeled = outputs.logits
-        ramp = base.ramp(step, weights)
-        value, parts = objective(
-            labeled, unlabeled, views["labeled"]["mask"], weights["cross"] * ramp
+    def term(seen: Seen) -> Term:
+        return Term(
+            *objective(
+                seen.logits("labeled"), seen.logits("unlabeled"), seen.labels, seen.ramped("cross")
+            )
         )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        first, second = pair.both_logits(model, variables, normalize(images))
-        return base.hard_probe(second, first)
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        first, second = two_networks.both_logits(network, variables, images)
+        return all_kept(second, first)
 
-    return base.Method(
-        streams=STREAMS,
-        weights={"cross": options.weight, **base.ramp_weights(options)},
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        probe=probe,
-        **pair.network_pair(config, model, ("mean", "first", "second")),
+    return two_networks.build(
+        config,
+        network,
+        one_objective(network, term, run=two_networks.show("labeled", "unlabeled")),
+        hyperparameters={"cross": options.weight},
+        predictors=("mean", "first", "second"),
+        pseudo_labels=pseudo_labels,
     )

@@ -8,7 +8,7 @@ Released: gradients through both sides. `detach=True` is the form of SSL4MIS: ha
 directions, each with a fixed target.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -17,11 +17,14 @@ import jax
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import consistency, segmentation
-from uaps_jax.methods import base
+from uaps_jax.methods import one_network
+from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.loss import Seen, Term, one_objective, show
+from uaps_jax.models.network import Network
 from uaps_jax.transforms import geometric
 from uaps_jax.trees import Tree
 
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+SEEN = ("labeled", "unlabeled", "turned")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -86,52 +89,41 @@ def turn(images: jax.Array, turns: jax.Array) -> jax.Array:
     return jax.vmap(lambda image: geometric.rot90(image, turns))(images)
 
 
-def build(config: Config) -> base.Method:
-    """DCT on `config`'s network."""
+def build(config: Config, network: Network) -> Method:
+    """DCT."""
     options = config.method
     assert isinstance(options, DctConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        forward_key, turns_key = jax.random.split(key)
-        x, u = (views[stream]["image"] for stream in STREAMS)
-        turns = jax.random.randint(turns_key, (), 0, 4)
-        outputs, stats = base.forward(
-            model, params, state["batch_stats"], forward_key, x, u, turn(u, turns)
-        )
-        labeled, plain, turned = outputs.logits[:, 0]
-        ramp = base.ramp(step, weights)
-        value, parts = objective(
-            labeled,
-            views["labeled"]["mask"],
-            plain,
-            turned,
-            turns,
-            weights["consistency"] * ramp,
-            detach=options.detach,
-        )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
+    def prepare(views: Tree, keys: Sequence[jax.Array]) -> Tree:
+        turns = jax.random.randint(keys[0], (), 0, 4)
+        turned = turn(views["unlabeled"]["image"], turns)
+        return views | {"turned": {"image": turned}, "turns": turns}
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        images = normalize(images)
+    def term(seen: Seen) -> Term:
+        labeled, plain, turned = (seen.logits(name)[0] for name in SEEN)
+        return Term(
+            *objective(
+                labeled,
+                seen.labels,
+                plain,
+                turned,
+                seen.views["turns"],
+                seen.ramped("consistency"),
+                detach=options.detach,
+            )
+        )
+
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
         once = jax.numpy.ones((), int)
-        turned = model.main_logits(variables, turn(images, once))
-        return base.hard_probe(model.main_logits(variables, images), turn(turned, 3 * once))
+        turned = network.main_logits(variables, turn(images, once))
+        return all_kept(network.main_logits(variables, images), turn(turned, 3 * once))
 
-    return base.Method(
-        streams=STREAMS,
-        weights={"consistency": options.weight, **base.ramp_weights(options)},
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        uncertainty=None,
-        probe=probe,
-        **base.single_network(config, model),
+    return one_network.build(
+        config,
+        network,
+        one_objective(network, term, run=show(*SEEN), draws=1, prepare=prepare),
+        hyperparameters={"consistency": options.weight},
+        pseudo_labels=pseudo_labels,
     )

@@ -18,6 +18,7 @@ energy, kept low on labeled and agreed pixels and high on disputed ones.
 As in CPCL here, l = 1/2 (CE + Dice), and the ramp is an addition.
 """
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -29,7 +30,10 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import aleatoric, energy
-from uaps_jax.methods import base, cpcl, pair
+from uaps_jax.methods import cpcl
+from uaps_jax.methods.base import Method
+from uaps_jax.methods.loss import Seen, Term
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
 HEAD = "variance"
@@ -41,6 +45,7 @@ class DuebConfig(c.RampedConfig):
 
     name: ClassVar[str] = "dueb"
     ramp_share: ClassVar[float] = 0.25
+    heads: ClassVar[Mapping[str, int]] = {HEAD: 1}
 
     form: c.Form  # of the energy term and of the aleatoric term
     # w, weight of CPCL's unlabeled terms: 1 on VOC, 5 on Cityscapes
@@ -62,11 +67,11 @@ class DuebConfig(c.RampedConfig):
 
 def objective(
     labeled_logits: jax.Array,
-    labeled_spread: jax.Array,
+    labeled_variance: jax.Array,
     labels: jax.Array,
     teacher_logits: jax.Array,
     mixed_logits: jax.Array,
-    mixed_spread: jax.Array,
+    mixed_variance: jax.Array,
     noise: tuple[jax.Array, jax.Array],
     weights: Mapping[str, jax.Array],
     options: DuebConfig,
@@ -75,11 +80,11 @@ def objective(
 
     Args:
       labeled_logits: `[2, B, H, W, C]`.
-      labeled_spread: raw output of the variance heads `[2, B, H, W]`.
+      labeled_variance: raw output of the variance heads `[2, B, H, W]`.
       labels: `[B, H, W]`.
       teacher_logits: t_1, t_2 `[2, B, H, W, C]`.
       mixed_logits: of both networks on u_s.
-      mixed_spread: likewise.
+      mixed_variance: likewise.
       noise: standard normal `[2, T, B, H, W, C]`, for labeled and mixed images.
       weights: `unlabeled`, `aleatoric_labeled`, `aleatoric_unlabeled`, `energy_labeled`,
         `energy_unlabeled`, those of unlabeled terms ramped.
@@ -91,14 +96,14 @@ def objective(
     total, parts = cpcl.objective(
         labeled_logits, labels, teacher_logits, mixed_logits, weights["unlabeled"]
     )
-    found = cpcl.pseudo_labels(teacher_logits)
-    targets = jnp.stack([found.intersection, found.union])
-    omega = jnp.stack([found.intersection_weight, found.union_weight])
+    pseudo = cpcl.targets_of(teacher_logits)
+    targets = jnp.stack([pseudo.intersection, pseudo.union])
+    omega = jnp.stack([pseudo.intersection_weight, pseudo.union_weight])
     if any(options.weight_aleatoric):
         term = _aleatoric_released if options.form == "released" else aleatoric.repaired
         over_networks = jax.vmap(term, in_axes=(0, 0, None, 0, None))
-        a_l = over_networks(labeled_logits, labeled_spread, labels, noise[0], None).sum()
-        a_u = jax.vmap(term)(mixed_logits, mixed_spread, targets, noise[1], omega).sum()
+        a_l = over_networks(labeled_logits, labeled_variance, labels, noise[0], None).sum()
+        a_u = jax.vmap(term)(mixed_logits, mixed_variance, targets, noise[1], omega).sum()
         total += weights["aleatoric_labeled"] * a_l + weights["aleatoric_unlabeled"] * a_u
         parts |= {"aleatoric_labeled": a_l, "aleatoric_unlabeled": a_u}
     if any(options.weight_energy):
@@ -110,13 +115,13 @@ def objective(
 
 def _aleatoric_released(
     logits: jax.Array,
-    spread: jax.Array,
+    variance: jax.Array,
     labels: jax.Array,
     noise: jax.Array,
     weight: jax.Array | None,
 ) -> jax.Array:
     del weight  # the released term ignores omega
-    return aleatoric.released(logits, jax.nn.softplus(spread), labels, noise)
+    return aleatoric.released(logits, jax.nn.softplus(variance), labels, noise)
 
 
 def energy_terms(
@@ -146,14 +151,11 @@ def energy_terms(
     )
 
 
-def build(config: Config) -> base.Method:
-    """DUEB on two of `config`'s networks."""
+def build(config: Config, network: Network) -> Method:
+    """DUEB on networks with a variance head."""
     options = config.method
     assert isinstance(options, DuebConfig)
-    model = base.build_model(config, variance=True)
-    released = options.form == "released"
-    fields = pair.network_pair(config, model, ("first", "second", "mean"))
-    weights = {
+    hyperparameters = {
         "unlabeled": options.weight,
         "aleatoric_labeled": options.weight_aleatoric[0],
         "aleatoric_unlabeled": options.weight_aleatoric[1],
@@ -161,76 +163,61 @@ def build(config: Config) -> base.Method:
         "energy_unlabeled": options.weight_energy[1],
     }
 
+    def term(seen: Seen) -> Term:
+        labeled, mixed = seen.outputs["labeled"], seen.outputs["mixed"]
+        shape = (2, options.samples, *labeled.logits.shape[1:])
+        labeled_noise, mixed_noise = (
+            jax.random.normal(k, shape, labeled.logits.dtype)
+            for k in jax.random.split(seen.keys[0])
+        )
+        weights = {
+            name: seen.hyperparameters[name] if name.endswith("_labeled") else seen.ramped(name)
+            for name in hyperparameters
+        }
+        return Term(
+            *objective(
+                labeled.logits,
+                labeled.heads[HEAD][..., 0],
+                seen.labels,
+                seen.logits("teacher"),
+                mixed.logits,
+                mixed.heads[HEAD][..., 0],
+                (labeled_noise, mixed_noise),
+                weights,
+                options,
+            )
+        )
+
+    method = cpcl.collaborative(
+        config,
+        network,
+        term,
+        ramped=options.ramp,
+        train=options.teacher_mode == "train",
+        hyperparameters=hyperparameters,
+        draws=1,
+        whole=together,
+    )
+    released = options.form == "released"
+
     def init(seed: int) -> tuple[Tree, Tree]:
-        params, state = fields["init"](seed)
+        params, state = method.init(seed)
         return apart(params, state) if released else (params, state)
 
     def variables(params: Tree, state: Tree) -> Tree:
         return {"params": together(params, state), "batch_stats": state["batch_stats"]}
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        traced: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        forward_key, noise_key = jax.random.split(key)
-        seen, stats = cpcl.passes(
-            model,
-            together(params, state),
-            state["batch_stats"],
-            views,
-            forward_key,
-            train=options.teacher_mode == "train",
-        )
-        ramp = jnp.ones(())
-        if options.ramp:
-            ramp = base.ramp(step, traced)
-        (logits, spread), (mixed_logits, mixed_spread) = seen.labeled, seen.mixed
-        assert spread is not None
-        assert mixed_spread is not None
-        shape = (2, options.samples, *logits.shape[1:])
-        labeled_noise, mixed_noise = (
-            jax.random.normal(k, shape, logits.dtype) for k in jax.random.split(noise_key)
-        )
-        ramped = {
-            name: traced[name] * (1.0 if name.endswith("_labeled") else ramp) for name in weights
-        }
-        value, parts = objective(
-            logits,
-            spread,
-            views["labeled"]["mask"],
-            seen.teacher,
-            mixed_logits,
-            mixed_spread,
-            (labeled_noise, mixed_noise),
-            ramped,
-            options,
-        )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
-
-    return base.Method(
-        streams=cpcl.STREAMS,
-        weights=weights | base.ramp_weights(options),
-        views=cpcl.mixing_views(config),
-        loss=loss,
-        probe=cpcl.probe_of_pair(config, model),
-        **(fields | {"init": init, "variables": variables}),
-    )
+    return dataclasses.replace(method, init=init, variables=variables)
 
 
 def apart(params: Tree, state: Tree) -> tuple[Tree, Tree]:
     """Moves the variance heads from the parameters into the state, where nothing trains them."""
-    decoders = dict(params["decoders"])
-    head = decoders.pop(HEAD)
-    return params | {"decoders": decoders}, state | {HEAD: head}
+    rest = {name: tree for name, tree in params.items() if name != "heads"}
+    return rest, state | {"heads": params["heads"]}
 
 
 def together(params: Tree, state: Tree) -> Tree:
     """Undoes `apart`; the heads carry no gradient."""
-    if HEAD not in state:
+    if "heads" not in state:
         return params
-    head = jax.lax.stop_gradient(state[HEAD])
-    return params | {"decoders": params["decoders"] | {HEAD: head}}
+    return params | {"heads": jax.lax.stop_gradient(state["heads"])}

@@ -10,7 +10,6 @@ The mean is over images, pixels and classes. Released: the teacher runs in train
 running statistics come from its own passes, and the student is evaluated.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -20,10 +19,12 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import consistency, segmentation
-from uaps_jax.methods import base, teacher
+from uaps_jax.methods import teacher
+from uaps_jax.methods.base import Method, PseudoLabels
+from uaps_jax.methods.loss import Seen, Term, one_objective
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 DELAY_SHARE = 0.03  # 1000 of 35,341 steps
 
 
@@ -60,50 +61,38 @@ def objective(
     return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
 
 
-def build(config: Config) -> base.Method:
-    """Mean Teacher on `config`'s network."""
+def build(config: Config, network: Network) -> Method:
+    """Mean Teacher."""
     options = config.method
     assert isinstance(options, MeanTeacherConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
+    train = options.teacher_mode == "train"
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        student_key, teacher_key, noise_key = jax.random.split(key, 3)
-        x, u = (views[stream]["image"] for stream in STREAMS)
-        outputs, stats = base.forward(model, params, state["batch_stats"], student_key, x, u)
-        labeled, unlabeled = outputs.logits[:, 0]
+    def term(seen: Seen) -> Term:
+        teacher_key, noise_key = seen.keys
+        u = seen.views["unlabeled"]["image"]
         noisy = u + teacher.noise(noise_key, u, options.noise_scale, options.noise_clip)
         target, after = teacher.logits(
-            model, state["teacher"], noisy, teacher_key, train=options.teacher_mode == "train"
+            network, seen.state["teacher"], noisy, teacher_key, train=train
         )
-        ramp = base.ramp(step, weights)
-        ramp = jnp.where(step < weights["delay"], 0.0, ramp)
+        ramp = jnp.where(seen.step < seen.hyperparameters["delay"], 0.0, seen.ramp)
         value, parts = objective(
-            labeled, views["labeled"]["mask"], unlabeled, target, weights["consistency"] * ramp
+            seen.logits("labeled")[0],
+            seen.labels,
+            seen.logits("unlabeled")[0],
+            target,
+            seen.hyperparameters["consistency"] * ramp,
         )
-        state = state | {"batch_stats": stats, "teacher": after}
-        return value, (state, parts | {"ramp": ramp})
+        return Term(value, parts | {"ramp": ramp}, {"teacher": after})
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        return teacher.probe(model, variables, normalize(images))
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        return teacher.pseudo_labels(network, variables, images)
 
-    return base.Method(
-        streams=STREAMS,
-        weights={
-            "consistency": options.weight,
-            "delay": options.delay,
-            **base.ramp_weights(options),
-        },
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        uncertainty=None,
-        probe=probe,
-        **teacher.student_and_teacher(config, options, model),
+    return teacher.build(
+        config,
+        network,
+        one_objective(network, term, draws=2),
+        hyperparameters={"consistency": options.weight, "delay": options.delay},
+        pseudo_labels=pseudo_labels,
     )

@@ -6,17 +6,16 @@ with K = 1 head on clean features in the study; more heads give UAPS's L_sup.
 """
 
 import dataclasses
-from collections.abc import Mapping
 from typing import ClassVar
 
 import jax
 
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import base
-from uaps_jax.trees import Tree
-
-STREAMS = {"labeled": "labeled"}
+from uaps_jax.methods import one_network
+from uaps_jax.methods.base import Method, labeled_stream
+from uaps_jax.methods.loss import Seen, Term, one_objective, show
+from uaps_jax.models.network import Network
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -31,31 +30,17 @@ def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
     return jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))(logits, labels).mean()
 
 
-def build(config: Config) -> base.Method:
-    """The supervised method on `config`'s network."""
-    model = base.build_model(config)
+def build(config: Config, network: Network) -> Method:
+    """The supervised method."""
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        del step, weights
-        outputs, stats = base.forward(
-            model, params, state["batch_stats"], key, views["labeled"]["image"]
-        )
-        value = objective(outputs.logits[0], views["labeled"]["mask"])
-        return value, (state | {"batch_stats": stats}, {"supervised": value})
+    def term(seen: Seen) -> Term:
+        value = objective(seen.logits("labeled"), seen.labels)
+        return Term(value, {"supervised": value})
 
-    return base.Method(
-        streams=STREAMS,
-        weights={},
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        uncertainty=None,
-        probe=None,
-        **base.single_network(config, model),
+    return one_network.build(
+        config,
+        network,
+        one_objective(network, term, run=show("labeled"), ramped=False),
+        hyperparameters={},
+        streams={"labeled": labeled_stream(config)},
     )

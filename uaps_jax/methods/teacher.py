@@ -1,8 +1,8 @@
 """A student and its teacher, an exponential moving average of it (Tarvainen and Valpola 2017)."""
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,8 +11,18 @@ import optax
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.methods import base
-from uaps_jax.models.unet import UNet, main_alone
+from uaps_jax.methods import one_network, passes
+from uaps_jax.methods.base import (
+    FindPseudoLabels,
+    Hyperparameters,
+    Loss,
+    Method,
+    Predictor,
+    PseudoLabels,
+    Views,
+    all_kept,
+)
+from uaps_jax.models.network import Network, main_alone
 from uaps_jax.trees import Tree
 
 
@@ -45,7 +55,7 @@ class TeacherConfig(c.RampedConfig):
         )
 
 
-def decay(step: jax.Array, ceiling: float) -> jax.Array:
+def decay(step: jax.Array, ceiling: jax.Array) -> jax.Array:
     """min(1 - 1 / (t + 1), ceiling) for the 0-based step t: after step 0 teacher = student."""
     return jnp.minimum(1 - 1 / (step + 1), ceiling)
 
@@ -63,12 +73,12 @@ def noise(key: jax.Array, images: jax.Array, scale: float, clip: float) -> jax.A
 
 
 def logits(
-    model: UNet, teacher: Tree, images: jax.Array, key: jax.Array, *, train: bool
+    network: Network, teacher: Tree, images: jax.Array, key: jax.Array, *, train: bool
 ) -> tuple[jax.Array, Tree]:
     """Logits `[B, H, W, C]` of the teacher's main decoder, without gradient, and the teacher after.
 
     Args:
-      model: the network.
+      network: of student and teacher.
       teacher: `{"params", "batch_stats"}`.
       images: `[B, H, W, C]`, normalised.
       key: of its dropout.
@@ -77,39 +87,64 @@ def logits(
     """
     teacher = jax.lax.stop_gradient(teacher)
     if not train:
-        return model.main_logits(teacher, images), teacher
-    outputs, stats = base.forward(model, teacher["params"], teacher["batch_stats"], key, images)
-    return outputs.logits[0, 0], teacher | {"batch_stats": stats}
+        return network.main_logits(teacher, images), teacher
+    (outputs,), stats = passes.forward(
+        network, teacher["params"], teacher["batch_stats"], key, images
+    )
+    return outputs.logits[0], teacher | {"batch_stats": stats}
 
 
-def probe(model: UNet, variables: Tree, images: jax.Array) -> base.Probe:
+def pseudo_labels(network: Network, variables: Tree, images: jax.Array) -> PseudoLabels:
     """What the teacher labels normalised images, and what the student says, in evaluation mode."""
     teaching, learning = (
-        model.main_logits(variables[who], images) for who in ("teacher", "student")
+        network.main_logits(variables[who], images) for who in ("teacher", "student")
     )
-    return base.hard_probe(teaching, learning)
+    return all_kept(teaching, learning)
 
 
-def student_and_teacher(config: Config, options: TeacherConfig, model: UNet) -> dict[str, Any]:
-    """The fields of a `Method` that trains a student and averages it into a teacher.
+def build(
+    config: Config,
+    network: Network,
+    loss: Loss,
+    *,
+    hyperparameters: Mapping[str, float],
+    pseudo_labels: FindPseudoLabels,
+    views: Views | None = None,
+) -> Method:
+    """A method that trains a student and averages it into a teacher.
 
     State: `batch_stats` of the student, `teacher` with `params` and `batch_stats`. Predictors:
-    `student`, which the study evaluates, and `teacher`.
+    `student`, which the study evaluates, and `teacher`. The largest decay of the teacher is a
+    hyper-parameter, `ema_decay`.
 
     Args:
-      config: for the normalisation of images.
-      options: the largest decay, and whether running statistics are averaged as well; else the
-        teacher keeps what its own forward passes left.
-      model: the network of both.
+      config: of the run; `config.method` is a `TeacherConfig`.
+      network: of both.
+      loss: of a step.
+      hyperparameters: those of teacher and ramp apart, which are added.
+      pseudo_labels: as `Method` takes it.
+      views: a weak view of each stream if None.
     """
+    options = config.method
+    assert isinstance(options, TeacherConfig)
+    student = one_network.build(
+        config,
+        network,
+        loss,
+        hyperparameters={**hyperparameters, "ema_decay": options.ema_decay},
+        views=views,
+        pseudo_labels=pseudo_labels,
+    )
 
     def init(seed: int) -> tuple[Tree, Tree]:
-        variables = model.init(seed)
+        variables = network.init(seed)
         state = {"batch_stats": variables["batch_stats"], "teacher": variables}
         return variables["params"], jax.tree.map(np.copy, state)
 
-    def after_update(params: Tree, state: Tree, step: jax.Array) -> Tree:
-        alpha, teacher = decay(step, options.ema_decay), state["teacher"]
+    def after_update(
+        params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        alpha, teacher = decay(step, hyperparameters["ema_decay"]), state["teacher"]
         teacher = teacher | {"params": ema(teacher["params"], params, alpha)}
         if options.average_statistics:
             stats = ema(teacher["batch_stats"], state["batch_stats"], alpha)
@@ -120,23 +155,23 @@ def student_and_teacher(config: Config, options: TeacherConfig, model: UNet) -> 
         student = {"params": params, "batch_stats": state["batch_stats"]}
         return {"student": student, "teacher": state["teacher"]}
 
-    def predictor(who: str) -> base.Predictor:
-        return base.Predictor(
-            model=model,
-            normalize=base.normalizer(config),
-            networks=lambda variables: [main_alone(variables[who])],
+    def predictor(who: str) -> Predictor:
+        return dataclasses.replace(
+            student.predictors["main"], networks=lambda variables: [main_alone(variables[who])]
         )
 
-    return {
-        "init": init,
-        "after_update": after_update,
-        "variables": variables,
-        "predictors": {"student": predictor("student"), "teacher": predictor("teacher")},
-        "averaged": lambda variables: tuple(variables[w]["params"] for w in ("teacher", "student")),
-    }
+    return dataclasses.replace(
+        student,
+        init=init,
+        after_update=after_update,
+        variables=variables,
+        predictors={"student": predictor("student"), "teacher": predictor("teacher")},
+        diagnostics={"teacher": distance},
+    )
 
 
-def distance(teacher: Tree, student: Tree) -> jax.Array:
-    """|teacher - student| / |student|, Euclidean, over all parameters; a scalar."""
+def distance(variables: Tree) -> dict[str, jax.Array]:
+    """`distance`: |teacher - student| / |student|, Euclidean, over all parameters."""
+    teacher, student = (variables[who]["params"] for who in ("teacher", "student"))
     apart = jax.tree.map(jnp.subtract, teacher, student)
-    return optax.tree.norm(apart) / optax.tree.norm(student)
+    return {"distance": optax.tree.norm(apart) / optax.tree.norm(student)}

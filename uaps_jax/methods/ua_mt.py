@@ -14,7 +14,6 @@ place of the 2.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -24,10 +23,12 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import base, teacher
+from uaps_jax.methods import teacher
+from uaps_jax.methods.base import Hyperparameters, Method, PseudoLabels
+from uaps_jax.methods.loss import Seen, Term, one_objective, ramp_of
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 COPIES = 2  # of the batch in one pass of the teacher
 
 
@@ -86,76 +87,61 @@ def objective(
     return l_sup + weight * l_c, parts
 
 
-def build(config: Config) -> base.Method:
-    """UA-MT on `config`'s network."""
+def build(config: Config, network: Network) -> Method:
+    """UA-MT."""
     options = config.method
     assert isinstance(options, UaMtConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
     train = options.teacher_mode == "train"
 
-    def look(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
+    def noisy_logits(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
         noise_key, forward_key = jax.random.split(key)
         noisy = images + teacher.noise(noise_key, images, options.noise_scale, options.noise_clip)
-        return teacher.logits(model, teaching, noisy, forward_key, train=train)
+        return teacher.logits(network, teaching, noisy, forward_key, train=train)
 
-    def looks(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
-        """T looks `[T, B, H, W, C]`, two in a pass, each of which moves running statistics."""
-        tiled, found = jnp.repeat(images, COPIES, axis=0), []
+    def samples_of(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
+        """T samples `[T, B, H, W, C]`, two in a pass, each of which moves running statistics."""
+        tiled, samples = jnp.repeat(images, COPIES, axis=0), []
         for k in jax.random.split(key, options.samples // COPIES):
-            logits, teaching = look(teaching, tiled, k)
-            found.append(base.separate(logits, COPIES))
-        return jnp.concatenate(found), teaching
+            logits, teaching = noisy_logits(teaching, tiled, k)
+            samples.append(jnp.moveaxis(logits.reshape(-1, COPIES, *logits.shape[1:]), 1, 0))
+        return jnp.concatenate(samples), teaching
 
-    def limit(step: jax.Array, weights: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-        ramp = base.ramp(step, weights)
+    def limit(step: jax.Array, hyperparameters: Hyperparameters) -> jax.Array:
+        ramp = ramp_of(step, hyperparameters)
         if options.threshold == "released":
-            return ramp, (0.75 + 2.5 * weights["consistency"] * ramp) * math.log(2)
-        return ramp, (0.75 + 0.25 * ramp) * math.log(config.data.classes)
+            return (0.75 + 2.5 * hyperparameters["consistency"] * ramp) * math.log(2)
+        return (0.75 + 0.25 * ramp) * math.log(config.data.classes)
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        student_key, target_key, looks_key = jax.random.split(key, 3)
-        x, u = (views[stream]["image"] for stream in STREAMS)
-        outputs, stats = base.forward(model, params, state["batch_stats"], student_key, x, u)
-        labeled, unlabeled = outputs.logits[:, 0]
-        target, teaching = look(state["teacher"], u, target_key)
-        samples, teaching = looks(teaching, u, looks_key)
-        ramp, threshold = limit(step, weights)
+    def term(seen: Seen) -> Term:
+        target_key, samples_key = seen.keys
+        u = seen.views["unlabeled"]["image"]
+        target, teaching = noisy_logits(seen.state["teacher"], u, target_key)
+        samples, teaching = samples_of(teaching, u, samples_key)
         value, parts = objective(
-            labeled,
-            views["labeled"]["mask"],
-            unlabeled,
+            seen.logits("labeled")[0],
+            seen.labels,
+            seen.logits("unlabeled")[0],
             target,
             samples,
-            weights["consistency"] * ramp,
-            threshold,
+            seen.ramped("consistency"),
+            limit(seen.step, seen.hyperparameters),
             options.normalizer,
         )
-        state = state | {"batch_stats": stats, "teacher": teaching}
-        return value, (state, parts | {"ramp": ramp})
+        return Term(value, parts, {"teacher": teaching})
 
-    weights = {"consistency": options.weight, **base.ramp_weights(options)}
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        samples, _ = samples_of(variables["teacher"], images, key)
+        traced = {n: jnp.asarray(v, jnp.float32) for n, v in method.hyperparameters.items()}
+        kept = entropy(samples) < limit(step, traced)
+        return teacher.pseudo_labels(network, variables, images)._replace(kept=kept)
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        images = normalize(images)
-        samples, _ = looks(variables["teacher"], images, key)
-        traced = {name: jnp.asarray(value, jnp.float32) for name, value in weights.items()}
-        kept = entropy(samples) < limit(step, traced)[1]
-        return teacher.probe(model, variables, images)._replace(kept=kept)
-
-    return base.Method(
-        streams=STREAMS,
-        weights=weights,
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        uncertainty=None,
-        probe=probe,
-        **teacher.student_and_teacher(config, options, model),
+    method = teacher.build(
+        config,
+        network,
+        one_objective(network, term, draws=2),
+        hyperparameters={"consistency": options.weight},
+        pseudo_labels=pseudo_labels,
     )
+    return method

@@ -15,7 +15,7 @@ it nor the mean prediction is detached. `rectify="pixel"` weighs pixels, as the 
 show it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -26,10 +26,11 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, energy, segmentation, uncertainty
-from uaps_jax.methods import base, supervised
+from uaps_jax.methods import one_network, supervised
+from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.loss import Seen, Term, one_objective
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
-
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,60 +154,48 @@ def energy_term(
     )
 
 
-def build(config: Config) -> base.Method:
-    """UAPS on `config`'s network."""
+def build(config: Config, network: Network) -> Method:
+    """UAPS on a network with auxiliary decoders."""
     options = config.method
     assert isinstance(options, UapsConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        forward_key, mix_key = jax.random.split(key)
-        images = (views[stream]["image"] for stream in STREAMS)
-        outputs, stats = base.forward(model, params, state["batch_stats"], forward_key, *images)
-        labeled, unlabeled = outputs.logits
-
-        members = 1 + model.auxiliary
+    def term(seen: Seen) -> Term:
+        unlabeled = seen.logits("unlabeled")
+        decoders = len(unlabeled)
         if options.mixing == "dirichlet":
-            beta = consistency.dirichlet_weights(mix_key, members, labeled.dtype)
+            beta = consistency.dirichlet_weights(seen.keys[0], decoders, unlabeled.dtype)
         else:
-            beta = jnp.full(members, 1 / members, labeled.dtype)
-
-        ramp = base.ramp(step, weights)
-        value, parts = objective(
-            labeled,
-            unlabeled,
-            views["labeled"]["mask"],
-            beta,
-            weights["pseudo"] * ramp,
-            weights["uncertainty"] * (ramp if options.ramp_uncertainty else 1.0),
-            weights["energy"],
-            options,
+            beta = jnp.full(decoders, 1 / decoders, unlabeled.dtype)
+        return Term(
+            *objective(
+                seen.logits("labeled"),
+                unlabeled,
+                seen.labels,
+                beta,
+                seen.ramped("pseudo"),
+                seen.ramped("uncertainty")
+                if options.ramp_uncertainty
+                else seen.hyperparameters["uncertainty"],
+                seen.hyperparameters["energy"],
+                options,
+            )
         )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
 
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        logits = model.all_logits(variables, normalize(images), key)
-        return base.hard_probe(jax.nn.softmax(logits).mean(0), logits[0])
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        logits = network.all_logits(variables, images, key)
+        return all_kept(jax.nn.softmax(logits).mean(0), logits[0])
 
-    return base.Method(
-        streams=STREAMS,
-        weights={
+    return one_network.build(
+        config,
+        network,
+        one_objective(network, term, draws=1),
+        hyperparameters={
             "pseudo": options.weight_pseudo,
             "uncertainty": options.weight_uncertainty,
             "energy": options.weight_energy,
-            **base.ramp_weights(options),
         },
-        views=base.weak_views(config, STREAMS),
-        loss=loss,
-        uncertainty=base.heads_uncertainty(config, model, perturb=options.perturb_at_eval),
-        probe=probe,
-        **base.single_network(config, model),
+        pseudo_labels=pseudo_labels,
+        uncertainty=one_network.divergence(network, perturb=options.perturb_at_eval),
     )

@@ -15,7 +15,7 @@ the discount is one number per head (`rectify="pixel"` weighs pixels), and nothi
 labels is detached.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Literal
@@ -26,12 +26,16 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation, uncertainty
-from uaps_jax.methods import base, uaps
+from uaps_jax.methods import one_network, uaps
+from uaps_jax.methods import views as view_lib
+from uaps_jax.methods.base import Hyperparameters, Method, PseudoLabels, Views, all_kept
+from uaps_jax.methods.loss import Seen, Term, one_objective, show
+from uaps_jax.models.network import Network
 from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+SEEN = ("labeled", "weak", "strong")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -91,26 +95,57 @@ def objective(
     return l_sup + weight * (l_pseudo + l_un), parts
 
 
-def build(config: Config) -> base.Method:
-    """UCC on `config`'s network."""
+def build(config: Config, network: Network) -> Method:
+    """UCC on a network with one auxiliary decoder."""
     options = config.method
     assert isinstance(options, UccConfig)
-    model = base.build_model(config)
-    normalize = base.normalizer(config)
+
+    def term(seen: Seen) -> Term:
+        labeled, weak, strong = (seen.logits(name) for name in SEEN)
+        return Term(
+            *objective(labeled, seen.labels, weak, strong, seen.ramped("pseudo"), options.rectify)
+        )
+
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        first, second = network.all_logits(variables, images, key)
+        return all_kept(second, first)
+
+    return one_network.build(
+        config,
+        network,
+        one_objective(network, term, run=show(*SEEN)),
+        hyperparameters={"pseudo": options.weight},
+        views=mixed_views(config, options),
+        pseudo_labels=pseudo_labels,
+        uncertainty=one_network.divergence(network, perturb=True),
+    )
+
+
+def mixed_views(config: Config, options: UccConfig) -> Views:
+    """Labeled images with boxes of their neighbours, and boxes of them in both unlabeled views."""
+    normalize, draw_view = view_lib.normalizer(config), view_lib.draw_view
     labeled_view = build_views.view(config.views.labeled)
     weak_view = build_views.view(config.views.unlabeled)
     strong_view = build_views.view(config.views.unlabeled, options.strong)
 
-    def views(key: jax.Array, batch: Tree) -> Tree:
-        labeled = base.draw_view(base.stream_key(key, "labeled"), batch["labeled"], labeled_view)
+    def views(
+        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        del step, hyperparameters
+        keys = {
+            name: view_lib.stream_key(key, name)
+            for name in ("labeled", "unlabeled", "cutmix", "paste")
+        }
+        labeled = draw_view(keys["labeled"], batch["labeled"], labeled_view)
         x, y = labeled["image"], labeled["mask"]
-        unlabeled_key, unlabeled = base.stream_key(key, "unlabeled"), batch["unlabeled"]
-        weak = base.draw_view(unlabeled_key, unlabeled, weak_view)["image"]
-        strong = base.draw_view(unlabeled_key, unlabeled, strong_view, "strong")["image"]
+        weak = draw_view(keys["unlabeled"], batch["unlabeled"], weak_view)["image"]
+        strong = draw_view(keys["unlabeled"], batch["unlabeled"], strong_view, "strong")["image"]
         half = partial(mixing.random_half, size=(x.shape[1], x.shape[2]))
-        mixed = mixing.boxes(base.stream_key(key, "cutmix"), len(x), half, options.cutmix)
+        mixed = mixing.boxes(keys["cutmix"], len(x), half, options.cutmix)
         image, mask = (mixing.paste(mixed, own, jnp.roll(own, -1, axis=0)) for own in (x, y))
-        pasted = mixing.boxes(base.stream_key(key, "paste"), len(weak), half, options.paste)
+        pasted = mixing.boxes(keys["paste"], len(weak), half, options.paste)
         weak, strong = (mixing.paste(pasted, own, image) for own in (weak, strong))
         return {
             "labeled": {"image": normalize(image), "mask": mask},
@@ -118,38 +153,4 @@ def build(config: Config) -> base.Method:
             "strong": {"image": normalize(strong)},
         }
 
-    def loss(
-        params: Tree,
-        state: Tree,
-        views: Tree,
-        key: jax.Array,
-        step: jax.Array,
-        weights: Mapping[str, jax.Array],
-    ) -> tuple[jax.Array, tuple[Tree, Tree]]:
-        images = (views[name]["image"] for name in ("labeled", "weak", "strong"))
-        outputs, stats = base.forward(model, params, state["batch_stats"], key, *images)
-        labeled, weak, strong = outputs.logits
-        ramp = base.ramp(step, weights)
-        value, parts = objective(
-            labeled,
-            views["labeled"]["mask"],
-            weak,
-            strong,
-            weights["pseudo"] * ramp,
-            options.rectify,
-        )
-        return value, (state | {"batch_stats": stats}, parts | {"ramp": ramp})
-
-    def probe(variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array) -> base.Probe:
-        first, second = model.all_logits(variables, normalize(images), key)
-        return base.hard_probe(second, first)
-
-    return base.Method(
-        streams=STREAMS,
-        weights={"pseudo": options.weight, **base.ramp_weights(options)},
-        views=views,
-        loss=loss,
-        uncertainty=base.heads_uncertainty(config, model, perturb=True),
-        probe=probe,
-        **base.single_network(config, model),
-    )
+    return views

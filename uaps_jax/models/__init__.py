@@ -1,23 +1,43 @@
 """Networks as pure functions of their variables; they know nothing of methods.
 
-Each family of networks is a file with its settings, which are known by their `name`.
+A family of networks is a file: its settings, its modules, and a function that builds a `Network`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
+import jax
+
 from uaps_jax import config as config_lib
-from uaps_jax.config import NetworkConfig
+from uaps_jax.config import Config, ConfigError, NetworkConfig
 from uaps_jax.models import unet
+from uaps_jax.models.network import Network
+
+Build = Callable[[Config, Mapping[str, int]], Network]
+NETWORKS: dict[str, Build] = {}
 
 
-def register(section: type[NetworkConfig]) -> None:
+def register(section: type[NetworkConfig], build: Build) -> None:
     """Makes a family of networks known by its section's `name`.
 
     Raises:
       TypeError: the types of its fields are texts.
     """
     config_lib.require_types(section)
+    NETWORKS[section.name] = build
     config_lib.NETWORKS[section.name] = section
 
 
-register(unet.UNetConfig)
+register(unet.UNetConfig, unet.build)
+
+
+def build(config: Config, heads: Mapping[str, int]) -> Network:
+    """The network that `config.network` describes, with the extra heads (name -> channels).
+
+    Raises:
+      ConfigError: float64 was asked for, and JAX is not set up for it.
+    """
+    if config.network.dtype == "float64" and not jax.config.read("jax_enable_x64"):
+        raise ConfigError("network.dtype = 'float64': set JAX_ENABLE_X64=1 for it")
+    return NETWORKS[config.network.name](config, heads)

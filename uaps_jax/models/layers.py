@@ -14,30 +14,25 @@ from uaps_jax.models.looped_conv import looped_conv
 LEAKY_SLOPE = 0.01  # PyTorch's default for LeakyReLU
 
 
-def conv(
-    features: int, kernel: int, dtype: jnp.dtype | None, name: str, *, grouped: bool = False
-) -> nn.Conv:
-    """A stride-1 convolution with bias, padded to keep the image size.
-
-    Under vmap it stays a plain one (`looped_conv`), unless it is to become a grouped one.
-    """
+def conv(features: int, kernel: int, dtype: jnp.dtype | None, name: str) -> nn.Conv:
+    """A stride-1 convolution with bias, padded to keep the image size; plain under vmap."""
     return nn.Conv(
         features,
         (kernel, kernel),
         padding=kernel // 2,
         dtype=dtype,
-        conv_general_dilated=None if grouped else looped_conv,
+        conv_general_dilated=looped_conv,
         name=name,
     )
 
 
 class BatchNorm(nn.Module):
-    """Batch normalisation with PyTorch's running statistics, per group of the batch.
+    """Batch normalisation with PyTorch's running statistics, per part of the batch.
 
     A step that runs labeled and unlabeled images in one forward pass keeps the statistics of
-    each, as two forward passes would: the batch `[B * groups, ...]` is interleaved (image b of
-    group g stands at `b * groups + g`, so that a sharded batch needs no exchange), each group is
-    normalised by its own mean and biased variance, and the running statistics take the groups
+    each, as two forward passes would: the batch `[B * parts, ...]` is interleaved (image b of
+    part p stands at `b * parts + p`, so that a sharded batch needs no exchange), each part is
+    normalised by its own mean and biased variance, and the running statistics take the parts
     one after the other, with the unbiased variance (n / (n - 1)) as PyTorch stores it.
 
     Attributes:
@@ -51,8 +46,8 @@ class BatchNorm(nn.Module):
     epsilon: float = 1e-5
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool, groups: int = 1) -> jax.Array:
-        """Normalises `x` `[B * groups, H, W, C]`; `groups` matters in training only."""
+    def __call__(self, x: jax.Array, *, train: bool, parts: int = 1) -> jax.Array:
+        """Normalises `x` `[B * parts, H, W, C]`; `parts` matters in training only."""
         channels = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
@@ -64,13 +59,13 @@ class BatchNorm(nn.Module):
             y = _normalize(wide, running_mean.value, running_var.value, scale, bias, self.epsilon)
             return y.astype(self.dtype or x.dtype)
 
-        grouped = wide.reshape(-1, groups, *x.shape[1:])
-        y, mean, var = _normalize_by_batch(grouped, scale, bias, self.epsilon)
+        in_parts = wide.reshape(-1, parts, *x.shape[1:])
+        y, mean, var = _normalize_by_batch(in_parts, scale, bias, self.epsilon)
         if not self.is_initializing():
-            count = grouped.size // (groups * channels)
-            for g in range(groups):
-                new_mean = jax.lax.stop_gradient(mean[0, g, 0, 0])
-                new_var = jax.lax.stop_gradient(var[0, g, 0, 0]) * (count / max(count - 1, 1))
+            count = in_parts.size // (parts * channels)
+            for p in range(parts):
+                new_mean = jax.lax.stop_gradient(mean[0, p, 0, 0])
+                new_var = jax.lax.stop_gradient(var[0, p, 0, 0]) * (count / max(count - 1, 1))
                 mean_so_far = running_mean.value
                 running_mean.value = mean_so_far + self.momentum * (new_mean - mean_so_far)
                 var_so_far = running_var.value
@@ -95,21 +90,21 @@ def _like(x: jax.Array, v: jax.Array) -> jax.Array:
     return v.reshape((1,) * (x.ndim - v.ndim) + v.shape)
 
 
-OVER_A_GROUP = (0, 2, 3)  # of `[B, groups, H, W, C]`
+OVER_A_PART = (0, 2, 3)  # of `[B, parts, H, W, C]`
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3,))
 def _normalize_by_batch(
     x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """`[B, groups, H, W, C]` normalised by each group's statistics, and these.
+    """`[B, parts, H, W, C]` normalised by each part's statistics, and these.
 
     The gradient is Ioffe and Szegedy's (2015), from the images and their statistics alone:
     automatic differentiation would keep three arrays of the size of `x` where one is enough.
     Statistics pass no gradient on.
     """
-    mean = x.mean(OVER_A_GROUP, keepdims=True)
-    var = jnp.square(x - mean).mean(OVER_A_GROUP, keepdims=True)
+    mean = x.mean(OVER_A_PART, keepdims=True)
+    var = jnp.square(x - mean).mean(OVER_A_PART, keepdims=True)
     return _normalize(x, mean, var, scale, bias, epsilon), mean, var
 
 
@@ -126,8 +121,8 @@ def _normalize_by_batch_backward(
     x, scale, mean, inverse = residuals
     g = cotangents[0]
     shape = (x - mean) * inverse
-    sum_g = g.sum(OVER_A_GROUP, keepdims=True)
-    sum_shape = (g * shape).sum(OVER_A_GROUP, keepdims=True)
+    sum_g = g.sum(OVER_A_PART, keepdims=True)
+    sum_shape = (g * shape).sum(OVER_A_PART, keepdims=True)
     count = x.size // mean.size
     dx = _like(x, scale) * inverse * (g - sum_g / count - shape * (sum_shape / count))
     outside = (0, 1, 2, 3)

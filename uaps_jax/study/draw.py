@@ -14,7 +14,6 @@ from PIL import Image
 from uaps_jax import compiler, methods
 from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
-from uaps_jax.methods import base
 from uaps_jax.models import cost
 from uaps_jax.reports import tables
 from uaps_jax.reports.study_figures import bars, decoders, lines, panels
@@ -106,7 +105,8 @@ def _decoder(
     workdir = directory / mine[0].cell.folder
     step = checkpoints.find_step(workdir, "latest")
     config = checkpoints.read_config(workdir, step)
-    model, method = base.build_model(config), methods.build(config)
+    method = methods.build(config)
+    network = method.predictor("").network
     size = (1, config.data.height, config.data.width, config.data.channels)
     image = jax.ShapeDtypeStruct(size, np.float32)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
@@ -124,7 +124,7 @@ def _decoder(
         main=_scores(mine, name, which, metric),
         ensemble=_scores(mine, name, which, metric, "ensemble"),
         parameters=result["parameters"],
-        macs=cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image),
+        macs=cost.macs(lambda v, x: network.all_logits(v, x, None), network.shapes(), image),
         main_ms=times["main"],
         ensemble_ms=times.get("ensemble"),
     )

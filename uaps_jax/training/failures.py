@@ -27,12 +27,35 @@ from uaps_jax.config import Config
 from uaps_jax.training import checkpoints, optimizers, processes, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
-from uaps_jax.training.step import FINITE, learn, make_train_step, traced_weights
+from uaps_jax.training.step import FINITE, Learnt, learn, make_train_step, traced_hyperparameters
 from uaps_jax.trees import Tree
 
 ABOUT = "step.json"
 BATCH = "batch.npz"
 PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+class NonFiniteLoss(RuntimeError):
+    """The loss is not a number any more; the text says when and on which images.
+
+    Attributes:
+      step: 0-based.
+      measured: what the step measured.
+      images: stream -> names.
+    """
+
+    def __init__(
+        self, step: int, measured: Mapping[str, float], images: Mapping[str, Sequence[str]]
+    ) -> None:
+        """Words it."""
+        super().__init__(
+            f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in measured.items())}\n"
+            f"images: {images}\n"
+            "Nothing of this step was saved. --mode=replay on the same --workdir repeats it and "
+            "says where it goes wrong. In another --workdir, a smaller optimizer.learning_rate or "
+            "network.dtype=float32 often helps."
+        )
+        self.step, self.measured, self.images = step, measured, images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,32 +171,30 @@ def repeat(place: Path) -> Repetition:
     checkpoints.verify(place, done)
     config = checkpoints.read_config(place, done)
     method, shards = methods.build(config), sharding.over_devices(1)
-    optimizer = optimizers.adam(config.optimizer)
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
-    with checkpoints.manager(place, config.checkpoint) as saved:
-        state = checkpoints.restore_state(saved, state, shards.replicated)
-    key, weights = jax.random.key(config.train.seed), traced_weights(method)
+    state = checkpoints.restore_state(place, state, shards.replicated)
+    key, hyperparameters = jax.random.key(config.train.seed), traced_hyperparameters(method)
 
     @jax.jit
-    def gradients(state: TrainState, batch: Tree) -> tuple[jax.Array, Tree, Tree]:
-        method_state, (value, _, found) = learn(method, config, state, batch, key, weights)
-        return value, found, method_state
+    def gradients(state: TrainState, batch: Tree) -> Learnt:
+        return learn(method, config, state, batch, key, hyperparameters)
 
     before = _not_finite(
         {"params": state.params, "method_state": state.method_state, "optimizer": state.opt_state}
     )
-    _, found, method_state = gradients(state, batch)
+    learnt = gradients(state, batch)
     origin = _origin(gradients, state, batch)
     step = make_train_step(method, optimizer, config, shards)
-    _, measured = step(state, batch, key, weights)
+    _, measured = step(state, batch, key, hyperparameters)
     return Repetition(
         step=about["step"],
         images=about["images"],
         measured=about["measured"],
         repeated={name: float(value) for name, value in measured.items()},
         before=before,
-        gradients=_not_finite(found),
-        after=_not_finite({"method_state": method_state}),
+        gradients=_not_finite(learnt.gradients),
+        after=_not_finite({"method_state": learnt.method_state}),
         origin=origin,
     )
 

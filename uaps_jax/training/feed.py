@@ -13,6 +13,7 @@ from uaps_jax import compiler
 from uaps_jax.config import Config
 from uaps_jax.data import streams as streams_lib
 from uaps_jax.data.source import Files, Images, Pool
+from uaps_jax.stream import Stream
 from uaps_jax.training import sharding
 from uaps_jax.training.sharding import Shardings
 from uaps_jax.trees import Tree
@@ -20,7 +21,7 @@ from uaps_jax.trees import Tree
 
 def batches(
     config: Config,
-    streams: Mapping[str, str],
+    streams: Mapping[str, Stream],
     pools: Mapping[str, Images],
     start: int,
     shards: Shardings,
@@ -28,15 +29,16 @@ def batches(
     """Batches from step `start` to the last, divided over the devices.
 
     Args:
-      config: seed, batch sizes, number of steps and of threads.
-      streams: name of a stream -> name of its pool.
+      config: seed, number of steps and of threads.
+      streams: by name.
       pools: name -> images: all in memory, which then are copied to every device, or all in files,
         which are read by threads some steps ahead.
       start: the first step.
       shards: of the batch and of everything else.
 
     Yields:
-      stream -> image uint8 `[B, H, W, C]`, index int32 `[B]`, mask uint8 `[B, H, W]` (labeled).
+      stream -> its fields, image uint8 `[B, H, W, C]` and mask uint8 `[B, H, W]`, and the rows,
+        index int32 `[B]`.
     """
     files = {name: pool for name, pool in pools.items() if isinstance(pool, Files)}
     if not files:
@@ -69,15 +71,15 @@ def resident(pools: Mapping[str, Images]) -> Tree:
 
 
 def make_show_function(
-    streams: Mapping[str, str], shards: Shardings
+    streams: Mapping[str, Stream], shards: Shardings
 ) -> Callable[[Tree, Mapping[str, jax.Array]], Tree]:
     """Compiles `(images, rows) -> batch`, where rows is an int32 `[B]` per stream."""
 
     def show(images: Tree, rows: Mapping[str, jax.Array]) -> Tree:
         return {
-            stream: {name: array[rows[stream]] for name, array in images[pool].items()}
-            | {"index": rows[stream]}
-            for stream, pool in streams.items()
+            name: {field: images[stream.pool][field][rows[name]] for field in stream.fields}
+            | {"index": rows[name]}
+            for name, stream in streams.items()
         }
 
     shown: Callable[[Tree, Mapping[str, jax.Array]], Tree] = compiler.jit_for_long(

@@ -1,69 +1,116 @@
-"""Adam and the learning rate, by schedule or by plateau."""
+"""Optimizers as optax transformations, by the settings of a run.
+
+The learning rate is handed to every update: it belongs to the schedule, and that of the plateau to
+a state of its own (`training/plateau.py`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 
 from uaps_jax.config import OptimizerConfig
 from uaps_jax.training.state import Plateau
+from uaps_jax.trees import Tree
 
-IGNORED_CHANGE = 1e-8
-"""PyTorch leaves a learning rate alone that would change by less."""
+ENCODER = "encoder"
+NOT_DECAYED = ("bias", "scale")
+"""Names of biases and of the scales of batch normalisations."""
 
 
-def adam(config: OptimizerConfig) -> optax.GradientTransformation:
-    """Adam without its learning rate; weight decay is added to the gradient, as PyTorch does."""
-    scale = optax.scale_by_adam(b1=config.beta1, b2=config.beta2, eps=config.epsilon)
-    if config.weight_decay:
-        return optax.chain(optax.add_decayed_weights(config.weight_decay), scale)
-    return scale
+def build(
+    config: OptimizerConfig, parameter_groups: Callable[[Tree], Tree]
+) -> optax.GradientTransformationExtraArgs:
+    """The optimizer; `update(gradients, state, params, learning_rate=...)`.
+
+    Weight decay is added to the gradient, as PyTorch's Adam and SGD do, and by AdamW to the
+    update (Loshchilov and Hutter 2019).
+
+    Args:
+      config: its settings.
+      parameter_groups: `params` to the same tree of names (`Method.parameter_groups`).
+    """
+
+    def of_groups(chosen: Callable[[str], bool]) -> Callable[[Tree], Tree]:
+        return lambda params: jax.tree.map(chosen, parameter_groups(params))
+
+    frozen = of_groups(lambda group: group in config.frozen)
+    behind_encoder = of_groups(lambda group: group != ENCODER)
+    decay = (
+        [optax.add_decayed_weights(config.weight_decay, mask=_decayed(config))]
+        if config.weight_decay
+        else []
+    )
+    stages: list[optax.GradientTransformation] = []
+    if config.frozen:
+        stages.append(optax.masked(optax.set_to_zero(), frozen))
+    if config.clip_norm:
+        stages.append(optax.clip_by_global_norm(config.clip_norm))
+    match config.name:
+        case "adam":
+            stages += [*decay, _adam(config)]
+        case "adamw":
+            stages += [_adam(config), *decay]
+        case "sgd":
+            stages += decay
+            if config.momentum:
+                stages.append(optax.trace(config.momentum, nesterov=config.nesterov))
+    if config.decoder_multiple != 1:
+        stages.append(optax.masked(optax.scale(config.decoder_multiple), behind_encoder))
+    if config.frozen:
+        stages.append(optax.masked(optax.set_to_zero(), frozen))
+    return optax.chain(*stages, _times_learning_rate())
+
+
+def _adam(config: OptimizerConfig) -> optax.GradientTransformation:
+    return optax.scale_by_adam(b1=config.beta1, b2=config.beta2, eps=config.epsilon)
+
+
+def _decayed(config: OptimizerConfig) -> Callable[[Tree], Tree]:
+    """Which parameters decay: all, or all but biases and scales."""
+
+    def decays(path: tuple[Any, ...], leaf: Any) -> bool:
+        del leaf
+        return config.decay_biases_and_norms or path[-1].key not in NOT_DECAYED
+
+    return lambda params: jax.tree_util.tree_map_with_path(decays, params)
+
+
+def _times_learning_rate() -> optax.GradientTransformationExtraArgs:
+    """Turns a direction into a step: it is multiplied by -`learning_rate`."""
+
+    def update(
+        updates: Any, state: optax.EmptyState, params: Any = None, *, learning_rate: jax.Array
+    ) -> tuple[Any, optax.EmptyState]:
+        del params
+        return jax.tree.map(lambda u: -learning_rate.astype(u.dtype) * u, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
 
 
 def learning_rate(
     config: OptimizerConfig, plateau: Plateau, step: jax.Array, steps: int
 ) -> jax.Array:
-    """The learning rate of a 0-based step of a run of `steps`.
+    """The learning rate of a 0-based step of a run of `steps`, float32 or wider.
 
-    `plateau` reads the state that `advance_plateau` changes; `constant` is the initial value;
-    `poly` is (1 - t)^power of it and `cosine` (1 + cos(pi t)) / 2, t = step / steps.
+    `plateau` reads the state that `plateau.advance` changes; `constant` is the initial value;
+    `poly` is (1 - t)^power of it and `cosine` (1 + cos(pi t)) / 2, t = step / steps. In the first
+    `warmup_steps` it is (step + 1) / `warmup_steps` of that.
     """
-    share = step / steps
+    initial = config.learning_rate
     match config.schedule:
         case "plateau":
-            return plateau.learning_rate
+            rate = plateau.learning_rate
         case "constant":
-            return jnp.asarray(config.learning_rate)
+            rate = jnp.asarray(optax.constant_schedule(initial)(step))
         case "poly":
-            return config.learning_rate * (1 - share) ** config.poly_power
+            rate = optax.polynomial_schedule(initial, 0.0, config.poly_power, steps)(step)
         case "cosine":
-            return config.learning_rate * 0.5 * (1 + jnp.cos(jnp.pi * share))
-        case other:
-            raise ValueError(f"optimizer.schedule = {other!r} is unknown")
-
-
-def advance_plateau(config: OptimizerConfig, plateau: Plateau, score: float) -> Plateau:
-    """PyTorch's ReduceLROnPlateau (mode max, relative threshold) after one evaluation.
-
-    The score improves if it exceeds best * (1 + threshold). After more than `patience`
-    evaluations in a row without, the learning rate is multiplied by the factor, down to the
-    floor, and the count starts again. A NaN score never improves. Host code, once an evaluation.
-    """
-    rate, best, bad = float(plateau.learning_rate), float(plateau.best), int(plateau.bad)
-    score = float(np.float32(score))  # as `best` is stored
-    if score > best * (1 + config.plateau_threshold):
-        best, bad = score, 0
-    else:
-        bad += 1
-    if bad > config.plateau_patience:
-        bad = 0
-        lower = max(rate * config.plateau_factor, config.plateau_min_lr)
-        if rate - lower > IGNORED_CHANGE:
-            rate = lower
-    return Plateau(
-        learning_rate=jnp.asarray(rate, jnp.float32),
-        best=jnp.asarray(best, jnp.float32),
-        bad=jnp.asarray(bad, jnp.int32),
-    )
+            rate = optax.cosine_decay_schedule(initial, steps)(step)
+    if config.warmup_steps:
+        rate = rate * jnp.minimum((step + 1) / config.warmup_steps, 1.0)
+    return rate

@@ -10,7 +10,8 @@ from typing import Any
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from uaps_jax.config import Config, ConfigError, lookup
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.stream import Stream
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,16 +55,16 @@ def _spread(sharding: NamedSharding) -> Callable[[Any], Any]:
     return jax.jit(lambda tree: tree, out_shardings=sharding)
 
 
-def check_batches(config: Config, pools: Iterable[str], shardings: Shardings) -> None:
-    """Checks that the batches from these pools, or their pieces, divide over the devices.
+def check_batches(config: Config, streams: Iterable[Stream], shardings: Shardings) -> None:
+    """Checks that the batches of these streams, or their pieces, divide over the devices.
 
     Raises:
       ConfigError: with each key that does not, and the device count.
     """
     devices, pieces = shardings.mesh.size, config.train.accumulate
-    keys = [f"train.batch_{pool}" for pool in sorted(set(pools))]
     wanted = devices * pieces
-    problems = [f"{key} = {size}" for key in keys if (size := lookup(config, key)) % wanted]
+    sizes = sorted({(stream.pool, stream.batch) for stream in streams})
+    problems = [f"train.batch_{pool} = {size}" for pool, size in sizes if size % wanted]
     if problems:
         times = f" times train.accumulate = {pieces}" if pieces > 1 else ""
         raise ConfigError(

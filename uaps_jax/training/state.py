@@ -35,36 +35,29 @@ class TrainState:
     """The state of a run.
 
     Attributes:
-      step: optimizer steps done, int32; `halt` makes it negative.
+      step: optimizer steps done, int32.
+      halted: whether a step was not finite: the run goes no further.
       params: what the optimizer changes.
       method_state: the method's other variables (batch statistics, teachers).
+      memory: the method's arrays that are written row by row.
       opt_state: the optimizer's moments.
       plateau: the plateau schedule's counters.
     """
 
     step: jax.Array
+    halted: jax.Array
     params: Tree
     method_state: Tree
+    memory: Tree
     opt_state: optax.OptState
     plateau: Plateau
 
 
-def halt(state: TrainState) -> TrainState:
-    """The state of a run that goes no further: `step` becomes -1 - step, once."""
-    return dataclasses.replace(
-        state, step=jnp.where(state.step < 0, state.step, -1 - state.step).astype(jnp.int32)
-    )
-
-
-def resumed(state: TrainState) -> TrainState:
-    """Undoes `halt`."""
-    return dataclasses.replace(
-        state, step=jnp.where(state.step < 0, -1 - state.step, state.step).astype(jnp.int32)
-    )
-
-
 def create(
-    method: Method, optimizer: optax.GradientTransformation, config: OptimizerConfig, seed: int
+    method: Method,
+    optimizer: optax.GradientTransformationExtraArgs,
+    config: OptimizerConfig,
+    seed: int,
 ) -> TrainState:
     """The state before the first step, its arrays on the host or the default device."""
     params, method_state = method.init(seed)
@@ -75,8 +68,10 @@ def create(
     )
     return TrainState(
         step=jnp.zeros((), jnp.int32),
+        halted=jnp.zeros((), bool),
         params=params,
         method_state=method_state,
+        memory=method.memory(),
         opt_state=optimizer.init(params),
         plateau=plateau,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,75 +12,76 @@ import optax
 
 from uaps_jax import compiler
 from uaps_jax.config import Config
-from uaps_jax.methods.base import Method
+from uaps_jax.methods.base import Hyperparameters, Inputs, Method, Write
 from uaps_jax.training import optimizers
 from uaps_jax.training.sharding import Shardings
-from uaps_jax.training.state import TrainState, halt
+from uaps_jax.training.state import TrainState
 from uaps_jax.trees import Tree
 
 VIEWS, LOSS, PIECES = 0, 1, 2  # uses of a step's key
 FINITE = ("loss", "gradient_norm", "state_norm")
-"""What a step measures that has to be finite, or it changes nothing."""
+"""Metrics of a step that have to be finite, or it changes nothing."""
 
 StepFunction = Callable[..., tuple[TrainState, Tree]]
 
 
 def make_train_step(
     method: Method,
-    optimizer: optax.GradientTransformation,
+    optimizer: optax.GradientTransformationExtraArgs,
     config: Config,
     shardings: Shardings,
 ) -> StepFunction:
-    """Compiles lazily to `(state, batch, key, weights) -> (state, measurements)`.
+    """Compiles lazily to `(state, batch, key, hyperparameters) -> (state, metrics)`.
 
     Args:
       method: what to learn.
-      optimizer: from `optimizers.adam`.
+      optimizer: from `optimizers.build`.
       config: the schedule and the number of steps are read from it.
       shardings: of the batch and of everything else.
 
     Returns:
       The jitted step; its state is donated. `batch` is one of `feed.batches`. `key` is the run's
-      key: everything random is a function of it and of `state.step`. `weights`
-      are `method.weights`. A step whose loss, gradient or new state is not finite changes nothing
-      but `state.step`, which halts the run (`TrainState`).
+      key: everything random is a function of it and of `state.step`. `hyperparameters` are
+      `traced_hyperparameters`. A step whose loss, gradient or new state is not finite changes
+      nothing but `state.halted`; after it, neither does any other.
     """
 
     def train_step(
-        state: TrainState,
-        batch: Tree,
-        key: jax.Array,
-        weights: Mapping[str, jax.Array],
+        state: TrainState, batch: Tree, key: jax.Array, hyperparameters: Hyperparameters
     ) -> tuple[TrainState, Tree]:
         batch = jax.lax.with_sharding_constraint(batch, shardings.batch)
-        method_state, (value, parts, gradients) = learn(method, config, state, batch, key, weights)
+        learnt = learn(method, config, state, batch, key, hyperparameters)
         rate = optimizers.learning_rate(
             config.optimizer, state.plateau, state.step, config.train.steps
         )
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        params = jax.tree.map(
-            lambda p, u: p - rate.astype(p.dtype) * u.astype(p.dtype), state.params, updates
+        updates, opt_state = optimizer.update(
+            learnt.gradients, state.opt_state, state.params, learning_rate=rate
         )
+        params = optax.apply_updates(state.params, updates)
+        method_state = method.after_update(params, learnt.method_state, state.step, hyperparameters)
+        metrics = {
+            "loss": learnt.loss,
+            **learnt.metrics,
+            "learning_rate": rate,
+            "gradient_norm": optax.tree.norm(learnt.gradients),
+            "state_norm": _norm((params, method_state)),
+        }
+        watched = [jnp.asarray(metrics[name], jnp.float32) for name in FINITE]
+        goes_on = jnp.isfinite(jnp.stack(watched)).all() & ~state.halted
+
+        def kept(new: Any, old: Any) -> Any:
+            return jax.tree.map(lambda a, b: jnp.where(goes_on, a, b), new, old)
+
         new_state = TrainState(
-            step=state.step + 1,
-            params=params,
-            method_state=method.after_update(params, method_state, state.step),
-            opt_state=opt_state,
+            step=kept(state.step + 1, state.step),
+            halted=~goes_on,
+            params=kept(params, state.params),
+            method_state=kept(method_state, state.method_state),
+            memory=_written(state.memory, learnt.writes, goes_on),
+            opt_state=kept(opt_state, state.opt_state),
             plateau=state.plateau,
         )
-        measurements = {
-            "loss": value,
-            **parts,
-            "learning_rate": rate,
-            "gradient_norm": optax.tree.norm(gradients),
-            "state_norm": _norm((params, new_state.method_state)),
-        }
-        watched = [measurements[name] for name in FINITE]
-        sound = jnp.isfinite(jnp.stack([jnp.asarray(x, jnp.float32) for x in watched])).all()
-        kept = jax.tree.map(
-            lambda new, old: jnp.where(sound & (state.step >= 0), new, old), new_state, halt(state)
-        )
-        return kept, measurements
+        return new_state, metrics
 
     out = (shardings.replicated, shardings.replicated)
     return compiler.jit_for_long(
@@ -90,34 +92,77 @@ def make_train_step(
     )
 
 
+def _written(memory: Tree, writes: Mapping[str, Write], goes_on: jax.Array) -> Tree:
+    """The memory after a step: in place, since a step that changes nothing drops every row."""
+    written = dict(memory)
+    for name, write in writes.items():
+        array = memory[name]
+        at = jnp.where(goes_on, write.at, len(array))
+        written[name] = array.at[at].set(write.rows.astype(array.dtype), mode="drop")
+    return written
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Learnt:
+    """What a method computes of a batch.
+
+    Attributes:
+      loss: a scalar.
+      metrics: name -> a scalar.
+      gradients: of the params.
+      method_state: the new state of the method.
+      writes: into its memory.
+    """
+
+    loss: jax.Array
+    metrics: Tree
+    gradients: Tree
+    method_state: Tree
+    writes: Mapping[str, Write]
+
+
 def learn(
     method: Method,
     config: Config,
     state: TrainState,
     batch: Tree,
     key: jax.Array,
-    weights: Mapping[str, jax.Array],
-) -> tuple[Tree, tuple[jax.Array, Tree, Tree]]:
-    """The method's new state; and loss, measurements and gradients of a batch.
+    hyperparameters: Hyperparameters,
+) -> Learnt:
+    """Loss, metrics, gradients and new state of a batch.
 
     With `train.accumulate` > 1, a batch comes in so many pieces, one after another, and the means
     of what they give are taken; each piece has its own batch statistics, and the running ones take
-    them in turn.
+    them in turn. All pieces read the memory as it was before the step.
     """
 
-    def once(
-        method_state: Tree, batch: Tree, key: jax.Array
-    ) -> tuple[Tree, tuple[jax.Array, Tree, Tree]]:
-        views = method.views(jax.random.fold_in(key, VIEWS), batch)
+    def once(method_state: Tree, batch: Tree, key: jax.Array) -> Learnt:
+        views = method.views(jax.random.fold_in(key, VIEWS), batch, state.step, hyperparameters)
 
-        def loss(params: Tree) -> tuple[jax.Array, tuple[Tree, Tree]]:
-            loss_key = jax.random.fold_in(key, LOSS)
-            return method.loss(params, method_state, views, loss_key, state.step, weights)
+        def loss(params: Tree) -> tuple[jax.Array, Any]:
+            inputs = Inputs(
+                params=params,
+                state=method_state,
+                memory=state.memory,
+                views=views,
+                key=jax.random.fold_in(key, LOSS),
+                step=state.step,
+                hyperparameters=hyperparameters,
+            )
+            result = method.loss(inputs)
+            return result.loss, (result.metrics, result.state, dict(result.writes))
 
-        (value, (method_state, parts)), gradients = jax.value_and_grad(loss, has_aux=True)(
+        (value, (metrics, new_state, writes)), gradients = jax.value_and_grad(loss, has_aux=True)(
             state.params
         )
-        return method_state, (value, parts, gradients)
+        return Learnt(
+            loss=value,
+            metrics=metrics,
+            gradients=gradients,
+            method_state=new_state,
+            writes=writes,
+        )
 
     step_key = jax.random.fold_in(key, state.step)
     count = config.train.accumulate
@@ -128,18 +173,30 @@ def learn(
         jax.random.fold_in(step_key, PIECES), jnp.arange(count)
     )
 
-    def add(carried: tuple[Tree, Any], piece: Any) -> tuple[tuple[Tree, Any], None]:
-        method_state, found = once(carried[0], *piece)
-        return (method_state, jax.tree.map(jnp.add, carried[1], found)), None
+    def add(carried: tuple[Tree, Any], piece: Any) -> tuple[tuple[Tree, Any], Any]:
+        learnt = once(carried[0], *piece)
+        sums = jax.tree.map(jnp.add, carried[1], _summed(learnt))
+        return (learnt.method_state, sums), learnt.writes
 
     shapes = jax.eval_shape(
-        lambda *first: once(*first)[1],
+        lambda *first: _summed(once(*first)),
         state.method_state,
         *jax.tree.map(lambda v: v[0], (pieces, keys)),
     )
     nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    (method_state, sums), _ = jax.lax.scan(add, (state.method_state, nothing), (pieces, keys))
-    return method_state, jax.tree.map(lambda total: total / count, sums)
+    (method_state, sums), writes = jax.lax.scan(add, (state.method_state, nothing), (pieces, keys))
+    loss, metrics, gradients = jax.tree.map(lambda total: total / count, sums)
+    return Learnt(
+        loss=loss,
+        metrics=metrics,
+        gradients=gradients,
+        method_state=method_state,
+        writes=jax.tree.map(lambda rows: rows.reshape(-1, *rows.shape[2:]), writes),
+    )
+
+
+def _summed(learnt: Learnt) -> tuple[jax.Array, Tree, Tree]:
+    return learnt.loss, learnt.metrics, learnt.gradients
 
 
 def _norm(tree: Any) -> jax.Array:
@@ -154,6 +211,6 @@ def _pieces(rows: jax.Array, count: int) -> jax.Array:
     return jnp.swapaxes(apart, 0, 1)
 
 
-def traced_weights(method: Method) -> dict[str, Any]:
-    """The method's weights as arrays: another value is no reason to compile again."""
-    return {name: jnp.asarray(value, jnp.float32) for name, value in method.weights.items()}
+def traced_hyperparameters(method: Method) -> dict[str, jax.Array]:
+    """The method's hyper-parameters as arrays: another value is no reason to compile again."""
+    return {name: jnp.asarray(value, jnp.float32) for name, value in method.hyperparameters.items()}

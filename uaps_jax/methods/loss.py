@@ -1,0 +1,150 @@
+"""The loss of a step that is one forward pass and one objective: the pattern of most methods."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax.config import Config, RampedConfig
+from uaps_jax.losses import ramps
+from uaps_jax.methods import passes
+from uaps_jax.methods.base import Hyperparameters, Inputs, Loss, Result
+from uaps_jax.models.network import Network, Outputs
+from uaps_jax.trees import Tree
+
+
+class Seen(NamedTuple):
+    """What an objective is computed from.
+
+    Attributes:
+      outputs: name of a view -> what the network says of it.
+      views: of the step.
+      state: before the step.
+      keys: further keys, as many as were asked for.
+      step: 0-based.
+      ramp: r(t), 1 for a method without a ramp.
+      hyperparameters: of the method.
+    """
+
+    outputs: Mapping[str, Outputs]
+    views: Tree
+    state: Tree
+    keys: Sequence[jax.Array]
+    step: jax.Array
+    ramp: jax.Array
+    hyperparameters: Hyperparameters
+
+    @property
+    def labels(self) -> jax.Array:
+        """Class ids of the labeled images `[B, H, W]`."""
+        labels: jax.Array = self.views["labeled"]["mask"]
+        return labels
+
+    def logits(self, view: str) -> jax.Array:
+        """`[K, B, H, W, C]` of a view."""
+        return self.outputs[view].logits
+
+    def ramped(self, name: str) -> jax.Array:
+        """A hyper-parameter times the ramp."""
+        return self.hyperparameters[name] * self.ramp
+
+
+class Term(NamedTuple):
+    """The value of an objective.
+
+    Attributes:
+      loss: a scalar.
+      metrics: its parts by name.
+      state: entries of the state that the objective changes.
+    """
+
+    loss: jax.Array
+    metrics: dict[str, jax.Array]
+    state: Mapping[str, Any] = MappingProxyType({})
+
+
+class Objective(Protocol):
+    """The loss of a step from what the network says."""
+
+    def __call__(self, seen: Seen) -> Term:
+        """A pure function of what is seen."""
+
+
+Run = Callable[[Network, Tree, Tree, jax.Array, Tree], tuple[Mapping[str, Outputs], Tree]]
+"""`(network, params, batch_stats, key, views)` to outputs by name and the new statistics."""
+
+
+def show(*names: str, forward: Callable[..., Any] = passes.forward) -> Run:
+    """The pass of the views of these names through one network, or, by `forward`, through more."""
+
+    def run(
+        network: Network, params: Tree, batch_stats: Tree, key: jax.Array, views: Tree
+    ) -> tuple[Mapping[str, Outputs], Tree]:
+        images = (views[name]["image"] for name in names)
+        outputs, stats = forward(network, params, batch_stats, key, *images)
+        return dict(zip(names, outputs, strict=True)), stats
+
+    return run
+
+
+def one_objective(
+    network: Network,
+    objective: Objective,
+    *,
+    run: Run | None = None,
+    ramped: bool = True,
+    draws: int = 0,
+    prepare: Callable[[Tree, Sequence[jax.Array]], Tree] = lambda views, keys: views,
+    whole: Callable[[Tree, Tree], Tree] = lambda params, state: params,
+) -> Loss:
+    """The loss that shows views to a network and computes an objective of its outputs.
+
+    Args:
+      network: of the method.
+      objective: computed from the outputs.
+      run: shows the views to the network; None shows it `labeled` and `unlabeled`.
+      ramped: whether r(t) rises (`ramp_hyperparameters`), or is 1.
+      draws: keys that `prepare` and the objective are given.
+      prepare: `(views, keys) -> views`, with further views that are made of others.
+      whole: `(params, state) -> params` with all that the network needs.
+    """
+    run = run or show("labeled", "unlabeled")
+
+    def loss(inputs: Inputs) -> Result:
+        keys = list(jax.random.split(inputs.key, 1 + draws)) if draws else [inputs.key]
+        views = prepare(inputs.views, keys[1:])
+        params, stats = whole(inputs.params, inputs.state), inputs.state["batch_stats"]
+        outputs, stats = run(network, params, stats, keys[0], views)
+        ramp = ramp_of(inputs.step, inputs.hyperparameters) if ramped else jnp.ones(())
+        term = objective(
+            Seen(
+                outputs=outputs,
+                views=views,
+                state=inputs.state,
+                keys=keys[1:],
+                step=inputs.step,
+                ramp=ramp,
+                hyperparameters=inputs.hyperparameters,
+            )
+        )
+        state = {**inputs.state, "batch_stats": stats, **term.state}
+        return Result(term.loss, state, {"ramp": ramp, **term.metrics})
+
+    return loss
+
+
+def ramp_hyperparameters(config: Config) -> dict[str, float]:
+    """The entries of `Method.hyperparameters` that `ramp_of` reads; none without a ramp."""
+    options = config.method
+    if not isinstance(options, RampedConfig):
+        return {}
+    return {"ramp_interval": options.ramp_interval, "ramp_length": options.ramp_length}
+
+
+def ramp_of(step: jax.Array, hyperparameters: Hyperparameters) -> jax.Array:
+    """r(t) of a method whose hyper-parameters have `ramp_hyperparameters`."""
+    return ramps.ramp_up(step, hyperparameters["ramp_interval"], hyperparameters["ramp_length"])

@@ -1,0 +1,101 @@
+"""Methods that train one network, with one decoder or several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+
+from uaps_jax.config import Config
+from uaps_jax.losses import uncertainty as uncertainties
+from uaps_jax.methods import views as view_lib
+from uaps_jax.methods.base import (
+    FindPseudoLabels,
+    Loss,
+    Method,
+    Predictor,
+    Uncertainty,
+    Views,
+    labeled_stream,
+    unlabeled_stream,
+)
+from uaps_jax.methods.loss import ramp_hyperparameters
+from uaps_jax.models.network import Network, main_alone
+from uaps_jax.stream import Stream
+from uaps_jax.trees import Tree
+
+
+def both_streams(config: Config) -> dict[str, Stream]:
+    """A labeled and an unlabeled stream."""
+    return {"labeled": labeled_stream(config), "unlabeled": unlabeled_stream(config)}
+
+
+def build(
+    config: Config,
+    network: Network,
+    loss: Loss,
+    *,
+    hyperparameters: Mapping[str, float],
+    streams: Mapping[str, Stream] | None = None,
+    views: Views | None = None,
+    pseudo_labels: FindPseudoLabels | None = None,
+    uncertainty: Uncertainty | None = None,
+) -> Method:
+    """A method whose params are those of one network, and whose state is `batch_stats`.
+
+    Predictors: `main`, the first decoder alone, and `ensemble`, the mean probability of all
+    decoders on clean features, where there are auxiliary ones.
+
+    Args:
+      config: of the run.
+      network: that is trained.
+      loss: of a step.
+      hyperparameters: those of the ramp apart, which are added.
+      streams: a labeled and an unlabeled one if None.
+      views: a weak view of each stream if None.
+      pseudo_labels: as `Method` takes it, but of normalised images.
+      uncertainty: likewise.
+    """
+    streams = both_streams(config) if streams is None else streams
+    normalize = view_lib.normalizer(config)
+
+    def init(seed: int) -> tuple[Tree, Tree]:
+        variables = network.init(seed)
+        return variables["params"], {"batch_stats": variables["batch_stats"]}
+
+    def predictor(networks: Callable[[Tree], Sequence[Tree]]) -> Predictor:
+        return Predictor(network=network, normalize=normalize, networks=networks)
+
+    predictors = {"main": predictor(lambda variables: [main_alone(variables)])}
+    if network.auxiliary:
+        predictors["ensemble"] = predictor(lambda variables: [variables])
+    return Method(
+        streams=streams,
+        hyperparameters={**hyperparameters, **ramp_hyperparameters(config)},
+        init=init,
+        views=views or view_lib.weak_views(config, streams),
+        loss=loss,
+        variables=lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
+        predictors=predictors,
+        parameter_groups=network.parameter_groups,
+        pseudo_labels=normalized(normalize, pseudo_labels),
+        uncertainty=normalized(normalize, uncertainty),
+    )
+
+
+def normalized(normalize: Callable[[jax.Array], jax.Array], function: Any) -> Any:
+    """`function(variables, images, ...)` of images on the 0..255 scale; None of None."""
+    if function is None:
+        return None
+    return lambda variables, images, *rest: function(variables, normalize(images), *rest)
+
+
+def divergence(network: Network, *, perturb: bool) -> Uncertainty:
+    """The mean KL of several decoders to their mean, on perturbed features or on clean ones."""
+
+    def uncertainty(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        logits = network.all_logits(variables, images, key if perturb else None)
+        return uncertainties.kl_to_mean(logits).mean(0)
+
+    return uncertainty

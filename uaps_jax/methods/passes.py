@@ -1,0 +1,52 @@
+"""Several batches through a network, in training mode."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax.models.network import Network, Outputs
+from uaps_jax.trees import Tree
+
+
+def forward(
+    network: Network, params: Tree, batch_stats: Tree, key: jax.Array, *batches: jax.Array
+) -> tuple[list[Outputs], Tree]:
+    """All decoders on batches `[B, H, W, C]`, as if they came one after the other.
+
+    Batches of one size share a pass, in which each keeps batch statistics and perturbations of its
+    own. Batches of several sizes take a pass each.
+
+    Returns:
+      The outputs of every batch, and the new statistics.
+    """
+    if len({len(batch) for batch in batches}) == 1:
+        variables = {"params": params, "batch_stats": batch_stats}
+        parts = len(batches)
+        outputs, stats = network.train_outputs(variables, interleave(*batches), key, parts=parts)
+        return [separate(outputs, part, parts) for part in range(parts)], stats
+    found = []
+    for number, batch in enumerate(batches):
+        variables = {"params": params, "batch_stats": batch_stats}
+        batch_key = jax.random.fold_in(key, number)
+        outputs, batch_stats = network.train_outputs(variables, batch, batch_key)
+        found.append(outputs)
+    return found, batch_stats
+
+
+def interleave(*batches: jax.Array) -> jax.Array:
+    """P batches `[B, ...]` to one `[P B, ...]`: row 0 of each, row 1 of each, ...
+
+    A batch sharded over devices stays where it is; a concatenation would move parts of it.
+    """
+    stacked = jnp.stack(batches, axis=1)
+    return stacked.reshape(-1, *stacked.shape[2:])
+
+
+def separate(outputs: Outputs, part: int, parts: int) -> Outputs:
+    """Of outputs `[K, P B, ...]`, those of one of the P interleaved batches, `[K, B, ...]`."""
+
+    def take(x: jax.Array) -> jax.Array:
+        return x.reshape(len(x), -1, parts, *x.shape[2:])[:, :, part]
+
+    return jax.tree.map(take, outputs)

@@ -1,0 +1,118 @@
+"""Methods that train two networks of one architecture, vmapped over a leading axis.
+
+One Adam over the stacked pair is two of them, because it works number by number. What is given up
+against two separate trainings is a best checkpoint for each, and a plateau schedule for each: both
+follow the pair's default predictor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import jax
+
+from uaps_jax.config import Config
+from uaps_jax.losses import uncertainty
+from uaps_jax.methods import loss as loss_lib
+from uaps_jax.methods import passes
+from uaps_jax.methods import views as view_lib
+from uaps_jax.methods.base import FindPseudoLabels, Loss, Method, Predictor, Views
+from uaps_jax.methods.loss import Run, ramp_hyperparameters
+from uaps_jax.methods.one_network import both_streams, normalized
+from uaps_jax.models import stacked
+from uaps_jax.models.network import Network, Outputs, main_alone
+from uaps_jax.stream import Stream
+from uaps_jax.trees import Tree
+
+NETWORKS = 2
+
+
+def init(network: Network, seed: int) -> Tree:
+    """Variables of both networks, stacked; the first is the one that `network.init(seed)` gives."""
+    return stacked.stack([network.init(seed + (number << 32)) for number in range(NETWORKS)])
+
+
+def forward(
+    network: Network, params: Tree, batch_stats: Tree, key: jax.Array, *batches: jax.Array
+) -> tuple[list[Outputs], Tree]:
+    """The main decoders of both networks on several batches, in training mode.
+
+    Returns:
+      The outputs of every batch, logits `[2, B, H, W, C]`, and the new statistics.
+    """
+
+    def one(p: Tree, s: Tree, k: jax.Array) -> tuple[list[Outputs], Tree]:
+        outputs, stats = passes.forward(network, p, s, k, *batches)
+        return stacked.entry(outputs, 0), stats
+
+    return jax.vmap(one)(params, batch_stats, jax.random.split(key, NETWORKS))
+
+
+def show(*names: str) -> Run:
+    """The pass of the views of these names through both networks."""
+    return loss_lib.show(*names, forward=forward)
+
+
+def both_logits(network: Network, variables: Tree, images: jax.Array) -> jax.Array:
+    """Logits `[2, B, H, W, C]` in evaluation mode."""
+    return jax.vmap(lambda v: network.main_logits(v, images))(
+        {"params": variables["params"], "batch_stats": variables["batch_stats"]}
+    )
+
+
+def build(
+    config: Config,
+    network: Network,
+    loss: Loss,
+    *,
+    hyperparameters: Mapping[str, float],
+    predictors: Sequence[str],
+    pseudo_labels: FindPseudoLabels,
+    streams: Mapping[str, Stream] | None = None,
+    views: Views | None = None,
+) -> Method:
+    """A method whose params and `batch_stats` are those of two networks, stacked.
+
+    Its uncertainty is the mean KL of the two to their mean.
+
+    Args:
+      config: of the run.
+      network: that is trained twice.
+      loss: of a step.
+      hyperparameters: those of the ramp apart, which are added.
+      predictors: `mean` of both networks' logits, `first`, `second`; the default comes first.
+      pseudo_labels: as `Method` takes it, but of normalised images.
+      streams: a labeled and an unlabeled one if None.
+      views: a weak view of each stream if None.
+    """
+    streams = both_streams(config) if streams is None else streams
+    normalize = view_lib.normalizer(config)
+
+    def start(seed: int) -> tuple[Tree, Tree]:
+        variables = init(network, seed)
+        return variables["params"], {"batch_stats": variables["batch_stats"]}
+
+    def predictor(*numbers: int) -> Predictor:
+        def networks(variables: Tree) -> list[Tree]:
+            return [main_alone(stacked.entry(variables, number)) for number in numbers]
+
+        return Predictor(network=network, normalize=normalize, networks=networks, mean_of="logits")
+
+    def divergence(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        del key
+        logits = both_logits(network, variables, images)
+        return uncertainty.kl_to_mean(logits).mean(0)
+
+    known = {"mean": predictor(0, 1), "first": predictor(0), "second": predictor(1)}
+    return Method(
+        streams=streams,
+        hyperparameters={**hyperparameters, **ramp_hyperparameters(config)},
+        init=start,
+        views=views or view_lib.weak_views(config, streams),
+        loss=loss,
+        variables=lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
+        predictors={name: known[name] for name in predictors},
+        parameter_groups=network.parameter_groups,
+        pseudo_labels=normalized(normalize, pseudo_labels),
+        uncertainty=normalized(normalize, divergence),
+    )

@@ -1,0 +1,57 @@
+"""The views of a step, by the settings of a run."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax.config import Config
+from uaps_jax.methods.base import Hyperparameters, Views
+from uaps_jax.stream import Stream
+from uaps_jax.transforms import build as build_views
+from uaps_jax.transforms import views as view_lib
+from uaps_jax.transforms.fields import Fields
+from uaps_jax.trees import Tree
+
+
+def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
+    """Images on the 0..255 scale to the network's input."""
+    data, dtype = config.data, jnp.dtype(config.network.dtype)
+    return lambda images: view_lib.normalize(images, data.mean, data.std, dtype)
+
+
+def stream_key(key: jax.Array, stream: str) -> jax.Array:
+    """The key of a stream's views, made from its name: all methods see the same labeled views."""
+    return jax.random.fold_in(key, zlib.crc32(stream.encode()))
+
+
+def draw_view(key: jax.Array, batch: Tree, view: view_lib.View, name: str = "") -> Fields:
+    """A view of one stream's images on the 0..255 scale, with their fields; the mask is int32."""
+    fields = {field: x for field, x in batch.items() if field != "index"}
+    drawn = view_lib.draw(key, fields, view, name)
+    return drawn | {"mask": drawn["mask"].astype(jnp.int32)} if "mask" in drawn else drawn
+
+
+def weak_views(config: Config, streams: Mapping[str, Stream]) -> Views:
+    """One weak view of each stream: `{stream: {"image": normalised, "mask": ...}}`."""
+    normalize = normalizer(config)
+    of_pool = {
+        "labeled": build_views.view(config.views.labeled),
+        "unlabeled": build_views.view(config.views.unlabeled),
+    }
+
+    def views(
+        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        del step, hyperparameters
+        made: dict[str, Fields] = {}
+        for name in sorted(batch):
+            view = of_pool[streams[name].pool]
+            drawn = draw_view(stream_key(key, name), batch[name], view)
+            made[name] = drawn | {"image": normalize(drawn["image"])}
+        return made
+
+    return views

@@ -1,0 +1,255 @@
+"""A network: an encoder, decoders that are stacked, and extra heads, as pure functions.
+
+The encoder runs once. Decoder 0, the main one, reads its pyramid; each auxiliary decoder reads a
+perturbed copy of it (CCT, Ouali et al. 2020; UAPS, Sec. 3). All decoders have one architecture and
+live in one tree with a leading axis, whatever the architecture is. An extra head is a 1x1
+convolution beside the output layer of every decoder: a predicted variance, for example.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from uaps_jax.models import initialize, layers, stacked
+from uaps_jax.models.perturb import Perturbation
+from uaps_jax.trees import Tree
+
+Pyramid = Sequence[jax.Array]
+COLLECTIONS = ("params", "batch_stats")
+
+
+class Encoder(Protocol):
+    """What an encoder, a `flax.linen.Module`, computes; it draws from the rng "dropout"."""
+
+    def __call__(self, images: jax.Array, *, train: bool, parts: int = 1) -> Pyramid:
+        """Images `[B * parts, H, W, C]` to feature maps, from the finest to the coarsest."""
+
+
+class Decoded(NamedTuple):
+    """What a decoder computes.
+
+    Attributes:
+      logits: `[B, H, W, classes]`, of the size of the images.
+      features: `[B, H, W, F]`, what its output layer reads; extra heads read it too.
+    """
+
+    logits: jax.Array
+    features: jax.Array
+
+
+class Decoder(Protocol):
+    """What a decoder, a `flax.linen.Module`, computes; it draws nothing."""
+
+    def __call__(self, pyramid: Pyramid, *, train: bool, parts: int = 1) -> Decoded:
+        """The pyramid of an encoder to logits and features."""
+
+
+class Outputs(NamedTuple):
+    """What a network computes, float32 or wider.
+
+    Attributes:
+      logits: `[K, B, H, W, C]`, the main decoder first.
+      heads: name of an extra head -> `[K, B, H, W, channels]`.
+    """
+
+    logits: jax.Array
+    heads: dict[str, jax.Array]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Network:
+    """The network as pure functions of `variables = {"params": ..., "batch_stats": ...}`.
+
+    `params` holds `encoder`, `decoders` and, where there are any, `heads`; `batch_stats` the first
+    two. Every leaf of `decoders` and `heads` has a leading axis of K = 1 + `auxiliary`.
+
+    Attributes:
+      encoder: a module that fulfils `Encoder`.
+      decoder: a module that fulfils `Decoder`; all decoders are this one on their own variables.
+      channels: of the input images.
+      classes: segmentation classes, background included.
+      stride: image sides must be multiples of this.
+      auxiliary: number of auxiliary decoders.
+      perturbations: of the auxiliary decoders' pyramids, in turn.
+      heads: name of an extra head -> its channels.
+      dtype: compute type; parameters, statistics and outputs stay float32 or wider.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    channels: int
+    classes: int
+    stride: int
+    auxiliary: int
+    perturbations: Sequence[Perturbation]
+    heads: Mapping[str, int]
+    dtype: Any = None
+
+    def shapes(self) -> Tree:
+        """Abstract variables of the whole network; nothing is compiled."""
+        image = jax.ShapeDtypeStruct((1, self.stride, self.stride, self.channels), jnp.float32)
+        key = jax.eval_shape(lambda: jax.random.key(0))
+        encoder, pyramid = _abstract(self.encoder, key, image)
+        decoder, decoded = _abstract(self.decoder, key, pyramid)
+        tree: Tree = {
+            collection: {
+                "encoder": encoder[collection],
+                "decoders": stacked.shapes(decoder[collection], 1 + self.auxiliary),
+            }
+            for collection in COLLECTIONS
+        }
+        if self.heads:
+            tree["params"]["heads"] = {
+                name: stacked.shapes(
+                    _abstract(self._head(name), key, decoded.features)[0]["params"],
+                    1 + self.auxiliary,
+                )
+                for name in self.heads
+            }
+        return tree
+
+    def init(self, seed: int) -> Tree:
+        """Variables with PyTorch's default initialisation, as numpy arrays.
+
+        Extra heads are drawn apart: the rest is what a network without them starts from.
+        """
+        shapes = self.shapes()
+        heads = shapes["params"].pop("heads", {})
+        variables = initialize.fill(shapes, seed)
+        if heads:
+            variables["params"]["heads"] = {
+                name: initialize.fill(heads[name], seed + (number << 64))
+                for number, name in enumerate(self.heads, start=1)
+            }
+        return variables
+
+    def train_outputs(
+        self, variables: Tree, images: jax.Array, key: jax.Array, *, parts: int = 1
+    ) -> tuple[Outputs, Tree]:
+        """The outputs of all decoders in training mode, and the new `batch_stats`.
+
+        Args:
+          variables: `{"params", "batch_stats"}`.
+          images: `[B * parts, H, W, C]`, normalised; parts interleaved.
+          key: for dropout and the perturbations.
+          parts: of the batch, that keep batch statistics and perturbations of their own.
+        """
+        params, stats = variables["params"], variables["batch_stats"]
+        dropout_key, perturb_key = jax.random.split(key)
+        pyramid, encoder_updates = self.encoder.apply(
+            {"params": params["encoder"], "batch_stats": stats["encoder"]},
+            images,
+            train=True,
+            parts=parts,
+            rngs={"dropout": dropout_key},
+            mutable=["batch_stats"],
+        )
+        pyramids = self.perturbed(pyramid, perturb_key, parts=parts)
+
+        def decode(p: Tree, s: Tree, heads: Tree, z: Pyramid) -> tuple[Outputs, Tree]:
+            decoded, updates = self.decoder.apply(
+                {"params": p, "batch_stats": s}, z, train=True, parts=parts, mutable=["batch_stats"]
+            )
+            return self._outputs(decoded, heads), updates["batch_stats"]
+
+        heads = params.get("heads", {})
+        outputs, decoder_stats = jax.vmap(decode)(
+            params["decoders"], stats["decoders"], heads, pyramids
+        )
+        return outputs, {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
+
+    def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
+        """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other one runs."""
+        return self.all_logits(main_alone(variables), images, None)[0]
+
+    def all_logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
+        """Logits `[K, B, H, W, C]` of all decoders with running statistics.
+
+        Args:
+          variables: `{"params", "batch_stats"}`; without a key, of any number K of decoders.
+          images: `[B, H, W, C]`, normalised.
+          key: perturbs the auxiliary decoders' features, as the released code does even in
+            evaluation; None leaves every decoder on the clean features.
+        """
+        pyramid: Any = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+
+        def decode(decoder: Tree, z: Pyramid) -> jax.Array:
+            decoded: Any = self.decoder.apply(decoder, z, train=False)
+            return _wide(decoded.logits)
+
+        decoders = _part(variables, "decoders")
+        if key is None:
+            return jax.vmap(decode, in_axes=(0, None))(decoders, pyramid)
+        return jax.vmap(decode)(decoders, self.perturbed(pyramid, key, parts=1))
+
+    def parameter_groups(self, params: Tree) -> Tree:
+        """`params` with names in place of arrays: "encoder", "decoders" or "heads"."""
+        return {
+            group: jax.tree.map(functools.partial(_named, group), tree)
+            for group, tree in params.items()
+        }
+
+    def perturbed(self, pyramid: Pyramid, key: jax.Array, *, parts: int) -> list[jax.Array]:
+        """The pyramid of every decoder, stacked: level l is `[K, B, H_l, W_l, C_l]`."""
+        levels = []
+        for level, z in enumerate(pyramid):
+            level_key = jax.random.fold_in(key, level)
+            copies = [z]
+            for number in range(self.auxiliary):
+                perturb = self.perturbations[number % len(self.perturbations)]
+                copies.append(perturb(jax.random.fold_in(level_key, number), z, parts))
+            levels.append(jnp.stack(copies))
+        return levels
+
+    def _outputs(self, decoded: Decoded, heads: Tree) -> Outputs:
+        found: dict[str, Any] = {
+            name: self._head(name).apply({"params": params}, decoded.features)
+            for name, params in heads.items()
+        }
+        return Outputs(_wide(decoded.logits), {name: _wide(x) for name, x in found.items()})
+
+    def _head(self, name: str) -> nn.Module:
+        return layers.conv(self.heads[name], 1, self.dtype, name)
+
+
+def main_alone(variables: Tree) -> Tree:
+    """The variables of encoder and main decoder, whose leading axis stays; of no extra head."""
+    return {
+        collection: {
+            "encoder": tree["encoder"],
+            "decoders": jax.tree.map(lambda leaf: leaf[:1], tree["decoders"]),
+        }
+        for collection, tree in variables.items()
+    }
+
+
+def _named(name: str, leaf: Any) -> str:
+    del leaf
+    return name
+
+
+def _wide(x: jax.Array) -> jax.Array:
+    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
+
+
+def _part(variables: Tree, name: str) -> Tree:
+    """The variables of one part of the network, as its module's `apply` takes them."""
+    return {collection: variables[collection][name] for collection in COLLECTIONS}
+
+
+def _abstract(module: nn.Module, key: Any, inputs: Any) -> tuple[Tree, Any]:
+    """Shapes of the variables of a module, and of what it computes."""
+    options: dict[str, Any] = {} if isinstance(module, nn.Conv) else {"train": False}
+
+    def run(k: jax.Array, x: Any) -> tuple[Any, Any]:
+        return module.init_with_output(k, x, **options)[::-1]
+
+    variables, outputs = jax.eval_shape(run, key, inputs)
+    return {"batch_stats": {}, **variables}, outputs

@@ -1,0 +1,124 @@
+"""Which checkpoints a work directory holds, and where."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+SELECTION = "image_dice"
+"""Validation metric that decides which checkpoint is the best."""
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that is not there or does not fit; its text says which and why."""
+
+
+class NewerFormatError(CheckpointError):
+    """A checkpoint that a later version of this package has written."""
+
+
+def rank_of(metrics: Any) -> tuple[float, int]:
+    """A higher score is better, and of equal ones the earlier."""
+    return float(metrics[SELECTION]), -int(metrics["step"])
+
+
+def folder(workdir: Path) -> Path:
+    """Where a work directory keeps its checkpoints."""
+    return workdir.resolve() / "checkpoints"
+
+
+def find_step(workdir: Path, which: str) -> int:
+    """The step that `best`, `latest` or a number names.
+
+    Raises:
+      CheckpointError: there is none such; the text lists the steps there are.
+    """
+    steps = saved_steps(workdir)
+    if not steps:
+        raise CheckpointError(f"{folder(workdir)} holds no checkpoint; train first (--mode=train)")
+    if which == "latest":
+        return steps[-1]
+    if which == "best":
+        if not has_best(workdir):
+            raise CheckpointError(
+                f"no checkpoint in {folder(workdir)} has a validation score; use latest"
+            )
+        return -max(rank for step in steps if (rank := saved_rank(workdir, step)))[1]
+    if which not in map(str, steps):
+        raise CheckpointError(
+            f"--checkpoint={which}: must be best, latest or one of {', '.join(map(str, steps))}"
+        )
+    return int(which)
+
+
+def find_steps(workdir: Path, which: str) -> list[int]:
+    """The steps that `which` names: one as for `find_step`, `A-B` (both included), or `A-`.
+
+    Raises:
+      CheckpointError: there is none such; the text lists the steps there are.
+    """
+    first, dash, last = which.partition("-")
+    if not dash:
+        return [find_step(workdir, which)]
+    steps = saved_steps(workdir)
+    found = []
+    if _is_step(first) and (_is_step(last) or not last):
+        found = [s for s in steps if int(first) <= s and (not last or s <= int(last))]
+    if not found:
+        raise CheckpointError(
+            f"--checkpoint={which}: must be best, latest, a step, a range like 100-500, or 100- "
+            f"for all from there on; there are {', '.join(map(str, steps)) or 'none'}"
+        )
+    return found
+
+
+def _is_step(text: str) -> bool:
+    """Whether it is a number of steps; more digits than this no number of steps has."""
+    return text.isdecimal() and len(text) < 19
+
+
+def has_best(workdir: Path) -> bool:
+    """Whether any checkpoint of a work directory has a validation score."""
+    return any(saved_rank(workdir, step) for step in saved_steps(workdir))
+
+
+def saved_steps(workdir: Path) -> list[int]:
+    """Steps of the complete checkpoints of a work directory, ascending."""
+    if not folder(workdir).is_dir():
+        return []
+    return sorted(ocp.utils.checkpoint_steps(folder(workdir)))
+
+
+def saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
+    """The rank of a checkpoint; None of one that was not evaluated.
+
+    Raises:
+      CheckpointError: it cannot be read.
+    """
+    file = folder(workdir) / str(step) / "metrics" / "metrics"
+    if not file.is_file():
+        return None
+    try:
+        return rank_of(json.loads(file.read_text()))
+    except (ValueError, KeyError, TypeError, OverflowError) as error:
+        raise CheckpointError(f"{file} cannot be read; name a step instead") from error
+
+
+def read_arrays(item: Path) -> Any:
+    """The arrays of an item of a checkpoint, as numpy's."""
+    reader = ocp.PyTreeCheckpointHandler()
+    kinds = jax.tree.map(
+        lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray), reader.metadata(item).tree
+    )
+    return reader.restore(item, args=ocp.args.PyTreeRestore(restore_args=kinds))
+
+
+def json_text(value: Mapping[str, Any] | None) -> str:
+    """The text that checksums are made of."""
+    return json.dumps(None if value is None else dict(value), sort_keys=True)

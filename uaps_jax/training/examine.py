@@ -1,0 +1,64 @@
+"""What is measured of a run at every evaluation, beside its scores, and who watches it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+
+import jax
+
+from uaps_jax.config import Config
+from uaps_jax.evaluation import health, watchdogs
+from uaps_jax.methods.base import Method
+from uaps_jax.training import checkpoints, processes
+from uaps_jax.training.pools import TrainingPools
+from uaps_jax.trees import Tree
+
+PSEUDO_LABELS = "probe"
+"""Name of what is measured of the pseudo-labels, in front of the names of its values."""
+
+Examine = Callable[[Tree, int], dict[str, dict[str, float]]]
+"""`(variables, steps done)` to name -> values."""
+
+
+def make_examine_function(
+    method: Method, config: Config, pools: TrainingPools, class_names: Sequence[str]
+) -> Examine:
+    """Measures the diagnostics of a method, and its pseudo-labels where they can be measured."""
+    diagnostics = {name: jax.jit(function) for name, function in method.diagnostics.items()}
+    key = jax.random.fold_in(jax.random.key(config.train.seed), zlib.crc32(b"probe"))
+    probe = None
+    if method.pseudo_labels is not None:
+        probe = health.make_probe_function(
+            method.pseudo_labels, config.data.classes, deterministic=config.train.deterministic
+        )
+
+    def examine(variables: Tree, done: int) -> dict[str, dict[str, float]]:
+        measured = {
+            name: {key: float(value) for key, value in function(variables).items()}
+            for name, function in diagnostics.items()
+        }
+        if probe is not None and pools.probe is not None:
+            measured[PSEUDO_LABELS] = health.measure(
+                probe,
+                variables,
+                pools.probe,
+                class_names,
+                config.evaluation.batch_size,
+                key,
+                done - 1,
+            )
+        return measured
+
+    return examine
+
+
+def watchdogs_of(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdog]:
+    """The watchdogs of a run of this method, in the process that writes."""
+    if not processes.is_first():
+        return []
+    found: list[watchdogs.Watchdog] = [watchdogs.ValidationScore(checkpoints.SELECTION)]
+    if method.pseudo_labels is not None and pools.probe is not None:
+        found.append(watchdogs.PseudoLabels(pools.labeled_shares))
+    known = watchdogs.OF_DIAGNOSTICS
+    return found + [known[name]() for name in method.diagnostics if name in known]
