@@ -15,8 +15,9 @@ from tests.compare import relative_difference, report
 from uaps_jax import methods
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, segmentation, uncertainty
-from uaps_jax.methods import base, supervised, uaps
+from uaps_jax.methods import passes, supervised, uaps
 from uaps_jax.methods.base import Inputs
+from uaps_jax.models.network import Outputs
 
 W1, W2, W3 = 0.3, 0.2, 0.7
 BETA = np.array([0.4, 0.1, 0.3, 0.2], np.float32)
@@ -278,17 +279,51 @@ def test_energy_moves_the_main_head_alone(form):
 # Interleaving
 
 
-def test_interleave_alternates_and_separate_undoes_it():
+def test_interleave_alternates_and_separate_takes_one_part():
     labeled = np.arange(3 * 4, dtype=np.float32).reshape(3, 2, 2)
     unlabeled = 100 + labeled
-    both = base.interleave(labeled, unlabeled)
+    both = passes.interleave(labeled, unlabeled)
     assert both.shape == (6, 2, 2)
     for b in range(3):
         assert_array_equal(both[2 * b], labeled[b])
         assert_array_equal(both[2 * b + 1], unlabeled[b])
-    first, second = base.separate(both, 2)
-    assert_array_equal(first, labeled)
-    assert_array_equal(second, unlabeled)
+    decoders = Outputs(np.stack([both, -both]), {"head": np.stack([2 * both])})
+    for part, expected in enumerate((labeled, unlabeled)):
+        found = passes.separate(decoders, part, 2)
+        assert_array_equal(found.logits, [expected, -expected])
+        assert_array_equal(found.heads["head"], [2 * expected])
+
+
+def test_batches_of_several_sizes_go_through_the_network_one_after_the_other():
+    network = (
+        methods.build(
+            tiny(),
+        )
+        .predictor("")
+        .network
+    )
+    start = network.init(0)
+    x, u = (np.random.default_rng(n).normal(size=(n, 4, 4, 3)) for n in (2, 4))
+    key = jax.random.key(0)
+
+    @jax.jit
+    def unequal(params, stats):
+        return passes.forward(network, params, stats, key, x, u)
+
+    (labeled, unlabeled), stats = unequal(start["params"], start["batch_stats"])
+    assert (labeled.logits.shape[1], unlabeled.logits.shape[1]) == (2, 4)
+
+    @jax.jit
+    def in_turn(variables):
+        first, middle = network.train_outputs(variables, x, jax.random.fold_in(key, 0))
+        then = {"params": variables["params"], "batch_stats": middle}
+        second, last = network.train_outputs(then, u, jax.random.fold_in(key, 1))
+        return first, second, last
+
+    first, second, last = in_turn(start)
+    assert_allclose(labeled.logits, first.logits, rtol=1e-5, atol=1e-6)
+    assert_allclose(unlabeled.logits, second.logits, rtol=1e-5, atol=1e-6)
+    jax.tree.map(lambda a, b: assert_allclose(a, b, rtol=1e-5, atol=1e-6), stats, last)
 
 
 # The method: what `build` puts around the objective
