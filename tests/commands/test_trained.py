@@ -20,9 +20,8 @@ def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     settings = config_lib.validate(tiny.config("supervised"))
     method = methods.build(settings)
-    state = state_lib.create(
-        method, optimizers.adam(settings.optimizer), settings.optimizer, settings.train.seed
-    )
+    optimizer = optimizers.build(settings.optimizer, method.parameter_groups)
+    state = state_lib.create(method, optimizer, settings.optimizer, settings.train.seed)
     variables = method.variables(state.params, state.method_state)
     with checkpoints.manager(folder, settings.checkpoint) as opened:
         checkpoints.save(opened, state, variables, settings, tiny.record(), None)

@@ -113,9 +113,8 @@ def saved(mine, tmp_path):
     settings.method = mine.get_config().method
     settings = config_lib.validate(settings)
     method = methods.build(settings)
-    state = state_lib.create(
-        method, optimizers.adam(settings.optimizer), settings.optimizer, settings.train.seed
-    )
+    optimizer = optimizers.build(settings.optimizer, method.parameter_groups)
+    state = state_lib.create(method, optimizer, settings.optimizer, settings.train.seed)
     variables = method.variables(state.params, state.method_state)
     with checkpoints.manager(tmp_path / "run", settings.checkpoint) as opened:
         checkpoints.save(opened, state, variables, settings, tiny.record(), None)

@@ -8,6 +8,8 @@ import pytest
 from tests import tiny
 from uaps_jax import config as c
 from uaps_jax import methods
+from uaps_jax.methods.base import Inputs
+from uaps_jax.training.step import traced_hyperparameters
 
 CROP = (8, 8)
 
@@ -20,15 +22,14 @@ def test_a_step_takes_views_of_the_size_of_the_crop(name):
         view.scale = 0.5
     method = methods.build(c.validate(settings))
     shape = (4, tiny.SIZE, tiny.SIZE)
+    known = {"image": np.zeros((*shape, 3), np.uint8), "mask": np.zeros(shape, np.uint8)}
     batch = {
-        stream: {"image": np.zeros((*shape, 3), np.uint8), "index": np.arange(4)}
-        | ({"mask": np.zeros(shape, np.uint8)} if pool == "labeled" else {})
-        for stream, pool in method.streams.items()
+        stream: {field: known[field] for field in about.fields} | {"index": np.arange(4)}
+        for stream, about in method.streams.items()
     }
-    key, step = jax.random.key(0), jnp.asarray(0)
-    views = jax.eval_shape(method.views, key, batch)
+    key, step, traced = jax.random.key(0), jnp.asarray(0), traced_hyperparameters(method)
+    views = jax.eval_shape(method.views, key, batch, step, traced)
     assert all(x.shape[1:3] == CROP for x in jax.tree.leaves(views))
     params, state = jax.eval_shape(lambda: method.init(0))
-    weights = {k: jnp.asarray(v, jnp.float32) for k, v in method.weights.items()}
-    value, _ = jax.eval_shape(method.loss, params, state, views, key, step, weights)
-    assert value.shape == ()
+    inputs = Inputs(params, state, {}, views, key, step, traced)
+    assert jax.eval_shape(method.loss, inputs).loss.shape == ()

@@ -14,7 +14,8 @@ from configs import neu_uaps
 from configs.parts import views as configured
 from tests import oracles
 from uaps_jax.labels import IGNORE
-from uaps_jax.methods import base, supervised, uaps
+from uaps_jax.methods import views as method_views
+from uaps_jax.methods.base import labeled_stream, unlabeled_stream
 from uaps_jax.transforms import build, views
 
 KEY = jax.random.key(0)
@@ -173,6 +174,11 @@ def test_normalize_casts_after_computing_in_float32():
     assert_array_equal(found, wide.astype(jnp.bfloat16))
 
 
+def views_of(config, *streams):
+    weak = method_views.weak_views(config, {stream.pool: stream for stream in streams})
+    return lambda key, batch: weak(key, batch, 0, {})
+
+
 def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
     config = neu_uaps.get_config()
     config.views.labeled = config.views.unlabeled = policy()
@@ -181,7 +187,7 @@ def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
         "labeled": {"image": images, "mask": masks, "weight": masks * 0.5, "index": np.arange(4)},
         "unlabeled": {"image": images, "index": np.arange(4)},
     }
-    made = jax.jit(base.weak_views(config, uaps.STREAMS))(KEY, given)
+    made = jax.jit(views_of(config, labeled_stream(config), unlabeled_stream(config)))(KEY, given)
     assert set(made) == {"labeled", "unlabeled"}
     assert set(made["unlabeled"]) == {"image"}
     assert set(made["labeled"]) == {"image", "mask", "weight"}
@@ -199,15 +205,15 @@ def test_streams_draw_different_views_and_the_labeled_ones_are_those_of_supervis
     config.views.unlabeled = dataclasses.replace(config.views.labeled)
     images, masks = batch(6)
     stream = {"image": images, "mask": masks}
-    both = jax.jit(base.weak_views(config, uaps.STREAMS))(
+    both = jax.jit(views_of(config, labeled_stream(config), unlabeled_stream(config)))(
         KEY, {"labeled": stream, "unlabeled": stream}
     )
-    alone = jax.jit(base.weak_views(config, supervised.STREAMS))(KEY, {"labeled": stream})
+    alone = jax.jit(views_of(config, labeled_stream(config)))(KEY, {"labeled": stream})
     differs = np.abs(both["labeled"]["image"] - both["unlabeled"]["image"]).max((1, 2, 3)) > 0.01
     assert differs.sum() >= 4
     assert_allclose(both["labeled"]["image"], alone["labeled"]["image"], rtol=1e-5, atol=1e-5)
     assert_array_equal(both["labeled"]["mask"], alone["labeled"]["mask"])
-    assert np.abs(alone["labeled"]["image"] - base.normalizer(config)(images)).max() > 0.01
+    assert np.abs(alone["labeled"]["image"] - method_views.normalizer(config)(images)).max() > 0.01
 
 
 def test_each_stream_follows_the_policy_of_its_pool():
@@ -215,8 +221,11 @@ def test_each_stream_follows_the_policy_of_its_pool():
     config.views.labeled, config.views.unlabeled = policy(hflip=1.0), policy(vflip=1.0)
     images, _ = batch()
     given = {name: {"image": images} for name in ("labeled", "first", "second")}
-    streams = {"labeled": "labeled", "first": "unlabeled", "second": "unlabeled"}
-    made = jax.jit(base.weak_views(config, streams))(KEY, given)
+    unlabeled = unlabeled_stream(config)
+    streams = {"labeled": labeled_stream(config), "first": unlabeled, "second": unlabeled}
+    made = jax.jit(lambda key, batch: method_views.weak_views(config, streams)(key, batch, 0, {}))(
+        KEY, given
+    )
     expected = oracles.normalize(images, config.data.mean, config.data.std)
     for name, axis in (("labeled", 2), ("first", 1), ("second", 1)):
         flipped = np.flip(expected, axis)
@@ -355,6 +364,6 @@ def test_streams_of_cropped_views_have_their_size():
     config.views.unlabeled = policy(crop_height=8, crop_width=4, scale=0.5)
     images, masks = batch(size=10)
     given = {"labeled": {"image": images, "mask": masks}, "unlabeled": {"image": images}}
-    made = jax.jit(base.weak_views(config, uaps.STREAMS))(KEY, given)
+    made = jax.jit(views_of(config, labeled_stream(config), unlabeled_stream(config)))(KEY, given)
     assert {made[s]["image"].shape for s in made} == {(4, 8, 4, 3)}
     assert made["labeled"]["mask"].shape == (4, 8, 4)

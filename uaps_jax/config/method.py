@@ -55,12 +55,12 @@ METHODS: dict[str, type[MethodConfig]] = {}
 
 
 def paired_batches(config: "Config") -> Iterator[str]:
-    """What is wrong with the batches of a method that runs both streams in one pass."""
+    """What is wrong with the batches of a method that mixes images of both streams."""
     yield from check(
         config,
         "train.batch_unlabeled",
         config.train.batch_unlabeled == config.train.batch_labeled,
-        f"{config.method.name} runs both streams in one pass: must equal train.batch_labeled = "
+        f"{config.method.name} mixes images of both streams: must equal train.batch_labeled = "
         f"{config.train.batch_labeled}",
     )
     for index, side in enumerate(("height", "width")):
@@ -71,6 +71,6 @@ def paired_batches(config: "Config") -> Iterator[str]:
             config,
             f"views.unlabeled.crop_{side}",
             labeled == unlabeled,
-            f"{config.method.name} runs both streams in one pass, and labeled views have a "
+            f"{config.method.name} mixes images of both streams, and labeled views have a "
             f"{side} of {labeled}: must be the same",
         )

@@ -27,7 +27,7 @@ def make_probe_function(
     """The jitted function `(variables, images, masks, count, key, step) -> counts` of pixels.
 
     Args:
-      probe: `(variables, images, key, step) -> (target, kept, student)` (`Method.probe`).
+      probe: `(variables, images, key, step) -> (target, kept, student)` (`Method.pseudo_labels`).
       classes: number of classes.
       deterministic: as `compiler.jit_for_long` takes it.
     """

@@ -38,7 +38,6 @@ class CctConfig(c.RampedConfig):
         yield from c.check(
             config, "network.auxiliary", config.network.auxiliary >= 1, "CCT needs at least 1"
         )
-        yield from c.paired_batches(config)
 
 
 def objective(

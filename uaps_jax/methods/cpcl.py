@@ -69,7 +69,6 @@ def pair_problems(config: Config) -> Iterator[str]:
     yield from c.check(
         config, "network.auxiliary", config.network.auxiliary == 0, "each network has 1 decoder"
     )
-    yield from c.paired_batches(config)
 
 
 class Targets(NamedTuple):

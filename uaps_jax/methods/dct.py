@@ -46,7 +46,6 @@ class DctConfig(c.RampedConfig):
         yield from c.check(
             config, "data.width", width == height, "DCT's quarter turns need square views"
         )
-        yield from c.paired_batches(config)
 
 
 def objective(

@@ -14,13 +14,13 @@ def forward(
 ) -> tuple[list[Outputs], Tree]:
     """All decoders on batches `[B, H, W, C]`, as if they came one after the other.
 
-    Batches of one size share a pass, in which each keeps batch statistics and perturbations of its
-    own. Batches of several sizes take a pass each.
+    Batches of one shape share a pass, in which each keeps batch statistics and perturbations of its
+    own. Batches of several shapes take a pass each.
 
     Returns:
       The outputs of every batch, and the new statistics.
     """
-    if len({len(batch) for batch in batches}) == 1:
+    if len({batch.shape for batch in batches}) == 1:
         variables = {"params": params, "batch_stats": batch_stats}
         parts = len(batches)
         outputs, stats = network.train_outputs(variables, interleave(*batches), key, parts=parts)

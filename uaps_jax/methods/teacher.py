@@ -40,7 +40,6 @@ class TeacherConfig(c.RampedConfig):
 
     def problems(self, config: Config) -> Iterator[str]:
         """Unequal batches, auxiliary decoders, and a teacher without running statistics."""
-        yield from c.paired_batches(config)
         yield from c.check(
             config,
             "network.auxiliary",

@@ -61,7 +61,6 @@ class UapsConfig(c.RampedConfig):
         yield from c.check(
             config, "network.auxiliary", config.network.auxiliary >= 1, "UAPS needs at least 1"
         )
-        yield from c.paired_batches(config)
 
 
 def objective(
