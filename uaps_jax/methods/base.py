@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import jax
@@ -77,7 +76,7 @@ class Result(NamedTuple):
     loss: jax.Array
     state: Tree
     metrics: dict[str, jax.Array]
-    writes: Mapping[str, Write] = MappingProxyType({})
+    writes: Mapping[str, Write] = {}
 
 
 class PseudoLabels(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
 from typing import Any, NamedTuple, Protocol
 
 import jax
@@ -64,7 +63,7 @@ class Term(NamedTuple):
 
     loss: jax.Array
     metrics: dict[str, jax.Array]
-    state: Mapping[str, Any] = MappingProxyType({})
+    state: Mapping[str, Any] = {}
 
 
 class Objective(Protocol):
