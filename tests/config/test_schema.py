@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from configs import neu_uaps
+from configs import neu_uaps, neu_ucc
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
@@ -25,7 +25,6 @@ def test_all_problems_are_reported_together():
     config = neu_uaps.get_config()
     config.data.height = 100
     config.optimizer.schedule = "linear"
-    config.train.batch_unlabeled = 3
     config.network.dropout = (0.1,)
     with pytest.raises(ConfigError) as error:
         config_lib.validate(config)
@@ -33,7 +32,6 @@ def test_all_problems_are_reported_together():
     for expected in (
         "data.height = 100: must be a multiple of 16, the stride of the network (unet)",
         "optimizer.schedule = 'linear': must be one of plateau, constant, poly, cosine",
-        "train.batch_unlabeled = 3",
         "network.dropout = (0.1,): needs 5 rates",
         "views.labeled.rot90 = 0.3: needs square images",
     ):
@@ -54,13 +52,14 @@ def test_a_validated_configuration_is_frozen():
         config.views.labeled.blur = 0.0
 
 
-def test_streams_of_one_pass_have_views_of_one_size_and_quarter_turns_need_squares():
-    config = neu_uaps.get_config()
+def test_ucc_mixes_views_of_one_size_and_quarter_turns_need_squares():
+    config = neu_ucc.get_config()
+    config.views.labeled.rot90 = 0.3
     config.views.labeled.crop_height = 128
     with pytest.raises(ConfigError) as error:
         config_lib.validate(config)
     for expected in (
-        "views.unlabeled.crop_height = 0: uaps runs both streams in one pass, and labeled views "
+        "views.unlabeled.crop_height = 0: ucc mixes images of both streams, and labeled views "
         "have a height of 128: must be the same",
         "views.labeled.rot90 = 0.3: needs square images, not 128 x 256; set it to 0",
     ):

@@ -1,13 +1,13 @@
 """Small networks for tests."""
 
-from configs import base
+from configs.parts import datasets
 from uaps_jax import models
 from uaps_jax.models.network import Network
 
 
 def small(*, channels=3, classes=2, heads=None, dtype="float32", **changes) -> Network:
     """A U-Net of two levels, or as the changes of `UNetConfig` say."""
-    config = base.neu_seg()
+    config = datasets.neu_seg()
     config.data.channels, config.data.classes = channels, classes
     settings = {
         "auxiliary": 3,
