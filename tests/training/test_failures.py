@@ -15,7 +15,7 @@ from tests.training.test_loop import assert_equal, frozen, run
 from uaps_jax import methods
 from uaps_jax.commands.replay import replay
 from uaps_jax.commands.request import Request
-from uaps_jax.training import checkpoints, failures, loop, optimizers
+from uaps_jax.training import checkpoints, failures, loop, optimizers, sharding
 from uaps_jax.training import state as state_lib
 
 BREAKS = 4  # the step, from 1, whose loss is not finite
@@ -65,11 +65,8 @@ def test_it_stops_with_step_and_images_and_keeps_the_state_before(broken):
     method = methods.build(config)
     optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     like = state_lib.create(method, optimizer, config.optimizer, 0)
-    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    states = []
-    for workdir in (place, folder):
-        with checkpoints.manager(workdir, config.checkpoint) as saved:
-            states.append(checkpoints.restore_state(saved, like, device))
+    placed = sharding.over_devices().replicated
+    states = [checkpoints.restore_state(workdir, like, placed) for workdir in (place, folder)]
     assert int(states[0].step) == BREAKS - 1
     assert_equal(*states)
 
@@ -163,7 +160,7 @@ def test_the_batch_that_is_kept_is_the_one_that_was_fed(broken):
     pools, streams = tiny.pools().train, methods.build(config).streams
     with np.load(place / failures.BATCH) as kept:
         for stream, listed in names.items():
-            pool = pools[streams[stream]]
+            pool = pools[streams[stream].pool]
             rows = [pool.names.index(name) for name in listed]
             np.testing.assert_array_equal(kept[f"{stream}/image"], pool.images[rows])
             np.testing.assert_array_equal(kept[f"{stream}/index"], rows)

@@ -62,9 +62,9 @@ def test_one_and_four_devices_agree_in_float32():
     config = tiny.config()
     (one, one_parts), (four, four_parts) = one_step(config, 1), one_step(config, 4)
     np.testing.assert_allclose(one_parts["loss"], four_parts["loss"], rtol=1e-5)
-    paths = jax.tree_util.tree_leaves_with_path(one.opt_state.mu)
+    paths = jax.tree_util.tree_leaves_with_path(one.opt_state[0].mu)
     largest = max(np.abs(leaf).max() for _, leaf in paths)
-    for (path, a), b in zip(paths, jax.tree.leaves(four.opt_state.mu), strict=True):
+    for (path, a), b in zip(paths, jax.tree.leaves(four.opt_state[0].mu), strict=True):
         name = jax.tree_util.keystr(path)
         # The gradient of a bias in front of a BatchNorm is 0 but for rounding.
         before_norm = "bias" in name and "conv" in name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -49,20 +50,20 @@ def draw(key: jax.Array, fields: Fields, view: View, name: str = "") -> Fields:
     """
 
     def one(key: jax.Array, fields: Fields) -> Fields:
-        own = named(key, name) if name else key
+        shared = step_keys(key)
+        own = step_keys(named(key, name)) if name else shared
         fields = fields | {"image": fields["image"].astype(jnp.float32)}
         for step in view:
-            fields = step.transform(step_key(key if step.geometric else own, step.name), fields)
+            fields = step.transform((shared if step.geometric else own)(step.name), fields)
         return fields
 
     return jax.vmap(one)(image_keys(key, len(fields["image"])), fields)
 
 
-def step_key(key: jax.Array, name: str) -> jax.Array:
-    """The key of a step, from the key of its image."""
-    if name in SPLIT:
-        return jax.random.split(key, len(SPLIT))[SPLIT.index(name)]
-    return named(key, name)
+def step_keys(key: jax.Array) -> Callable[[str], jax.Array]:
+    """Name of a step -> its key, from the key of its image."""
+    split = dict(zip(SPLIT, jax.random.split(key, len(SPLIT)), strict=True))
+    return lambda name: split[name] if name in split else named(key, name)
 
 
 def normalize(
