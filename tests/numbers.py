@@ -21,6 +21,8 @@ from pathlib import Path
 import jax
 import numpy as np
 
+from uaps_jax.training.checkpoints import formats
+
 STEPS = 20
 STEPS_AGREE, FIRST_AGREES = 1e-9, 1e-6
 SMALLEST = 1e-3
@@ -98,11 +100,19 @@ def write_one(name: str, dtype: str, out: Path) -> None:
     np.savez(out / f"{name}_{dtype}.npz", **found)
 
 
+def renamed(arrays) -> dict[str, np.ndarray]:
+    """The arrays by the names that this version gives them."""
+    return {
+        formats.renamed(name.replace("state/", "method_state/", 1)): array
+        for name, array in arrays.items()
+    }
+
+
 def compare(folder: Path, other: Path) -> bool:
     """Prints how two folders differ; whether they agree."""
     agree = True
     for file in sorted(folder.glob("*.npz")):
-        one, two = dict(np.load(file)), dict(np.load(other / file.name))
+        one, two = (renamed(np.load(place / file.name)) for place in (folder, other))
         if one.keys() != two.keys():
             print(f"{file.stem}: only in one: {sorted(one.keys() ^ two.keys())}")
             agree = False
