@@ -14,6 +14,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import prepare
 from uaps_jax.inference import export
+from uaps_jax.models import layers
 
 ABOUT = {"method": "tiny", "step": "7"}
 
@@ -114,7 +115,7 @@ def test_class_names_and_origin_are_in_the_file(tmp_path):
 def test_an_export_that_differs_from_the_checkpoint_is_not_written(tmp_path, monkeypatch):
     config = tiny.config("supervised")
     method, variables = trained(config)
-    monkeypatch.setattr(export.layers, "LEAKY_SLOPE", 0.2)
+    monkeypatch.setattr(layers, "LEAKY_SLOPE", 0.2)
     jax.clear_caches()
     folded = export.to_onnx(config, method.predictor(""), variables, tiny.CLASS_NAMES, ABOUT)
     monkeypatch.undo()

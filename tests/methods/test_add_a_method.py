@@ -1,56 +1,41 @@
 """The README's "Add a method" section, followed to the letter."""
 
 import importlib.util
-import re
 import sys
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
 from configs.studies import base
-from tests import tiny
+from tests import readme, tiny
 from uaps_jax import config as config_lib
-from uaps_jax import methods
+from uaps_jax import methods, outside
 from uaps_jax.config import ConfigError
-from uaps_jax.methods import outside
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Block, Entry
 from uaps_jax.training import checkpoints, loop, optimizers, workdir
 from uaps_jax.training import state as state_lib
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-
-
-def code_of_the_readme():
-    section = README.read_text().split("## Add a method")[1]
-    found = re.search(r"```python\n(.*?)```", section, re.DOTALL)
-    assert found
-    return found.group(1)
+SECTION = "Add a method"
 
 
 @pytest.fixture
 def mine(tmp_path):
-    file = tmp_path / "my_entropy.py"
-    file.write_text(code_of_the_readme())
-    spec = importlib.util.spec_from_file_location("my_entropy", file)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["my_entropy"] = module
-    spec.loader.exec_module(module)
-    yield module
+    yield readme.imported(SECTION, tmp_path / "my_entropy.py")
     del sys.modules["my_entropy"]
     forget()
 
 
 def forget():
     """As in a new process, which has not seen the file."""
-    for table in (methods.METHODS, config_lib.METHODS, outside.FILES):
+    for table in (methods.METHODS, config_lib.METHODS):
         table.pop("entropy", None)
+    outside.FILES.pop(("method", "entropy"), None)
 
 
 def test_it_is_short():
-    assert len(code_of_the_readme().splitlines()) < 60
+    assert len(readme.code(SECTION).splitlines()) < 60
 
 
 def test_its_objective_is_what_it_says(mine):
@@ -152,8 +137,8 @@ def test_a_file_that_has_moved_is_named_with_what_to_do(saved):
 
 
 def test_methods_of_the_package_have_no_file():
-    assert methods.file_of("uaps") is None
-    assert not [name for name in methods.METHODS if methods.file_of(name)]
+    assert outside.files_of(tiny.config("uaps")) == {}
+    assert outside.FILES == {}
 
 
 def test_a_section_whose_types_are_texts_is_refused():

@@ -2,6 +2,7 @@
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -28,11 +29,24 @@ class MethodConfig(Section):
       name: the method's.
       ramp_share: in a shortened run, the share of the steps after which its weights are full.
       heads: extra heads that its networks have, and their channels.
+      auxiliary: the smallest and the largest number of auxiliary decoders that it takes.
     """
 
     name: ClassVar[str]
     ramp_share: ClassVar[float] = 0.0
     heads: ClassVar[Mapping[str, int]] = {}
+    auxiliary: ClassVar[tuple[float, float]] = (0, math.inf)
+
+    def problems(self, config: "Config") -> Iterator[str]:
+        """A number of auxiliary decoders that the method does not take."""
+        least, most = self.auxiliary
+        wanted = f"has {least:g}" if least == most else f"needs at least {least:g}"
+        yield from check(
+            config,
+            "network.auxiliary",
+            least <= config.network.auxiliary <= most,
+            f"method {self.name} {wanted}",
+        )
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """Fits what is counted in steps to a run of `steps`; ramps take `share` of them."""

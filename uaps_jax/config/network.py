@@ -3,8 +3,8 @@
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, Literal
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from uaps_jax.config.checks import check
 from uaps_jax.config.rules import at_least, below_one, low_high
@@ -31,6 +31,12 @@ class NetworkConfig(Section):
     feature_dropout: tuple[float, float] = field(metadata=low_high(minimum=0))
     # compute type; float64 is for numerical checks (needs x64)
     dtype: Literal["float32", "bfloat16", "float64"]
+
+    @classmethod
+    def like(cls, network: "NetworkConfig", **own: Any) -> Self:
+        """Settings of this family: what all families have is that of another network."""
+        names = [setting.name for setting in fields(NetworkConfig)]
+        return cls(**{name: getattr(network, name) for name in names}, **own)
 
     @property
     def stride(self) -> int:

@@ -17,13 +17,14 @@ import jax
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
 from uaps_jax import files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import prepare
+from uaps_jax.inference import onnx_networks
+from uaps_jax.inference.onnx_graph import Graph
 from uaps_jax.methods.base import Method, Predictor
-from uaps_jax.models import layers, stacked
 from uaps_jax.trees import Tree
 
 OPSET = 17
@@ -33,7 +34,7 @@ is; on images it is a tenth of that and less."""
 
 
 class ExportError(ConfigError):
-    """The exported file does not compute what the checkpoint does; it is not kept."""
+    """A network without an ONNX form, or a file that computes other numbers than its checkpoint."""
 
 
 def to_onnx(
@@ -58,19 +59,28 @@ def to_onnx(
       `data.fit` "resize", h and w are the configuration's; with "pad" they are H and W: images go
       through the network whole, not in tiles as `predict_folder` takes them, and what it needs at
       the bottom and on the right continues the edges.
+
+    Raises:
+      ExportError: the family of networks has no ONNX form.
     """
-    graph = _Graph()
+    emit = onnx_networks.NETWORKS.get(config.network.name)
+    if emit is None:
+        raise ExportError(
+            f"network {config.network.name} has no ONNX form; there is one of "
+            f"{', '.join(onnx_networks.NETWORKS)}"
+        )
+    graph = Graph()
     x, size = _network_input(graph, config)
     heads = [
         logits
         for network in predictor.networks(variables)
-        for logits in _network(graph, jax.tree.map(np.asarray, network), x)
+        for logits in emit(graph, jax.tree.map(np.asarray, network), x)
     ]
     if predictor.mean_of == "probabilities":
-        heads = [_softmax(graph, head) for head in heads]
+        heads = [graph.softmax(head) for head in heads]
     mean = graph.add("Mean", *heads) if len(heads) > 1 else heads[0]
     if predictor.mean_of == "logits":
-        mean = _softmax(graph, mean)
+        mean = graph.softmax(mean)
     _outputs(graph, config, mean, size)
 
     rgb: list[Any] = ["N", "H", "W", 3]
@@ -161,31 +171,7 @@ def disagreement(
     return float(np.abs(found - expected).max())
 
 
-class _Graph:
-    """Nodes and constants in the order in which they were added."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
-
-    def add(self, operation: str, *inputs: str, name: str = "", **attributes: Any) -> str:
-        """Adds a node; returns the name of its output."""
-        name = name or f"{operation}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
-        return name
-
-    def constant(self, value: Any, kind: Any = None) -> str:
-        """Adds a constant array; returns its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
-        return name
-
-    def number(self, value: int) -> str:
-        """Adds an int64 scalar."""
-        return self.constant(value, np.int64)
-
-
-def _network_input(graph: _Graph, config: Config) -> tuple[str, tuple[str, str]]:
+def _network_input(graph: Graph, config: Config) -> tuple[str, tuple[str, str]]:
     """The normalised images `[N, C, h, w]`, and the names of their original height and width."""
     data = config.data
     shape = graph.add("Shape", "images")
@@ -220,7 +206,7 @@ def _network_input(graph: _Graph, config: Config) -> tuple[str, tuple[str, str]]
     return graph.add("Transpose", x, perm=order), (size[0], size[1])
 
 
-def _outputs(graph: _Graph, config: Config, mean: str, size: tuple[str, str]) -> None:
+def _outputs(graph: Graph, config: Config, mean: str, size: tuple[str, str]) -> None:
     """`probabilities`, upright, and `mask`, at the size of the images."""
     data = config.data
     if data.transpose:
@@ -241,70 +227,5 @@ def _outputs(graph: _Graph, config: Config, mean: str, size: tuple[str, str]) ->
     graph.add("Cast", ids, to=TensorProto.UINT8, name="mask")
 
 
-def _softmax(graph: _Graph, x: str) -> str:
-    """Over the classes of `[N, C, h, w]`; ONNX Runtime's own turns the array around for that."""
-    highest = graph.add("ReduceMax", x, axes=[1], keepdims=1)
-    powers = graph.add("Exp", graph.add("Sub", x, highest))
-    axes = graph.constant([1], np.int64)
-    return graph.add("Div", powers, graph.add("ReduceSum", powers, axes, keepdims=1))
-
-
-def _as_vector(graph: _Graph, scalar: str) -> str:
+def _as_vector(graph: Graph, scalar: str) -> str:
     return graph.add("Reshape", scalar, graph.constant([1], np.int64))
-
-
-def _network(graph: _Graph, network: Tree, x: str) -> list[str]:
-    """The logits `[N, C, h, w]` of every decoder of a network."""
-    params, stats = network["params"], network["batch_stats"]
-    pyramid: list[str] = []
-    for level in range(len(params["encoder"])):
-        if level:
-            x = graph.add("MaxPool", x, kernel_shape=(2, 2), strides=(2, 2))
-        block = f"block_{level}"
-        x = _block(graph, params["encoder"][block], stats["encoder"][block], x)
-        pyramid.append(x)
-    heads = []
-    decoders = {"params": params["decoders"], "stats": stats["decoders"]}
-    for number in range(len(jax.tree.leaves(decoders)[0])):
-        one = stacked.entry(decoders, number)
-        p, s = one["params"], one["stats"]
-        x = pyramid[-1]
-        for level in reversed(range(len(pyramid) - 1)):
-            x = _convolution(graph, x, **p[f"reduce_{level}"])
-            x = graph.add(
-                "Resize",
-                x,
-                "",
-                graph.constant([1, 1, 2, 2], np.float32),
-                mode="linear",
-                coordinate_transformation_mode="align_corners",
-            )
-            x = graph.add("Concat", pyramid[level], x, axis=1)
-            x = _block(graph, p[f"block_{level}"], s[f"block_{level}"], x)
-        heads.append(_convolution(graph, x, **p["classifier"]))
-    return heads
-
-
-def _block(graph: _Graph, params: Tree, stats: Tree, x: str) -> str:
-    """Twice convolution, batch normalisation (folded into it) and LeakyReLU."""
-    for number in (0, 1):
-        conv, norm = params[f"conv_{number}"], params[f"norm_{number}"]
-        running = stats[f"norm_{number}"]
-        inverse = 1 / np.sqrt(running["var"].astype(np.float64) + layers.BatchNorm.epsilon)
-        factor = norm["scale"] * inverse
-        bias = (conv["bias"] - running["mean"]) * factor + norm["bias"]
-        x = _convolution(graph, x, kernel=conv["kernel"] * factor, bias=bias)
-        x = graph.add("LeakyRelu", x, alpha=layers.LEAKY_SLOPE)
-    return x
-
-
-def _convolution(graph: _Graph, x: str, *, kernel: np.ndarray, bias: np.ndarray) -> str:
-    """A convolution that keeps the size; `kernel` `[k, k, C_in, C_out]`."""
-    around = kernel.shape[0] // 2
-    return graph.add(
-        "Conv",
-        x,
-        graph.constant(kernel.transpose(3, 2, 0, 1), np.float32),
-        graph.constant(bias, np.float32),
-        pads=[around] * 4,
-    )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from pathlib import Path
 
 from uaps_jax import config as config_lib
-from uaps_jax import models
+from uaps_jax import models, outside
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.methods import (
     cct,
@@ -16,7 +14,6 @@ from uaps_jax.methods import (
     dct,
     dueb,
     mean_teacher,
-    outside,
     supervised,
     ua_mt,
     uaps,
@@ -40,9 +37,7 @@ def register(section: type[MethodConfig], build: Build) -> None:
     config_lib.require_types(section)
     METHODS[section.name] = build
     config_lib.METHODS[section.name] = section
-    frame = inspect.currentframe()
-    if frame is not None and frame.f_back is not None:
-        outside.remember(section.name, Path(frame.f_back.f_code.co_filename))
+    outside.remember("method", section.name)
 
 
 register(supervised.SupervisedConfig, supervised.build)
@@ -61,18 +56,3 @@ def build(config: Config) -> Method:
     """The method that `config.method` names, on the network that `config.network` describes."""
     network = models.build(config, type(config.method).heads)
     return METHODS[config.method.name](config, network)
-
-
-def file_of(name: str) -> str | None:
-    """The file of an outside author that made a method; None for those of the package."""
-    file = outside.FILES.get(name)
-    return None if file is None else str(file)
-
-
-def require(name: str, file: str | None) -> None:
-    """Makes a method known that a run names, by the file that it remembers (`file_of`).
-
-    Raises:
-      ConfigError: the file is not there any more, cannot be imported, or has no such method.
-    """
-    outside.require(name, file, METHODS.keys())

@@ -8,7 +8,7 @@ UAPS's network, one clean and D perturbed decoders, dropout rate 0.3:
 Gradients flow into both sides.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -30,14 +30,9 @@ class CctConfig(c.RampedConfig):
 
     name: ClassVar[str] = "cct"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
+    auxiliary: ClassVar[tuple[float, float]] = (1, math.inf)
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of the consistency term
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from c.check(
-            config, "network.auxiliary", config.network.auxiliary >= 1, "CCT needs at least 1"
-        )
 
 
 def objective(
@@ -52,6 +47,11 @@ def objective(
     p = jax.nn.softmax(unlabeled_logits)
     l_c = consistency.mean_squared(p[:1], p[1:])
     return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
+
+
+def labels_of(logits: jax.Array) -> PseudoLabels:
+    """Those of the main decoder, for the mean of the others; logits `[K, B, H, W, C]`."""
+    return all_kept(logits[0], jax.nn.softmax(logits[1:]).mean(0))
 
 
 def build(config: Config, network: Network) -> Method:
@@ -69,17 +69,13 @@ def build(config: Config, network: Network) -> Method:
             )
         )
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        logits = network.all_logits(variables, images, key)
-        return all_kept(logits[0], jax.nn.softmax(logits[1:]).mean(0))
-
     return one_network.build(
         config,
         network,
         one_objective(network, term),
         hyperparameters={"consistency": options.weight},
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=lambda variables, images, key, step: labels_of(
+            network.all_logits(variables, images, key)
+        ),
         uncertainty=one_network.divergence(network, perturb=True),
     )

@@ -16,7 +16,7 @@ pixels, ignored ones included. How disputed a class is comes from the confusion 
 of the batch (`disagreement`). The original has no ramp; few labels need one, so there is an option.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, NamedTuple
@@ -53,22 +53,12 @@ class CpclConfig(c.RampedConfig):
 
     name: ClassVar[str] = "cpcl"
     ramp_share: ClassVar[float] = 0.25
+    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     # w, weight of both unlabeled terms: 1 on VOC, 5 on Cityscapes
     weight: float = field(metadata=c.at_least(0))
     ramp: bool  # whether w is ramped (released: False)
     teacher_mode: c.TeacherMode  # "train" is released
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from pair_problems(config)
-
-
-def pair_problems(config: Config) -> Iterator[str]:
-    """What is wrong with the settings that CPCL and DUEB share, a line each."""
-    yield from c.check(
-        config, "network.auxiliary", config.network.auxiliary == 0, "each network has 1 decoder"
-    )
 
 
 class Targets(NamedTuple):

@@ -8,7 +8,6 @@ Two networks, each taught by the other's hard labels, on unlabeled and on labele
 Sums, not means. Evaluated on the mean of both networks' logits.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,7 +18,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import two_networks
-from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.base import Method, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
@@ -33,14 +32,9 @@ class CpsConfig(c.RampedConfig):
     ramp_share: ClassVar[float] = (
         0.85  # as in the study's other methods; 30,000 of 47,141 published
     )
+    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of both cross terms
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from c.check(
-            config, "network.auxiliary", config.network.auxiliary == 0, "each network has 1 decoder"
-        )
 
 
 def objective(
@@ -79,17 +73,13 @@ def build(config: Config, network: Network) -> Method:
             )
         )
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        first, second = two_networks.both_logits(network, variables, images)
-        return all_kept(second, first)
-
     return two_networks.build(
         config,
         network,
         one_objective(network, term, run=two_networks.show("labeled", "unlabeled")),
         hyperparameters={"cross": options.weight},
         predictors=("mean", "first", "second"),
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=lambda variables, images, key, step: all_kept(
+            *two_networks.both_logits(network, variables, images)[::-1]
+        ),
     )

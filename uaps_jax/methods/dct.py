@@ -33,15 +33,14 @@ class DctConfig(c.RampedConfig):
 
     name: ClassVar[str] = "dct"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
+    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of the consistency term
     detach: bool  # each side is a fixed target of the other (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from c.check(
-            config, "network.auxiliary", config.network.auxiliary == 0, "DCT has 1 decoder"
-        )
+        """Also views that cannot be turned."""
+        yield from c.RampedConfig.problems(self, config)
         height, width = config.views.unlabeled.size(config.data)
         yield from c.check(
             config, "data.width", width == height, "DCT's quarter turns need square views"

@@ -19,7 +19,7 @@ As in CPCL here, l = 1/2 (CE + Dice), and the ramp is an addition.
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -45,6 +45,7 @@ class DuebConfig(c.RampedConfig):
 
     name: ClassVar[str] = "dueb"
     ramp_share: ClassVar[float] = 0.25
+    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
     heads: ClassVar[Mapping[str, int]] = {HEAD: 1}
 
     form: c.Form  # of the energy term and of the aleatoric term
@@ -59,10 +60,6 @@ class DuebConfig(c.RampedConfig):
     energy_margins: tuple[float, float] = field(metadata=c.low_high())
     ramp: bool  # whether the unlabeled terms are ramped (released: False)
     teacher_mode: c.TeacherMode  # "train" is released
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from cpcl.pair_problems(config)
 
 
 def objective(

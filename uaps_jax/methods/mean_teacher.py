@@ -20,7 +20,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import consistency, segmentation
 from uaps_jax.methods import teacher
-from uaps_jax.methods.base import Method, PseudoLabels
+from uaps_jax.methods.base import Method
 from uaps_jax.methods.loss import Seen, Term, one_objective
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
@@ -29,7 +29,7 @@ DELAY_SHARE = 0.03  # 1000 of 35,341 steps
 
 
 @dataclass(slots=True, kw_only=True)
-class MeanTeacherConfig(teacher.TeacherConfig):
+class MeanTeacherConfig(teacher.NoisyTeacherConfig):
     """Mean Teacher; the values of the released code come first."""
 
     name: ClassVar[str] = "mean_teacher"
@@ -84,15 +84,12 @@ def build(config: Config, network: Network) -> Method:
         )
         return Term(value, parts | {"ramp": ramp}, {"teacher": after})
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        return teacher.pseudo_labels(network, variables, images)
-
     return teacher.build(
         config,
         network,
         one_objective(network, term, draws=2),
         hyperparameters={"consistency": options.weight, "delay": options.delay},
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=lambda variables, images, key, step: teacher.pseudo_labels(
+            network, variables, images
+        ),
     )

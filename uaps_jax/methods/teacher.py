@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -28,30 +29,33 @@ from uaps_jax.trees import Tree
 
 @dataclass(slots=True, kw_only=True)
 class TeacherConfig(c.RampedConfig):
-    """What methods with a teacher share; the values of the released code come first."""
+    """What methods with a teacher share."""
+
+    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of the consistency term
     ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
-    # standard deviation of the noise on the teacher's normalised images
-    noise_scale: float = field(metadata=c.at_least(0))
-    noise_clip: float = field(metadata=c.at_least(0))  # and its limit
     teacher_mode: c.TeacherMode  # "train" is released
     average_statistics: bool  # average running statistics as well (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
-        """Unequal batches, auxiliary decoders, and a teacher without running statistics."""
-        yield from c.check(
-            config,
-            "network.auxiliary",
-            config.network.auxiliary == 0,
-            "teacher and student have 1 decoder",
-        )
+        """Also a teacher without running statistics."""
+        yield from c.RampedConfig.problems(self, config)
         yield from c.check(
             config,
             "method.average_statistics",
             self.average_statistics or self.teacher_mode != "eval",
             'must be True with method.teacher_mode = "eval", or the teacher has no statistics',
         )
+
+
+@dataclass(slots=True, kw_only=True)
+class NoisyTeacherConfig(TeacherConfig):
+    """A teacher that sees noisy images."""
+
+    # standard deviation of the noise on the teacher's normalised images
+    noise_scale: float = field(metadata=c.at_least(0))
+    noise_clip: float = field(metadata=c.at_least(0))  # and its limit
 
 
 def decay(step: jax.Array, ceiling: jax.Array) -> jax.Array:

@@ -33,7 +33,7 @@ COPIES = 2  # of the batch in one pass of the teacher
 
 
 @dataclass(slots=True, kw_only=True)
-class UaMtConfig(teacher.TeacherConfig):
+class UaMtConfig(teacher.NoisyTeacherConfig):
     """UA-MT; the values of the released code come first."""
 
     name: ClassVar[str] = "ua_mt"

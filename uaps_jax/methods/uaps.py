@@ -15,7 +15,7 @@ it nor the mean prediction is detached. `rectify="pixel"` weighs pixels, as the 
 show it.
 """
 
-from collections.abc import Iterator
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -39,6 +39,7 @@ class UapsConfig(c.RampedConfig):
 
     name: ClassVar[str] = "uaps"
     ramp_share: ClassVar[float] = 0.34  # 16,000 of 47,141 steps on NEU-Seg
+    auxiliary: ClassVar[tuple[float, float]] = (1, math.inf)
 
     mixing: Literal["dirichlet", "mean"]  # weights of the heads in the pseudo-label
     # discount by exp(-D): released, as drawn in the paper, or none (L_ps)
@@ -55,12 +56,6 @@ class UapsConfig(c.RampedConfig):
     # m_in, m_out of the repaired form
     energy_margins: tuple[float, float] = field(metadata=c.low_high())
     perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
-
-    def problems(self, config: Config) -> Iterator[str]:
-        """A network without auxiliary decoders, and unequal batches."""
-        yield from c.check(
-            config, "network.auxiliary", config.network.auxiliary >= 1, "UAPS needs at least 1"
-        )
 
 
 def objective(
@@ -153,6 +148,11 @@ def energy_term(
     )
 
 
+def labels_of(logits: jax.Array) -> PseudoLabels:
+    """Those of the mean of all decoders, for the main one; logits `[K, B, H, W, C]`."""
+    return all_kept(jax.nn.softmax(logits).mean(0), logits[0])
+
+
 def build(config: Config, network: Network) -> Method:
     """UAPS on a network with auxiliary decoders."""
     options = config.method
@@ -180,12 +180,6 @@ def build(config: Config, network: Network) -> Method:
             )
         )
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        logits = network.all_logits(variables, images, key)
-        return all_kept(jax.nn.softmax(logits).mean(0), logits[0])
-
     return one_network.build(
         config,
         network,
@@ -195,6 +189,8 @@ def build(config: Config, network: Network) -> Method:
             "uncertainty": options.weight_uncertainty,
             "energy": options.weight_energy,
         },
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=lambda variables, images, key, step: labels_of(
+            network.all_logits(variables, images, key)
+        ),
         uncertainty=one_network.divergence(network, perturb=options.perturb_at_eval),
     )

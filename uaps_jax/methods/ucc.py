@@ -28,7 +28,7 @@ from uaps_jax.config import Config
 from uaps_jax.losses import segmentation, uncertainty
 from uaps_jax.methods import one_network, uaps
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import Hyperparameters, Method, PseudoLabels, Views, all_kept
+from uaps_jax.methods.base import Hyperparameters, Method, Views, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
 from uaps_jax.transforms import build as build_views
@@ -46,6 +46,7 @@ class UccConfig(c.RampedConfig):
     ramp_share: ClassVar[float] = (
         0.85  # as in the study's other methods; 30,000 of 47,141 published
     )
+    auxiliary: ClassVar[tuple[float, float]] = (1, 1)
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of L_ps
     rectify: Literal["scalar", "pixel"]  # discount by exp(-D), as in UAPS; released: scalar
@@ -56,13 +57,8 @@ class UccConfig(c.RampedConfig):
     strong: c.PhotometricConfig  # the strong view; its geometry is that of views.unlabeled
 
     def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong with these settings, a line each."""
-        yield from c.check(
-            config,
-            "network.auxiliary",
-            config.network.auxiliary == 1,
-            "UCC has 1 auxiliary decoder",
-        )
+        """Also batches and views that cannot be mixed."""
+        yield from c.RampedConfig.problems(self, config)
         yield from c.paired_batches(config)
 
 
@@ -106,19 +102,15 @@ def build(config: Config, network: Network) -> Method:
             *objective(labeled, seen.labels, weak, strong, seen.ramped("pseudo"), options.rectify)
         )
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        first, second = network.all_logits(variables, images, key)
-        return all_kept(second, first)
-
     return one_network.build(
         config,
         network,
         one_objective(network, term, run=show(*SEEN)),
         hyperparameters={"pseudo": options.weight},
         views=mixed_views(config, options),
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=lambda variables, images, key, step: all_kept(
+            *network.all_logits(variables, images, key)[::-1]
+        ),
         uncertainty=one_network.divergence(network, perturb=True),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import jax
 
 from uaps_jax import config as config_lib
+from uaps_jax import outside
 from uaps_jax.config import Config, ConfigError, NetworkConfig
 from uaps_jax.models import unet
 from uaps_jax.models.network import Network
@@ -21,12 +22,15 @@ NETWORKS: dict[str, Build] = {}
 def register(section: type[NetworkConfig], build: Build) -> None:
     """Makes a family of networks known by its section's `name`.
 
+    A run of the family remembers the file that calls this, if it is none of the package.
+
     Raises:
       TypeError: the types of its fields are texts.
     """
     config_lib.require_types(section)
     NETWORKS[section.name] = build
     config_lib.NETWORKS[section.name] = section
+    outside.remember("network", section.name)
 
 
 register(unet.UNetConfig, unet.build)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from uaps_jax import config as config_lib
-from uaps_jax import methods
+from uaps_jax import outside
 from uaps_jax.config import Config
 from uaps_jax.training import sharding
 from uaps_jax.training.checkpoints import formats
@@ -21,19 +22,23 @@ from uaps_jax.trees import Tree
 
 
 def read_config(workdir: Path, step: int) -> Config:
-    """The configuration that a checkpoint was trained with; its method is known from then on.
+    """The configuration that a checkpoint was trained with.
+
+    Its method and its network are known from then on.
 
     Raises:
       CheckpointError: it cannot be read.
-      ConfigError: its method was made by a file that is not there any more.
+      ConfigError: its method or network was made by a file that is not there any more.
     """
     verify(workdir, step, ("written_by", "config"))
     place, reader = folder(workdir) / str(step), ocp.JsonCheckpointHandler()
     stored = reader.restore(place / "config")
     if (place / "written_by").is_dir():
-        methods.require(
-            stored.get("method.name", ""), reader.restore(place / "written_by").get("method_file")
-        )
+        known: dict[str, Collection[str]] = {
+            "method": config_lib.METHODS,
+            "network": config_lib.NETWORKS,
+        }
+        outside.require(stored, reader.restore(place / "written_by"), known)
     return config_lib.from_stored(stored)
 
 
