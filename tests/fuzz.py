@@ -44,7 +44,7 @@ from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.evaluation import watchdogs
-from uaps_jax.training import checkpoints, results, workdir
+from uaps_jax.training import checkpoints, digests, results, workdir
 
 EXPECTED = (DataError, ConfigError, UnreadableError, checkpoints.CheckpointError)
 SECONDS = 20
@@ -270,9 +270,7 @@ def attempt_checkpoint(generator: random.Random, folder: Path) -> None:
     file.write_bytes(damaged(generator, file.read_bytes()))
     checkpoints.verify(folder / "run", 2)
     for item, of_golden in GOLDEN.items():
-        if checkpoints.digests.of(checkpoints.read_arrays(folder / "run/checkpoints/2" / item)) != (
-            of_golden
-        ):
+        if digests.of(checkpoints.read_arrays(folder / "run/checkpoints/2" / item)) != (of_golden):
             raise AssertionError(f"{item} has changed, and the checksums say that it has not")
     checkpoints.read_config(folder / "run", 2)
     checkpoints.read_record(folder / "run", 2)
@@ -405,8 +403,7 @@ PICTURES = pictures()
 TINY = make.settings()
 WRITTEN = make.FOLDER / f"format_{checkpoints.FORMAT}" / "checkpoints" / "2"
 GOLDEN = {
-    item: checkpoints.digests.of(checkpoints.read_arrays(WRITTEN / item))
-    for item in ("state", "variables")
+    item: digests.of(checkpoints.read_arrays(WRITTEN / item)) for item in ("state", "variables")
 }
 KEYS = sorted({k for m in config_lib.METHODS for k in config_lib.flatten(make.tiny.config(m))})
 

@@ -73,17 +73,17 @@ def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, 
     config = frozen(tiny.config(method))
     whole = run(config, tmp_path / "whole")
 
-    real = loop._record
+    real = loop._log_step
 
     def stopping(pending, *rest):
         if pending[0] == stop:
             raise Interrupted
         real(pending, *rest)
 
-    monkeypatch.setattr(loop, "_record", stopping)
+    monkeypatch.setattr(loop, "_log_step", stopping)
     with pytest.raises(Interrupted):
         run(config, tmp_path / "cut")
-    monkeypatch.setattr(loop, "_record", real)
+    monkeypatch.setattr(loop, "_log_step", real)
     resumed = run(config, tmp_path / "cut")
     assert_equal(whole, resumed)
 
