@@ -1,4 +1,4 @@
-"""The project's own rules: layers, and the README's commands."""
+"""Rules of the project: layers of modules, the README's commands, committed files."""
 
 import ast
 import re
@@ -22,25 +22,26 @@ def test_ci_runs_the_readmes_test_command():
     assert commands[1] in (PROJECT / ".ci" / "run").read_text().splitlines()
 
 
-# A module may import from its own room and from those named behind it: imports run down.
-ROOMS = {
+# A module may import from its own layer and from those listed behind it.
+LAYERS = {
     "labels": set(),
     "stream": set(),
     "trees": set(),
-    "config": {"labels"},
     "compiler": set(),
     "files": set(),
     "modules": set(),
-    "models": {"config", "trees"},
+    "config": {"labels"},
+    "outside": {"config", "modules"},
     "losses": {"labels"},
     "transforms": {"config", "labels"},
+    "models": {"config", "outside", "trees"},
     "data": {"config", "labels", "stream"},
     "methods": {
         "config",
         "labels",
         "losses",
         "models",
-        "modules",
+        "outside",
         "stream",
         "transforms",
         "trees",
@@ -53,6 +54,7 @@ ROOMS = {
         "evaluation",
         "files",
         "methods",
+        "outside",
         "stream",
         "trees",
     },
@@ -73,8 +75,6 @@ ROOMS = {
         "config",
         "data",
         "files",
-        "inference",
-        "labels",
         "methods",
         "models",
         "modules",
@@ -98,7 +98,7 @@ ROOMS = {
 }
 
 
-def imported_rooms(file):
+def imported_layers(file):
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             parts = node.module.split(".")
@@ -108,17 +108,17 @@ def imported_rooms(file):
                 yield parts[1]
 
 
-def test_imports_run_down():
+def test_modules_import_only_from_lower_layers():
     for file in sorted((PROJECT / "uaps_jax").rglob("*.py")):
-        room = file.relative_to(PROJECT / "uaps_jax").parts[0].removesuffix(".py")
-        if room == "__init__":
+        layer = file.relative_to(PROJECT / "uaps_jax").parts[0].removesuffix(".py")
+        if layer == "__init__":
             continue
-        for imported in imported_rooms(file):
-            assert imported in ROOMS[room] | {room}, f"{file} imports uaps_jax.{imported}"
+        for imported in imported_layers(file):
+            assert imported in LAYERS[layer] | {layer}, f"{file} imports uaps_jax.{imported}"
 
 
 def private_names(file):
-    """The names with an underscore in front that a file takes from other modules."""
+    """The names with a leading underscore that a file takes from other modules."""
     tree = ast.parse(file.read_text())
     imported = set()
     for node in ast.walk(tree):
@@ -140,12 +140,12 @@ def is_private(name):
     return name.startswith("_") and not name.endswith("__")
 
 
-def test_no_module_reaches_into_another():
+def test_no_module_uses_private_names_of_another():
     folders = ("uaps_jax", "datasets", "configs", "benchmarks")
     files = [file for folder in folders for file in (PROJECT / folder).rglob("*.py")]
-    found = {str(file): list(private_names(file)) for file in (*files, PROJECT / "run.py")}
+    used = {str(file): list(private_names(file)) for file in (*files, PROJECT / "run.py")}
     allowed = {"os._exit"}  # documented, in spite of its name
-    assert {file: names for file, names in found.items() if set(names) - allowed} == {}
+    assert {file: names for file, names in used.items() if set(names) - allowed} == {}
 
 
 def test_nothing_is_too_large_or_of_the_raw_data():
