@@ -1,10 +1,10 @@
-"""What bounds the step on a CPU: every convolution of the network, ours against PyTorch's.
+"""The bottleneck of the step on a CPU: every convolution of the network, ours and PyTorch's.
 
     python -m benchmarks.convolutions --size=128 --batch=4
 
-Forward, gradient of the images, gradient of the kernel, of each shape that occurs, in float32, in
-turns; and the sums over a training step. `--plain` measures XLA's own gradients as well, without
-the rearrangements of `uaps_jax.models.cpu_conv`. The results go to
+Times the forward pass, the gradient of the images and the gradient of the kernel for each shape
+that occurs, in float32, in turns, and sums them over a training step. `--plain` measures XLA's own
+gradients as well, without the rearrangements of `uaps_jax.models.cpu_conv`. The results go to
 `benchmarks/results/convolutions.jsonl`.
 """
 
@@ -29,17 +29,17 @@ from uaps_jax.models import cpu_conv
 
 PARTS = ("forward", "images", "kernel")
 ROUNDS, CALLS = 5, 3
-SETTLE_S = 0.05  # PyTorch's threads go on waiting at full speed for a while
+SETTLE_S = 0.05  # PyTorch's threads wait actively for a while after a call
 
 
 def shapes(size: int, auxiliary: int) -> dict[tuple[int, int, int, int], int]:
-    """(side, kernel, inputs, outputs) -> how often it occurs in UAPS's network."""
+    """(side, kernel, inputs, outputs) -> its number of occurrences in UAPS's network."""
     widths = networks.unet().widths
-    found: dict[tuple[int, int, int, int], int] = {}
+    counts: dict[tuple[int, int, int, int], int] = {}
 
     def add(side: int, kernel: int, inputs: int, outputs: int, times: int) -> None:
         shape = (side, kernel, inputs, outputs)
-        found[shape] = found.get(shape, 0) + times
+        counts[shape] = counts.get(shape, 0) + times
 
     decoders = 1 + auxiliary
     for level, width in enumerate(widths):
@@ -51,7 +51,7 @@ def shapes(size: int, auxiliary: int) -> dict[tuple[int, int, int, int], int]:
             add(side, 3, 2 * width, width, decoders)
             add(side, 3, width, width, decoders)
     add(size, 3, widths[0], 4, decoders)
-    return found
+    return counts
 
 
 def main() -> None:
@@ -63,20 +63,20 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)
     sides = ["ours", *(["plain"] if given.plain else []), "torch"]
-    heads = [f"{part} {side}" for part in PARTS for side in sides]
-    print(f"| side | kernel | channels | times | {' | '.join(heads)} |")
-    print(f"|{'---|' * (4 + len(heads))}")
-    totals = dict.fromkeys(heads, 0.0)
+    columns = [f"{part} {side}" for part in PARTS for side in sides]
+    print(f"| side | kernel | channels | times | {' | '.join(columns)} |")
+    print(f"|{'---|' * (4 + len(columns))}")
+    totals = dict.fromkeys(columns, 0.0)
     for shape, times in shapes(given.size, auxiliary=3).items():
-        found = measure(shape, 2 * given.batch, plain=given.plain)
+        milliseconds = measure(shape, 2 * given.batch, plain=given.plain)
         if shape[2] == 3:  # the images of the first layer need no gradient
-            found |= dict.fromkeys((h for h in heads if h.startswith("images")), 0.0)
-        for head in heads:
-            totals[head] += times * found[head]
+            milliseconds |= dict.fromkeys((c for c in columns if c.startswith("images")), 0.0)
+        for column in columns:
+            totals[column] += times * milliseconds[column]
         side, kernel, inputs, outputs = shape
-        values = " | ".join(f"{found[h]:.1f}" for h in heads)
+        values = " | ".join(f"{milliseconds[c]:.1f}" for c in columns)
         print(f"| {side} | {kernel} | {inputs} to {outputs} | {times} | {values} |", flush=True)
-    print(f"| step | | | | {' | '.join(f'{totals[h]:.0f}' for h in heads)} |")
+    print(f"| step | | | | {' | '.join(f'{totals[c]:.0f}' for c in columns)} |")
     sums = {side: sum(totals[f"{part} {side}"] for part in PARTS) for side in sides}
     print(", ".join(f"{side} {value:.0f} ms" for side, value in sums.items()))
     figures = {"cores": os.cpu_count(), "step_ms": totals, "sums_ms": sums}
@@ -101,7 +101,7 @@ def measure(shape: tuple[int, int, int, int], batch: int, *, plain: bool) -> dic
     calls |= {f"{part} torch": call for part, call in _torch(x, w, g).items()}
     for call in calls.values():
         call()
-    found: dict[str, list[float]] = {name: [] for name in calls}
+    times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
             time.sleep(SETTLE_S)
@@ -109,8 +109,8 @@ def measure(shape: tuple[int, int, int, int], batch: int, *, plain: bool) -> dic
             started = time.perf_counter()
             for _ in range(CALLS):
                 call()
-            found[name].append(1000 * (time.perf_counter() - started) / CALLS)
-    return {name: statistics.median(values) for name, values in found.items()}
+            times[name].append(1000 * (time.perf_counter() - started) / CALLS)
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def _ours(x: np.ndarray, w: np.ndarray, g: np.ndarray) -> dict[str, Callable[[], Any]]:

@@ -4,14 +4,14 @@ Here, with network and the downloaded archive:
 
     python -m benchmarks.gpu_neu gather --archive=NEU_Seg-main.zip --bundle=bundle
 
-There, with Python 3.12 and a JAX that sees the GPU (each call goes on where the last one stopped):
+There, with Python 3.12 and JAX for the GPU (each call resumes the run):
 
     python3 benchmarks/gpu_neu.py run --bundle=bundle --out=$OUT --run=uaps_float32 --minutes=9
 
-Results come back as files below 16 MiB in `--out`: what was measured in `<run>.json` and
-`<run>_metrics.jsonl`, pictures, and the checkpoints in parts, from which `--resume=FOLDER` goes on
-where the machine itself was lost. This file needs no more than Python's own
-library until the bundle is installed.
+The results are files below 16 MiB in `--out`: the metrics in `<run>.json` and
+`<run>_metrics.jsonl`, pictures, and the checkpoints in parts, from which `--resume=FOLDER` resumes
+the run on another machine. Until the bundle is installed, this file needs only Python's standard
+library.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pathlib import Path
 PROJECT = Path(__file__).resolve().parents[1]
 SCRATCH = PROJECT / "runs" / "gpu"  # not in the bundle, which has to stay small
 SCORING_MINUTES = 1.5  # of a call's minutes, kept for scoring and packing
-PART = 15 * 2**20  # bytes; files above 16 MiB do not come back
+PART = 15 * 2**20  # bytes; files above 16 MiB cannot be copied back
 RUNS = {
     "uaps_float32": ("neu_uaps", ["--config.network.dtype=float32"]),
     "uaps_bfloat16": ("neu_uaps", ["--config.network.dtype=bfloat16"]),
@@ -43,7 +43,7 @@ RUNS = {
 PUBLISHED = {"neu_uaps": 75.77, "neu_supervised": 72.93, "neu_cps": 74.98, "neu_cct": 74.56}
 """Test image_iou at 10 % labels (UAPS, Fig. on the loss ablation; ProMSC, Table 1)."""
 
-# What a machine with JAX, Flax, Optax and Orbax lacks; `promise` has no wheel and is built here.
+# Missing on a machine with JAX, Flax, Optax and Orbax; `promise` has no wheel and is built here.
 WHEELS = [
     "array_record",
     "dm-tree",
@@ -104,7 +104,7 @@ def run(
     variant: str,
     extra: Sequence[str],
 ) -> None:
-    """Trains for so many minutes, or to the end; then scores, and packs what was found."""
+    """Trains for the given minutes or to the end, then scores and packs the results."""
     started = time.monotonic()
     environment = install(bundle)
     directory = SCRATCH / name
@@ -132,7 +132,7 @@ def run(
 
 
 def install(bundle: Path) -> dict[str, str]:
-    """Installs the bundle's wheels beside the machine's own packages."""
+    """Installs the bundle's wheels in a folder; returns the environment that uses it."""
     site = SCRATCH / "site"
     if not site.is_dir():
         wheels = sorted((bundle / "wheels").glob("*.whl"))
@@ -160,7 +160,7 @@ def call(
 
 
 def unpack(parts: Path, directory: Path) -> None:
-    """Puts a run that came back in parts where it goes on, unless it is there already."""
+    """Unpacks the parts of a run into its work directory, unless that exists."""
     files = sorted(parts.glob(f"{directory.name}.tar.*"))
     if directory.exists() or not files:
         return
@@ -170,16 +170,16 @@ def unpack(parts: Path, directory: Path) -> None:
 
 
 def pack(directory: Path, out: Path, name: str, config: str) -> None:
-    """Writes the summary, the records, the pictures, and the latest checkpoint in parts."""
+    """Writes the summary, the metrics, the pictures, and the latest checkpoint in parts."""
     if not (directory / "config.json").exists():
         print(f"{directory} holds no run: nothing to pack")
         return
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob(f"{name}.tar.*"):
         old.unlink()
-    records = read_lines(directory / "metrics.jsonl")
-    rates = [r["train/steps_per_second"] for r in records if r.get("train/steps_per_second")]
-    peaks = [r["train/peak_memory_gib"] for r in records if r.get("train/peak_memory_gib")]
+    lines = read_lines(directory / "metrics.jsonl")
+    rates = [line["train/steps_per_second"] for line in lines if line.get("train/steps_per_second")]
+    peaks = [line["train/peak_memory_gib"] for line in lines if line.get("train/peak_memory_gib")]
     settings = json.loads((directory / "config.json").read_text())
     batch = settings["train.batch_labeled"]
     batch += settings["train.batch_unlabeled"] if config == "neu_uaps" else 0
@@ -187,7 +187,7 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
     summary = {
         "run": name,
         "published_image_iou": PUBLISHED[config],
-        "steps_done": max((r["step"] for r in records), default=0),
+        "steps_done": max((line["step"] for line in lines), default=0),
         "median_steps_per_second": rate,
         "median_images_per_second": None if rate is None else rate * batch,
         "peak_memory_gib": max(peaks, default=None),
@@ -205,7 +205,7 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
 
 
 def checkpoint_archive(directory: Path) -> bytes:
-    """A tar of what the run needs to go on: the latest state, and the best model's variables."""
+    """A tar of what resuming needs: the latest state, and the variables of the best checkpoint."""
     steps = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
     if not steps:
         return b""
@@ -230,7 +230,7 @@ def checkpoint_archive(directory: Path) -> bytes:
 
 
 def read_lines(file: Path) -> list[dict]:
-    """Records of a file of JSON lines, a half written last one left out; none if it is absent."""
+    """The lines of a file of JSON lines, without an incomplete last one; none if it is absent."""
     lines = file.read_text().split("\n")[:-1] if file.exists() else []
     return [json.loads(line) for line in lines]
 
@@ -250,7 +250,7 @@ def main() -> None:
             sub.add_argument("--run", choices=RUNS, required=True)
             sub.add_argument("--minutes", type=float, default=8)
             sub.add_argument("--resume", type=Path, help="folder with the parts of checkpoints")
-            sub.add_argument("--variant", default="", help="small or medium: a rehearsal")
+            sub.add_argument("--variant", default="", help="small or medium: a short run")
     known, extra = parser.parse_known_args()
     if known.command == "gather":
         if extra:

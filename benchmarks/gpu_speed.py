@@ -2,7 +2,7 @@
 
     python3 benchmarks/gpu_speed.py --bundle=bundle --out=$OUT
 
-Needs the bundle that `benchmarks.gpu_neu gather` makes; PyTorch is measured where the machine has
+Needs the bundle that `benchmarks.gpu_neu gather` makes; PyTorch is measured if the machine has
 it. A measurement that is in `--out`, or in `--resume`, is not repeated.
 """
 
@@ -26,7 +26,7 @@ SIZE = ["--size=256", "--batch=16"]
 
 
 def measures(with_torch: bool) -> dict[str, tuple[list[str], dict[str, str]]]:
-    """Name -> arguments of `python -m`, and environment; the most wanted first."""
+    """Name -> arguments of `python -m`, and environment, in order of importance."""
     peers = ["--peers", *(PEERS if with_torch else [])]
     ways = ["jax", "jax-bfloat16", *(["torch", "torch-compiled"] if with_torch else [])]
     ours = ["--ours", "float32", "bfloat16", "float32-deterministic"]
@@ -44,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--bundle", type=Path, default=PROJECT / "bundle")
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--resume", type=Path, help="folder of what an earlier call brought back")
+    parser.add_argument("--resume", type=Path, help="folder of the results of an earlier call")
     parser.add_argument("--only", nargs="*", default=[], help="names of measurements")
     given = parser.parse_args()
     given.out.mkdir(parents=True, exist_ok=True)
@@ -53,8 +53,8 @@ def main() -> None:
     for name, (arguments, more) in wanted.items():
         if given.only and name not in given.only:
             continue
-        places = [given.out, *([given.resume] if given.resume else [])]
-        if any((place / f"{name}.txt").is_file() for place in places):
+        folders = [given.out, *([given.resume] if given.resume else [])]
+        if any((folder / f"{name}.txt").is_file() for folder in folders):
             continue
         print(f"== {name}", flush=True)
         done = subprocess.run(
@@ -69,7 +69,7 @@ def main() -> None:
         if done.returncode == 0:
             (given.out / f"{name}.txt").write_text(done.stdout)
         for file in (PROJECT / "benchmarks" / "results").glob("*.jsonl"):
-            if file.stem in ("train_step", "inference", "decoders", "startup"):
+            if file.stem in ("train_step", "inference", "startup"):
                 (given.out / file.name).write_bytes(file.read_bytes())
 
 

@@ -2,9 +2,9 @@
 
     python -m benchmarks.inference --size=256
 
-uint8 images on the host go in, uint8 masks on the host come out: preprocessing, the copies and the
-choice of the class are inside the times. All ways have the same weights; their masks are compared
-first. The results go to `benchmarks/results/inference.jsonl`.
+From uint8 images on the host to uint8 masks on the host: the times include preprocessing, the
+copies and the choice of the class. All ways have the same weights; their masks are compared first.
+The results go to `benchmarks/results/inference.jsonl`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.sides import Side, Sides
 MODULE = "benchmarks.inference_side"
 TURNS = 5  # of each way and batch
 TIES = 1e-3
-"""Share of pixels that may fall the other way in float32, where two classes are equal."""
+"""Fraction of pixels that may get another class in float32, where two classes are equal."""
 
 
 def main() -> None:
@@ -36,11 +36,11 @@ def main() -> None:
     given = parser.parse_args()
     print("| way | batch | p50 ms | p95 | p99 | images/s |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder, Sides() as sides:
-        place = [f"--size={given.size}", f"--folder={folder}"]
+        shared = [f"--size={given.size}", f"--folder={folder}"]
         writing = "write-onnx" if "onnx" in given.ways else "write"
-        Side(MODULE, [f"--way={writing}", *place]).close()
+        Side(MODULE, [f"--way={writing}", *shared]).close()
         for way in given.ways:
-            sides[way] = Side(MODULE, [f"--way={way}", *place])
+            sides[way] = Side(MODULE, [f"--way={way}", *shared])
         other, ran = sides.ask("agree"), sides.ask("describe")
         if any(v > TIES for way, v in other.items() if "bfloat16" not in way):
             raise SystemExit(f"the ways do not agree on the class of pixels: {other}")

@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def describe(kind: str) -> str:
-    """What a way ran with, and on."""
+    """The software and the device of a way."""
     if kind == "jax":
         import jax
 
@@ -57,7 +57,7 @@ def describe(kind: str) -> str:
 
 
 def timer(segment: Segment, size: int) -> Callable[..., list[float]]:
-    """Measures photographs, uint8 on the host, to masks, uint8 on the host."""
+    """Times calls from uint8 images on the host to uint8 masks on the host."""
     random = np.random.default_rng(1)
 
     def times(batch: int, count: int) -> list[float]:
@@ -68,7 +68,7 @@ def timer(segment: Segment, size: int) -> Callable[..., list[float]]:
 
 
 def agree(segment: Segment, folder: Path) -> float:
-    """Share of pixels with another class than the reference's."""
+    """Fraction of pixels with another class than the reference's."""
     with np.load(folder / "reference.npz") as file:
         return float((segment(file["images"]) != file["masks"]).mean())
 

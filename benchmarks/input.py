@@ -3,9 +3,9 @@
     python -m benchmarks.input --manual_dir=FOLDER
 
 NEU-Seg, decoded and resized to the network's size, uint8, labeled and unlabeled batches as in
-training; PyTorch reads the extracted PNGs with worker processes, as one does there. Where training
-images fit on the device, neither is needed: they are read once. Images per second of the median of
-the turns; the results go to `benchmarks/results/input.jsonl`.
+training; PyTorch reads the extracted PNGs with worker processes, as is usual there. Where training
+images fit on the device, neither is needed: they are read once. Prints images per second, the
+median of the turns; the results go to `benchmarks/results/input.jsonl`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import protocols, source, streams
 
-WARM_UP = 20
+WARM_UP_BATCHES = 20
 
 
 class Files(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
@@ -94,7 +94,7 @@ def main() -> None:
         rates: dict[str, list[float]] = {name: [] for name in feeds}
         for _ in range(3):
             for name, feed in feeds.items():
-                _take(feed, WARM_UP)
+                _take(feed, WARM_UP_BATCHES)
                 rates[name].append(2 * given.batch * given.batches / _take(feed, given.batches))
     medians = {name: statistics.median(values) for name, values in rates.items()}
     for name, rate in medians.items():

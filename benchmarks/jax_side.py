@@ -25,7 +25,7 @@ from uaps_jax.models import cost
 from uaps_jax.training import feed, optimizers, sharding, step
 from uaps_jax.training import state as state_lib
 
-POOL = 32  # images that live on the device
+POOL = 32  # images on the device
 
 
 def main() -> None:
@@ -96,9 +96,9 @@ class Ours:
     def write(self) -> None:
         """Writes images, weights by their published names, clean logits and a loss."""
         predictor = self._method.predictor("")
-        model, normalize = predictor.network, predictor.normalize
+        network, normalize = predictor.network, predictor.normalize
         x, u = (normalize(self._arrays[n][: self._batch]) for n in ("labeled", "unlabeled"))
-        both = jax.jit(lambda v, i: model.all_logits(v, i, None))
+        both = jax.jit(lambda v, i: network.all_logits(v, i, None))
         labeled, unlabeled = both(self._variables, x), both(self._variables, u)
         beta = np.array([0.4, 0.3, 0.2, 0.1], np.float32)
         labels = self._arrays["mask"][: self._batch].astype(np.int32)
@@ -128,8 +128,8 @@ class Ours:
 
     def _take(self) -> None:
         batch = self._show(self._images, self._rows)
-        self._state, measured = self._step(self._state, batch, *self._rest)
-        jax.block_until_ready((self._state, measured))
+        self._state, metrics = self._step(self._state, batch, *self._rest)
+        jax.block_until_ready((self._state, metrics))
 
     def describe(self) -> dict[str, Any]:
         """What it ran on."""
@@ -138,9 +138,9 @@ class Ours:
         peak = statistics.get(
             "peak_bytes_in_use", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         )
-        model = self._method.predictor("").network
+        network = self._method.predictor("").network
         image = jax.ShapeDtypeStruct((2 * self._batch, *self._arrays["labeled"].shape[1:]), float)
-        forward = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
+        forward = cost.macs(lambda v, x: network.all_logits(v, x, None), network.shapes(), image)
         rates = roofline.rates(self._config.network.dtype)
         return {
             "version": f"jax {jax.__version__}",

@@ -13,12 +13,12 @@ RESULTS = Path(__file__).parent / "results"
 
 def seconds(call: Callable[[], Any], count: int) -> list[float]:
     """Seconds of each of some calls, one after another."""
-    found = []
+    times = []
     for _ in range(count):
         started = time.perf_counter()
         call()
-        found.append(time.perf_counter() - started)
-    return found
+        times.append(time.perf_counter() - started)
+    return times
 
 
 def record(name: str, figures: Mapping[str, Any]) -> None:

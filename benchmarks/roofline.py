@@ -1,4 +1,4 @@
-"""What a device can do, measured: the rates that a program is held against."""
+"""The measured peak rates of a device, for comparison with those of a program."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Processes that take turns: the project and its PyTorch peer, timed in one run.
+"""Processes that are timed in turns: this project and PyTorch, in one run.
 
 Each side is a process of its own that waits while another works. A request is one JSON line on
 its standard input, an answer one on its standard output.
@@ -27,7 +27,7 @@ class Side:
     def __init__(self, module: str, arguments: list[str]) -> None:
         """Starts `python -m module *arguments`."""
         command = [sys.executable, "-m", module, *arguments]
-        # As `run.py` sets it for itself; both sides have them.
+        # As `run.py` sets it for itself; the same for both sides.
         environment = os.environ | {"GLIBC_TUNABLES": huge_pages.SETTING}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
@@ -61,7 +61,7 @@ class Side:
 
 
 class Sides(dict[str, Side]):
-    """Sides by name; all of them end with the `with` block, also where one of them fails."""
+    """Sides by name; all processes end with the `with` block, even if one of them fails."""
 
     def __enter__(self) -> Sides:
         return self
@@ -73,15 +73,15 @@ class Sides(dict[str, Side]):
         stack.__exit__(*error)
 
     def ask(self, name: str, **values: Any) -> dict[str, Any]:
-        """Sends all of them a request, one after another; their answers."""
+        """Sends a request to each side in turn; their answers by name."""
         return {key: side.ask(name, **values) for key, side in self.items()}
 
     def turns(self, rounds: int, name: str, **values: Any) -> dict[str, list[float]]:
         """Asks for times in turns, round after round; all times of each side."""
         times: dict[str, list[float]] = {key: [] for key in self}
         for _ in range(rounds):
-            for key, found in self.ask(name, **values).items():
-                times[key] += found
+            for key, seconds in self.ask(name, **values).items():
+                times[key] += seconds
         return times
 
 

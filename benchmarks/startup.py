@@ -1,4 +1,4 @@
-"""From the start of the process to the first finished step, with nothing compiled and after that.
+"""From the start of the process to the first finished step, before and after programs are compiled.
 
     python -m benchmarks.startup --size=128
 
@@ -55,20 +55,20 @@ def main() -> None:
 
 
 def first_step(command: list[str], environment: dict[str, str]) -> float:
-    """Seconds until a run says that its first step is done; it is stopped then."""
+    """Seconds until a run logs the end of its first step; it is killed then."""
     started = time.perf_counter()
     with subprocess.Popen(
         command, cwd=PROJECT, env=environment, stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        heard = []
+        logged = []
         for line in process.stderr:
-            heard.append(line)
+            logged.append(line)
             if LINE in line:
                 seconds = time.perf_counter() - started
                 process.kill()
                 return seconds
-    raise SystemExit("the run ended before its first step:\n" + "".join(heard[-20:]))
+    raise SystemExit("the run ended before its first step:\n" + "".join(logged[-20:]))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The published network's PyTorch names and layouts, translated to the tree of `UNet`."""
+"""The published network's PyTorch names and layouts, translated to the tree of our U-Net."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ DEEPEST = 4
 
 
 def location(name: str) -> tuple[str, tuple[str, ...], int | None]:
-    """Where the tensor with a PyTorch name lives: (collection, path, member).
+    """The position of the tensor with a PyTorch name in our tree: (collection, path, decoder).
 
-    `path` leads to a leaf of `params` or `batch_stats`; `member` is the index on the leading axis
+    `path` leads to a leaf of `params` or `batch_stats`; `decoder` is the index on the leading axis
     of a decoder's leaf (the main decoder is 0, `aux_decoder<k>` is k), None for the encoder.
     `down<l>` is level l, counted from the finest; `up1` is the deepest step of a decoder, so that
     `up<s>` is level 4 - s.
     """
     part, rest = name.split(".", 1)
     if part == "encoder":
-        member, part = None, "encoder"
+        decoder, part = None, "encoder"
     else:
-        member = 0 if part == "main_decoder" else int(part.removeprefix("aux_decoder"))
+        decoder = 0 if part == "main_decoder" else int(part.removeprefix("aux_decoder"))
         part = "decoders"
     module, kind = rest.rsplit(".", 1)
 
     layers: tuple[str, ...]
-    if found := re.fullmatch(r"in_conv\.conv_conv\.(\d)", module):
-        layers = ("block_0", LAYERS[found[1]])
-    elif found := re.fullmatch(r"down(\d)\.maxpool_conv\.1\.conv_conv\.(\d)", module):
-        layers = (f"block_{found[1]}", LAYERS[found[2]])
-    elif found := re.fullmatch(r"up(\d)\.conv1x1", module):
-        layers = (f"reduce_{DEEPEST - int(found[1])}",)
-    elif found := re.fullmatch(r"up(\d)\.conv\.conv_conv\.(\d)", module):
-        layers = (f"block_{DEEPEST - int(found[1])}", LAYERS[found[2]])
+    if match := re.fullmatch(r"in_conv\.conv_conv\.(\d)", module):
+        layers = ("block_0", LAYERS[match[1]])
+    elif match := re.fullmatch(r"down(\d)\.maxpool_conv\.1\.conv_conv\.(\d)", module):
+        layers = (f"block_{match[1]}", LAYERS[match[2]])
+    elif match := re.fullmatch(r"up(\d)\.conv1x1", module):
+        layers = (f"reduce_{DEEPEST - int(match[1])}",)
+    elif match := re.fullmatch(r"up(\d)\.conv\.conv_conv\.(\d)", module):
+        layers = (f"block_{DEEPEST - int(match[1])}", LAYERS[match[2]])
     elif module == "out_conv":
         layers = ("classifier",)
     else:
-        raise ValueError(f"{name} is no tensor of the published network")
+        raise ValueError(f"{name} is not a tensor of the published network")
 
     norm = layers[-1].startswith("norm")
     leaf = {
@@ -52,7 +52,7 @@ def location(name: str) -> tuple[str, tuple[str, ...], int | None]:
         "running_var": "var",
     }[kind]
     collection = "batch_stats" if kind.startswith("running") else "params"
-    return collection, (part, *layers, leaf), member
+    return collection, (part, *layers, leaf), decoder
 
 
 def array(value: Any) -> np.ndarray:
@@ -62,42 +62,46 @@ def array(value: Any) -> np.ndarray:
 
 
 def variables(weights: Mapping[str, Any]) -> Tree:
-    """`{"params", "batch_stats"}` of `UNet` from a PyTorch state dict of numpy arrays.
+    """`{"params", "batch_stats"}` of our U-Net from a PyTorch state dict of numpy arrays.
 
-    The members of the decoders are stacked on a leading axis in the order main, auxiliary 1, 2...
+    The decoders are stacked on a leading axis in the order main, auxiliary 1, 2...
     """
-    members: dict[tuple[str, ...], dict[int | None, np.ndarray]] = {}
+    arrays: dict[tuple[str, ...], dict[int | None, np.ndarray]] = {}
     for name, value in weights.items():
-        collection, path, member = location(name)
-        members.setdefault((collection, *path), {})[member] = array(value)
+        collection, path, decoder = location(name)
+        arrays.setdefault((collection, *path), {})[decoder] = array(value)
     tree: Tree = {}
-    for path, found in members.items():
+    for path, by_decoder in arrays.items():
         node = tree
         for key in path[:-1]:
             node = node.setdefault(key, {})
-        whole = None in found
-        node[path[-1]] = found[None] if whole else np.stack([found[k] for k in range(len(found))])
+        shared = None in by_decoder
+        node[path[-1]] = (
+            by_decoder[None]
+            if shared
+            else np.stack([by_decoder[k] for k in range(len(by_decoder))])
+        )
     return tree
 
 
 def leaf(tree: Tree, name: str) -> Any:
-    """The array of our tree (`{"params", "batch_stats"}`) that a PyTorch name means."""
-    collection, path, member = location(name)
+    """The array of our tree (`{"params", "batch_stats"}`) with a PyTorch name."""
+    collection, path, decoder = location(name)
     node = tree[collection]
     for key in path:
         node = node[key]
-    return node if member is None else node[member]
+    return node if decoder is None else node[decoder]
 
 
 def tensors(tree: Tree) -> dict[str, np.ndarray]:
     """Arrays by their PyTorch names, in PyTorch's layout, from our `{"params", "batch_stats"}`."""
-    members = len(tree["params"]["decoders"]["classifier"]["bias"])
-    decoders = ["main_decoder", *(f"aux_decoder{k}" for k in range(1, members))]
-    found = {}
+    count = len(tree["params"]["decoders"]["classifier"]["bias"])
+    decoders = ["main_decoder", *(f"aux_decoder{k}" for k in range(1, count))]
+    arrays = {}
     for name in _names(decoders):
         value = np.asarray(leaf(tree, name))
-        found[name] = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
-    return found
+        arrays[name] = value.transpose(3, 2, 0, 1) if value.ndim == 4 else value
+    return arrays
 
 
 def _names(decoders: Sequence[str]) -> Iterator[str]:

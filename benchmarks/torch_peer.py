@@ -136,14 +136,14 @@ class Network(nn.Module):
             self.add_module(f"aux_decoder{k}", Decoder(classes))
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Logits of all heads, the main one first."""
+        """Logits of all decoders, the main one first."""
         kinds = (feature_noise, lambda z: F.dropout(z, 0.5), feature_dropout)
         pyramid = self.encoder(x)
-        heads = [self.main_decoder(pyramid)]
+        logits = [self.main_decoder(pyramid)]
         for k in range(self.auxiliary):
-            seen = [kinds[k % 3](z) for z in pyramid] if self.perturb else pyramid
-            heads.append(self.get_submodule(f"aux_decoder{k + 1}")(seen))
-        return heads
+            features = [kinds[k % 3](z) for z in pyramid] if self.perturb else pyramid
+            logits.append(self.get_submodule(f"aux_decoder{k + 1}")(features))
+        return logits
 
     def main(self, x: torch.Tensor) -> torch.Tensor:
         """Logits of the main decoder alone."""
@@ -151,7 +151,7 @@ class Network(nn.Module):
 
 
 def normalizer(device: torch.device) -> Normalizer:
-    """A function of uint8 `[B, H, W, C]`: what the network sees, channels last in memory."""
+    """uint8 `[B, H, W, C]` to the network's input `[B, C, H, W]`, channels last in memory."""
     mean, std = (torch.tensor(v, device=device) for v in (MEAN, STD))
     return lambda images: ((images.float() / 255 - mean) / std).movedim(-1, 1)
 
@@ -180,7 +180,7 @@ def objective(
     weights: tuple[float, float],
 ) -> torch.Tensor:
     """UAPS's loss in its released form; `weights` are those of pseudo-labels and uncertainty."""
-    l_sup = torch.stack([supervised(head, labels) for head in labeled]).mean()
+    l_sup = torch.stack([supervised(logits, labels) for logits in labeled]).mean()
     stack = torch.stack(unlabeled)
     log_p = stack.log_softmax(2)
     mixed = (beta.view(-1, 1, 1, 1, 1) * log_p.detach().exp()).sum(0)
@@ -188,7 +188,7 @@ def objective(
     log_mean = log_p.logsumexp(0) - float(np.log(len(stack)))
     divergence = (log_mean.exp() * (log_mean - log_p)).sum(2)
     discount = (-divergence).exp().mean((1, 2, 3))
-    plain = torch.stack([supervised(head, pseudo) for head in unlabeled])
+    plain = torch.stack([supervised(logits, pseudo) for logits in unlabeled])
     return l_sup + weights[0] * (plain * discount).mean() + weights[1] * divergence.mean()
 
 
@@ -210,7 +210,7 @@ def released_step(
 
 
 class ExpertStep:
-    """One step as fast as we know how to make PyTorch take it.
+    """One step, optimised as far as we know how to in PyTorch.
 
     Views, losses and both passes are one function, compiled if asked for (on GPUs with CUDA
     graphs); the weights are channels last; Adam is fused.
@@ -224,7 +224,7 @@ class ExpertStep:
         bfloat16: bool,
         compiled: bool,
     ) -> None:
-        """Takes the network over: its weights become channels last."""
+        """Changes the memory layout of the network's weights to channels last."""
         self.network, self._normalize = network, normalize
         channels_last(network)
         self.optimizer = torch.optim.Adam(network.parameters(), lr=1e-3, fused=True)
@@ -246,8 +246,8 @@ class ExpertStep:
     ) -> torch.Tensor:
         device = labeled.device.type
         with torch.autocast(device, torch.bfloat16, enabled=self._bfloat16):
-            heads = [self.network(self._normalize(images)) for images in (labeled, unlabeled)]
-        wide = [[head.float() for head in stream] for stream in heads]
+            logits = [self.network(self._normalize(images)) for images in (labeled, unlabeled)]
+        wide = [[decoder.float() for decoder in stream] for stream in logits]
         return objective(wide[0], wide[1], labels, beta, weights)
 
     def __call__(
@@ -270,7 +270,7 @@ def load(network: Network, stored: Mapping[str, Any]) -> None:
     filled = {
         name: torch.from_numpy(np.array(stored[f"weights/{name}"]))
         if f"weights/{name}" in stored
-        else state[name]  # num_batches_tracked, which nothing reads
+        else state[name]  # num_batches_tracked, which is not used
         for name in state
     }
     network.load_state_dict(filled)
