@@ -72,7 +72,7 @@ def main(argv: list[str]) -> None:
         input=INPUT.value,
     )
     runner.end_with_parent()
-    compiler.keep_compiled()
+    compiler.enable_compile_cache()
     with library_logs.hidden(), compiler.unreadable_cache_entries_removed():
         execute(arguments)
 

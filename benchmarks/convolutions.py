@@ -146,7 +146,7 @@ def _compiled(
     parts["kernel"] = (kernel, (x, w, g))
 
     def call(function: Any, arguments: Any) -> Callable[[], Any]:
-        run = compiler.jit_for_long(function)
+        run = compiler.jit_optimized(function)
         return lambda: jax.block_until_ready(run(*arguments))
 
     return {name: call(*part) for name, part in parts.items()}

@@ -119,7 +119,7 @@ def ours(folder: Path, size: int, how: str) -> Segment:
     config, _, variables = _configured(size)
     config.network.dtype = how or "float32"
     predictor = methods.build(config).predictor("")
-    masks = compiler.jit_for_long(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
+    masks = compiler.jit_optimized(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
     placed = jax.device_put(variables)
     return lambda images: np.asarray(masks(placed, images))
 

@@ -19,7 +19,7 @@ def no_cache_folder():
 
 
 def test_a_program_for_long_computes_the_same():
-    double = compiler.jit_for_long(lambda x: 2 * x, donate_argnums=0)
+    double = compiler.jit_optimized(lambda x: 2 * x, donate_argnums=0)
     np.testing.assert_array_equal(double(np.arange(3.0)), [0, 2, 4])
 
 
@@ -27,7 +27,7 @@ def test_an_unknown_option_is_left_out(monkeypatch):
     monkeypatch.setattr(compiler, "CPU_OPTIONS", {"xla_cpu_no_such_option": "1"})
     compiler._options.cache_clear()
     assert compiler._options() == ()
-    np.testing.assert_array_equal(compiler.jit_for_long(lambda x: x)(3.0), 3)
+    np.testing.assert_array_equal(compiler.jit_optimized(lambda x: x)(3.0), 3)
     monkeypatch.undo()
     compiler._options.cache_clear()
 
@@ -36,11 +36,11 @@ def test_compiled_programs_go_to_the_users_cache_unless_told_otherwise(
     tmp_path, monkeypatch, no_cache_folder
 ):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    compiler.keep_compiled()
+    compiler.enable_compile_cache()
     chosen = jax.config.jax_compilation_cache_dir
     assert chosen.startswith(str(tmp_path / "uaps_jax" / "compiled_"))
     jax.config.update("jax_compilation_cache_dir", "elsewhere")
-    compiler.keep_compiled()
+    compiler.enable_compile_cache()
     assert jax.config.jax_compilation_cache_dir == "elsewhere"
 
 
@@ -48,11 +48,11 @@ def test_deterministic_is_an_option_of_gpus_alone(monkeypatch):
     given = []
     compiler._options()
     monkeypatch.setattr(jax, "jit", lambda function, **options: given.append(options))
-    compiler.jit_for_long(abs, deterministic=True)
+    compiler.jit_optimized(abs, deterministic=True)
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     compiler._options.cache_clear()
-    compiler.jit_for_long(abs, deterministic=True)
-    compiler.jit_for_long(abs)
+    compiler.jit_optimized(abs, deterministic=True)
+    compiler.jit_optimized(abs)
     compiler._options.cache_clear()
     on_cpu, on_gpu, without = (options["compiler_options"] or {} for options in given)
     assert "xla_gpu_deterministic_ops" not in on_cpu

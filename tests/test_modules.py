@@ -23,5 +23,5 @@ def test_a_file_that_fails_leaves_no_module_behind(tmp_path):
     assert "name_of_a_test" not in sys.modules
     text = tmp_path / "mine.txt"
     text.write_text("")
-    with pytest.raises(ImportError, match="is no Python file"):
+    with pytest.raises(ImportError, match="is not a Python file"):
         modules.run_file(text, "name_of_a_test")

@@ -1,4 +1,4 @@
-"""The compiler: its options for programs that run for long, and where their results are kept."""
+"""Compiler options for long-running programs, and the compile cache."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ GPU_DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
 """No atomic sums, and no choice of algorithms by their speed: the same bits in every run."""
 
 
-def jit_for_long(
+def jit_optimized(
     function: Callable[..., Any], *, deterministic: bool = False, **arguments: Any
 ) -> Any:
-    """`jax.jit(function, **arguments)` with the options that pay on this backend.
+    """`jax.jit(function, **arguments)` with the options that speed up long runs on this backend.
 
-    With `deterministic`, a GPU gives the same bits in every run, and is slower for it; a CPU gives
-    them anyway.
+    With `deterministic`, a GPU gives the same bits in every run, but is slower; a CPU always does.
     """
     options: dict[str, str | bool] = dict(_options())
     if deterministic and jax.default_backend() == "gpu":
@@ -43,7 +42,7 @@ def jit_for_long(
 
 @functools.cache
 def _options() -> tuple[tuple[str, str], ...]:
-    """The options for this backend, none where this version of XLA does not know them."""
+    """The options for this backend; none if this version of XLA rejects them."""
     if jax.default_backend() != "cpu":
         return ()
     try:
@@ -53,18 +52,17 @@ def _options() -> tuple[tuple[str, str], ...]:
     return tuple(CPU_OPTIONS.items())
 
 
-def keep_compiled() -> None:
-    """Keeps compiled programs for the next process, unless `JAX_COMPILATION_CACHE_DIR` says where.
+def enable_compile_cache() -> None:
+    """Stores compiled programs in the user's cache folder, if `JAX_COMPILATION_CACHE_DIR` is unset.
 
-    They stay in the user's cache folder, apart for every kind of processor: a program that was
-    compiled for one may not run on another. Nothing removes old ones: the folder may be deleted at
-    any time.
+    There is one folder per kind of processor: a program compiled for one may not run on another.
+    Old entries are never removed; the folder may be deleted at any time.
     """
     if jax.config.values["jax_compilation_cache_dir"] is not None:
         return
     try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    except RuntimeError:  # nobody's home
+    except RuntimeError:  # the user has no home folder
         return
     folder = cache / "uaps_jax" / f"compiled_{_processor()}"
     jax.config.update("jax_compilation_cache_dir", str(folder))
@@ -77,12 +75,12 @@ UNREADABLE = re.compile("Error reading persistent compilation cache entry for '(
 def unreadable_cache_entries_removed() -> Iterator[None]:
     """Removes unreadable entries of the compile cache when JAX warns of them.
 
-    JAX writes an entry in place, and leaves one that is there as it is: what a killed process has
-    half written would be read, warned of, and compiled around in every run that follows. With it
-    go the entries of other programs of that name, which are compiled again when they are needed.
+    JAX writes an entry in place and never replaces one: an entry that a killed process wrote in
+    part would cause a warning and a compilation in every later run. The entries of other programs
+    with the same name are removed too; they are compiled again when needed.
 
-    JAX tells of them by a warning alone: within this context, `warnings.showwarning` of the whole
-    process is one that removes the entry and shows every other warning as before.
+    JAX reports unreadable entries only by a warning, so within this context
+    `warnings.showwarning` of the process is replaced; other warnings are shown as before.
     """
     show = warnings.showwarning
 
@@ -92,8 +90,8 @@ def unreadable_cache_entries_removed() -> Iterator[None]:
         if not unreadable or not folder:
             show(message, *rest, **named)
             return
-        # Compiled anew in a moment, and kept then.
-        with contextlib.suppress(OSError):  # a folder that others alone may change
+        # JAX compiles the program next and stores it.
+        with contextlib.suppress(OSError):  # a read-only folder
             for entry in Path(folder).glob(f"{glob.escape(unreadable[1])}-*-cache"):
                 entry.unlink(missing_ok=True)
         logging.info("an unreadable entry of the compile cache was removed: %s", unreadable[1])
@@ -106,7 +104,7 @@ def unreadable_cache_entries_removed() -> Iterator[None]:
 
 
 def _processor() -> str:
-    """A short name of what programs of this processor may use."""
+    """A digest of this processor's features."""
     about = Path("/proc/cpuinfo")
     text = platform.machine() + platform.processor()
     if about.is_file():

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and disks that are full."""
+"""Atomic writing of files, and errors of full disks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all."""
+    """Writes a file atomically."""
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as file:
@@ -21,12 +21,12 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes a text file, UTF-8, whole or not at all."""
+    """Writes a text file, UTF-8, atomically."""
     write_bytes(path, text.encode())
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it was raised from, says that there is no space left."""
+    """Whether an error or one of its causes reports a full disk."""
     while error is not None:
         number = error.errno if isinstance(error, OSError) else None
         if number in FULL or says_disk_full(str(error)):
@@ -36,17 +36,17 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def says_disk_full(text: str) -> bool:
-    """Whether a library's words are those of the system for a full disk."""
+    """Whether an error message of a library contains the system's message for a full disk."""
     return any(os.strerror(number) in text for number in FULL)
 
 
 def require_space(folder: Path, size: int) -> None:
-    """Checks that so many bytes are free on the disk of a folder that is there.
+    """Checks that `size` bytes are free on the disk of an existing folder.
 
-    A file system that does not tell its size is taken to have them.
+    A file system that does not report its size passes.
 
     Raises:
-      OSError: they are not.
+      OSError: there is less free space.
     """
     disk = os.statvfs(folder)
     free = disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)
@@ -55,4 +55,4 @@ def require_space(folder: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, f"{os.strerror(errno.ENOSPC)}: {what}", str(folder))
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT)  # of the disk, or of what one person may have of it
+FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's quota

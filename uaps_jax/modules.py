@@ -1,4 +1,4 @@
-"""Python files that are run by their path, as configuration files are."""
+"""Running Python files by their path, such as configuration files."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from types import ModuleType
 
 
 def run_file(file: Path, name: str) -> ModuleType:
-    """Runs a file as a module of a name, by which `sys.modules` has it afterwards.
+    """Runs a file as the module `name`, which is then in `sys.modules`.
 
     Raises:
-      ImportError: it is no Python file.
+      ImportError: it is not a Python file.
       Exception: whatever the file raises.
     """
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{file} is no Python file")
+        raise ImportError(f"{file} is not a Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

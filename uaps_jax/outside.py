@@ -1,5 +1,5 @@
-"""Methods and networks of outside authors: which file made one, and its import where a run needs
-it again."""
+"""Methods and networks defined outside the package: the files that registered them, and importing
+these files for a later command."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ PACKAGE = Path(__file__).resolve().parent
 KINDS = ("method", "network")
 
 FILES: dict[tuple[str, str], Path] = {}
-"""Kind and name -> the file that registered it; the package's own are not among them."""
+"""Kind and name -> the file that registered it, for those from outside the package."""
 
 
-def remember(kind: str, name: str) -> None:
-    """Notes which file registers a method or a network: the one that called the caller."""
+def store_file(kind: str, name: str) -> None:
+    """Stores in `FILES` which file registers a method or a network: that of the caller's caller."""
     FILES.pop((kind, name), None)
     frame = inspect.currentframe()
     for _ in range(2):
@@ -33,7 +33,7 @@ def remember(kind: str, name: str) -> None:
 
 
 def files_of(config: Config) -> dict[str, str]:
-    """`<kind>_file` -> the file that made it, of the outside authors of a configuration."""
+    """`<kind>_file` -> file, for the method and the network if they are from outside."""
     names = {"method": config.method.name, "network": config.network.name}
     return {
         f"{kind}_file": str(FILES[kind, name])
@@ -42,30 +42,30 @@ def files_of(config: Config) -> dict[str, str]:
     }
 
 
-def require(
+def import_missing(
     stored: Mapping[str, object],
     files: Mapping[str, str],
     known: Mapping[str, Collection[str]],
 ) -> None:
-    """Imports the files that made the method and the network of a run, unless they are known.
+    """Imports the files that define the method and the network of a run, unless registered.
 
     Args:
       stored: settings of the run, with `method.name` and `network.name`.
-      files: `files_of`, as the user's own run wrote it down.
-      known: kind -> names that are registered; a file adds its own.
+      files: `files_of`, as stored by the run.
+      known: kind -> registered names; importing a file adds to them.
 
     Raises:
-      ConfigError: a file is not there any more, cannot be imported, or does not register it.
+      ConfigError: a file does not exist, cannot be imported, or does not register the name.
     """
     for kind in KINDS:
         name, file = str(stored.get(f"{kind}.name", "")), files.get(f"{kind}_file")
         if name in known[kind] or file is None:
             continue
-        cure = "pass --config=FILE with its new place, or put it back"
-        what = f"{file}, which made {kind} {name} of this run,"
+        cure = "pass --config=FILE with its new path, or restore it"
+        what = f"{file}, which defines the {kind} {name} of this run,"
         if not Path(file).is_file():
-            raise ConfigError(f"{what} is not there: {cure}")
-        logging.info("%s %s: importing %s, which this run wrote down as its file", kind, name, file)
+            raise ConfigError(f"{what} does not exist: {cure}")
+        logging.info("%s %s: importing %s, as stored by this run", kind, name, file)
         try:
             modules.run_file(Path(file), f"uaps_jax_outside_{name}")
         except Exception as error:
@@ -73,4 +73,4 @@ def require(
                 f"{what} cannot be imported: {type(error).__name__}: {error}"
             ) from error
         if name not in known[kind]:
-            raise ConfigError(f"{what} does not register it any more: {cure}")
+            raise ConfigError(f"{what} no longer registers it: {cure}")

@@ -1,4 +1,4 @@
-"""What a step draws from: the one description that methods, data and training share."""
+"""The streams of images that a step draws its batches from."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class Stream:
 
     Attributes:
       pool: "labeled" or "unlabeled".
-      batch: images a step, over all devices.
-      fields: which arrays of an image: "image", and "mask" of a labeled one.
+      batch: images per step, over all devices.
+      fields: the arrays of an image: "image", and "mask" in the labeled pool.
     """
 
     pool: str
@@ -20,6 +20,5 @@ class Stream:
     fields: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        """Checks that no hidden truth is asked for."""
         if self.pool != "labeled" and "mask" in self.fields:
             raise ValueError(f"a stream of pool {self.pool!r} has no masks")

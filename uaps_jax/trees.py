@@ -1,4 +1,4 @@
-"""Names for the nested dicts of arrays that variables, batches and measurements are."""
+"""The type of nested dicts of arrays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,5 @@
 """Strict decoding, and one report of all problems."""
 
-# ruff: noqa: D102  (the names of tests say what they test)
-
 from __future__ import annotations
 
 import io

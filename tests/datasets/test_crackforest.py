@@ -1,7 +1,5 @@
 """CrackForest: MATLAB masks and their values, images without masks, bad files, the real data."""
 
-# ruff: noqa: D102  (the names of tests say what they test)
-
 from __future__ import annotations
 
 import io

@@ -1,7 +1,5 @@
 """DAGM 2007: layouts, the official lists, both configs, bad files, the samples."""
 
-# ruff: noqa: D102  (the names of tests say what they test)
-
 from __future__ import annotations
 
 import logging

@@ -1,7 +1,5 @@
 """A user's own images: every kind that people bring, and every way in which they can be bad."""
 
-# ruff: noqa: D102
-
 from __future__ import annotations
 
 import dataclasses

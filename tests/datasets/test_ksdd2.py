@@ -1,7 +1,5 @@
 """KolektorSDD2, on files in its layout: stray copies, the md5, both configs, bad files."""
 
-# ruff: noqa: D102  (the names of tests say what they test)
-
 from __future__ import annotations
 
 import hashlib

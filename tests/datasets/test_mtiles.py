@@ -1,7 +1,5 @@
 """Magnetic tiles: layouts, thresholds, empty masks, bad files, the groups, the real data."""
 
-# ruff: noqa: D102  (the names of tests say what they test)
-
 from __future__ import annotations
 
 import csv

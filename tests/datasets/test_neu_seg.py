@@ -1,7 +1,5 @@
 """NEU-Seg: every accepted layout, every kind of bad input, the packaged lists, the real data."""
 
-# ruff: noqa: D102  (the names of tests say what they test)
-
 from __future__ import annotations
 
 import io

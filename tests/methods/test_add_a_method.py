@@ -121,13 +121,15 @@ def test_a_run_remembers_the_file_that_made_its_method(saved, caplog):
 def test_a_file_that_has_moved_is_named_with_what_to_do(saved):
     settings, run, file = saved
     file.rename(file.with_name("elsewhere.py"))
-    with pytest.raises(ConfigError, match=rf"{file}, which made method entropy .* --config=FILE"):
+    with pytest.raises(
+        ConfigError, match=rf"{file}, which defines the method entropy .* --config=FILE"
+    ):
         checkpoints.read_config(run, 0)
     file.write_text("raise KeyError('mine')")
     with pytest.raises(ConfigError, match="cannot be imported: KeyError: 'mine'"):
         checkpoints.read_config(run, 0)
     file.write_text("")
-    with pytest.raises(ConfigError, match="does not register it any more"):
+    with pytest.raises(ConfigError, match="no longer registers it"):
         checkpoints.read_config(run, 0)
     # As `--config` does it.
     spec = importlib.util.spec_from_file_location("config_config", file.with_name("elsewhere.py"))

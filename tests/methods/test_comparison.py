@@ -577,7 +577,7 @@ def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
 
     def supervised(p):
         if name == "dueb":
-            p = dueb.together(p, state)
+            p = dueb.with_frozen_heads(p, state)
         run = two_networks.forward if name in ("cps", "cpcl", "dueb") else passes.forward
         (outputs,), _ = run(network, p, state["batch_stats"], key, views["labeled"]["image"])
         each = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(

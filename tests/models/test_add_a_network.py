@@ -62,7 +62,9 @@ def test_a_run_remembers_the_file_of_its_network(mine, tmp_path):
     assert config_lib.flatten(again) == config_lib.flatten(settings)
     forget()
     (tmp_path / "my_network.py").unlink()
-    with pytest.raises(ConfigError, match="which made network plain of this run, is not there"):
+    with pytest.raises(
+        ConfigError, match="which defines the network plain of this run, does not exist"
+    ):
         checkpoints.read_config(tmp_path / "run", 0)
 
 

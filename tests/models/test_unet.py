@@ -76,13 +76,13 @@ def test_the_stacked_decoders_compute_what_each_does_alone():
         assert outputs.heads[name].shape == (4, 4, 8, 8, channels)
         assert_allclose(outputs.heads[name][:1], main.heads[name], rtol=1e-5, atol=1e-5)
 
-    def main_alone(decoders):
+    def main_variables(decoders):
         whole = {"params": params | {"decoders": decoders}, "batch_stats": stats}
         return jnp.square(
             dataclasses.replace(model, auxiliary=0).train_outputs(whole, batch, KEY)[0].logits
         ).sum()
 
-    expected = jax.jit(jax.grad(main_alone))(found)
+    expected = jax.jit(jax.grad(main_variables))(found)
     jax.tree.map(
         lambda a, b: assert_allclose(a[:1], b, rtol=1e-3, atol=1e-3),
         gradients["decoders"],

@@ -133,17 +133,17 @@ def test_another_hyperparameter_or_step_does_not_compile_again(method, name):
 
 
 def test_a_run_traces_each_of_its_programs_once(tmp_path, monkeypatch):
-    real = compiler.jit_for_long
+    real = compiler.jit_optimized
 
     def counted(function, **options):
         return real(chex.assert_max_traces(function, n=1), **options)
 
     chex.clear_trace_counter()
-    monkeypatch.setattr(compiler, "jit_for_long", counted)
+    monkeypatch.setattr(compiler, "jit_optimized", counted)
     config = tiny.config("uaps")
     with jax.debug_key_reuse(True):
         run(frozen(config), tmp_path / "run")
-    twice = compiler.jit_for_long(lambda x: x)
+    twice = compiler.jit_optimized(lambda x: x)
     twice(np.ones(2))
     with pytest.raises(AssertionError, match="traced"):
         twice(np.ones(3))

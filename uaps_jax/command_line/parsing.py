@@ -59,7 +59,7 @@ def last_value(argv: Sequence[str], flag: str) -> str | None:
 
 
 def _check_file(file: str) -> None:
-    """Exits if a configuration file is not there, or is no Python file."""
+    """Exits if a configuration file is not there, or is not a Python file."""
     path = Path(file.partition(":")[0])
     try:
         exists = path.is_file()
@@ -73,7 +73,7 @@ def _check_file(file: str) -> None:
         )
     if path.suffix != ".py":
         sys.exit(
-            f"error: --config={file}: is no Python file; give one with a function get_config(), "
+            f"error: --config={file}: is not a Python file; give one with a function get_config(), "
             "such as configs/neu_uaps.py"
         )
 

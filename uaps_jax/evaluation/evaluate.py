@@ -37,7 +37,7 @@ def make_confusion_function(
 ) -> ConfusionFunction:
     """The jitted function from (variables, images, masks) to confusion matrices."""
 
-    @functools.partial(compiler.jit_for_long, deterministic=deterministic)
+    @functools.partial(compiler.jit_optimized, deterministic=deterministic)
     def confusion_function(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
         prediction = predictor(variables, images).argmax(-1)
         return confusion(masks, prediction, classes)

@@ -29,10 +29,10 @@ def make_probe_function(
     Args:
       probe: `(variables, images, key, step) -> (target, kept, student)` (`Method.pseudo_labels`).
       classes: number of classes.
-      deterministic: as `compiler.jit_for_long` takes it.
+      deterministic: as `compiler.jit_optimized` takes it.
     """
 
-    @functools.partial(compiler.jit_for_long, deterministic=deterministic)
+    @functools.partial(compiler.jit_optimized, deterministic=deterministic)
     def probe_function(
         variables: Tree,
         images: jax.Array,

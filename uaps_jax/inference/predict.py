@@ -69,7 +69,7 @@ def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Pre
     predictor = method.predictor(config.evaluation.predictor)
     key = jax.random.key(config.train.seed)
 
-    @compiler.jit_for_long
+    @compiler.jit_optimized
     def run(variables: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         probabilities = predictor(variables, images)
         if method.uncertainty is None:

@@ -1,1 +1,1 @@
-"""Losses as functions of arrays; they know nothing of methods, models or files."""
+"""Losses as functions of arrays, independent of methods, networks and files."""

@@ -1,7 +1,7 @@
-"""Losses with a predicted variance, as DUEB's code computes them and as their source means them.
+"""Losses with a predicted variance: as in DUEB's released code, and as in Kendall and Gal (2017).
 
-Both perturb the logits f with noise of the predicted variance and look at the cross-entropy after.
-Noise is passed in, `[T, B, H, W, C]` standard normal.
+Both add noise of the predicted variance to the logits f and compute the cross-entropy.
+The noise is an argument, `[T, B, H, W, C]` standard normal.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def released(
     """CE [1/T sum_t -ELU(CE - CE_t)] + CE + mean(e^v - 1)  (DUEB, released code).
 
     CE and CE_t are means over the labeled pixels of the whole batch, of f and of
-    f + sqrt(v) noise_t; the noise carries no gradient to v, which the last term alone moves.
+    f + sqrt(v) noise_t. No gradient flows to v through the noise, only through the last term.
 
     Args:
       logits: `[B, H, W, C]`.
@@ -47,7 +47,7 @@ def repaired(
 ) -> jax.Array:
     """-log 1/T sum_t softmax(f + sigma noise_t)_y per pixel (Kendall and Gal 2017, Eq. 12).
 
-    The mean over labeled pixels, each times `weight`; gradients reach the variance through the
+    The mean over labeled pixels, each times `weight`; gradients flow to the variance through the
     noise. 0 without labeled pixels.
 
     Args:

@@ -1,4 +1,4 @@
-"""Agreement of predictions: pseudo-labels from a stack of them, and their distance."""
+"""Mixed pseudo-labels of several decoders, and the distance of predictions."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 
 
-def dirichlet_weights(key: jax.Array, members: int, dtype: jnp.dtype = jnp.float32) -> jax.Array:
-    """Weights `[members]` drawn uniformly from the simplex, Dirichlet(1, ..., 1) (UAPS, Sec. 3)."""
-    return jax.random.dirichlet(key, jnp.ones(members, dtype), dtype=dtype)
+def dirichlet_weights(key: jax.Array, decoders: int, dtype: jnp.dtype = jnp.float32) -> jax.Array:
+    """Weights `[decoders]`, uniform on the simplex, Dirichlet(1, ..., 1) (UAPS, Sec. 3)."""
+    return jax.random.dirichlet(key, jnp.ones(decoders, dtype), dtype=dtype)
 
 
 def mixed_pseudo_label(logits: jax.Array, weights: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Energy terms, in the form that DUEB's code computes and in the form its name promises."""
+"""Energy terms: as in DUEB's released code, and the free energy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def free_energy(logits: jax.Array) -> jax.Array:
 def energy_hinge(
     logits: jax.Array, inside: jax.Array, outside: jax.Array, margins: tuple[float, float]
 ) -> jax.Array:
-    """`repaired`: squared hinges that keep trusted pixels' energy low and disputed ones' high.
+    """`repaired`: squared hinges for low energy on trusted pixels and high on disputed ones.
 
     mean_inside relu(E - m_in)^2 + mean_outside relu(m_out - E)^2 (Liu et al. 2020, Eq. 8 with
     its signs for E = -logsumexp); an empty set adds 0.

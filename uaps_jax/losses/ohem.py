@@ -1,4 +1,4 @@
-"""Online hard example mining: cross-entropy of the pixels that the network finds difficult."""
+"""Online hard example mining: cross-entropy of the pixels with the lowest probabilities."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def ohem_cross_entropy(
 
     p_y is the probability of a pixel's label and p_(k) the k-th smallest of the batch's labeled
     pixels, k = `min_kept`: at least k pixels are kept, and all that equal the k-th. With fewer than
-    k labeled pixels all of them are. 0 if none is kept. The choice carries no gradient.
+    k labeled pixels all are kept. 0 if none is kept. The choice carries no gradient.
 
     Args:
       logits: `[B, H, W, C]`; the loss is computed in float32 or wider.

@@ -1,4 +1,4 @@
-"""Supervised losses of one head: cross entropy and batch Dice (UAPS, Eq. for L_sup)."""
+"""Supervised losses of one decoder: cross entropy and batch Dice (UAPS, Eq. for L_sup)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from uaps_jax.labels import IGNORE
 DICE_EPSILON = 1e-7
 
 Normalizer = Literal["labeled", "weight"]
-"""What a weighted sum over pixels is divided by: the number of labeled pixels, whatever their
-weight (UniMatch: kept pixels weigh 1, others 0, and the sum is divided by all of them), or the sum
-of the labeled pixels' weights (PyTorch's class weights)."""
+"""The divisor of a weighted sum over pixels: the number of labeled pixels (UniMatch, where the
+weight is 1 for kept pixels and 0 for others), or the sum of their weights (PyTorch's class
+weights)."""
 
 
 def pixel_cross_entropy(logits: jax.Array, labels: jax.Array) -> jax.Array:
@@ -94,22 +94,21 @@ def cross_entropy_and_dice(
     weight: jax.Array | None = None,
     normalizer: Normalizer = "labeled",
 ) -> jax.Array:
-    """(CE + Dice) / 2, the hard-label loss of every head in UAPS's study.
+    """(CE + Dice) / 2, the hard-label loss of every decoder in UAPS's study.
 
-    The arguments are those of `cross_entropy`. Dice is a ratio of two sums, both of them weighted:
-    the normalizer is that of CE.
+    The arguments are those of `cross_entropy`; `normalizer` applies to CE only.
     """
     ce = cross_entropy(logits, labels, weight, normalizer)
     return 0.5 * (ce + dice(logits, labels, weight))
 
 
 def masked_mean(values: jax.Array, mask: jax.Array) -> jax.Array:
-    """Mean of `values` where `mask` holds, 0 where it holds nowhere."""
+    """Mean of `values` where `mask` is true; 0 if it is true nowhere."""
     mask = mask.astype(values.dtype)
     return (values * mask).sum() / jnp.maximum(mask.sum(), 1)
 
 
 def weighted_mean(values: jax.Array, weight: jax.Array) -> jax.Array:
-    """sum w v / sum w, for weights w that are not negative; 0 where they are all 0."""
+    """sum w v / sum w, for weights w that are not negative; 0 if all weights are 0."""
     total = weight.sum()
     return (values * weight).sum() / jnp.where(total > 0, total, 1)

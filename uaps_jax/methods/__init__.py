@@ -1,4 +1,4 @@
-"""Methods by name: each file is one method, a few pure functions on the shared parts."""
+"""Methods by name; each file defines one method."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ METHODS: dict[str, Build] = {}
 
 
 def register(section: type[MethodConfig], build: Build) -> None:
-    """Makes a method known by its section's `name`.
+    """Registers a method under the `name` of its section.
 
-    A run of the method remembers the file that calls this, if it is none of the package.
+    If the calling file is outside the package, runs of the method store its path.
 
     Raises:
-      TypeError: the types of its fields are texts.
+      TypeError: the types of the section's fields are strings.
     """
     config_lib.require_types(section)
     METHODS[section.name] = build
     config_lib.METHODS[section.name] = section
-    outside.remember("method", section.name)
+    outside.store_file("method", section.name)
 
 
 register(supervised.SupervisedConfig, supervised.build)

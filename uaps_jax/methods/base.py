@@ -1,4 +1,4 @@
-"""What a method is: its streams, what a step gives it and takes from it, and how it predicts."""
+"""The interface of a method."""
 
 from __future__ import annotations
 
@@ -19,24 +19,22 @@ Hyperparameters = Mapping[str, jax.Array]
 
 
 def labeled_stream(config: Config) -> Stream:
-    """Labeled images and their masks."""
     return Stream(pool="labeled", batch=config.train.batch_labeled, fields=("image", "mask"))
 
 
 def unlabeled_stream(config: Config) -> Stream:
-    """Unlabeled images."""
     return Stream(pool="unlabeled", batch=config.train.batch_unlabeled, fields=("image",))
 
 
 class Inputs(NamedTuple):
-    """What the loss of a step is computed from.
+    """The inputs of the loss of a step.
 
     Attributes:
-      params: what the optimizer changes.
-      state: the rest of what changes from step to step: batch statistics, a teacher.
-      memory: arrays that are written row by row (`Write`) and read: banks of features, snapshots.
-      views: what `Method.views` made.
-      key: of this step's randomness.
+      params: updated by the optimizer.
+      state: other trees that change every step: batch statistics, a teacher.
+      memory: arrays that are written row by row (`Write`): banks of features, snapshots.
+      views: the result of `Method.views`.
+      key: random key of this step.
       step: 0-based, int32.
       hyperparameters: `Method.hyperparameters`, traced.
     """
@@ -51,10 +49,10 @@ class Inputs(NamedTuple):
 
 
 class Write(NamedTuple):
-    """Rows for an array of `memory`.
+    """Rows to write into an array of `memory`.
 
     Attributes:
-      at: int32 `[M]`, where they go; an index behind the end drops its row.
+      at: int32 `[M]`, row indices; a row with an index beyond the end is not written.
       rows: `[M, ...]`.
     """
 
@@ -63,14 +61,14 @@ class Write(NamedTuple):
 
 
 class Result(NamedTuple):
-    """What the loss of a step gives.
+    """The result of the loss of a step.
 
     Attributes:
       loss: a scalar.
       state: the new `Inputs.state`.
       metrics: name -> a scalar, logged.
-      writes: name of an array of `memory` -> what is written into it after the step, unless the
-        step is not finite.
+      writes: name of an array of `memory` -> rows to write after the step; skipped if the step is
+        not finite.
     """
 
     loss: jax.Array
@@ -80,12 +78,12 @@ class Result(NamedTuple):
 
 
 class PseudoLabels(NamedTuple):
-    """The labels that a method would teach itself on some images, and who learns from them.
+    """The pseudo-labels of some images.
 
     Attributes:
       target: class ids `[B, H, W]`.
-      kept: boolean `[B, H, W]`, the pixels on which the target teaches.
-      student: class ids `[B, H, W]` that the learning network predicts itself.
+      kept: boolean `[B, H, W]`, the pixels whose target enters the loss.
+      student: class ids `[B, H, W]`, the prediction of the network that is trained with them.
     """
 
     target: jax.Array
@@ -94,20 +92,20 @@ class PseudoLabels(NamedTuple):
 
 
 def all_kept(teacher: jax.Array, student: jax.Array) -> PseudoLabels:
-    """Pseudo-labels from logits or probabilities `[B, H, W, C]`, none of which is left out."""
+    """Pseudo-labels from logits or probabilities `[B, H, W, C]`, with all pixels kept."""
     target = teacher.argmax(-1)
     return PseudoLabels(target, jnp.ones_like(target, bool), student.argmax(-1))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Predictor:
-    """A way to predict: the mean over the decoders of one or more networks, on clean features.
+    """A prediction: the mean over the decoders of one or more networks, on clean features.
 
     Attributes:
-      network: what each of them is.
-      normalize: from images on the 0..255 scale to the networks' input.
-      networks: `variables -> networks`, each `{"params", "batch_stats"}` with the decoders that
-        take part.
+      network: the architecture.
+      normalize: images on the 0..255 scale to the input of the networks.
+      networks: `variables -> networks`, each `{"params", "batch_stats"}` with the decoders to
+        average.
       mean_of: "probabilities" or "logits".
     """
 
@@ -119,18 +117,19 @@ class Predictor:
     def __call__(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Probabilities `[B, H, W, C]` of images `[B, H, W, channels]` on the 0..255 scale."""
         x = self.normalize(images)
-        heads = [self.network.all_logits(n, x, None) for n in self.networks(variables)]
-        logits = jnp.concatenate(heads)
+        logits = jnp.concatenate(
+            [self.network.all_logits(n, x, None) for n in self.networks(variables)]
+        )
         if self.mean_of == "logits":
             return jax.nn.softmax(logits.mean(0))
         return jax.nn.softmax(logits).mean(0)
 
 
 class Init(Protocol):
-    """The start of a training."""
+    """The initial variables."""
 
     def __call__(self, seed: int) -> tuple[Tree, Tree]:
-        """`params` and `state`, as `Inputs` describes them."""
+        """`params` and `state` of `Inputs`."""
 
 
 class Views(Protocol):
@@ -139,12 +138,12 @@ class Views(Protocol):
     def __call__(
         self, key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
     ) -> Tree:
-        """Views of a batch, whatever the loss takes.
+        """Views of a batch, in the form that the loss takes.
 
         Args:
-          key: of this step's views.
-          batch: stream -> `image` uint8 `[B, H, W, C]`, `mask` uint8 `[B, H, W]` where it is one
-            of the stream's fields, `index` int32 `[B]`, the rows of the pool.
+          key: random key of this step's views.
+          batch: stream -> `image` uint8 `[B, H, W, C]`, `mask` uint8 `[B, H, W]` if it is one of
+            the stream's fields, `index` int32 `[B]`, the rows of the pool.
           step: 0-based.
           hyperparameters: of the method.
         """
@@ -158,7 +157,7 @@ class Loss(Protocol):
 
 
 class AfterUpdate(Protocol):
-    """What changes once a step, after the optimizer."""
+    """The update of the state after the optimizer's update."""
 
     def __call__(
         self, params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters
@@ -172,18 +171,18 @@ class FindPseudoLabels(Protocol):
     def __call__(
         self, variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
     ) -> PseudoLabels:
-        """Of unlabeled images `[B, H, W, channels]` on the 0..255 scale, as at a step."""
+        """Pseudo-labels of images `[B, H, W, channels]` on the 0..255 scale, as at step `step`."""
 
 
 class Uncertainty(Protocol):
     """The uncertainty of a prediction."""
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        """`[B, H, W]` in nats, of images on the 0..255 scale; the key perturbs features."""
+        """`[B, H, W]` in nats, of images on the 0..255 scale; the key is for perturbations."""
 
 
 class Diagnostic(Protocol):
-    """A measurement of the variables, taken at every evaluation."""
+    """Metrics of the variables, computed at every evaluation."""
 
     def __call__(self, variables: Tree) -> Mapping[str, jax.Array]:
         """Name -> a scalar."""
@@ -197,22 +196,22 @@ def unchanged(params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyper
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Method:
-    """A way to learn, as pure functions. It owns no loop, no files and no random state.
+    """A method as pure functions. It has no loop, no files and no random state.
 
     Attributes:
       streams: by name; a step draws a batch from each.
-      hyperparameters: numbers that enter the step as traced inputs.
+      hyperparameters: numbers that are traced inputs of the step.
       init: params and state before the first step.
       views: the augmentation.
       loss: of a step.
-      variables: `(params, state) -> variables`: what prediction needs and evaluation restores.
+      variables: `(params, state) -> variables` for prediction; evaluation restores only these.
       predictors: by name; the first is the default.
-      parameter_groups: the tree of `params` with names of groups in place of arrays
+      parameter_groups: the tree of `params` with the name of its group in place of each array
         (`Network.parameter_groups`).
       memory: the arrays of `Inputs.memory` before the first step.
-      after_update: what changes after the optimizer.
-      uncertainty: None leaves the entropy of the prediction.
-      pseudo_labels: None for a method that teaches itself none.
+      after_update: updates the state after the optimizer.
+      uncertainty: None for the entropy of the prediction.
+      pseudo_labels: None for a method without pseudo-labels.
       diagnostics: by name; logged as `<name>/<key>`.
     """
 

@@ -5,7 +5,7 @@ UAPS's network, one clean and D perturbed decoders, dropout rate 0.3:
     L   = 1/K sum_k 1/2 [CE(f_k(x), y) + Dice(p_k(x), y)] + w(t) L_c
     L_c = 1/D sum_{k > 1} mean (p_1(u) - p_k(u))^2
 
-Gradients flow into both sides.
+Both sides of L_c carry gradients.
 """
 
 import math
@@ -26,8 +26,6 @@ from uaps_jax.trees import Tree
 
 @dataclass(slots=True, kw_only=True)
 class CctConfig(c.RampedConfig):
-    """CCT."""
-
     name: ClassVar[str] = "cct"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
     auxiliary: ClassVar[tuple[float, float]] = (1, math.inf)
@@ -41,7 +39,7 @@ def objective(
     """The loss of one step from logits `[K, B, H, W, C]` and labels `[B, H, W]`.
 
     Returns:
-      The total and its parts by name.
+      The total and its terms by name.
     """
     l_sup = supervised.objective(labeled_logits, labels)
     p = jax.nn.softmax(unlabeled_logits)
@@ -49,8 +47,12 @@ def objective(
     return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
 
 
-def labels_of(logits: jax.Array) -> PseudoLabels:
-    """Those of the main decoder, for the mean of the others; logits `[K, B, H, W, C]`."""
+def pseudo_labels_of(logits: jax.Array) -> PseudoLabels:
+    """Pseudo-labels of the main decoder; the student is the mean of the auxiliary decoders.
+
+    Args:
+      logits: `[K, B, H, W, C]`.
+    """
     return all_kept(logits[0], jax.nn.softmax(logits[1:]).mean(0))
 
 
@@ -74,7 +76,7 @@ def build(config: Config, network: Network) -> Method:
         network,
         one_objective(network, term),
         hyperparameters={"consistency": options.weight},
-        pseudo_labels=lambda variables, images, key, step: labels_of(
+        pseudo_labels=lambda variables, images, key, step: pseudo_labels_of(
             network.all_logits(variables, images, key)
         ),
         uncertainty=one_network.divergence(network, perturb=True),

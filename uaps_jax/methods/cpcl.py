@@ -1,19 +1,19 @@
 """CPCL, conservative and progressive collaborative learning (Fan et al. 2023), as in DUEB.
 
-Two networks see unlabeled images u_0 and u_1, twice as many as other methods, mixed by CutMix with
-a mask m. Their own mixed
-predictions t_b = (1 - m) f_b(u_0) + m f_b(u_1) teach them on u_s = (1 - m) u_0 + m u_1:
+Two networks f_1, f_2 take two unlabeled batches u_0 and u_1, mixed by CutMix with a mask m. Their
+mixed predictions t_b = (1 - m) f_b(u_0) + m f_b(u_1) give the pseudo-labels of
+u_s = (1 - m) u_0 + m u_1:
 
     l_b = argmax t_b,  q_b = max softmax t_b
     intersection: l_1 where l_1 = l_2, else ignored;      its weight (q_1 + q_2) / 2
-    union:        l_1 where l_1 = l_2, else the label of the more disputed class, weighted with the
-                  q of whoever says so
+    union:        l_1 where l_1 = l_2, else the label with the larger `disagreement`; its weight
+                  (q_1 + q_2) / 2, else the q of the network that predicts this label
     L = sum_b l(f_b(x), y) + w r(t) [mean CE(f_1(u_s), intersection) omega
                                      + mean CE(f_2(u_s), union) omega]
 
 with l = 1/2 (CE + Dice), the supervised loss of UAPS's study (CPCL's own is CE), and means over all
-pixels, ignored ones included. How disputed a class is comes from the confusion of the two labelings
-of the batch (`disagreement`). The original has no ramp; few labels need one, so there is an option.
+pixels, including ignored ones. The original has no ramp; it is an option here because training with
+few labels needs it.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,13 +44,11 @@ from uaps_jax.stream import Stream
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
-BOXES, BOX_AREA = 3, (0.25, 0.5)  # CutMix of the original: number, share of the image in all
+BOXES, BOX_AREA = 3, (0.25, 0.5)  # CutMix of the original: number, total fraction of the image
 
 
 @dataclass(slots=True, kw_only=True)
 class CpclConfig(c.RampedConfig):
-    """CPCL."""
-
     name: ClassVar[str] = "cpcl"
     ramp_share: ClassVar[float] = 0.25
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
@@ -78,9 +76,9 @@ class Targets(NamedTuple):
 
 
 def disagreement(first: jax.Array, second: jax.Array, classes: int) -> jax.Array:
-    """How disputed each class is between two labelings: w `[C]`, which adds up to 1.
+    """Disagreement of two label maps per class, w `[C]`, with sum 1.
 
-    With N the confusion of both plus one pixel of each class on the diagonal,
+    With N the confusion matrix of both plus one pixel of each class on the diagonal,
     w_c = (1 - N_cc / N_.c) + (1 - N_cc / N_c.), divided by its sum + 1e-6.
     """
     a = jax.nn.one_hot(first.reshape(-1), classes)
@@ -125,7 +123,7 @@ def objective(
       weight: w r(t).
 
     Returns:
-      The total and its parts by name; `kept` is the share of pixels on which the networks agree.
+      The total and its terms by name; `kept` is the fraction of pixels on which the networks agree.
     """
     supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
     l_sup = supervise(labeled_logits, labels).sum()
@@ -146,12 +144,12 @@ def unlabeled_terms(mixed_logits: jax.Array, targets: Targets) -> Tree:
 
 
 def passes(*, train: bool) -> Run:
-    """Both networks on x, then on u_0 and u_1 without gradient, then on u_s.
+    """The forward passes: both networks on x, on u_0 and u_1 without gradient, and on u_s.
 
-    Its outputs are `labeled`, `mixed`, and `teacher` with the logits t_1, t_2.
+    Outputs: `labeled`, `mixed`, and `teacher` with the logits t_1, t_2.
 
     Args:
-      train: whether teachers run in training mode.
+      train: whether the passes without gradient run in training mode.
     """
 
     def run(
@@ -199,20 +197,20 @@ def collaborative(
     ramped: bool,
     train: bool,
     hyperparameters: Mapping[str, float],
-    draws: int = 0,
-    whole: Callable[[Tree, Tree], Tree] = lambda params, state: params,
+    extra_keys: int = 0,
+    all_params: Callable[[Tree, Tree], Tree] = lambda params, state: params,
 ) -> Method:
-    """The method of two networks that learn from what they label together.
+    """A method of two networks that learn from their combined predictions.
 
     Args:
       config: of the run.
-      network: of both.
-      objective: of what `passes` gives.
-      ramped: as `one_objective` takes it.
-      train: whether teachers run in training mode.
-      hyperparameters: those of the ramp apart.
-      draws: as `one_objective` takes it.
-      whole: likewise.
+      network: the architecture of both networks.
+      objective: a function of the outputs of `passes`.
+      ramped: as in `one_objective`.
+      train: as in `passes`.
+      hyperparameters: without those of the ramp.
+      extra_keys: as in `one_objective`.
+      all_params: as in `one_objective`.
     """
     unlabeled = unlabeled_stream(config)
     streams = {"labeled": labeled_stream(config), "unlabeled": unlabeled, "unlabeled_1": unlabeled}
@@ -227,7 +225,9 @@ def collaborative(
     return two_networks.build(
         config,
         network,
-        one_objective(network, objective, run=run, ramped=ramped, draws=draws, whole=whole),
+        one_objective(
+            network, objective, run=run, ramped=ramped, extra_keys=extra_keys, all_params=all_params
+        ),
         hyperparameters=hyperparameters,
         predictors=("first", "second", "mean"),
         pseudo_labels=pseudo_labels,
@@ -237,7 +237,6 @@ def collaborative(
 
 
 def build(config: Config, network: Network) -> Method:
-    """CPCL."""
     options = config.method
     assert isinstance(options, CpclConfig)
 

@@ -1,11 +1,11 @@
 """Cross pseudo supervision (Chen et al. 2021), as UAPS's study computes it.
 
-Two networks, each taught by the other's hard labels, on unlabeled and on labeled images:
+Two networks, each trained with the other's hard labels on unlabeled and on labeled images:
 
     l(f, y) = 1/2 [CE(f, y) + Dice(softmax f, y)]
     L = sum_i l(f_i(x), y) + w(t) sum_{i != j} [l(f_i(u), argmax f_j(u)) + l(f_i(x), argmax f_j(x))]
 
-Sums, not means. Evaluated on the mean of both networks' logits.
+Sums over networks, not means. Evaluated with the mean of both networks' logits.
 """
 
 from dataclasses import dataclass, field
@@ -26,8 +26,6 @@ from uaps_jax.trees import Tree
 
 @dataclass(slots=True, kw_only=True)
 class CpsConfig(c.RampedConfig):
-    """CPS."""
-
     name: ClassVar[str] = "cps"
     ramp_share: ClassVar[float] = (
         0.85  # as in the study's other methods; 30,000 of 47,141 published
@@ -43,7 +41,7 @@ def objective(
     """The loss of one step from logits `[2, B, H, W, C]` and labels `[B, H, W]`.
 
     Returns:
-      The total and its parts by name.
+      The total and its terms by name.
     """
     supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
     l_sup = supervise(labeled_logits, labels).sum()
@@ -62,7 +60,6 @@ def cross(logits: jax.Array) -> jax.Array:
 
 
 def build(config: Config, network: Network) -> Method:
-    """CPS."""
     options = config.method
     assert isinstance(options, CpsConfig)
 

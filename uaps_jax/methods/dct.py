@@ -29,8 +29,6 @@ SEEN = ("labeled", "unlabeled", "turned")
 
 @dataclass(slots=True, kw_only=True)
 class DctConfig(c.RampedConfig):
-    """DCT; the values of the released code come first."""
-
     name: ClassVar[str] = "dct"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
@@ -39,7 +37,6 @@ class DctConfig(c.RampedConfig):
     detach: bool  # each side is a fixed target of the other (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
-        """Also views that cannot be turned."""
         yield from c.RampedConfig.problems(self, config)
         height, width = config.views.unlabeled.size(config.data)
         yield from c.check(
@@ -63,13 +60,13 @@ def objective(
       labeled_logits: on x.
       labels: `[B, S, S]`.
       plain_logits: on u.
-      turned_logits: on u turned by `turns` quarter turns.
+      turned_logits: on u rotated by `turns` quarter turns.
       turns: 0 to 3.
       weight: w(t).
       detach: the form of SSL4MIS.
 
     Returns:
-      The total and its parts by name.
+      The total and its terms by name.
     """
     l_sup = segmentation.cross_entropy_and_dice(labeled_logits, labels)
     p = turn(jax.nn.softmax(plain_logits), turns)
@@ -83,12 +80,11 @@ def objective(
 
 
 def turn(images: jax.Array, turns: jax.Array) -> jax.Array:
-    """A batch `[B, S, S, C]` by so many quarter turns."""
+    """A batch `[B, S, S, C]` rotated by `turns` quarter turns."""
     return jax.vmap(lambda image: geometric.rot90(image, turns))(images)
 
 
 def build(config: Config, network: Network) -> Method:
-    """DCT."""
     options = config.method
     assert isinstance(options, DctConfig)
 
@@ -121,7 +117,7 @@ def build(config: Config, network: Network) -> Method:
     return one_network.build(
         config,
         network,
-        one_objective(network, term, run=show(*SEEN), draws=1, prepare=prepare),
+        one_objective(network, term, run=show(*SEEN), extra_keys=1, prepare=prepare),
         hyperparameters={"consistency": options.weight},
         pseudo_labels=pseudo_labels,
     )

@@ -1,21 +1,21 @@
 """DUEB: CPCL with an aleatoric and an energy term (Thakur and Kurmi, WACV 2025).
 
-On CPCL's two networks with a variance head each, for labels y and pseudo-labels s_1 (intersection)
-and s_2 (union), A and E as below:
+CPCL's two networks with a variance head each, labels y, pseudo-labels s_1 (intersection) and s_2
+(union), aleatoric term A and energy term E:
 
     L = sum_b [l(f_b(x), y) + a_l A(f_b(x), v_b, y) + e_l E(f_b(x), y)]
         + r(t) { w (L_inter + L_union) + sum_b [a_u A(f_b(u_s), v_b, s_b) + e_u E(f_b(u_s), s_b)] }
 
-with a_l = e_l = 0.5, a_u = e_u = 1 and w = 1 (VOC) as published; the aleatoric-only and energy-only
-variants have the other's weights at 0.
+with a_l = e_l = 0.5, a_u = e_u = 1 and w = 1 (VOC) as published; in the aleatoric-only and
+energy-only variants the weights of the other term are 0.
 
-`form="released"` computes what the published code does: v = softplus of a head that no optimizer
-sees (it stays as it was drawn; here it is part of the state), A of `losses.aleatoric.released`, E
-of `losses.energy.pixel_energy`, which punishes confidence. `form="repaired"`: a trained
-log-variance, `losses.aleatoric.repaired` (on unlabeled pixels weighted by omega), and the free
-energy, kept low on labeled and agreed pixels and high on disputed ones.
+`form="released"` follows the published code: v = softplus of a head that is not trained (it is
+missing in the optimizer; here it is part of the state), A is `losses.aleatoric.released`, E is
+`losses.energy.pixel_energy`, which penalises confidence. `form="repaired"`: a trained
+log-variance with `losses.aleatoric.repaired` (unlabeled pixels weighted by omega), and the free
+energy, low on labeled and agreed pixels and high on disputed ones.
 
-As in CPCL here, l = 1/2 (CE + Dice), and the ramp is an addition.
+As in `cpcl`, l = 1/2 (CE + Dice), and the ramp is an addition.
 """
 
 import dataclasses
@@ -41,8 +41,6 @@ HEAD = "variance"
 
 @dataclass(slots=True, kw_only=True)
 class DuebConfig(c.RampedConfig):
-    """DUEB; the values of the released code come first."""
-
     name: ClassVar[str] = "dueb"
     ramp_share: ClassVar[float] = 0.25
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
@@ -85,10 +83,10 @@ def objective(
       noise: standard normal `[2, T, B, H, W, C]`, for labeled and mixed images.
       weights: `unlabeled`, `aleatoric_labeled`, `aleatoric_unlabeled`, `energy_labeled`,
         `energy_unlabeled`, those of unlabeled terms ramped.
-      options: form, margins, and which terms there are.
+      options: form, margins, and which terms are used.
 
     Returns:
-      The total and its parts by name, each summed over both networks.
+      The total and its terms by name, each summed over both networks.
     """
     total, parts = cpcl.objective(
         labeled_logits, labels, teacher_logits, mixed_logits, weights["unlabeled"]
@@ -130,8 +128,8 @@ def energy_terms(
 ) -> tuple[jax.Array, jax.Array]:
     """E on labeled and on mixed images, summed over both networks.
 
-    Repaired: labeled pixels are inside; of the mixed ones, those that both networks label alike
-    are inside and the others outside, for either network.
+    Repaired: labeled pixels, and mixed pixels on which both networks agree, are inside; the other
+    mixed pixels are outside, for both networks.
     """
     if options.form == "released":
         labeled = jax.vmap(energy.pixel_energy, in_axes=(0, None))(labeled_logits, labels)
@@ -192,29 +190,29 @@ def build(config: Config, network: Network) -> Method:
         ramped=options.ramp,
         train=options.teacher_mode == "train",
         hyperparameters=hyperparameters,
-        draws=1,
-        whole=together,
+        extra_keys=1,
+        all_params=with_frozen_heads,
     )
     released = options.form == "released"
 
     def init(seed: int) -> tuple[Tree, Tree]:
         params, state = method.init(seed)
-        return apart(params, state) if released else (params, state)
+        return freeze_heads(params, state) if released else (params, state)
 
     def variables(params: Tree, state: Tree) -> Tree:
-        return {"params": together(params, state), "batch_stats": state["batch_stats"]}
+        return {"params": with_frozen_heads(params, state), "batch_stats": state["batch_stats"]}
 
     return dataclasses.replace(method, init=init, variables=variables)
 
 
-def apart(params: Tree, state: Tree) -> tuple[Tree, Tree]:
-    """Moves the variance heads from the parameters into the state, where nothing trains them."""
+def freeze_heads(params: Tree, state: Tree) -> tuple[Tree, Tree]:
+    """Moves the variance heads from the parameters into the state, where they are not trained."""
     rest = {name: tree for name, tree in params.items() if name != "heads"}
     return rest, state | {"heads": params["heads"]}
 
 
-def together(params: Tree, state: Tree) -> Tree:
-    """Undoes `apart`; the heads carry no gradient."""
+def with_frozen_heads(params: Tree, state: Tree) -> Tree:
+    """The parameters with heads that `freeze_heads` moved into the state, without gradient."""
     if "heads" not in state:
         return params
     return params | {"heads": jax.lax.stop_gradient(state["heads"])}

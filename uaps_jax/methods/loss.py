@@ -1,4 +1,4 @@
-"""The loss of a step that is one forward pass and one objective: the pattern of most methods."""
+"""A loss that runs the network on views and computes one objective of its outputs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from uaps_jax.trees import Tree
 
 
 class Seen(NamedTuple):
-    """What an objective is computed from.
+    """The inputs of an objective.
 
     Attributes:
-      outputs: name of a view -> what the network says of it.
+      outputs: name of a view -> outputs of the network.
       views: of the step.
       state: before the step.
-      keys: further keys, as many as were asked for.
+      keys: the extra random keys.
       step: 0-based.
       ramp: r(t), 1 for a method without a ramp.
       hyperparameters: of the method.
@@ -57,7 +57,7 @@ class Term(NamedTuple):
 
     Attributes:
       loss: a scalar.
-      metrics: its parts by name.
+      metrics: its terms by name.
       state: entries of the state that the objective changes.
     """
 
@@ -67,10 +67,9 @@ class Term(NamedTuple):
 
 
 class Objective(Protocol):
-    """The loss of a step from what the network says."""
+    """The loss of a step from the outputs of the network, a pure function."""
 
-    def __call__(self, seen: Seen) -> Term:
-        """A pure function of what is seen."""
+    def __call__(self, seen: Seen) -> Term: ...
 
 
 Run = Callable[[Network, Tree, Tree, jax.Array, Tree], tuple[Mapping[str, Outputs], Tree]]
@@ -78,7 +77,7 @@ Run = Callable[[Network, Tree, Tree, jax.Array, Tree], tuple[Mapping[str, Output
 
 
 def show(*names: str, forward: Callable[..., Any] = passes.forward) -> Run:
-    """The pass of the views of these names through one network, or, by `forward`, through more."""
+    """A `Run` of the named views; `forward` is that of one network or of two."""
 
     def run(
         network: Network, params: Tree, batch_stats: Tree, key: jax.Array, views: Tree
@@ -96,27 +95,28 @@ def one_objective(
     *,
     run: Run | None = None,
     ramped: bool = True,
-    draws: int = 0,
+    extra_keys: int = 0,
     prepare: Callable[[Tree, Sequence[jax.Array]], Tree] = lambda views, keys: views,
-    whole: Callable[[Tree, Tree], Tree] = lambda params, state: params,
+    all_params: Callable[[Tree, Tree], Tree] = lambda params, state: params,
 ) -> Loss:
-    """The loss that shows views to a network and computes an objective of its outputs.
+    """The loss that runs a network on views and computes an objective of its outputs.
 
     Args:
       network: of the method.
-      objective: computed from the outputs.
-      run: shows the views to the network; None shows it `labeled` and `unlabeled`.
-      ramped: whether r(t) rises (`ramp_hyperparameters`), or is 1.
-      draws: keys that `prepare` and the objective are given.
-      prepare: `(views, keys) -> views`, with further views that are made of others.
-      whole: `(params, state) -> params` with all that the network needs.
+      objective: a function of the outputs.
+      run: the forward passes; None for `show("labeled", "unlabeled")`.
+      ramped: whether r(t) is the ramp of `ramp_hyperparameters`; otherwise it is 1.
+      extra_keys: number of random keys for `prepare` and the objective.
+      prepare: `(views, keys) -> views`, adds views that are computed from others.
+      all_params: `(params, state) -> params` of the network, for methods that keep some of them in
+        the state.
     """
     run = run or show("labeled", "unlabeled")
 
     def loss(inputs: Inputs) -> Result:
-        keys = list(jax.random.split(inputs.key, 1 + draws)) if draws else [inputs.key]
+        keys = list(jax.random.split(inputs.key, 1 + extra_keys)) if extra_keys else [inputs.key]
         views = prepare(inputs.views, keys[1:])
-        params, stats = whole(inputs.params, inputs.state), inputs.state["batch_stats"]
+        params, stats = all_params(inputs.params, inputs.state), inputs.state["batch_stats"]
         outputs, stats = run(network, params, stats, keys[0], views)
         ramp = ramp_of(inputs.step, inputs.hyperparameters) if ramped else jnp.ones(())
         term = objective(
@@ -137,7 +137,7 @@ def one_objective(
 
 
 def ramp_hyperparameters(config: Config) -> dict[str, float]:
-    """The entries of `Method.hyperparameters` that `ramp_of` reads; none without a ramp."""
+    """The hyperparameters of `ramp_of`; empty for a method without a ramp."""
     options = config.method
     if not isinstance(options, RampedConfig):
         return {}
@@ -145,5 +145,5 @@ def ramp_hyperparameters(config: Config) -> dict[str, float]:
 
 
 def ramp_of(step: jax.Array, hyperparameters: Hyperparameters) -> jax.Array:
-    """r(t) of a method whose hyper-parameters have `ramp_hyperparameters`."""
+    """r(t) from the entries of `ramp_hyperparameters`."""
     return ramps.ramp_up(step, hyperparameters["ramp_interval"], hyperparameters["ramp_length"])

@@ -1,13 +1,13 @@
 """Mean Teacher (Tarvainen and Valpola 2017), as UAPS's study computes it.
 
-For labeled (x, y), unlabeled u, a student f and its average f':
+For labeled (x, y), unlabeled u, a student f and its EMA teacher f':
 
     L   = 1/2 [CE(f(x), y) + Dice(softmax f(x), y)] + w(t) L_c
     L_c = mean (softmax f(u) - softmax f'(u + n))^2,     n = clip(0.1 N(0, 1), -0.2, 0.2)
     w(t) = w r(t), and 0 for t < delay
 
-The mean is over images, pixels and classes. Released: the teacher runs in training mode, its
-running statistics come from its own passes, and the student is evaluated.
+The mean is over images, pixels and classes. Released: the teacher runs in training mode and updates
+its own running statistics, and the student is evaluated.
 """
 
 from dataclasses import dataclass, field
@@ -30,15 +30,12 @@ DELAY_SHARE = 0.03  # 1000 of 35,341 steps
 
 @dataclass(slots=True, kw_only=True)
 class MeanTeacherConfig(teacher.NoisyTeacherConfig):
-    """Mean Teacher; the values of the released code come first."""
-
     name: ClassVar[str] = "mean_teacher"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
 
     delay: int = field(metadata=c.at_least(0))  # steps without the consistency term
 
     def scale_ramps(self, steps: int, share: float) -> None:
-        """Scales the delay as well."""
         c.RampedConfig.scale_ramps(self, steps, share)
         self.delay = round(DELAY_SHARE * steps)
 
@@ -53,7 +50,7 @@ def objective(
     """The loss of one step from logits `[B, H, W, C]`; the teacher's carry no gradient.
 
     Returns:
-      The total and its parts by name.
+      The total and its terms by name.
     """
     l_sup = segmentation.cross_entropy_and_dice(labeled_logits, labels)
     target = jax.lax.stop_gradient(jax.nn.softmax(teacher_logits))
@@ -62,7 +59,6 @@ def objective(
 
 
 def build(config: Config, network: Network) -> Method:
-    """Mean Teacher."""
     options = config.method
     assert isinstance(options, MeanTeacherConfig)
     train = options.teacher_mode == "train"
@@ -87,7 +83,7 @@ def build(config: Config, network: Network) -> Method:
     return teacher.build(
         config,
         network,
-        one_objective(network, term, draws=2),
+        one_objective(network, term, extra_keys=2),
         hyperparameters={"consistency": options.weight, "delay": options.delay},
         pseudo_labels=lambda variables, images, key, step: teacher.pseudo_labels(
             network, variables, images

@@ -21,13 +21,12 @@ from uaps_jax.methods.base import (
     unlabeled_stream,
 )
 from uaps_jax.methods.loss import ramp_hyperparameters
-from uaps_jax.models.network import Network, main_alone
+from uaps_jax.models.network import Network, main_variables
 from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
 
 
 def both_streams(config: Config) -> dict[str, Stream]:
-    """A labeled and an unlabeled stream."""
     return {"labeled": labeled_stream(config), "unlabeled": unlabeled_stream(config)}
 
 
@@ -42,20 +41,20 @@ def build(
     pseudo_labels: FindPseudoLabels | None = None,
     uncertainty: Uncertainty | None = None,
 ) -> Method:
-    """A method whose params are those of one network, and whose state is `batch_stats`.
+    """A method with the params of one network and the state `batch_stats`.
 
-    Predictors: `main`, the first decoder alone, and `ensemble`, the mean probability of all
-    decoders on clean features, where there are auxiliary ones.
+    Predictors: `main`, the main decoder, and, if there are auxiliary decoders, `ensemble`, the mean
+    probability of all decoders on clean features.
 
     Args:
       config: of the run.
-      network: that is trained.
+      network: to train.
       loss: of a step.
-      hyperparameters: those of the ramp apart, which are added.
-      streams: a labeled and an unlabeled one if None.
+      hyperparameters: without those of the ramp, which are added.
+      streams: `both_streams` if None.
       views: a weak view of each stream if None.
-      pseudo_labels: as `Method` takes it, but of normalised images.
-      uncertainty: likewise.
+      pseudo_labels: as in `Method`, but of normalised images.
+      uncertainty: as in `Method`, but of normalised images.
     """
     streams = both_streams(config) if streams is None else streams
     normalize = view_lib.normalizer(config)
@@ -67,7 +66,7 @@ def build(
     def predictor(networks: Callable[[Tree], Sequence[Tree]]) -> Predictor:
         return Predictor(network=network, normalize=normalize, networks=networks)
 
-    predictors = {"main": predictor(lambda variables: [main_alone(variables)])}
+    predictors = {"main": predictor(lambda variables: [main_variables(variables)])}
     if network.auxiliary:
         predictors["ensemble"] = predictor(lambda variables: [variables])
     return Method(
@@ -85,14 +84,14 @@ def build(
 
 
 def normalized(normalize: Callable[[jax.Array], jax.Array], function: Any) -> Any:
-    """`function(variables, images, ...)` of images on the 0..255 scale; None of None."""
+    """`function(variables, images, ...)` for images on the 0..255 scale; None if it is None."""
     if function is None:
         return None
     return lambda variables, images, *rest: function(variables, normalize(images), *rest)
 
 
 def divergence(network: Network, *, perturb: bool) -> Uncertainty:
-    """The mean KL of several decoders to their mean, on perturbed features or on clean ones."""
+    """The mean KL of several decoders to their mean, on perturbed or on clean features."""
 
     def uncertainty(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         logits = network.all_logits(variables, images, key if perturb else None)

@@ -1,4 +1,4 @@
-"""Several batches through a network, in training mode."""
+"""Forward passes of several batches in training mode."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from uaps_jax.trees import Tree
 def forward(
     network: Network, params: Tree, batch_stats: Tree, key: jax.Array, *batches: jax.Array
 ) -> tuple[list[Outputs], Tree]:
-    """All decoders on batches `[B, H, W, C]`, as if they came one after the other.
+    """All decoders on batches `[B, H, W, C]`, in order.
 
-    Batches of one shape share a pass, in which each keeps batch statistics and perturbations of its
-    own. Batches of several shapes take a pass each.
+    Batches of one shape share a pass as batch parts, each with its own batch statistics and
+    perturbations. Otherwise there is a pass per batch.
 
     Returns:
       The outputs of every batch, and the new statistics.
@@ -25,13 +25,13 @@ def forward(
         parts = len(batches)
         outputs, stats = network.train_outputs(variables, interleave(*batches), key, parts=parts)
         return [separate(outputs, part, parts) for part in range(parts)], stats
-    found = []
+    all_outputs = []
     for number, batch in enumerate(batches):
         variables = {"params": params, "batch_stats": batch_stats}
         batch_key = jax.random.fold_in(key, number)
         outputs, batch_stats = network.train_outputs(variables, batch, batch_key)
-        found.append(outputs)
-    return found, batch_stats
+        all_outputs.append(outputs)
+    return all_outputs, batch_stats
 
 
 def interleave(*batches: jax.Array) -> jax.Array:
@@ -44,7 +44,7 @@ def interleave(*batches: jax.Array) -> jax.Array:
 
 
 def separate(outputs: Outputs, part: int, parts: int) -> Outputs:
-    """Of outputs `[K, P B, ...]`, those of one of the P interleaved batches, `[K, B, ...]`."""
+    """The outputs `[K, B, ...]` of one of P interleaved batches, from `[K, P B, ...]`."""
 
     def take(x: jax.Array) -> jax.Array:
         return x.reshape(len(x), -1, parts, *x.shape[2:])[:, :, part]

@@ -1,8 +1,8 @@
-"""Labeled images alone: the baseline of UAPS's study.
+"""Labeled images only: the baseline of UAPS's study.
 
     L = 1/K sum_k 1/2 [CE(f_k(x), y) + Dice(softmax f_k(x), y)]
 
-with K = 1 head on clean features in the study; more heads give UAPS's L_sup.
+with K = 1 decoder on clean features in the study; more decoders give UAPS's L_sup.
 """
 
 import dataclasses
@@ -20,8 +20,6 @@ from uaps_jax.models.network import Network
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class SupervisedConfig(MethodConfig):
-    """Labeled images only; nothing to set."""
-
     name: ClassVar[str] = "supervised"
 
 
@@ -31,7 +29,6 @@ def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def build(config: Config, network: Network) -> Method:
-    """The supervised method."""
 
     def term(seen: Seen) -> Term:
         value = objective(seen.logits("labeled"), seen.labels)

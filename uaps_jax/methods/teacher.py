@@ -1,4 +1,4 @@
-"""A student and its teacher, an exponential moving average of it (Tarvainen and Valpola 2017)."""
+"""A student and its EMA teacher (Tarvainen and Valpola 2017)."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -23,13 +23,13 @@ from uaps_jax.methods.base import (
     Views,
     all_kept,
 )
-from uaps_jax.models.network import Network, main_alone
+from uaps_jax.models.network import Network, main_variables
 from uaps_jax.trees import Tree
 
 
 @dataclass(slots=True, kw_only=True)
 class TeacherConfig(c.RampedConfig):
-    """What methods with a teacher share."""
+    """The settings of methods with an EMA teacher."""
 
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
@@ -39,7 +39,6 @@ class TeacherConfig(c.RampedConfig):
     average_statistics: bool  # average running statistics as well (released: False)
 
     def problems(self, config: Config) -> Iterator[str]:
-        """Also a teacher without running statistics."""
         yield from c.RampedConfig.problems(self, config)
         yield from c.check(
             config,
@@ -51,7 +50,7 @@ class TeacherConfig(c.RampedConfig):
 
 @dataclass(slots=True, kw_only=True)
 class NoisyTeacherConfig(TeacherConfig):
-    """A teacher that sees noisy images."""
+    """The settings of methods whose teacher takes noisy images."""
 
     # standard deviation of the noise on the teacher's normalised images
     noise_scale: float = field(metadata=c.at_least(0))
@@ -78,15 +77,15 @@ def noise(key: jax.Array, images: jax.Array, scale: float, clip: float) -> jax.A
 def logits(
     network: Network, teacher: Tree, images: jax.Array, key: jax.Array, *, train: bool
 ) -> tuple[jax.Array, Tree]:
-    """Logits `[B, H, W, C]` of the teacher's main decoder, without gradient, and the teacher after.
+    """Logits `[B, H, W, C]` of the teacher's main decoder, without gradient, and the new teacher.
 
     Args:
       network: of student and teacher.
       teacher: `{"params", "batch_stats"}`.
       images: `[B, H, W, C]`, normalised.
-      key: of its dropout.
-      train: whether it runs as in training, with dropout, statistics of the batch, and running
-        statistics of its own (released), or as in evaluation.
+      key: for dropout.
+      train: whether it runs in training mode, with dropout and batch statistics, which update its
+        running statistics (released), or in evaluation mode.
     """
     teacher = jax.lax.stop_gradient(teacher)
     if not train:
@@ -98,11 +97,11 @@ def logits(
 
 
 def pseudo_labels(network: Network, variables: Tree, images: jax.Array) -> PseudoLabels:
-    """What the teacher labels normalised images, and what the student says, in evaluation mode."""
-    teaching, learning = (
-        network.main_logits(variables[who], images) for who in ("teacher", "student")
+    """The teacher's pseudo-labels of normalised images, in evaluation mode."""
+    teacher, student = (
+        network.main_logits(variables[name], images) for name in ("teacher", "student")
     )
-    return all_kept(teaching, learning)
+    return all_kept(teacher, student)
 
 
 def build(
@@ -114,18 +113,18 @@ def build(
     pseudo_labels: FindPseudoLabels,
     views: Views | None = None,
 ) -> Method:
-    """A method that trains a student and averages it into a teacher.
+    """A method that trains a student and updates an EMA teacher.
 
     State: `batch_stats` of the student, `teacher` with `params` and `batch_stats`. Predictors:
-    `student`, which the study evaluates, and `teacher`. The largest decay of the teacher is a
-    hyper-parameter, `ema_decay`.
+    `student`, evaluated in UAPS's study, and `teacher`. The largest decay of the teacher is the
+    hyperparameter `ema_decay`.
 
     Args:
       config: of the run; `config.method` is a `TeacherConfig`.
       network: of both.
       loss: of a step.
-      hyperparameters: those of teacher and ramp apart, which are added.
-      pseudo_labels: as `Method` takes it.
+      hyperparameters: without those of teacher and ramp, which are added.
+      pseudo_labels: as in `one_network.build`.
       views: a weak view of each stream if None.
     """
     options = config.method
@@ -158,9 +157,9 @@ def build(
         student = {"params": params, "batch_stats": state["batch_stats"]}
         return {"student": student, "teacher": state["teacher"]}
 
-    def predictor(who: str) -> Predictor:
+    def predictor(name: str) -> Predictor:
         return dataclasses.replace(
-            student.predictors["main"], networks=lambda variables: [main_alone(variables[who])]
+            student.predictors["main"], networks=lambda variables: [main_variables(variables[name])]
         )
 
     return dataclasses.replace(
@@ -175,6 +174,6 @@ def build(
 
 def distance(variables: Tree) -> dict[str, jax.Array]:
     """`distance`: |teacher - student| / |student|, Euclidean, over all parameters."""
-    teacher, student = (variables[who]["params"] for who in ("teacher", "student"))
-    apart = jax.tree.map(jnp.subtract, teacher, student)
-    return {"distance": optax.tree.norm(apart) / optax.tree.norm(student)}
+    teacher, student = (variables[name]["params"] for name in ("teacher", "student"))
+    difference = jax.tree.map(jnp.subtract, teacher, student)
+    return {"distance": optax.tree.norm(difference) / optax.tree.norm(student)}

@@ -1,8 +1,8 @@
 """Methods that train two networks of one architecture, vmapped over a leading axis.
 
-One Adam over the stacked pair is two of them, because it works number by number. What is given up
-against two separate trainings is a best checkpoint for each, and a plateau schedule for each: both
-follow the pair's default predictor.
+Adam is elementwise, so one Adam over the stacked networks is the same as one for each. Unlike two
+separate trainings, the networks share the best checkpoint and the plateau schedule, which follow
+the default predictor.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from uaps_jax.methods.base import FindPseudoLabels, Loss, Method, Predictor, Vie
 from uaps_jax.methods.loss import Run, ramp_hyperparameters
 from uaps_jax.methods.one_network import both_streams, normalized
 from uaps_jax.models import stacked
-from uaps_jax.models.network import Network, Outputs, main_alone
+from uaps_jax.models.network import Network, Outputs, main_variables
 from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
 
@@ -28,7 +28,7 @@ NETWORKS = 2
 
 
 def init(network: Network, seed: int) -> Tree:
-    """Variables of both networks, stacked; the first is the one that `network.init(seed)` gives."""
+    """Variables of both networks, stacked; the first are those of `network.init(seed)`."""
     return stacked.stack([network.init(seed + (number << 32)) for number in range(NETWORKS)])
 
 
@@ -49,7 +49,7 @@ def forward(
 
 
 def show(*names: str) -> Run:
-    """The pass of the views of these names through both networks."""
+    """A `Run` of the named views through both networks."""
     return loss_lib.show(*names, forward=forward)
 
 
@@ -71,18 +71,18 @@ def build(
     streams: Mapping[str, Stream] | None = None,
     views: Views | None = None,
 ) -> Method:
-    """A method whose params and `batch_stats` are those of two networks, stacked.
+    """A method with the stacked params and `batch_stats` of two networks.
 
-    Its uncertainty is the mean KL of the two to their mean.
+    The uncertainty is the mean KL of both predictions to their mean.
 
     Args:
       config: of the run.
-      network: that is trained twice.
+      network: the architecture of both networks.
       loss: of a step.
-      hyperparameters: those of the ramp apart, which are added.
+      hyperparameters: without those of the ramp, which are added.
       predictors: `mean` of both networks' logits, `first`, `second`; the default comes first.
-      pseudo_labels: as `Method` takes it, but of normalised images.
-      streams: a labeled and an unlabeled one if None.
+      pseudo_labels: as in `Method`, but of normalised images.
+      streams: `both_streams` if None.
       views: a weak view of each stream if None.
     """
     streams = both_streams(config) if streams is None else streams
@@ -94,7 +94,7 @@ def build(
 
     def predictor(*numbers: int) -> Predictor:
         def networks(variables: Tree) -> list[Tree]:
-            return [main_alone(stacked.entry(variables, number)) for number in numbers]
+            return [main_variables(stacked.entry(variables, number)) for number in numbers]
 
         return Predictor(network=network, normalize=normalize, networks=networks, mean_of="logits")
 

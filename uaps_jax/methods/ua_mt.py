@@ -1,16 +1,16 @@
 """Uncertainty-aware Mean Teacher (Yu et al. 2019), as UAPS's study computes it.
 
-The teacher of `mean_teacher` looks T times at noisy copies of u; where the entropy of its mean
-prediction p_mc is low, the student follows one more noisy look:
+The teacher predicts T noisy copies of u; where the entropy of the mean prediction p_mc is low, the
+consistency term compares the student with the teacher on one further noisy copy:
 
     H   = -sum_c p_mc log(p_mc + 1e-6),      m = 1[H < h(t)]
     L_c = sum m (softmax f(u) - softmax f'(u + n))^2 / (2 sum m + 1e-16)
     L   = 1/2 [CE(f(x), y) + Dice(softmax f(x), y)] + w(t) L_c
 
-Released: h(t) = (0.75 + 2.5 w(t)) ln 2, which ends at ln 2 for w = 0.1 and is a bound for two
-classes; the numerator is summed over classes and the denominator has a 2 in their place.
-`threshold="repaired"` is (0.75 + 0.25 r(t)) ln C, whatever w is; `normalizer="repaired"` has C in
-place of the 2.
+Released: h(t) = (0.75 + 2.5 w(t)) ln 2, which ends at ln 2, the largest entropy of two classes, for
+w = 0.1; the denominator has a 2, although the numerator is summed over C classes.
+`threshold="repaired"` is (0.75 + 0.25 r(t)) ln C for any w; `normalizer="repaired"` replaces the 2
+by C.
 """
 
 import math
@@ -34,8 +34,6 @@ COPIES = 2  # of the batch in one pass of the teacher
 
 @dataclass(slots=True, kw_only=True)
 class UaMtConfig(teacher.NoisyTeacherConfig):
-    """UA-MT; the values of the released code come first."""
-
     name: ClassVar[str] = "ua_mt"
     ramp_share: ClassVar[float] = 0.92  # 16,000 of 17,371 steps
 
@@ -75,7 +73,7 @@ def objective(
       normalizer: its form.
 
     Returns:
-      The total and its parts by name; `kept` is the share of pixels below the threshold.
+      The total and its terms by name; `kept` is the fraction of pixels below the threshold.
     """
     l_sup = segmentation.cross_entropy_and_dice(labeled_logits, labels)
     teacher_logits, samples_logits = jax.lax.stop_gradient((teacher_logits, samples_logits))
@@ -88,7 +86,6 @@ def objective(
 
 
 def build(config: Config, network: Network) -> Method:
-    """UA-MT."""
     options = config.method
     assert isinstance(options, UaMtConfig)
     train = options.teacher_mode == "train"
@@ -99,7 +96,7 @@ def build(config: Config, network: Network) -> Method:
         return teacher.logits(network, teaching, noisy, forward_key, train=train)
 
     def samples_of(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
-        """T samples `[T, B, H, W, C]`, two in a pass, each of which moves running statistics."""
+        """T samples `[T, B, H, W, C]`, two per pass; each pass updates running statistics."""
         tiled, samples = jnp.repeat(images, COPIES, axis=0), []
         for k in jax.random.split(key, options.samples // COPIES):
             logits, teaching = noisy_logits(teaching, tiled, k)
@@ -140,7 +137,7 @@ def build(config: Config, network: Network) -> Method:
     method = teacher.build(
         config,
         network,
-        one_objective(network, term, draws=2),
+        one_objective(network, term, extra_keys=2),
         hyperparameters={"consistency": options.weight},
         pseudo_labels=pseudo_labels,
     )

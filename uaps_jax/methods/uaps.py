@@ -9,10 +9,9 @@ One encoder, K = 1 + D decoders. In the paper's symbols, for labeled (x, y) and 
     L_un   = mean 1/K sum_k D_k
     L      = L_sup + w1 r(t) L_ups + w2 r(t) L_un [+ w3 energy]
 
-`released` behaviour is the default of every option: the discount exp(-D_k) enters as one number
-per head, because the released code multiplies it with a loss that is a mean already, and neither
-it nor the mean prediction is detached. `rectify="pixel"` weighs pixels, as the paper's figures
-show it.
+The published settings follow the released code: the discount exp(-D_k) is one number per decoder,
+because the code multiplies it with a loss that is already a mean, and neither it nor the mean
+prediction is detached. `rectify="pixel"` weights pixels, as in the paper's figures.
 """
 
 import math
@@ -35,13 +34,11 @@ from uaps_jax.trees import Tree
 
 @dataclass(slots=True, kw_only=True)
 class UapsConfig(c.RampedConfig):
-    """UAPS; the values of the released code are the first choice of each option."""
-
     name: ClassVar[str] = "uaps"
     ramp_share: ClassVar[float] = 0.34  # 16,000 of 47,141 steps on NEU-Seg
     auxiliary: ClassVar[tuple[float, float]] = (1, math.inf)
 
-    mixing: Literal["dirichlet", "mean"]  # weights of the heads in the pseudo-label
+    mixing: Literal["dirichlet", "mean"]  # weights of the decoders in the pseudo-label
     # discount by exp(-D): released, as drawn in the paper, or none (L_ps)
     rectify: Literal["scalar", "pixel", "none"]
     detach_mean: bool  # stop gradients through the mean prediction (released: False)
@@ -50,12 +47,12 @@ class UapsConfig(c.RampedConfig):
     weight_pseudo: float = field(metadata=c.at_least(0))
     weight_uncertainty: float = field(metadata=c.at_least(0))  # w2, weight of the mean KL
     ramp_uncertainty: bool  # whether w2 is ramped (False: MTiles' released script)
-    # weight of the energy term of the main head; 0 leaves it out
+    # weight of the energy term of the main decoder; 0 leaves it out
     weight_energy: float = field(metadata=c.at_least(0))
     energy: c.Form  # DUEB's code, or free energy with margins
     # m_in, m_out of the repaired form
     energy_margins: tuple[float, float] = field(metadata=c.low_high())
-    perturb_at_eval: bool  # perturb auxiliary heads in uncertainty maps (released: True)
+    perturb_at_eval: bool  # perturb auxiliary decoders in uncertainty maps (released: True)
 
 
 def objective(
@@ -68,7 +65,7 @@ def objective(
     weight_energy: jax.Array,
     options: UapsConfig,
 ) -> tuple[jax.Array, Tree]:
-    """The loss of one step, a function of arrays alone.
+    """The loss of one step.
 
     Args:
       labeled_logits: `[K, B, H, W, C]`.
@@ -78,11 +75,11 @@ def objective(
       weight_pseudo: w1 r(t).
       weight_uncertainty: w2 r(t).
       weight_energy: w3.
-      options: which form each term takes. Of its weights, only a `weight_energy` of 0 is read: it
+      options: the form of each term. Its weights are not used, except that `weight_energy = 0`
         leaves the energy out of the compiled program.
 
     Returns:
-      The total and its parts by name.
+      The total and its terms by name.
     """
     pseudo_label = consistency.mixed_pseudo_label(unlabeled_logits, beta)
     divergence = uncertainty.kl_to_mean(unlabeled_logits, detach_mean=options.detach_mean)
@@ -107,7 +104,7 @@ def objective(
 
 
 def rectified_scalar(logits: jax.Array, labels: jax.Array, weight: jax.Array) -> jax.Array:
-    """1/2 (CE + Dice) * mean exp(-D): one head `[B, H, W, C]`, its discount `[B, H, W]`."""
+    """1/2 (CE + Dice) * mean exp(-D) of one decoder `[B, H, W, C]`, with discount `[B, H, W]`."""
     return segmentation.cross_entropy_and_dice(logits, labels) * weight.mean()
 
 
@@ -123,15 +120,15 @@ def energy_term(
     pseudo_label: jax.Array,
     options: UapsConfig,
 ) -> jax.Array:
-    """The energy of the main head on both streams (forms: `losses/energy.py`).
+    """The energy of the main decoder on both streams (forms: `losses/energy.py`).
 
-    Released: DUEB's pixel energy of labels and of pseudo-labels, added. Repaired: labeled pixels
-    and those on which all heads agree are kept below m_in, disputed ones above m_out.
+    Released: the sum of DUEB's pixel energies of labels and of pseudo-labels. Repaired: hinges that
+    keep labeled pixels and those on which all decoders agree below m_in, disputed ones above m_out.
 
     Args:
-      labeled_logits: main head `[B, H, W, C]`.
+      labeled_logits: main decoder `[B, H, W, C]`.
       labels: `[B, H, W]`.
-      unlabeled_logits: all heads `[K, B, H, W, C]`.
+      unlabeled_logits: all decoders `[K, B, H, W, C]`.
       pseudo_label: `[B, H, W]`.
       options: form and margins.
     """
@@ -148,8 +145,12 @@ def energy_term(
     )
 
 
-def labels_of(logits: jax.Array) -> PseudoLabels:
-    """Those of the mean of all decoders, for the main one; logits `[K, B, H, W, C]`."""
+def pseudo_labels_of(logits: jax.Array) -> PseudoLabels:
+    """Pseudo-labels of the mean of all decoders; the student is the main decoder.
+
+    Args:
+      logits: `[K, B, H, W, C]`.
+    """
     return all_kept(jax.nn.softmax(logits).mean(0), logits[0])
 
 
@@ -183,13 +184,13 @@ def build(config: Config, network: Network) -> Method:
     return one_network.build(
         config,
         network,
-        one_objective(network, term, draws=1),
+        one_objective(network, term, extra_keys=1),
         hyperparameters={
             "pseudo": options.weight_pseudo,
             "uncertainty": options.weight_uncertainty,
             "energy": options.weight_energy,
         },
-        pseudo_labels=lambda variables, images, key, step: labels_of(
+        pseudo_labels=lambda variables, images, key, step: pseudo_labels_of(
             network.all_logits(variables, images, key)
         ),
         uncertainty=one_network.divergence(network, perturb=options.perturb_at_eval),

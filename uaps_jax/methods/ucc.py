@@ -8,11 +8,11 @@ strong view of the same unlabeled image, into both of which a box of a labeled i
     L_ps = sum_i l(f_i(u_s), y_i) mean exp(-D_i) + mean D_i
     L = sum_i l(f_i(x), y) + w(t) L_ps,      l(f, y) = 1/2 [CE(f, y) + Dice(softmax f, y)]
 
-Labeled images are mixed with their neighbours in the batch by CutMix, and it is these mixed images
-that boxes are cut from; each box is half of the image. Over several devices the neighbour of a
-device's last image is on the next one: one image each is exchanged. As in UAPS's released code,
-the discount is one number per head (`rectify="pixel"` weighs pixels), and nothing but the hard
-labels is detached.
+Each labeled image is mixed with the next one of the batch by CutMix; the boxes for unlabeled images
+are cut from these mixed images. Each box is half of the image. Over several devices, the next image
+of a device's last one is on the next device: each device receives one image. As in UAPS's released
+code, the discount is one number per decoder (`rectify="pixel"` weights pixels), and only the hard
+labels are detached.
 """
 
 from collections.abc import Iterator
@@ -40,8 +40,6 @@ SEEN = ("labeled", "weak", "strong")
 
 @dataclass(slots=True, kw_only=True)
 class UccConfig(c.RampedConfig):
-    """UCC."""
-
     name: ClassVar[str] = "ucc"
     ramp_share: ClassVar[float] = (
         0.85  # as in the study's other methods; 30,000 of 47,141 published
@@ -57,7 +55,6 @@ class UccConfig(c.RampedConfig):
     strong: c.PhotometricConfig  # the strong view; its geometry is that of views.unlabeled
 
     def problems(self, config: Config) -> Iterator[str]:
-        """Also batches and views that cannot be mixed."""
         yield from c.RampedConfig.problems(self, config)
         yield from c.paired_batches(config)
 
@@ -70,10 +67,10 @@ def objective(
     weight: jax.Array,
     rectify: str = "scalar",
 ) -> tuple[jax.Array, Tree]:
-    """The loss of one step from logits `[2, B, H, W, C]`, the main head first.
+    """The loss of one step from logits `[2, B, H, W, C]`, the main decoder first.
 
     Returns:
-      The total and its parts by name.
+      The total and its terms by name.
     """
     supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
     l_sup = supervise(labeled_logits, labels).sum()
@@ -116,7 +113,7 @@ def build(config: Config, network: Network) -> Method:
 
 
 def mixed_views(config: Config, options: UccConfig) -> Views:
-    """Labeled images with boxes of their neighbours, and boxes of them in both unlabeled views."""
+    """Labeled images with boxes from the next one, and unlabeled views with boxes from these."""
     normalize, draw_view = view_lib.normalizer(config), view_lib.draw_view
     labeled_view = build_views.view(config.views.labeled)
     weak_view = build_views.view(config.views.unlabeled)

@@ -1,4 +1,4 @@
-"""The views of a step, by the settings of a run."""
+"""The views of a step from the settings of a run."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from uaps_jax.trees import Tree
 
 
 def normalizer(config: Config) -> Callable[[jax.Array], jax.Array]:
-    """Images on the 0..255 scale to the network's input."""
+    """A function from images on the 0..255 scale to the network's input."""
     data, dtype = config.data, jnp.dtype(config.network.dtype)
     return lambda images: view_lib.normalize(images, data.mean, data.std, dtype)
 
 
 def stream_key(key: jax.Array, stream: str) -> jax.Array:
-    """The key of a stream's views, made from its name: all methods see the same labeled views."""
+    """The key of a stream's views; it depends on the name only, so all methods share views."""
     return jax.random.fold_in(key, zlib.crc32(stream.encode()))
 
 

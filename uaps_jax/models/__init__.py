@@ -1,6 +1,6 @@
-"""Networks as pure functions of their variables; they know nothing of methods.
+"""Networks as pure functions of their variables, independent of methods.
 
-A family of networks is a file: its settings, its modules, and a function that builds a `Network`.
+Each file defines one family: its settings, its modules, and a function that builds a `Network`.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ NETWORKS: dict[str, Build] = {}
 
 
 def register(section: type[NetworkConfig], build: Build) -> None:
-    """Makes a family of networks known by its section's `name`.
+    """Registers a family of networks under the `name` of its section.
 
-    A run of the family remembers the file that calls this, if it is none of the package.
+    If the calling file is outside the package, runs with the network store its path.
 
     Raises:
-      TypeError: the types of its fields are texts.
+      TypeError: the types of the section's fields are strings.
     """
     config_lib.require_types(section)
     NETWORKS[section.name] = build
     config_lib.NETWORKS[section.name] = section
-    outside.remember("network", section.name)
+    outside.store_file("network", section.name)
 
 
 register(unet.UNetConfig, unet.build)
@@ -40,7 +40,7 @@ def build(config: Config, heads: Mapping[str, int]) -> Network:
     """The network that `config.network` describes, with the extra heads (name -> channels).
 
     Raises:
-      ConfigError: float64 was asked for, and JAX is not set up for it.
+      ConfigError: `network.dtype` is float64 and JAX_ENABLE_X64 is not set.
     """
     if config.network.dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise ConfigError("network.dtype = 'float64': set JAX_ENABLE_X64=1 for it")

@@ -1,4 +1,4 @@
-"""Multiply-accumulates of a network, counted in its traced program."""
+"""Number of multiply-accumulates of a network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from jax.extend import core
 
 
 def macs(function: Callable[..., Any], *arguments: Any) -> int:
-    """Multiply-accumulates of all convolutions of a function, one for each bias added included.
+    """Multiply-accumulates of all convolutions of a function; each bias addition counts as one.
 
-    This is how UAPS's figure counts: normalisation, activations, pooling and interpolation are left
-    out. Nothing is compiled or computed.
+    As in UAPS's paper, normalisation, activations, pooling and interpolation are not counted.
+    The function is traced, not compiled or run.
 
     Args:
       function: of arrays, such as `UNet.main_logits`.
@@ -33,7 +33,7 @@ def macs(function: Callable[..., Any], *arguments: Any) -> int:
 
 
 def _equations(jaxpr: core.Jaxpr) -> Iterator[Any]:
-    """All equations, those of inner functions included."""
+    """All equations, including those of inner functions."""
     for equation in jaxpr.eqns:
         inner = [
             value.jaxpr if isinstance(value, core.ClosedJaxpr) else value

@@ -1,14 +1,14 @@
-"""Convolutions of a training step as XLA's CPU backend computes them fastest.
+"""Convolutions in the forms that XLA's CPU backend computes fastest.
 
-The same sums as the plain convolution's, arranged for its kernels, which want 32 and more output
-channels:
+The sums are those of the plain convolution, rearranged because XLA's kernels are fast from 32
+output channels on:
 
-- few outputs: neighbouring pixels of a row become further channels of one convolution with a
-  stride (for 4 outputs a third of the time, for 16 four fifths);
-- the kernel's gradient with fewer outputs than inputs: image and gradient change places (half);
+- few output channels: neighbouring pixels of a row become channels of one strided convolution
+  (1/3 of the time for 4 channels, 4/5 for 16);
+- kernel gradient with fewer output than input channels: image and gradient are swapped (1/2);
 - 1x1 kernels: matrix products.
 
-The factors are of two AVX-512 cores; `benchmarks/` says what else was tried.
+The times were measured on two AVX-512 cores; `benchmarks/` describes other attempts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-NARROW = 16  # output channels up to which another arrangement pays
+NARROW = 16  # output channels up to which the rearranged forms are faster
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -31,7 +31,7 @@ def covers(
     rhs_dilation: Sequence[int] | None,
     groups: int,
 ) -> bool:
-    """Whether it is a convolution as below: 1x1 or 3x3, every pixel, of the image's size."""
+    """Whether the functions below apply: kernel 1x1 or 3x3, stride 1, same-size padding."""
     size = kernel[0]
     dilated = {*(lhs_dilation or ()), *(rhs_dilation or ())} - {1}
     return (
@@ -65,12 +65,12 @@ def forward(x: jax.Array, w: jax.Array) -> jax.Array:
 
 
 def input_gradient(w: jax.Array, g: jax.Array) -> jax.Array:
-    """Gradient of the images; `g` `[B, H, W, C_out]` is that of the output."""
+    """Gradient by the images; `g` `[B, H, W, C_out]` is the gradient by the output."""
     return forward(g, w[::-1, ::-1].swapaxes(2, 3))
 
 
 def kernel_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
-    """Gradient of the kernel, of its shape."""
+    """Gradient by the kernel, in the kernel's shape."""
     if w.shape[0] == 1:
         return jnp.einsum("bhwi,bhwo->io", x, g)[None, None]
     if w.shape[3] < w.shape[2] and w.shape[3] <= NARROW:

@@ -1,7 +1,7 @@
-"""PyTorch's default initialisation, filled on the host.
+"""PyTorch's default initialisation, computed by numpy.
 
 Compiling the random initialisers of a few hundred tensors takes longer than a hundred training
-steps on a CPU; abstract evaluation gives the shapes at once, and numpy fills them.
+steps on a CPU, so only the shapes come from JAX.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def fill(shapes: Tree, seed: int) -> Tree:
     """Fills a tree of `ShapeDtypeStruct` with PyTorch's defaults.
 
     A layer with a `kernel` `[..., kh, kw, C_in, C_out]` gets kernel and bias from
-    U(-1/sqrt(fan_in), 1/sqrt(fan_in)); axes in front of the last four are ensemble members.
+    U(-1/sqrt(fan_in), 1/sqrt(fan_in)); axes in front of the last four are stacked networks.
     BatchNorm's `scale` and running `var` are one, its `bias` and running `mean` zero.
 
     Args:
@@ -30,7 +30,7 @@ def fill(shapes: Tree, seed: int) -> Tree:
       The same tree with numpy arrays.
 
     Raises:
-      ValueError: a leaf of an unknown name.
+      ValueError: a leaf has an unknown name.
     """
     generator = np.random.Generator(np.random.Philox(seed))
     return _fill(shapes, generator, ())
@@ -52,7 +52,7 @@ def _fill(node: Mapping[str, Any], generator: np.random.Generator, path: tuple[s
         elif name in ("bias", "mean"):
             filled[name] = np.zeros(leaf.shape, leaf.dtype)
         else:
-            raise ValueError(f"no initialisation is known for {'/'.join((*path, name))}")
+            raise ValueError(f"no initialisation for {'/'.join((*path, name))}")
     return filled
 
 

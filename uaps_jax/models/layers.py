@@ -1,4 +1,4 @@
-"""Layers whose arithmetic follows PyTorch's, which the published networks rest on."""
+"""Layers with PyTorch's arithmetic, which the published networks use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LEAKY_SLOPE = 0.01  # PyTorch's default for LeakyReLU
 
 
 def conv(features: int, kernel: int, dtype: jnp.dtype | None, name: str) -> nn.Conv:
-    """A stride-1 convolution with bias, padded to keep the image size; plain under vmap."""
+    """A stride-1 convolution with bias, padded to keep the image size; not grouped under vmap."""
     return nn.Conv(
         features,
         (kernel, kernel),
@@ -29,15 +29,15 @@ def conv(features: int, kernel: int, dtype: jnp.dtype | None, name: str) -> nn.C
 class BatchNorm(nn.Module):
     """Batch normalisation with PyTorch's running statistics, per part of the batch.
 
-    A step that runs labeled and unlabeled images in one forward pass keeps the statistics of
-    each, as two forward passes would: the batch `[B * parts, ...]` is interleaved (image b of
-    part p stands at `b * parts + p`, so that a sharded batch needs no exchange), each part is
-    normalised by its own mean and biased variance, and the running statistics take the parts
-    one after the other, with the unbiased variance (n / (n - 1)) as PyTorch stores it.
+    One forward pass of labeled and unlabeled images gives the statistics of two passes: the batch
+    `[B * parts, ...]` is interleaved (image b of part p is at `b * parts + p`, so that a sharded
+    batch needs no exchange), each part is normalised by its own mean and biased variance, and the
+    running statistics are updated by one part after the other, with the unbiased variance
+    (factor n / (n - 1)), as in PyTorch.
 
     Attributes:
       dtype: type of the output; statistics are computed in float32 or wider.
-      momentum: share of the new statistics in the running ones (PyTorch's convention).
+      momentum: weight of the new statistics in the running ones (PyTorch's convention).
       epsilon: added to the variance.
     """
 
@@ -47,7 +47,7 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array, *, train: bool, parts: int = 1) -> jax.Array:
-        """Normalises `x` `[B * parts, H, W, C]`; `parts` matters in training only."""
+        """Normalises `x` `[B * parts, H, W, C]`; `parts` is used in training only."""
         channels = x.shape[-1]
         scale = self.param("scale", nn.initializers.ones, (channels,))
         bias = self.param("bias", nn.initializers.zeros, (channels,))
@@ -86,7 +86,7 @@ def _normalize(
 
 
 def _like(x: jax.Array, v: jax.Array) -> jax.Array:
-    """`v` with leading axes of length one, as many as `x` has more."""
+    """`v` with leading axes of length one up to the rank of `x`."""
     return v.reshape((1,) * (x.ndim - v.ndim) + v.shape)
 
 
@@ -97,11 +97,11 @@ OVER_A_PART = (0, 2, 3)  # of `[B, parts, H, W, C]`
 def _normalize_by_batch(
     x: jax.Array, scale: jax.Array, bias: jax.Array, epsilon: float
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """`[B, parts, H, W, C]` normalised by each part's statistics, and these.
+    """`[B, parts, H, W, C]` normalised by each part's statistics, and these statistics.
 
-    The gradient is Ioffe and Szegedy's (2015), from the images and their statistics alone:
-    automatic differentiation would keep three arrays of the size of `x` where one is enough.
-    Statistics pass no gradient on.
+    The gradient is Ioffe and Szegedy's (2015): it needs `x` and the statistics only, where
+    automatic differentiation would keep three arrays of the size of `x`. The returned statistics
+    carry no gradient.
     """
     mean = x.mean(OVER_A_PART, keepdims=True)
     var = jnp.square(x - mean).mean(OVER_A_PART, keepdims=True)
@@ -140,7 +140,7 @@ def leaky_relu(x: jax.Array) -> jax.Array:
 
 def _leaky_relu_forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     y = leaky_relu(x)
-    return y, y  # which tells the sign, and is kept for the next layer anyway
+    return y, y  # y has the sign of x, and the next layer keeps it anyway
 
 
 def _leaky_relu_backward(y: jax.Array, g: jax.Array) -> tuple[jax.Array]:
@@ -153,9 +153,9 @@ leaky_relu.defvjp(_leaky_relu_forward, _leaky_relu_backward)
 def max_pool(x: jax.Array) -> jax.Array:
     """2x2 max pooling with stride 2: `[B, H, W, C]` to `[B, H // 2, W // 2, C]`.
 
-    Of equal values the first in row-major order takes the gradient, as in PyTorch; a NaN wins.
-    Elementwise, because the gradient of XLA's windowed form is slow, and in float64 is gathered
-    from all devices.
+    Of equal values the first in row-major order takes the gradient, as in PyTorch; NaN counts as
+    the largest. Elementwise, because the gradient of XLA's windowed form is slow, and in float64
+    it is gathered from all devices.
     """
     batch, height, width, channels = x.shape
     x = x[:, : height // 2 * 2, : width // 2 * 2]
@@ -175,7 +175,7 @@ def upsample(x: jax.Array) -> jax.Array:
     Output i reads position i (n - 1) / (2n - 1) (PyTorch, `align_corners=True`): the even ones
     lie i / (2n - 1) below pixel i, the odd ones (n - 1 - i) / (2n - 1) above it.
     """
-    # Rounded weights would not add up to one: the sums are float32 or wider, whatever x is.
+    # In a narrower type, rounded weights would not add up to one.
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     return _double(_double(wide, 1), 2).astype(x.dtype)
 
@@ -183,9 +183,9 @@ def upsample(x: jax.Array) -> jax.Array:
 def _double(x: jax.Array, axis: int) -> jax.Array:
     size = x.shape[axis]
     form = tuple(size if a == axis else 1 for a in range(x.ndim))
-    place = np.arange(size)
-    below = jnp.asarray(place / (2 * size - 1), x.dtype).reshape(form)
-    above = jnp.asarray((size - 1 - place) / (2 * size - 1), x.dtype).reshape(form)
+    position = np.arange(size)
+    below = jnp.asarray(position / (2 * size - 1), x.dtype).reshape(form)
+    above = jnp.asarray((size - 1 - position) / (2 * size - 1), x.dtype).reshape(form)
     first, last = (jax.lax.slice_in_dim(x, i, i + 1, axis=axis) for i in (0, size - 1))
     before = jnp.concatenate([first, jax.lax.slice_in_dim(x, 0, size - 1, axis=axis)], axis)
     after = jnp.concatenate([jax.lax.slice_in_dim(x, 1, size, axis=axis), last], axis)

@@ -1,10 +1,9 @@
 """A convolution that stays a plain convolution under `jax.vmap`.
 
-`jax.vmap` over both operands of a convolution makes one *grouped* convolution, which XLA
-executes badly on CPUs (an order of magnitude) and which its SPMD partitioner gathers over the
-batch (openxla/xla#47945). Here the batching rule runs the members one after another and stacks
-the results, for the forward pass and for both gradients, so that an ensemble keeps its leading
-axis at the price of a Python loop.
+`jax.vmap` over both operands of a convolution gives one *grouped* convolution, which is about
+10 times slower in XLA on CPUs and which its SPMD partitioner gathers over the batch
+(openxla/xla#47945). Here the batching rule runs the entries of the mapped axis one after another
+and stacks the results, in the forward pass and in both gradients.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def looped_conv(
       precision: as in `lax.conv_general_dilated`.
 
     Returns:
-      The convolved array; under `vmap`, members are convolved one by one.
+      The convolved array; under `vmap`, entries are convolved one by one.
     """
     plain = functools.partial(
         lax.conv_general_dilated,
@@ -68,15 +67,15 @@ def looped_conv(
         )
     )
 
-    # `custom_vmap` cannot be differentiated, so it sits inside a `custom_vjp`. The two
-    # gradients are linear transposes of the convolution: they need no forward computation.
-    @_member_by_member
+    # `custom_vmap` cannot be differentiated, so it is inside a `custom_vjp`. Both gradients
+    # are linear transposes of the convolution and need no forward computation.
+    @_entry_by_entry
     def input_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
         if tuned:
             return cpu_conv.input_gradient(w, g)
         return jax.linear_transpose(lambda x_: plain(x_, w), x)(g)[0]
 
-    @_member_by_member
+    @_entry_by_entry
     def kernel_gradient(x: jax.Array, w: jax.Array, g: jax.Array) -> jax.Array:
         if tuned:
             return cpu_conv.kernel_gradient(x, w, g)
@@ -84,10 +83,10 @@ def looped_conv(
 
     @jax.custom_vjp
     def conv(x: jax.Array, w: jax.Array) -> jax.Array:
-        return _member_by_member(plain)(x, w)
+        return _entry_by_entry(plain)(x, w)
 
     def conv_forward(x: jax.Array, w: jax.Array) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-        return _member_by_member(cpu_conv.forward if tuned else plain)(x, w), (x, w)
+        return _entry_by_entry(cpu_conv.forward if tuned else plain)(x, w), (x, w)
 
     def conv_backward(
         residuals: tuple[jax.Array, jax.Array], g: jax.Array
@@ -99,18 +98,18 @@ def looped_conv(
     return conv(inputs, kernel)
 
 
-def _member_by_member(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """Gives `function` a vmap rule that loops over the members and stacks their results."""
+def _entry_by_entry(function: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """Gives `function` a vmap rule that loops over the entries and stacks their results."""
     mapped = jax.custom_batching.custom_vmap(function)
 
     def rule(
         axis_size: int, in_batched: Sequence[bool], *args: jax.Array
     ) -> tuple[jax.Array, bool]:
-        members = [
+        entries = [
             mapped(*(a[k] if batched else a for a, batched in zip(args, in_batched, strict=True)))
             for k in range(axis_size)
         ]
-        return jnp.stack(members), True
+        return jnp.stack(entries), True
 
     mapped.def_vmap(rule)
     return mapped

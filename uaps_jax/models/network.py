@@ -1,9 +1,9 @@
-"""A network: an encoder, decoders that are stacked, and extra heads, as pure functions.
+"""A network: an encoder, stacked decoders and extra heads, as pure functions.
 
-The encoder runs once. Decoder 0, the main one, reads its pyramid; each auxiliary decoder reads a
-perturbed copy of it (CCT, Ouali et al. 2020; UAPS, Sec. 3). All decoders have one architecture and
-live in one tree with a leading axis, whatever the architecture is. An extra head is a 1x1
-convolution beside the output layer of every decoder: a predicted variance, for example.
+The encoder runs once. Decoder 0, the main decoder, reads its pyramid; each auxiliary decoder reads
+a perturbed copy of it (CCT, Ouali et al. 2020; UAPS, Sec. 3). All decoders have one architecture;
+their variables are one tree with a leading axis. An extra head is a 1x1 convolution beside the
+output layer of every decoder, for example a predicted variance.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ COLLECTIONS = ("params", "batch_stats")
 
 
 class Encoder(Protocol):
-    """What an encoder, a `flax.linen.Module`, computes; it draws from the rng "dropout"."""
+    """The call of an encoder, a `flax.linen.Module`; it may use the rng "dropout"."""
 
     def __call__(self, images: jax.Array, *, train: bool, parts: int = 1) -> Pyramid:
         """Images `[B * parts, H, W, C]` to feature maps, from the finest to the coarsest."""
 
 
 class Decoded(NamedTuple):
-    """What a decoder computes.
+    """The output of a decoder.
 
     Attributes:
       logits: `[B, H, W, classes]`, of the size of the images.
-      features: `[B, H, W, F]`, what its output layer reads; extra heads read it too.
+      features: `[B, H, W, F]`, the input of its output layer and of the extra heads.
     """
 
     logits: jax.Array
@@ -45,14 +45,14 @@ class Decoded(NamedTuple):
 
 
 class Decoder(Protocol):
-    """What a decoder, a `flax.linen.Module`, computes; it draws nothing."""
+    """The call of a decoder, a `flax.linen.Module`; it uses no rng."""
 
     def __call__(self, pyramid: Pyramid, *, train: bool, parts: int = 1) -> Decoded:
         """The pyramid of an encoder to logits and features."""
 
 
 class Outputs(NamedTuple):
-    """What a network computes, float32 or wider.
+    """The outputs of a network, float32 or wider.
 
     Attributes:
       logits: `[K, B, H, W, C]`, the main decoder first.
@@ -67,17 +67,18 @@ class Outputs(NamedTuple):
 class Network:
     """The network as pure functions of `variables = {"params": ..., "batch_stats": ...}`.
 
-    `params` holds `encoder`, `decoders` and, where there are any, `heads`; `batch_stats` the first
-    two. Every leaf of `decoders` and `heads` has a leading axis of K = 1 + `auxiliary`.
+    `params` has the entries `encoder`, `decoders` and, if there are extra heads, `heads`;
+    `batch_stats` has the first two. Every leaf of `decoders` and `heads` has a leading axis of
+    K = 1 + `auxiliary`.
 
     Attributes:
       encoder: a module that fulfils `Encoder`.
-      decoder: a module that fulfils `Decoder`; all decoders are this one on their own variables.
+      decoder: a module that fulfils `Decoder`; each decoder is this module with its own variables.
       channels: of the input images.
       classes: segmentation classes, background included.
       stride: image sides must be multiples of this.
       auxiliary: number of auxiliary decoders.
-      perturbations: of the auxiliary decoders' pyramids, in turn.
+      perturbations: of the auxiliary decoders' pyramids, repeated if there are more decoders.
       heads: name of an extra head -> its channels.
       dtype: compute type; parameters, statistics and outputs stay float32 or wider.
     """
@@ -93,7 +94,7 @@ class Network:
     dtype: Any = None
 
     def shapes(self) -> Tree:
-        """Abstract variables of the whole network; nothing is compiled."""
+        """`jax.ShapeDtypeStruct` of all variables; nothing is compiled."""
         image = jax.ShapeDtypeStruct((1, self.stride, self.stride, self.channels), jnp.float32)
         key = jax.eval_shape(lambda: jax.random.key(0))
         encoder, pyramid = _abstract(self.encoder, key, image)
@@ -118,7 +119,7 @@ class Network:
     def init(self, seed: int) -> Tree:
         """Variables with PyTorch's default initialisation, as numpy arrays.
 
-        Extra heads are drawn apart: the rest is what a network without them starts from.
+        The other variables are the same with and without extra heads.
         """
         shapes = self.shapes()
         heads = shapes["params"].pop("heads", {})
@@ -139,7 +140,7 @@ class Network:
           variables: `{"params", "batch_stats"}`.
           images: `[B * parts, H, W, C]`, normalised; parts interleaved.
           key: for dropout and the perturbations.
-          parts: of the batch, that keep batch statistics and perturbations of their own.
+          parts: number of batch parts; each has its own batch statistics and perturbations.
         """
         params, stats = variables["params"], variables["batch_stats"]
         dropout_key, perturb_key = jax.random.split(key)
@@ -166,17 +167,17 @@ class Network:
         return outputs, {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
-        """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other one runs."""
-        return self.all_logits(main_alone(variables), images, None)[0]
+        """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other decoder runs."""
+        return self.all_logits(main_variables(variables), images, None)[0]
 
     def all_logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """Logits `[K, B, H, W, C]` of all decoders with running statistics.
 
         Args:
-          variables: `{"params", "batch_stats"}`; without a key, of any number K of decoders.
+          variables: `{"params", "batch_stats"}`; without a key, K may be any number.
           images: `[B, H, W, C]`, normalised.
-          key: perturbs the auxiliary decoders' features, as the released code does even in
-            evaluation; None leaves every decoder on the clean features.
+          key: for perturbed features of the auxiliary decoders, which the released code uses even
+            in evaluation; None for clean features.
         """
         pyramid: Any = self.encoder.apply(_part(variables, "encoder"), images, train=False)
 
@@ -190,7 +191,7 @@ class Network:
         return jax.vmap(decode)(decoders, self.perturbed(pyramid, key, parts=1))
 
     def parameter_groups(self, params: Tree) -> Tree:
-        """`params` with names in place of arrays: "encoder", "decoders" or "heads"."""
+        """`params` with "encoder", "decoders" or "heads" in place of each array."""
         return {
             group: jax.tree.map(functools.partial(_named, group), tree)
             for group, tree in params.items()
@@ -209,18 +210,18 @@ class Network:
         return levels
 
     def _outputs(self, decoded: Decoded, heads: Tree) -> Outputs:
-        found: dict[str, Any] = {
+        extra: dict[str, Any] = {
             name: self._head(name).apply({"params": params}, decoded.features)
             for name, params in heads.items()
         }
-        return Outputs(_wide(decoded.logits), {name: _wide(x) for name, x in found.items()})
+        return Outputs(_wide(decoded.logits), {name: _wide(x) for name, x in extra.items()})
 
     def _head(self, name: str) -> nn.Module:
         return layers.conv(self.heads[name], 1, self.dtype, name)
 
 
-def main_alone(variables: Tree) -> Tree:
-    """The variables of encoder and main decoder, whose leading axis stays; of no extra head."""
+def main_variables(variables: Tree) -> Tree:
+    """The variables of encoder and main decoder, without extra heads; the decoder axis stays."""
     return {
         collection: {
             "encoder": tree["encoder"],
@@ -240,12 +241,12 @@ def _wide(x: jax.Array) -> jax.Array:
 
 
 def _part(variables: Tree, name: str) -> Tree:
-    """The variables of one part of the network, as its module's `apply` takes them."""
+    """The variables of the encoder or the decoders, for the `apply` of a module."""
     return {collection: variables[collection][name] for collection in COLLECTIONS}
 
 
 def _abstract(module: nn.Module, key: Any, inputs: Any) -> tuple[Tree, Any]:
-    """Shapes of the variables of a module, and of what it computes."""
+    """Shapes of the variables and the outputs of a module."""
     options: dict[str, Any] = {} if isinstance(module, nn.Conv) else {"train": False}
 
     def run(k: jax.Array, x: Any) -> tuple[Any, Any]:

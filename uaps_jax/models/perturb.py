@@ -1,8 +1,8 @@
 """Perturbations of a feature pyramid (UAPS, Sec. 3; after CCT, Ouali et al. 2020).
 
 Each takes one level `z` `[B * parts, H, W, C]`, interleaved as in `layers.BatchNorm`, and a key.
-What the published code draws once for a whole forward pass (the noise tensor, the threshold) is
-drawn once per part, because it runs labeled and unlabeled images in separate passes.
+The published code draws the noise tensor and the threshold once for a forward pass, and runs
+labeled and unlabeled images in separate passes; here they are drawn once per batch part.
 """
 
 from __future__ import annotations
@@ -50,10 +50,7 @@ def feature_dropout(
 
 
 def published(options: NetworkConfig) -> tuple[Perturbation, ...]:
-    """Those of UAPS's auxiliary decoders: feature noise, dropout, feature dropout.
-
-    A fourth decoder, unpublished, starts over with feature noise.
-    """
+    """The perturbations of UAPS's auxiliary decoders: feature noise, dropout, feature dropout."""
     low, high = options.feature_dropout
     return (
         lambda key, z, parts: feature_noise(key, z, limit=options.noise_limit, parts=parts),

@@ -1,4 +1,4 @@
-"""Trees whose leaves have a leading axis: several decoders, or several networks, of one kind.
+"""Trees whose leaves have a leading axis over several decoders or networks of one architecture.
 
 `jax.vmap` runs a function on every entry; the convolutions of `looped_conv` stay plain under it.
 """

@@ -16,8 +16,6 @@ from uaps_jax.models.network import Decoded, Network, Pyramid
 
 @dataclass(slots=True, kw_only=True)
 class UNetConfig(c.NetworkConfig):
-    """The U-Net."""
-
     name: ClassVar[str] = "unet"
 
     widths: tuple[int, ...] = field(  # encoder channels per level
@@ -29,17 +27,16 @@ class UNetConfig(c.NetworkConfig):
 
     @property
     def stride(self) -> int:
-        """Each level but the first has half the sides of the one before."""
+        """Sides of images must be multiples of it."""
         return int(2 ** max(len(self.widths) - 1, 0))
 
     def problems(self, config: Config) -> Iterator[str]:
-        """Images of other sizes, and rates for another number of levels."""
         yield from c.NetworkConfig.problems(self, config)
         yield from c.check(
             config,
             "network.dropout",
             len(self.dropout) == len(self.widths),
-            f"needs {len(self.widths)} rates, one a level",
+            f"needs {len(self.widths)} rates, one per level",
         )
 
 
@@ -70,7 +67,7 @@ class ConvBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Five levels of `ConvBlock`, each after a 2x2 max pooling but the first.
+    """A `ConvBlock` per level, with 2x2 max pooling before all levels but the first.
 
     Attributes:
       widths: channels per level.
@@ -97,11 +94,11 @@ class Encoder(nn.Module):
 class Decoder(nn.Module):
     """Per level: 1x1 conv, bilinear x2 (aligned corners), concat [skip, up], `ConvBlock`.
 
-    The released configuration says `bilinear: False`, but the flag never reaches the decoder:
-    the published network and its parameter count are the bilinear ones.
+    The released configuration has `bilinear: False`, but the released code does not pass it to
+    the decoder: the published network and its parameter count are those of the bilinear decoder.
 
     Attributes:
-      widths: channels per level of the pyramid it reads.
+      widths: channels per level of the pyramid.
       classes: output channels.
       dtype: compute type.
     """

@@ -113,7 +113,7 @@ def _decoder(
     variables = checkpoints.restore_variables(workdir, step, like)
     times = {
         predictor_name: milliseconds(
-            compiler.jit_for_long(predictor), variables, np.zeros(size, np.uint8)
+            compiler.jit_optimized(predictor), variables, np.zeros(size, np.uint8)
         )
         for predictor_name, predictor in method.predictors.items()
     }

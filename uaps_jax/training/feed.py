@@ -82,7 +82,7 @@ def make_show_function(
             for name, stream in streams.items()
         }
 
-    shown: Callable[[Tree, Mapping[str, jax.Array]], Tree] = compiler.jit_for_long(
+    shown: Callable[[Tree, Mapping[str, jax.Array]], Tree] = compiler.jit_optimized(
         show, out_shardings=shards.batch
     )
     return shown

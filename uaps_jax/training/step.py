@@ -84,7 +84,7 @@ def make_train_step(
         return new_state, metrics
 
     out = (shardings.replicated, shardings.replicated)
-    return compiler.jit_for_long(
+    return compiler.jit_optimized(
         train_step,
         deterministic=config.train.deterministic,
         donate_argnums=0,

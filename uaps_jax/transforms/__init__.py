@@ -1,1 +1,1 @@
-"""Random changes of training images, made on the device: pure functions of (key, fields)."""
+"""Augmentations on the device: pure functions of (key, fields)."""

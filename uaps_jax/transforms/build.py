@@ -1,4 +1,4 @@
-"""The views that settings describe."""
+"""Views from settings."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from uaps_jax.transforms.views import Step, View
 
 
 def view(geometry: ViewConfig, photometry: PhotometricConfig | None = None) -> View:
-    """The view of these settings; a change of probability 0 is left out.
+    """The view of these settings; transforms of probability 0 are left out.
 
     The order: scale and crop, flips, brightness and contrast, grid distortion, box blur, jitter,
-    grayscale, Gaussian blur, black pixels, quarter turns, noise (or noise after the flips), Cutout.
-    Of what they have in common it is the order of UAPS's released scripts, and of UniMatch's.
+    grayscale, Gaussian blur, pixel dropout, quarter turns, noise (or noise after the flips),
+    Cutout. It agrees with the order of UAPS's released scripts and with that of UniMatch.
 
     Args:
       geometry: validated settings.
-      photometry: of brightness and colour, in place of those of `geometry`: a strong view has the
-        geometry of the weak one.
+      photometry: replaces the photometric settings of `geometry`: a strong view has the geometry
+        of the weak one.
     """
     return tuple(_steps(geometry, photometry or geometry))
 

@@ -1,9 +1,9 @@
-"""The arrays of one training image that change together.
+"""The arrays of one training image that are transformed together.
 
 Fields are a mapping of names to arrays `[H, W, ...]` of one image: `image` `[H, W, C]`, float on
-the 0..255 scale, and what describes its pixels, such as `mask` `[H, W]`, integer class ids,
-`weight` `[H, W]` or `valid` `[H, W]`, boolean. A geometric transform moves all of them: it
-interpolates `image` and reads the nearest pixel of every other field.
+the 0..255 scale, and others per pixel, such as `mask` `[H, W]`, integer class ids, `weight`
+`[H, W]` or `valid` `[H, W]`, boolean. A geometric transform applies to all of them: it
+interpolates `image` and takes the nearest pixel of every other field.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ Transform = Callable[[jax.Array, Fields], Fields]
 """`(key, fields) -> fields` of one image; its settings are bound to it."""
 
 
-def outside(name: str) -> int:
-    """The value of a field where a pixel shows nothing of the image: 255 in `mask`, else 0."""
+def fill_value(name: str) -> int:
+    """The value of a field at pixels outside the image: 255 in `mask`, else 0."""
     return IGNORE if name == "mask" else 0
 
 

@@ -1,11 +1,11 @@
-"""Flips, turns and distortion of one image; all of its fields move together."""
+"""Flips, rotations, distortion, scaling and crops of one image, applied to all of its fields."""
 
 from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.transforms.fields import Fields, outside
+from uaps_jax.transforms.fields import Fields, fill_value
 
 GRID_CELLS, GRID_LIMIT = 5, 0.3  # albumentations' defaults of GridDistortion
 
@@ -20,7 +20,7 @@ def random_flip(key: jax.Array, fields: Fields, *, horizontal: float, vertical: 
 
 
 def random_rot90(key: jax.Array, fields: Fields, *, probability: float) -> Fields:
-    """With `probability`, turns by k * 90 degrees, k uniform in {0, 1, 2, 3}; square images."""
+    """With `probability`, rotates by k * 90 degrees, k uniform in {0, 1, 2, 3}; square images."""
     apply_key, turns_key = jax.random.split(key)
     turns = jax.random.randint(turns_key, (), 0, 4)
     turns = jnp.where(jax.random.bernoulli(apply_key, probability), turns, 0)
@@ -30,7 +30,7 @@ def random_rot90(key: jax.Array, fields: Fields, *, probability: float) -> Field
 def rot90(x: jax.Array, turns: jax.Array) -> jax.Array:
     """`numpy.rot90(x, turns)` for traced `turns` in {0, 1, 2, 3} and a square `x` `[S, S, ...]`.
 
-    A quarter turn is a transposition followed by a vertical flip; half a turn is two flips.
+    A quarter turn is a transposition and a vertical flip; a half turn is two flips.
     """
     x = jnp.where(turns % 2 == 1, jnp.swapaxes(x, 0, 1), x)
     x = jnp.where((turns == 1) | (turns == 2), jnp.flip(x, 0), x)
@@ -40,8 +40,8 @@ def rot90(x: jax.Array, turns: jax.Array) -> jax.Array:
 def random_grid_distortion(key: jax.Array, fields: Fields, *, probability: float) -> Fields:
     """With `probability`, stretches the cells of a 5 x 5 grid by factors from U(0.7, 1.3).
 
-    What lies outside is mirrored without the edge pixel, in every field: labels stay those of the
-    pixels that are shown (albumentations' GridDistortion).
+    Outside the image, all fields are mirrored without the edge pixel (albumentations'
+    GridDistortion).
     """
     apply_key, row_key, column_key = jax.random.split(key, 3)
     height, width = fields["image"].shape[:2]
@@ -59,10 +59,10 @@ def random_grid_distortion(key: jax.Array, fields: Fields, *, probability: float
 
 
 def grid_coordinates(size: int, factors: jax.Array) -> jax.Array:
-    """Where each of `size` pixels of an axis is read, in pixels; float32 `[size]`.
+    """The source position of each of `size` pixels of an axis, in pixels; float32 `[size]`.
 
-    The axis is cut into cells of `size // 5` pixels; cell i is read from a stretch `factors[i]`
-    times as long that starts where the last one ended, and a rest ends at the border.
+    The axis is cut into cells of `size // 5` pixels. The source of cell i is `factors[i]` times as
+    long and starts where that of cell i - 1 ended; a remainder ends at the border.
     """
     step = size // GRID_CELLS
     pieces, begin = [], jnp.zeros((), factors.dtype)
@@ -79,11 +79,11 @@ def remap(image: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
     x = image.astype(jnp.promote_types(image.dtype, jnp.float32))
     for axis, at in ((0, rows), (1, columns)):
         low = jnp.floor(at)
-        share = (at - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        fraction = (at - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
         first, second = (
             jnp.take(x, _mirrored(low + offset, x.shape[axis]), axis=axis) for offset in (0, 1)
         )
-        x = first * (1 - share) + second * share
+        x = first * (1 - fraction) + second * fraction
     return x
 
 
@@ -95,7 +95,7 @@ def remap_nearest(mask: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.A
 
 
 def _mirrored(position: jax.Array, size: int) -> jax.Array:
-    """Whole positions, folded back into 0 .. size - 1 about the border pixels (reflect 101)."""
+    """Integer positions, mirrored at the border pixels into 0 .. size - 1 (reflect 101)."""
     period = max(2 * (size - 1), 1)
     folded = jnp.mod(position.astype(jnp.int32), period)
     return jnp.minimum(folded, period - folded)
@@ -109,23 +109,23 @@ def random_scale_crop(
     factors: tuple[float, ...],
     size: tuple[int, int],
 ) -> Fields:
-    """With `probability` resizes by a random factor; cuts `size` out at a random place, always.
+    """With `probability`, resizes by a random factor; then always crops `size` at random.
 
     The factor is uniform between two neighbours in `factors`, each pair equally likely:
     (low, high), or (0.5, 1, 2), half the time below 1 and half the time above (U2PL). A scaled
-    image smaller than `size` takes the upper left; beyond it lies its mirror image, edge pixel
-    included, and in the other fields what `outside` says. A side of 0 is that of the image.
+    image smaller than `size` is at the upper left, padded by its mirror image, edge pixel
+    included; other fields are padded by `fill_value`. A side of 0 in `size` is that of the image.
     """
-    apply_key, pair_key, factor_key, place_key = jax.random.split(key, 4)
+    apply_key, pair_key, factor_key, corner_key = jax.random.split(key, 4)
     limits = jnp.asarray(factors, jnp.float32)
     pair = jax.random.randint(pair_key, (), 0, len(factors) - 1)
     factor = jax.random.uniform(factor_key, (), jnp.float32, limits[pair], limits[pair + 1])
     factor = jnp.where(jax.random.bernoulli(apply_key, probability), factor, 1)
-    whole = fields["image"].shape[:2]
-    height, width = size[0] or whole[0], size[1] or whole[1]
-    scaled = jnp.maximum(jnp.round(factor * jnp.asarray(whole)), 1).astype(jnp.int32)
-    room = jnp.maximum(scaled - jnp.asarray((height, width)), 0)
-    corner = jax.random.randint(place_key, (2,), 0, room + 1)
+    image_size = fields["image"].shape[:2]
+    height, width = size[0] or image_size[0], size[1] or image_size[1]
+    scaled = jnp.maximum(jnp.round(factor * jnp.asarray(image_size)), 1).astype(jnp.int32)
+    margin = jnp.maximum(scaled - jnp.asarray((height, width)), 0)
+    corner = jax.random.randint(corner_key, (2,), 0, margin + 1)
     return scale_crop(fields, scaled, corner, (height, width))
 
 
@@ -134,8 +134,7 @@ def scale_crop(
 ) -> Fields:
     """Rows and columns `corner .. corner + size` of the fields resized to `scaled`.
 
-    The image is interpolated as PIL does it: bilinearly, and averaged over what falls into a pixel
-    where it shrinks.
+    The image is interpolated as in PIL: bilinearly, with an antialiasing filter where it shrinks.
 
     Args:
       fields: `[H, W, ...]`.
@@ -145,7 +144,7 @@ def scale_crop(
     """
     positions = [corner[axis] + jnp.arange(size[axis]) for axis in (0, 1)]
     beyond = (positions[0] >= scaled[0])[:, None] | (positions[1] >= scaled[1])[None]
-    # A position beyond the resized image, mirrored back into it.
+    # Positions beyond the resized image are mirrored back into it.
     shown = [jnp.mod(p, 2 * n) for p, n in zip(positions, scaled, strict=True)]
     shown = [jnp.minimum(p, 2 * n - 1 - p) for p, n in zip(shown, scaled, strict=True)]
 
@@ -162,16 +161,16 @@ def scale_crop(
             for p, n, length in zip(shown, scaled, x.shape[:2], strict=True)
         )
         nearest = jnp.take(jnp.take(x, rows, axis=0), columns, axis=1)
-        return jnp.where(beyond, jnp.asarray(outside(name), x.dtype), nearest)
+        return jnp.where(beyond, jnp.asarray(fill_value(name), x.dtype), nearest)
 
     return {name: moved(name, x) for name, x in fields.items()}
 
 
 def _resize_weights(positions: jax.Array, scaled: jax.Array, length: int) -> jax.Array:
-    """Share of each of `length` pixels in the pixels of a resized axis at `positions`.
+    """Weights of the `length` pixels of an axis in the resized pixels at `positions`.
 
-    A triangle about the position, of half width 1, or of `length / scaled` where the axis shrinks;
-    its part outside of the image is left out.
+    A triangle around the position, of half width 1, or of `length / scaled` where the axis
+    shrinks; its part outside the image is left out.
     """
     ratio = length / scaled.astype(jnp.float32)
     centers = (positions + 0.5) * ratio - 0.5

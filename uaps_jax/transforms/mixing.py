@@ -1,4 +1,4 @@
-"""Boxes that are cut out, or cut from one image and pasted into another: boolean `[H, W]`."""
+"""Random boxes, boolean `[H, W]`, for Cutout and CutMix."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.transforms.fields import Fields, outside
+from uaps_jax.transforms.fields import Fields, fill_value
 from uaps_jax.transforms.keys import image_keys
 
 TRIES = 256
-"""Rectangles drawn to find one that lies inside: at most 0.4 of the image at UniMatch's aspects,
-one image in 10^7 finds none."""
+"""Rectangles drawn until one is inside the image. With areas up to 0.4 and UniMatch's aspects, all
+of them fail for one image in 10^7."""
 
 
 def box(
@@ -35,7 +35,7 @@ def boxes(
       key: of this training step and use.
       count: images of the batch.
       draw: `key -> mask` `[H, W]`, such as `random_half` with its size bound.
-      probability: of a mask, else it is empty; None: each image has one.
+      probability: of a mask; otherwise it is empty. None: every image has a mask.
     """
 
     def one(image_key: jax.Array) -> jax.Array:
@@ -67,19 +67,21 @@ def random_rectangle(
     area: tuple[float, float],
     aspect: tuple[float, float],
 ) -> jax.Array:
-    """A box of a random share of the image inside it (Cutout in ST++, CutMix in UniMatch).
+    """A box inside the image that covers a random fraction of it (Cutout in ST++, CutMix in
+    UniMatch).
 
-    Its share a is from U(area). Its aspect r = height / width, from U(aspect), and its upper left,
-    anywhere in the image, are drawn until it lies inside; it is floor(sqrt(a H W r)) high and
-    floor(sqrt(a H W / r)) wide. After `TRIES` draws, what lies outside is cut off.
+    The fraction a is drawn from U(area) once. The aspect r = height / width, from U(aspect), and
+    the upper left, anywhere in the image, are drawn until the box is inside; its height is
+    floor(sqrt(a H W r)), its width floor(sqrt(a H W / r)). If all of `TRIES` draws fail, the first
+    box is clipped to the image.
     """
-    share_key, aspect_key, place_key = jax.random.split(key, 3)
-    share = jax.random.uniform(share_key, (), minval=area[0], maxval=area[1])
+    area_key, aspect_key, corner_key = jax.random.split(key, 3)
+    fraction = jax.random.uniform(area_key, (), minval=area[0], maxval=area[1])
     ratio = jax.random.uniform(aspect_key, (TRIES,), minval=aspect[0], maxval=aspect[1])
-    pixels, whole = share * (size[0] * size[1]), jnp.asarray(size)
+    pixels, image_size = fraction * (size[0] * size[1]), jnp.asarray(size)
     sides = jnp.sqrt(jnp.stack([pixels * ratio, pixels / ratio], axis=1)).astype(jnp.int32)
-    corners = jax.random.randint(place_key, (TRIES, 2), 0, whole[None])
-    first = (corners + sides <= whole[None]).all(1).argmax()
+    corners = jax.random.randint(corner_key, (TRIES, 2), 0, image_size[None])
+    first = (corners + sides <= image_size[None]).all(1).argmax()
     (top, left), (height, width) = corners[first], sides[first]
     return box(top, left, height, width, size)
 
@@ -96,7 +98,7 @@ def random_cutout(
     """With `probability`, cuts a `random_rectangle` out of all fields.
 
     The image becomes 0 there (U2PL), or with `noise` uniform from 0..255 per pixel and channel
-    (ST++); the other fields what `outside` says.
+    (ST++); other fields become their `fill_value`.
     """
     apply_key, box_key, fill_key = jax.random.split(key, 3)
     image = fields["image"]
@@ -107,7 +109,7 @@ def random_cutout(
     if noise:
         fill = jax.random.uniform(fill_key, image.shape, image.dtype, 0, 255)
     cut = {
-        name: jnp.where(hole, jnp.asarray(outside(name), x.dtype), x)
+        name: jnp.where(hole, jnp.asarray(fill_value(name), x.dtype), x)
         for name, x in fields.items()
         if name != "image"
     }
@@ -117,19 +119,19 @@ def random_cutout(
 def random_boxes(
     key: jax.Array, size: tuple[int, int], *, count: int, area: tuple[float, float]
 ) -> jax.Array:
-    """`count` boxes of random aspect, overlaps cancelled (CutMix-Seg, French et al. 2020).
+    """`count` boxes of random aspect, combined by XOR (CutMix-Seg, French et al. 2020).
 
-    Each covers a `count`-th of a share drawn from U(area), p; its height is p^u of the image's,
-    u ~ U(0, 1), its width p^(1 - u), both times sqrt(1 / count). All lie inside.
+    Each covers p / `count` of the image, p ~ U(area): its height is p^u of the image's,
+    u ~ U(0, 1), its width p^(1 - u), both times sqrt(1 / count). All are inside the image.
     """
-    share_key, aspect_key, place_key = jax.random.split(key, 3)
-    share = jax.random.uniform(share_key, (count,), minval=area[0], maxval=area[1])
-    tall = share ** jax.random.uniform(aspect_key, (count,))
-    sides = jnp.stack([tall, share / tall], axis=1) * (1 / count) ** 0.5
-    whole = jnp.asarray([size], jnp.float32)
-    sides = jnp.round(sides * whole).astype(jnp.int32)
-    room = whole - sides
-    corner = jnp.round(room * jax.random.uniform(place_key, (count, 2))).astype(jnp.int32)
+    area_key, aspect_key, corner_key = jax.random.split(key, 3)
+    fraction = jax.random.uniform(area_key, (count,), minval=area[0], maxval=area[1])
+    tall = fraction ** jax.random.uniform(aspect_key, (count,))
+    sides = jnp.stack([tall, fraction / tall], axis=1) * (1 / count) ** 0.5
+    image_size = jnp.asarray([size], jnp.float32)
+    sides = jnp.round(sides * image_size).astype(jnp.int32)
+    margin = image_size - sides
+    corner = jnp.round(margin * jax.random.uniform(corner_key, (count, 2))).astype(jnp.int32)
     mask = jnp.zeros(size, bool)
     for (top, left), (height, width) in zip(corner, sides, strict=True):
         mask ^= box(top, left, height, width, size)
@@ -137,6 +139,6 @@ def random_boxes(
 
 
 def paste(mask: jax.Array, onto: jax.Array, source: jax.Array) -> jax.Array:
-    """`source` where `mask` `[B, H, W]` holds, else `onto`; both `[B, H, W]` or `[B, H, W, C]`."""
+    """`source` where `mask` `[B, H, W]` is true, else `onto`: both `[B, H, W]` or `[..., C]`."""
     mask = mask.reshape(mask.shape + (1,) * (onto.ndim - mask.ndim))
     return jnp.where(mask, source, onto)

@@ -1,4 +1,4 @@
-"""Changes of one image `[H, W, C]`, float on the 0..255 scale; results are not rounded."""
+"""Photometric transforms of one image `[H, W, C]`, float, 0..255; results are not rounded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from uaps_jax.transforms.keys import named
 
 BLUR_REACH = 3
-"""Half the largest box: kernels are 3, 5 and 7."""
+"""Radius of the largest box; the sides are 3, 5 and 7."""
 
 
 def random_brightness_contrast(
@@ -33,7 +33,7 @@ def random_brightness_contrast(
 
 
 def random_blur(key: jax.Array, image: jax.Array, *, probability: float) -> jax.Array:
-    """With `probability`, a box blur whose side is drawn from 3, 5, 7."""
+    """With `probability`, a box blur with a side drawn from 3, 5, 7."""
     apply_key, size_key = jax.random.split(key)
     reach = jax.random.randint(size_key, (), 1, BLUR_REACH + 1)
     reach = jnp.where(jax.random.bernoulli(apply_key, probability), reach, 0)
@@ -51,9 +51,9 @@ def box_blur(image: jax.Array, reach: jax.Array) -> jax.Array:
 def random_gaussian_blur(
     key: jax.Array, image: jax.Array, *, probability: float, sigma: tuple[float, float]
 ) -> jax.Array:
-    """With `probability`, a Gaussian blur whose sigma is uniform in a range, in pixels.
+    """With `probability`, a Gaussian blur; its sigma is uniform in a range, in pixels.
 
-    The kernel ends at three times the largest sigma.
+    The radius of the kernel is three times the largest sigma.
     """
     apply_key, sigma_key = jax.random.split(key)
     drawn = jax.random.uniform(sigma_key, (), image.dtype, *sigma)
@@ -62,7 +62,7 @@ def random_gaussian_blur(
 
 
 def gaussian_blur(image: jax.Array, sigma: jax.Array, reach: int) -> jax.Array:
-    """Mean weighted by exp(-d^2 / 2 sigma^2), d up to `reach`; borders as in `box_blur`."""
+    """Mean weighted by exp(-d^2 / 2 sigma^2), |d| <= `reach`; borders as in `box_blur`."""
     offsets = jnp.arange(-reach, reach + 1).astype(image.dtype)
     taps = jnp.exp(-jnp.square(offsets / sigma) / 2)
     return _filtered(image, taps / taps.sum())
@@ -104,8 +104,9 @@ def random_jitter(
 ) -> jax.Array:
     """With `probability`, changes brightness, contrast, saturation and hue (torchvision).
 
-    The first three factors are uniform in max(0, 1 - limit) .. 1 + limit, the hue's shift in
-    +- limit of a turn. Libraries draw the order of the four; without `random_order` it is this one.
+    The first three factors are uniform in max(0, 1 - limit) .. 1 + limit, the hue shift in
+    +- limit of a full turn. With `random_order` the order is drawn, as in torchvision; otherwise
+    it is this one.
     """
     apply_key, *keys = jax.random.split(key, 5)
     b, c, s, h = (
@@ -125,9 +126,9 @@ def jitter(
     hue: jax.Array,
     order: jax.Array | None = None,
 ) -> jax.Array:
-    """Colour jitter as torchvision's, on floats; of one channel, saturation and hue change nothing.
+    """torchvision's colour jitter on floats; with one channel, saturation and hue have no effect.
 
-    clip(b x); clip(c x + (1 - c) mean grey); clip(s x + (1 - s) grey); the hue turned by `hue`.
+    clip(b x); clip(c x + (1 - c) mean grey); clip(s x + (1 - s) grey); the hue shifted by `hue`.
 
     Args:
       image: `[H, W, C]`.
@@ -135,7 +136,7 @@ def jitter(
       contrast: c.
       saturation: s.
       hue: in turns.
-      order: a permutation of 0..3, the order of these four; as they stand here if None.
+      order: a permutation of 0..3, the order of these four; None for 0, 1, 2, 3.
     """
     changes = (
         lambda x: jnp.clip(brightness * x, 0, 255),
@@ -155,7 +156,7 @@ def jitter(
 
 
 def turn_hue(image: jax.Array, turns: jax.Array) -> jax.Array:
-    """Turns the hue of RGB `[..., 3]` by so many turns; value and saturation (HSV) stay.
+    """Shifts the hue of RGB `[..., 3]` by `turns` full turns; value and saturation (HSV) stay.
 
     In HSV, channel n of (5, 3, 1) is V - V S max(0, min(k, 4 - k, 1)), k = (n + 6 H) mod 6.
     """
@@ -183,7 +184,7 @@ def random_grayscale(key: jax.Array, image: jax.Array, *, probability: float) ->
 def random_pixel_dropout(
     key: jax.Array, image: jax.Array, *, probability: float, rate: float
 ) -> jax.Array:
-    """With `probability`, sets a share `rate` of the pixels to 0 in all channels."""
+    """With `probability`, sets each pixel to 0 in all channels with probability `rate`."""
     apply_key, pixel_key = jax.random.split(key)
     dropped = jax.random.bernoulli(pixel_key, rate, image.shape[:2])[..., None]
     return jnp.where(jax.random.bernoulli(apply_key, probability) & dropped, 0, image)

@@ -1,4 +1,4 @@
-"""A training view: a list of random transforms, applied to each image of a batch, jitted."""
+"""Views: lists of random transforms that are applied to each image of a batch."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ SPLIT = ("flip", "brightness and contrast", "blur", "quarter turn", "noise")
 
 
 class Step(NamedTuple):
-    """One random change of a view.
+    """One transform of a view.
 
     Attributes:
-      name: what its key is made from; a view has no two steps of one name.
-      transform: the change.
-      geometric: whether all views of an image share it.
+      name: its random key is made from it; unique in a view.
+      transform: of one image.
+      geometric: whether all views of an image share its random values.
     """
 
     name: str
@@ -33,17 +33,18 @@ View = tuple[Step, ...]
 
 
 def draw(key: jax.Array, fields: Fields, view: View, name: str = "") -> Fields:
-    """Draws one view of each image, the steps in their order.
+    """Draws one view of each image, applying the steps in order.
 
-    Image b draws from `fold_in(key, b)`: its view does not depend on the batch it is in or on how
-    it is sharded.
+    The key of image b is `fold_in(key, b)`: its view does not depend on the batch size or the
+    sharding.
 
     Args:
       key: of this training step and stream.
       fields: of a batch, `[B, H, W, ...]` each: `image`, uint8 or float, and any others.
       view: the steps.
-      name: of a second view of the same images, "strong": with the same key it has the same
-        geometry (if both views have the same geometric steps) and draws everything else anew.
+      name: of a further view of the same images, such as "strong": with the same key it has the
+        same geometry (if both views have the same geometric steps) and other random values in all
+        other steps.
 
     Returns:
       The same fields; `image` is float32 on the 0..255 scale, the others keep their types.

@@ -38,7 +38,7 @@ def read_config(workdir: Path, step: int) -> Config:
             "method": config_lib.METHODS,
             "network": config_lib.NETWORKS,
         }
-        outside.require(stored, reader.restore(place / "written_by"), known)
+        outside.import_missing(stored, reader.restore(place / "written_by"), known)
     return config_lib.from_stored(stored)
 
 
