@@ -13,10 +13,10 @@ from datasets.common import DataError
 class ArrayRecordBuilder(tfds.core.GeneratorBasedBuilder):
     """A builder whose file format is array_record unless another one is asked for.
 
-    TFDS's own default, tfrecord, needs TensorFlow, and says so only at the end of a build.
+    TFDS's default, tfrecord, needs TensorFlow, and fails only at the end of a build.
 
     Args:
-      file_format: a format that TFDS knows; None means array_record.
+      file_format: a format of TFDS; None means array_record.
       **kwargs: `data_dir`, `config` and `version`, as every TFDS builder takes them.
     """
 

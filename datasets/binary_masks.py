@@ -1,4 +1,4 @@
-"""Masks that know only defect and background, as white and black."""
+"""Masks of defect and background, white and black."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def read_binary(data: bytes, label: int, threshold: int = MIDDLE) -> np.ndarray:
       uint8 [H, W]: `label` or 0.
 
     Raises:
-      UnreadableError: if the file cannot be decoded or holds colours; or if nothing in it is above
-        the threshold and yet it is not all 0, for then it is a mask of another kind.
+      UnreadableError: if the file cannot be decoded or holds colours; or if it has
+        values other than 0, but none above the threshold: then it is a mask of another kind.
     """
     channels = read_image(data)
     values = channels[:, :, 0]

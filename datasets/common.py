@@ -1,8 +1,7 @@
-"""What every builder needs: strict decoding of images and masks, and one report of all problems.
+"""Strict decoding of images and masks, and one report of all problems, for every builder.
 
-A dataset is either read completely or not at all. The functions here never repair a file in
-silence: a truncated JPEG is an error, not an image with a grey band, and a mask value that is no
-class is named, not clipped.
+A dataset is either read completely or not at all. No file is repaired silently: a truncated JPEG is
+an error, not an image with a grey band, and a mask value that is no class is reported, not clipped.
 """
 
 from __future__ import annotations
@@ -28,16 +27,16 @@ Decoder = Callable[[bytes], np.ndarray]
 """Decodes an image or a mask; raises `UnreadableError`."""
 
 MOST_PIXELS = 89_000_000
-"""Of an image or a mask, for one that is decoded takes some ten bytes a pixel. Pillow's limit, from
-which on it warns, is a little higher: no image that is read comes to it."""
+"""The most pixels of an image or a mask; decoding takes some ten bytes a pixel. Pillow warns from a
+slightly larger number on."""
 
 FORMATS = ("PNG", "JPEG", "BMP", "DIB", "TIFF")
-"""Pillow's names of what is read, whatever a file is called. Others start programs (EPS) or hold
-other pixels than they show (GIF, WebP)."""
+"""Pillow's names of the formats that are read, whatever the suffix. Others start programs (EPS) or
+may change the pixels (GIF, WebP)."""
 
 LOSSY = ("JPEG", "MPO")
-"""Of these formats, compression changes the values. A JPEG in which a camera puts more pictures
-becomes an MPO when it is opened."""
+"""Formats whose compression changes the values. Pillow opens a JPEG with further pictures, as some
+cameras write it, as MPO."""
 
 # 16-bit, integer and float images would be clipped, not scaled, by a conversion to RGB.
 _EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"})
@@ -56,7 +55,7 @@ class Problem(NamedTuple):
     """One thing that is wrong with one file.
 
     Attributes:
-      path: the file, written so that a person can find it.
+      path: the file, as the user knows it.
       reason: what is wrong with it, without the path.
     """
 
@@ -68,11 +67,11 @@ class DataError(Exception):
     """Files that cannot be used; its text is the complete report.
 
     Args:
-      problems: every problem that was found, as `(path, reason)`; at least one.
-      remedy: what the reader should do about it.
+      problems: all problems, as `(path, reason)`; at least one.
+      remedy: what the user should do.
 
     Attributes:
-      problems: the problems as a tuple of `Problem`, what no terminal should get escaped.
+      problems: the problems as a tuple of `Problem`, control characters escaped.
       remedy: as given.
 
     Example:
@@ -106,14 +105,14 @@ class DataError(Exception):
 
 
 class NothingFoundError(DataError):
-    """Raw data that are not where they were looked for.
+    """Missing raw data.
 
-    The first problem says so; the others name what came near, or could not be read.
+    The first problem says so; the others are incomplete layouts and unreadable archives.
     """
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing came near."""
+        """Whether there are no incomplete layouts or unreadable archives."""
         return len(self.problems) == 1
 
 
@@ -125,7 +124,7 @@ def read_bytes(source: Source) -> bytes:
     """Returns the encoded bytes of a source.
 
     Raises:
-      OSError: if the source is a path that cannot be read, is no file, or is too large.
+      OSError: if the source is a path that cannot be read, is not a file, or is too large.
     """
     return source if isinstance(source, bytes) else read_regular(source)
 
@@ -134,7 +133,7 @@ def read_image(source: Source) -> np.ndarray:
     """Decodes a whole image to RGB.
 
     Grey images are repeated over the three channels, palettes are resolved and transparency is
-    dropped. An EXIF orientation is *not* applied: the pixels stay where the mask expects them.
+    dropped. An EXIF orientation is *not* applied: the pixels stay aligned with the mask.
 
     Args:
       source: path or bytes, in one of `FORMATS`.
@@ -165,7 +164,7 @@ def rgb(image: Image.Image) -> np.ndarray:
 def read_mask(source: Source) -> np.ndarray:
     """Decodes a whole mask to class ids.
 
-    In a palette image the ids are the palette indices, as in Pascal VOC; the colours play no part.
+    In a palette image the ids are the palette indices, as in Pascal VOC; the colours are ignored.
 
     Args:
       source: path or bytes; a single-channel 8-bit image.
@@ -202,14 +201,14 @@ def check_pair(
       image: the encoded image; None if it is missing.
       mask: the encoded mask; None if it is missing.
       num_classes: masks may hold the ids 0..num_classes - 1 and `IGNORE`.
-      image_path: how a report names the image.
-      mask_path: how a report names the mask; None for an image that needs none.
+      image_path: name of the image in reports.
+      mask_path: name of the mask in reports; None for an image that needs none.
       decode_image: bytes to uint8 [H, W, 3]; raises `UnreadableError`.
       decode_mask: bytes to class ids uint8 [H, W]; raises `UnreadableError`.
 
     Returns:
       Problems with these reasons: missing mask, missing image, unreadable or truncated file, mask
-      that is not what its decoder wants, sizes that differ, mask values that are no class.
+      that its decoder refuses, sizes that differ, mask values that are no class.
     """
     problems: list[Problem] = []
     if image is None and mask is None:
@@ -250,8 +249,8 @@ def decode(source: Source) -> Image.Image:
 
     Raises:
       UnreadableError: the file is empty, damaged or no image, has too many pixels, holds several
-        images, or has more than 8 bits per channel without being grey, which Pillow would cut off
-        in silence.
+        images, or has more than 8 bits per channel without being grey, which Pillow would
+        convert silently.
     """
     try:
         data = read_bytes(source)
@@ -277,7 +276,7 @@ def decode(source: Source) -> Image.Image:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Opens an image: its format and size are known then, its pixels are not decoded.
+    """Opens an image and reads its format and size, without decoding its pixels.
 
     Raises:
       UnreadableError: it is empty, not in one of `FORMATS`, damaged, or has too many pixels.
@@ -302,16 +301,16 @@ def open_image(data: bytes) -> Image.Image:
 
 
 def _open(data: bytes) -> Image.Image:
-    """Pillow's `open` without Pillow's limit, which warns of sizes that are fine here."""
+    """Pillow's `open` without Pillow's warning of sizes that are allowed here."""
     with _pixel_limit_of_pillow_lifted():
         return Image.open(io.BytesIO(data), formats=FORMATS)
 
 
 @contextlib.contextmanager
 def _pixel_limit_of_pillow_lifted() -> Iterator[None]:
-    """Sets Pillow's limit, one for the whole process, to none within the context.
+    """Removes Pillow's limit, which is global to the process, within the context.
 
-    One thread at a time is in it.
+    One thread at a time can enter it.
     """
     with _OPENING:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -322,7 +321,7 @@ def _pixel_limit_of_pillow_lifted() -> Iterator[None]:
 
 
 def _bits(image: Image.Image, data: bytes) -> int:
-    """Bits per channel as the file states them; 8 where its format knows no others."""
+    """Bits per channel as the file states them; 8 if its format has no others."""
     if image.format == "PNG":
         return data[_PNG_BIT_DEPTH]
     if image.format == "TIFF":
@@ -334,8 +333,8 @@ def _bits(image: Image.Image, data: bytes) -> int:
 def _jpeg_is_complete(data: bytes) -> bool:
     """Whether an end marker follows the last scan.
 
-    libjpeg takes a tail of zeros, as broken downloads leave it, for image data, and no error comes
-    out of it. Inside of a scan the byte 0xFF is always escaped, so neither marker occurs by chance.
+    libjpeg decodes trailing zeros, as of an incomplete download, as image data without an error.
+    Inside a scan the byte 0xFF is always escaped, so neither marker occurs by chance.
     """
     start_of_scan, end_of_image = b"\xff\xda", b"\xff\xd9"
     return data.rfind(end_of_image) > data.rfind(start_of_scan)

@@ -1,7 +1,7 @@
-"""Raw data where it lies: a folder, or an archive that is read in place and never extracted.
+"""Raw data in a folder, or in an archive that is read in place and never extracted.
 
-All offer the same three things: the names of their files, a reader for the bytes of a file, and
-a way to name a file in a report.
+Each tree has the names of its files, a reader for the bytes of a file, and the name of a file in a
+report.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Protocol
 
 from datasets.regular_files import check_regular, read_regular
 
-MOST_MEMBER_BYTES = 2**28
-"""Of a file in an archive, unpacked; those of the published data sets are far smaller."""
+MOST_ARCHIVED_BYTES = 2**28
+"""The most bytes of an unpacked file of an archive; those of the published data are far smaller."""
 
-_PIECE = 2**14  # bytes that are unpacked at a time, of which a bomb makes some megabytes
+_PIECE = 2**14  # compressed bytes read at a time; a zip bomb makes some megabytes of them
 
 Read = Callable[[str], bytes]
 """Returns the bytes of a file of a tree; raises `OSError` if it is missing or damaged."""
@@ -33,7 +33,7 @@ class FileTree(Protocol):
         """A context in which files can be read."""
 
     def label(self, file: str) -> str:
-        """The name of a file or folder as a person finds it."""
+        """The name of a file or folder in messages."""
 
 
 class Folder:
@@ -66,14 +66,14 @@ class Folder:
 
 
 class Archive:
-    """A zip file, or the part of it that lies under one folder. It is never written to disk.
+    """A zip file, or the part of it under one folder. It is never extracted to disk.
 
     Args:
       path: the zip file.
 
     Raises:
-      zipfile.BadZipFile: if it is no zip file, lacks its end as after a broken download, or is of a
-        kind that cannot be read.
+      zipfile.BadZipFile: if it is not a zip file, is incomplete, or is of a kind that cannot be
+      read.
       OSError: if it cannot be read.
     """
 
@@ -83,9 +83,9 @@ class Archive:
         self.root = ""
         self._files: dict[str, list[str]] = {}
         self._stored: dict[str, str] = {}
-        for name in sorted(_members(path)):
-            file = PurePosixPath(name)  # without the dots of ./images/1.jpg
-            # macOS adds a shadow tree of hidden files to the archives that it writes.
+        for name in sorted(_names(path)):
+            file = PurePosixPath(name)  # removes the dot of ./images/1.jpg
+            # macOS adds a second tree of hidden files to its archives.
             if file.parts and file.parts[0] != "__MACOSX" and not file.name.startswith("."):
                 folder = "/".join(file.parts[:-1])
                 self._files.setdefault(folder, []).append(file.name)
@@ -125,7 +125,7 @@ class Archive:
         return f"{self.path}/{self.root}{file}"
 
 
-def _members(path: Path) -> list[str]:
+def _names(path: Path) -> list[str]:
     """The names of the files in a zip file; raises as `Archive`."""
     check_regular(path, most=None)
     try:
@@ -138,19 +138,19 @@ def _members(path: Path) -> list[str]:
 
 
 def _unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
-    """The bytes of a member.
+    """The bytes of a file of an archive.
 
     Raises:
       OSError: it is damaged, encrypted, compressed in an unknown way or too large.
     """
     size = archive.getinfo(name).file_size
-    if size > MOST_MEMBER_BYTES:
-        raise OSError(f"it has {size} bytes unpacked; at most {MOST_MEMBER_BYTES} are read")
+    if size > MOST_ARCHIVED_BYTES:
+        raise OSError(f"it has {size} bytes unpacked; at most {MOST_ARCHIVED_BYTES} are read")
     try:
-        # Piece by piece, for a stream may go on behind the size that the archive states.
-        with archive.open(name) as member:
-            return b"".join(iter(lambda: member.read(_PIECE), b""))
-    except Exception as error:  # Each kind of compression raises errors of its own.
+        # In pieces: a stream may be longer than the size that the archive states.
+        with archive.open(name) as file:
+            return b"".join(iter(lambda: file.read(_PIECE), b""))
+    except Exception as error:  # Each kind of compression has its own errors.
         reason = str(error) or type(error).__name__
         raise OSError(f"damaged inside the archive: {reason}") from error
 
@@ -192,7 +192,7 @@ class Union:
         return self._folders[folder]
 
     def _owner(self, file: str) -> int:
-        """Where a file is; a missing one would be where its folder is, or the folder above."""
+        """The position of the tree of a file; of a missing one, of the nearest folder above it."""
         owners = self._owners(str(PurePosixPath(file).parent))
         if file in owners:
             return owners[file]

@@ -1,4 +1,4 @@
-"""Groups for data in which no two images are known to show the same thing."""
+"""Leakage groups of data in which no two images are known to show the same thing."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from datasets.segmentation_builder import Example
 
 
 def own_groups(examples: Iterable[Example]) -> list[Example]:
-    """The examples sorted by name, each in a group of its own, numbered from 0."""
+    """The examples sorted by name, each in a leakage group of its own, numbered from 0."""
     ordered = sorted(examples, key=lambda example: example.name)
     return [example._replace(group=group) for group, example in enumerate(ordered)]

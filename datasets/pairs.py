@@ -10,9 +10,9 @@ class Pair(NamedTuple):
     """Files of an image and its mask, one of which may be missing.
 
     Attributes:
-      id: what both files are named after.
-      image: file of the image, where it is or should be.
-      mask: file of the mask, likewise.
+      id: the name that both files share.
+      image: expected file of the image.
+      mask: expected file of the mask.
     """
 
     id: str
@@ -28,7 +28,7 @@ def match(
     Args:
       images: id -> file.
       masks: id -> file.
-      image_like: where the image of an id should be, with {} in place of the id.
+      image_like: the expected file of an image, with {} for the id.
       mask_like: likewise for the mask.
 
     Example:

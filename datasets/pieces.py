@@ -1,4 +1,4 @@
-"""Large arrays piece by piece, so that what is computed on the way takes little memory."""
+"""Large arrays in pieces, so that intermediate results take little memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def pieces(count: int) -> Iterator[slice]:
 
 
 def count_values(array: np.ndarray, size: int) -> np.ndarray:
-    """How often each of 0..size - 1 occurs in an array of whole numbers, int64 [size]."""
+    """The number of occurrences of each of 0..size - 1 in an array of integers, int64 [size]."""
     flat = array.reshape(-1)
     counts = np.zeros(size, np.int64)
     for part in pieces(flat.size):

@@ -1,4 +1,4 @@
-"""What a published protocol fixes: which images train, choose and test, and which are labeled."""
+"""Published protocols: the images for training, validation and test, and the labeled ones."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Parts(NamedTuple):
-    """The division of a dataset by names.
+    """The split of a dataset, as names.
 
     Attributes:
       train: labeled and unlabeled images together.
@@ -32,13 +32,13 @@ class Parts(NamedTuple):
 
 
 class Protocol(NamedTuple):
-    """A named division of one dataset.
+    """A named split of one dataset.
 
     Attributes:
-      version: rises when the same arguments give other lists.
-      images: number of images of the complete dataset that it divides.
+      version: raised when the same arguments give other lists.
+      images: number of images of the complete dataset.
       config: the configuration of the builder that holds them, for the error.
-      parts: name -> TFDS split, of all images of the dataset, to the division. Raises `ValueError`
+      parts: name -> TFDS split, of all images of the dataset, to the split. Raises `ValueError`
         where images are missing that the protocol needs.
     """
 
@@ -72,7 +72,7 @@ def read_list(path: Path, known: Container[str] = ()) -> list[str]:
 
     Args:
       path: the file, UTF-8.
-      known: names that are none of that, although they begin with # or with a space.
+      known: names that may begin with # or with a space.
 
     Raises:
       OSError: it cannot be read, is no regular file or too large.

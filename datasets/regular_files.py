@@ -1,6 +1,6 @@
-"""Files that are read whole: regular ones, no larger than what is read from them could be.
+"""Reads whole files, after a check that they are regular and not too large.
 
-A pipe or a device of the right name would keep its reader waiting, or never end.
+Reading from a pipe or a device could block, or never end.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _KINDS = {
 
 
 def check_regular(path: str | os.PathLike, most: int | None = MOST_BYTES) -> int:
-    """Looks at a file without opening it.
+    """Checks a file without opening it.
 
     Args:
       path: the file, or a link to it.
-      most: the largest size in bytes; None where any will do.
+      most: the largest size in bytes; None for any.
 
     Returns:
       Its size in bytes.
@@ -50,7 +50,7 @@ def read_regular(path: str | os.PathLike, most: int = MOST_BYTES) -> bytes:
     """The bytes of a file.
 
     Raises:
-      OSError: as `check_regular`; or the file cannot be read, or goes on behind its end.
+      OSError: as `check_regular`; or the file cannot be read, or has more bytes than its size.
     """
     size = check_regular(path, most)
     with Path(path).open("rb") as file:

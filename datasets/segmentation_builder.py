@@ -1,4 +1,4 @@
-"""The base of the builders that read images and masks: check everything, then write."""
+"""The base class of the builders: checks all images and masks, then writes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Example(NamedTuple):
     Attributes:
       split: the TFDS split it goes into.
       name: unique over all splits.
-      image: file of the tree where the image is, or should be.
+      image: expected file of the image in the tree.
       mask: likewise; None where the image has no mask file and needs none.
-      group: images of one group show the same thing and must not be divided between training and
-        test; -1 where it is not known.
-      label: the class of the foreground, where the place of the file says it and not its pixels.
+      group: leakage group: its images show the same thing and must not be divided between training
+        and test; -1 if unknown.
+      label: the class of the foreground, where the folder of the file gives it, not its pixels.
       clean: for an image without a mask file, whether it is known to show no defect: then its mask
         is all background, and otherwise unknown.
     """
@@ -50,7 +50,7 @@ class RawData:
     Attributes:
       tree: what the files are read from.
       examples: in any order.
-      problems: what is wrong already, from names alone.
+      problems: those that the names alone show.
     """
 
     tree: FileTree
@@ -59,7 +59,7 @@ class RawData:
 
 
 def features(labels: Sequence[str]) -> tfds.features.FeaturesDict:
-    """What every dataset of this project holds.
+    """The features of every dataset of this project.
 
     image: uint8 [H, W, 3], RGB. mask: uint8 [H, W, 1], class ids, all 255 where there is no mask.
     name: unique. group: int32. has_mask: 1 or 0.
@@ -78,12 +78,11 @@ def features(labels: Sequence[str]) -> tfds.features.FeaturesDict:
 
 
 class SegmentationBuilder(ArrayRecordBuilder):
-    """Reads raw images and masks, checks every one of them, and only then writes.
+    """Reads raw images and masks, checks all of them, and then writes.
 
-    A subclass says what has to be downloaded and from where (`DOWNLOAD`, the object of a sentence,
-    beside the instructions that TFDS prints), where the files are (`raw_data`), what the classes
-    are called (`labels`) and, where a mask is no image of class ids, how it is decoded
-    (`decode_mask`).
+    A subclass defines what has to be downloaded (`DOWNLOAD`, the object of a sentence, beside the
+    instructions that TFDS prints), the files (`raw_data`), the names of the classes (`labels`) and,
+    where a mask is not an image of class ids, its decoding (`decode_mask`).
 
     Raises:
       DataError: by `download_and_prepare`, if the raw data is not found or any file of it is bad;
@@ -113,12 +112,12 @@ class SegmentationBuilder(ArrayRecordBuilder):
         return read_image(data)
 
     def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
-        """What is stored of an image: by default its file as it is, which loses nothing."""
+        """What is stored of an image: by default its file, unchanged."""
         del example
         return data
 
     def source_digest(self, manual_dir: Path) -> str:
-        """A digest of the names of the raw files, by which a build knows what it was made of.
+        """A digest of the names of the raw files, which identifies the source of a build.
 
         Raises:
           DataError: no raw data are there.
@@ -159,7 +158,7 @@ class SegmentationBuilder(ArrayRecordBuilder):
                     ids = np.full(size, 0 if example.clean else IGNORE, np.uint8)
                 else:
                     ids = self.decode_mask(read(example.mask), example)
-                record = {
+                features = {
                     "image": self.stored_image(data, example),
                     # As PIL image: TFDS needs TensorFlow to encode arrays.
                     "mask": Image.fromarray(ids),
@@ -167,7 +166,7 @@ class SegmentationBuilder(ArrayRecordBuilder):
                     "group": example.group,
                     "has_mask": int(example.mask is not None or example.clean),
                 }
-                yield example.name, record
+                yield example.name, features
 
     def _check(self, raw: RawData) -> list[Problem]:
         """Decodes every file of every example and returns all problems."""

@@ -1,4 +1,4 @@
-"""Finds images that show the same thing, turned or mirrored, by small thumbnails."""
+"""Finds images that show the same thing, rotated or mirrored, by small thumbnails."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 from PIL import Image
 
 THUMBNAIL = 40
-"""Side of a thumbnail in pixels: small enough to forget JPEG noise, large enough for texture."""
+"""Side of a thumbnail in pixels: small enough to remove JPEG noise, large enough for texture."""
 
 TURNS = tuple((quarter_turns, False) for quarter_turns in range(4))
 """The four rotations, as (quarter turns, mirrored)."""
 
 TURNS_AND_FLIPS = (*TURNS, *((quarter_turns, True) for quarter_turns in range(4)))
-"""All eight ways to lay down a square."""
+"""The eight symmetries of a square."""
 
 _BLOCK = 512
 _FLAT = 1e-6
 
 
 def turned(images: np.ndarray, quarter_turns: int, mirrored: bool) -> np.ndarray:
-    """Images `[N, H, W, ...]` mirrored left to right where asked, then turned."""
+    """Images `[N, H, W, ...]` mirrored left to right if `mirrored`, then rotated."""
     images = images[:, :, ::-1] if mirrored else images
     return np.rot90(images, quarter_turns, axes=(1, 2))
 
@@ -37,7 +37,8 @@ def thumbnail(image: np.ndarray) -> np.ndarray:
     Returns:
       float32 [THUMBNAIL, THUMBNAIL], grey values 0..255.
     """
-    # Float, for rounding the means to grey levels costs plain images a few thousandths.
+    # Float: rounding the means to grey levels would change the correlation of plain images by a few
+    # thousandths.
     grey = Image.fromarray(image).convert("L").convert("F")
     # Means over boxes; unlike the usual filters, they commute with rotations exactly.
     return np.array(grey.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
@@ -61,12 +62,12 @@ def standardize(thumbnails: np.ndarray) -> np.ndarray:
 def similar_pairs(
     thumbnails: np.ndarray, threshold: float, ways: Sequence[tuple[int, bool]] = TURNS
 ) -> Iterator[tuple[int, int]]:
-    """Yields the pairs that correlate above the threshold in one of the ways to lay them down.
+    """Yields the pairs that correlate above the threshold under one of the symmetries.
 
     Args:
       thumbnails: float [N, S, S].
       threshold: a correlation, in [-1, 1].
-      ways: (quarter turns, mirrored); for each, the opposite turn must be among them too.
+      ways: (quarter turns, mirrored); the inverse of each must be included.
 
     Yields:
       Indices `(i, j)` with i < j; a pair can come more than once.
@@ -77,11 +78,11 @@ def similar_pairs(
 
 
 class Twins(NamedTuple):
-    """Which images have near duplicates, without a list of all pairs.
+    """The near duplicates of images, without a list of all pairs.
 
     Attributes:
       among: bool [N, P], whether image i has one in part p.
-      share: of all pairs, those that are near duplicates, in the way in which most are.
+      share: largest fraction of all pairs that are near duplicates under one symmetry.
       examples: some pairs, at most one for each image.
     """
 
@@ -91,7 +92,7 @@ class Twins(NamedTuple):
 
 
 def twins(thumbnails: np.ndarray, threshold: float, part: np.ndarray, parts: int) -> Twins:
-    """Near duplicates, turns and flips included, counted by part.
+    """Near duplicates by part, rotations and flips included.
 
     Args:
       thumbnails: float [N, S, S].
@@ -113,8 +114,8 @@ def twins(thumbnails: np.ndarray, threshold: float, part: np.ndarray, parts: int
         for row in np.flatnonzero(above.any(1)):
             examples.setdefault(start + int(row), start + int(above[row].argmax()))
     pairs = max(count * (count - 1) / 2, 1)
-    found = sorted({(min(pair), max(pair)) for pair in examples.items()})
-    return Twins(among, max(near.values(), default=0) / pairs, found)
+    chosen = sorted({(min(pair), max(pair)) for pair in examples.items()})
+    return Twins(among, max(near.values(), default=0) / pairs, chosen)
 
 
 def _blocks(
@@ -123,10 +124,10 @@ def _blocks(
     """Yields (way, s, bool [B, N - s]): which images from s on are near images s to s + B."""
     upright = standardize(thumbnails)
     for way in ways:
-        # To turn one side is enough: corr(a, R b) = corr(R^-1 a, b).
+        # Rotating one side is enough: corr(a, R b) = corr(R^-1 a, b).
         other = standardize(turned(thumbnails, *way))
         for start in range(0, len(upright), _BLOCK):
-            # Columns before the block's first row would give pairs that came already.
+            # Columns before the block's first row would repeat earlier pairs.
             above = upright[start : start + _BLOCK] @ other[start:].T > threshold
             rows = np.arange(len(above))
             above[rows, rows] = False
@@ -134,11 +135,11 @@ def _blocks(
 
 
 def connected(count: int, pairs: Iterable[tuple[int, int]]) -> list[int]:
-    """Numbers the connected components, in the order of their first members.
+    """Numbers the connected components, in the order of their first elements.
 
     Args:
       count: number of elements.
-      pairs: indices of elements that belong together.
+      pairs: indices of connected elements.
 
     Returns:
       The component of each element.

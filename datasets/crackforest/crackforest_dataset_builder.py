@@ -28,7 +28,7 @@ _CRACK_ID = LABELS.index("crack")
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class CrackForestConfig(tfds.core.BuilderConfig):
-    """What becomes of the regions that cracks enclose.
+    """The treatment of the regions that cracks enclose.
 
     Attributes:
       ignore_regions: whether they count as no label; otherwise they are background.
@@ -43,8 +43,8 @@ class Builder(SegmentationBuilder):
     Configs: "crack" (the default: a crack is a crack, all else is background) and
     "crack_regions_ignored" (regions that cracks enclose have no label).
 
-    Splits: "train" alone; the source has no division. Names are file names without suffix. The
-    images without an annotation have `has_mask` 0. Each image has a group of its own.
+    Splits: "train" alone; the source has no split. Names are file names without suffix. The
+    images without an annotation have `has_mask` 0. Each image has a leakage group of its own.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -72,10 +72,10 @@ class Builder(SegmentationBuilder):
 
     def raw_data(self, manual_dir: Path) -> RawData:
         """See `SegmentationBuilder`."""
-        found = layouts.find(manual_dir)
-        examples, problems = layouts.examples(found)
+        location = layouts.find(manual_dir)
+        examples, problems = layouts.examples(location)
         _warn_if_incomplete(examples)
-        return RawData(tree=found.tree, examples=own_groups(examples), problems=problems)
+        return RawData(tree=location.tree, examples=own_groups(examples), problems=problems)
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
         """See `SegmentationBuilder`."""
@@ -91,8 +91,8 @@ def _warn_if_incomplete(examples: Sequence[Example]) -> None:
     if counts != OFFICIAL_COUNTS:
         logging.warning(
             "CrackForest: %d images, %d of them with an annotation; the complete data set has %d "
-            "and %d. Results will not compare with published ones, and an image whose annotation "
-            "was lost counts as one that never had any.",
+            "and %d. Results will not be comparable with published ones, and an image whose "
+            "annotation was lost counts as one without.",
             *counts,
             *OFFICIAL_COUNTS,
         )

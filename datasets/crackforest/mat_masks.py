@@ -11,11 +11,11 @@ from datasets.common import UnreadableError
 from datasets.crackforest import mat_size
 
 BACKGROUND, CRACK, REGIONS = 1, 2, (3, 4)
-"""What the values of a segmentation mean: 3 and 4 are regions that cracks enclose."""
+"""The values of a segmentation; 3 and 4 are regions that cracks enclose."""
 
 
 def read_segmentation(data: bytes) -> np.ndarray:
-    """The values of an annotation as they are.
+    """The values of an annotation.
 
     Args:
       data: a MATLAB 5 file with a struct groundTruth that has a field Segmentation.
@@ -24,7 +24,7 @@ def read_segmentation(data: bytes) -> np.ndarray:
       uint8 [H, W], values 1 to 4.
 
     Raises:
-      UnreadableError: if it is no such file, is damaged, too large, or holds other values.
+      UnreadableError: if it is not such a file, is damaged, too large, or holds other values.
     """
     if not data:
         raise UnreadableError("the file is empty")

@@ -1,7 +1,7 @@
-"""Bounds what is in a MATLAB 5 file before it is read.
+"""Checks the size and depth of a MATLAB 5 file before it is read.
 
-SciPy follows arrays in arrays to any depth, on the stack of the process, which a file of some
-kilobytes can exhaust; that is the end of the process, not an error.
+SciPy reads nested arrays recursively without a limit. A file of some kilobytes can exhaust the
+stack and so end the process without an error.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from datasets.common import UnreadableError
 
 MOST_BYTES = 2**24
-"""Of a file, and of each of its variables when unpacked; annotations take about a megabyte."""
+"""The largest size of a file and of each unpacked variable; annotations take about a megabyte."""
 
 MOST_ELEMENTS = 1000
 """Arrays, and parts of arrays, in a file; annotations have about twenty."""
@@ -28,10 +28,10 @@ def check(data: bytes) -> None:
     """Checks that a file is small and simple enough to be read.
 
     Args:
-      data: a MATLAB 5 file, perhaps a damaged one.
+      data: a MATLAB 5 file, possibly damaged.
 
     Raises:
-      UnreadableError: it is no such file, or has more bytes or elements than an annotation.
+      UnreadableError: it is not such a file, or has more bytes or elements than an annotation.
     """
     order = _ORDERS.get(data[126:_HEADER])
     if order is None or 0 in data[:4]:  # MATLAB 4 begins with a small number.
@@ -47,40 +47,40 @@ def check(data: bytes) -> None:
 
 
 def _elements(data: bytes, order: str) -> Iterator[int]:
-    """Yields the type of each element that a reader may come to, however deep.
+    """Yields the type of each element that a reader may reach, at any depth.
 
-    A reader steps over a variable by its size, but into it by what is there, so each is followed to
-    the end of the file.
+    A reader skips a variable by its size, but reads inside it without that limit, so each is
+    followed to the end of the file.
     """
-    place = _HEADER
-    while place + _TAG <= len(data):
-        kind, size = struct.unpack_from(f"{order}II", data, place)
+    offset = _HEADER
+    while offset + _TAG <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, offset)
         yield kind
         if kind == _COMPRESSED:
-            yield from _parts(_unpacked(data[place + _TAG : place + _TAG + size]), order)
+            yield from _parts(_unpacked(data[offset + _TAG : offset + _TAG + size]), order)
         else:
-            yield from _parts(data[place:], order)
-        place += _TAG + size
+            yield from _parts(data[offset:], order)
+        offset += _TAG + size
 
 
 def _parts(data: bytes, order: str) -> Iterator[int]:
     """Yields the types of an array, its parts, and the arrays in it, one after the other."""
-    place, in_front = 0, False
-    while place + _TAG <= len(data):
-        kind, size = struct.unpack_from(f"{order}II", data, place)
+    offset, dimensions_follow = 0, False
+    while offset + _TAG <= len(data):
+        kind, size = struct.unpack_from(f"{order}II", data, offset)
         yield kind
-        place += _TAG
-        if in_front:  # A reader makes as many objects as it says, of nothing if need be.
-            _check_dimensions(data[place : place + size], order)
-        in_front = kind == _MATRIX and size > 0
-        if kind == _MATRIX:  # What follows are its parts, behind flags that are read unseen.
-            place += _FLAGS if size else 0
-        elif not kind >> 16:  # Otherwise its few bytes stand in the tag.
-            place += size + -size % 8
+        offset += _TAG
+        if dimensions_follow:  # A reader allocates as many objects as they say.
+            _check_dimensions(data[offset : offset + size], order)
+        dimensions_follow = kind == _MATRIX and size > 0
+        if kind == _MATRIX:  # Its parts follow, after flags that are not checked.
+            offset += _FLAGS if size else 0
+        elif not kind >> 16:  # Otherwise its few bytes are in the tag.
+            offset += size + -size % 8
 
 
 def _check_dimensions(data: bytes, order: str) -> None:
-    """Checks the dimensions of an array, which stand behind its flags."""
+    """Checks the dimensions of an array, which follow its flags."""
     count = len(data) // 4
     total = math.prod(abs(n) for n in struct.unpack_from(f"{order}{count}i", data))
     if total > MOST_BYTES:

@@ -24,7 +24,7 @@ SIX = (1, 2, 6, 7, 9, 10)
 TEN = tuple(range(1, 11))
 
 OFFICIAL_COUNTS = {number: 575 if number <= 6 else 1150 for number in TEN}
-"""Images of each class in each of its halves."""
+"""Images of each class in each half."""
 
 OFFICIAL_DEFECTIVE = {
     "Train": dict(zip(TEN, (79, 66, 66, 82, 70, 83, 150, 150, 150, 150), strict=True)),
@@ -38,7 +38,7 @@ _UNKNOWN = -1
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class DagmConfig(tfds.core.BuilderConfig):
-    """Which classes, and whether with their defect-free images.
+    """The classes, with or without their defect-free images.
 
     Attributes:
       classes: official numbers, 1 to 10; their positions here, counted from 1, are the class ids.
@@ -52,11 +52,11 @@ class DagmConfig(tfds.core.BuilderConfig):
 class Builder(SegmentationBuilder):
     """DAGM 2007: synthetic grey textures, 512x512, with one kind of defect for each of ten classes.
 
-    Configs: "six_defective" (the default: the 1350 images with a defect of six classes, as the UAPS
-    study has them) and "ten" (all 16100 images).
+    Configs: "six_defective" (the default: the 1350 images with a defect of six classes, as in the
+    UAPS study) and "ten" (all 16100 images).
 
     Splits: "train" and "test", as the source has them. Names are for example "cl1_0602", unique
-    over both. Each image has a group of its own.
+    over both. Each image has a leakage group of its own.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -85,18 +85,18 @@ class Builder(SegmentationBuilder):
         config = self.builder_config
         # Its pool has ids for the six classes and no defect-free images.
         pooled = config.classes == SIX and not config.free
-        found = layouts.find(manual_dir, config.classes, uaps=pooled)
-        if found.layout != layouts.OFFICIAL:
-            pairs, problems = layouts.pool(found)
+        location = layouts.find(manual_dir, config.classes, uaps=pooled)
+        if location.layout != layouts.OFFICIAL:
+            pairs, problems = layouts.pool(location)
             examples = [Example("train", p.id, p.image, p.mask, _UNKNOWN) for p in pairs]
             official = sum(OFFICIAL_DEFECTIVE[split][n] for split in layouts.SPLITS for n in SIX)
             if len(examples) != official:
                 _warn([f"{len(examples)} images of {official}"])
         else:
-            halves, problems = layouts.halves(found.tree, config.classes)
+            halves, problems = layouts.halves(location.tree, config.classes)
             examples = [example for half in halves for example in self._examples(half)]
             _warn(_deviations(halves, config.classes))
-        return RawData(tree=found.tree, examples=own_groups(examples), problems=problems)
+        return RawData(tree=location.tree, examples=own_groups(examples), problems=problems)
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
         """See `SegmentationBuilder`."""
@@ -118,13 +118,13 @@ class Builder(SegmentationBuilder):
 
 
 def _check_ids(ids: np.ndarray, name: str) -> None:
-    """Raises `UnreadableError` if a mask of the pool holds another class than its name says."""
+    """Raises `UnreadableError` if a mask of the pool has another class than its name."""
     match = _POOL_NAME.fullmatch(name)
     if not match:
         return
     number = int(match[1])
     if number not in SIX:
-        raise UnreadableError(f"class {number} is none of the six of this config")
+        raise UnreadableError(f"class {number} is not one of the six of this config")
     expected = 1 + SIX.index(number)
     others = sorted(set(np.unique(ids).tolist()) - {0, expected})
     if others:
@@ -135,10 +135,10 @@ def _check_ids(ids: np.ndarray, name: str) -> None:
 
 
 def _deviations(halves: Sequence[layouts.Half], numbers: Sequence[int]) -> Iterator[str]:
-    found = {(half.number, half.split): half for half in halves}
+    by_key = {(half.number, half.split): half for half in halves}
     for number in numbers:
         for split in layouts.SPLITS:
-            half = found.get((number, split))
+            half = by_key.get((number, split))
             images, defective = (len(half.pairs), len(half.masked)) if half else (0, 0)
             official = (OFFICIAL_COUNTS[number], OFFICIAL_DEFECTIVE[split][number])
             if (images, defective) != official:
@@ -152,7 +152,7 @@ def _warn(deviations: Iterator[str] | list[str]) -> None:
     text = "; ".join(deviations)
     if text:
         logging.warning(
-            "DAGM 2007: not the complete data set, so results will not compare with published "
-            "ones: %s.",
+            "DAGM 2007: not the complete data set, so results will not be comparable with "
+            "published ones: %s.",
             text,
         )

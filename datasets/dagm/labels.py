@@ -22,14 +22,14 @@ _FORM = "a tab-separated line like '0001 0 0001.PNG 0 0' or '0002 1 0002.PNG 0 0
 
 
 class Row(NamedTuple):
-    """What the list says of one image."""
+    """The entry of one image."""
 
     id: str
     defective: bool
 
 
 class Malformed(NamedTuple):
-    """A line that cannot be used; lines count from 1."""
+    """A malformed line; lines are counted from 1."""
 
     line: int
     reason: str
@@ -42,7 +42,7 @@ def parse(data: bytes) -> tuple[list[Row], list[Malformed]]:
       data: the content of a `Labels.txt`.
 
     Returns:
-      The rows, in the order of the file, and every line that is not as it should be.
+      The rows, in the order of the file, and every malformed line.
     """
     lines = data.decode("ascii", errors="replace").splitlines()
     malformed = []

@@ -1,4 +1,4 @@
-"""Finds the images and masks of DAGM 2007 in any layout in which people hold them."""
+"""Finds the images and masks of DAGM 2007 in any of its known layouts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _SUFFIX = ".PNG"
 _SUFFIXES = (_SUFFIX.lower(),)
 _MASK_END = "_label"
 
-_PLACES = ("", "DAGM2007", "DAGM", "DAGM_data", "data/DAGM", "data/DAGM_data")
+_ROOTS = ("", "DAGM2007", "DAGM", "DAGM_data", "data/DAGM", "data/DAGM_data")
 _UAPS_ROOTS = ("DAGM", "DAGM_data")
 
 INSTRUCTIONS = """\
@@ -27,10 +27,10 @@ DAGM 2007 comes from https://zenodo.org/records/8086136 (Creative Commons Attrib
 you download into manual_dir (run.py looks in downloads/ where data.manual_dir names no other
 folder). These are accepted:
   1. archives as downloaded, as *.zip (pack others anew): one with all classes, or several with some
-     each. They are read in place. Names of zip files are free; what counts are the folders inside,
+     each. They are read in place. Names of zip files are free; only the folders inside matter,
      Class1 to Class10, each with {Train,Test}/NNNN.PNG, and masks in
      {Train,Test}/Label/NNNN_label.PNG. The Labels.txt of a Label folder is checked if it is there.
-     One class is enough to build, but results compare only if all are there.
+     One class is enough to build, but results are comparable only if all are there.
   2. the same folders, unpacked: in manual_dir itself, or in DAGM2007, DAGM, DAGM_data, data/DAGM or
      data/DAGM_data in it.
   3. for the six defective classes, the layout of the UAPS code: DAGM or DAGM_data, in manual_dir or
@@ -59,57 +59,61 @@ def _folder(number: int, split: str) -> str:
     return f"Class{number}/{split}"
 
 
-def find(manual_dir: Path, numbers: Sequence[int], uaps: bool) -> locate.Found:
+def find(manual_dir: Path, numbers: Sequence[int], uaps: bool) -> locate.Location:
     """Finds the raw data.
 
     Args:
       manual_dir: the folder in which the user put it, in one of the layouts of `INSTRUCTIONS`.
       numbers: the classes that are needed; one of them is enough.
-      uaps: whether the layout of the UAPS code will do.
+      uaps: whether the layout of the UAPS code is accepted.
 
     Raises:
       DataError: if there is none, or if archives hold the same class.
     """
     official = tuple(_folder(number, split) for number in numbers for split in SPLITS)
-    layouts = [locate.Layout(OFFICIAL, official, _PLACES, partial=True)]
+    layouts = [locate.Layout(OFFICIAL, official, _ROOTS, partial=True)]
     for root in _UAPS_ROOTS if uaps else ():
         folders = (f"{root}/Train/Images", f"{root}/Train/Labels")
         layouts.append(locate.Layout(f"UAPS {root}", folders, ("", "data")))
     archives, missed = locate.in_archives(manual_dir, layouts)
-    found = _combined(archives, official) or locate.on_disk(manual_dir, layouts, missed)
-    if found is None:
+    location = _combined(archives, official) or locate.on_disk(manual_dir, layouts, missed)
+    if location is None:
         raise locate.not_found("DAGM 2007", manual_dir, layouts, INSTRUCTIONS, missed)
-    locate.announce("DAGM 2007", found)
-    return found
+    locate.announce("DAGM 2007", location)
+    return location
 
 
-def _combined(archives: Sequence[locate.Found], folders: Iterable[str]) -> locate.Found | None:
+def _combined(
+    archives: Sequence[locate.Location], folders: Iterable[str]
+) -> locate.Location | None:
     """One tree of all archives; None if there are none."""
     if len(archives) < 2:
         return archives[0] if archives else None
-    if any(found.layout != OFFICIAL for found in archives):
+    if any(location.layout != OFFICIAL for location in archives):
         reason = "holds DAGM 2007, and so does another archive, in another layout or twice"
-        problems = [Problem(found.tree.label(""), reason) for found in archives]
+        problems = [Problem(location.tree.label(""), reason) for location in archives]
     else:
         problems = []
         for folder in (part for half in folders for part in (half, f"{half}/Label")):
-            holders = [found.tree.label(folder) for found in archives if found.tree.files(folder)]
+            holders = [
+                location.tree.label(folder) for location in archives if location.tree.files(folder)
+            ]
             problems += [Problem(h, f"is also in {holders[0]}") for h in holders[1:]]
     if problems:
         raise DataError(problems, "Leave only one of them in manual_dir, then build again.")
-    return locate.Found(Union([found.tree for found in archives]), OFFICIAL)
+    return locate.Location(Union([location.tree for location in archives]), OFFICIAL)
 
 
 def halves(tree: FileTree, numbers: Sequence[int]) -> tuple[list[Half], list[Problem]]:
     """Matches images with masks by name, in the official layout, and checks them with the lists.
 
     Returns:
-      The halves that have any file, by class; and problems: second files of an id, masks that are
-      not named as they should be, and whatever a `Labels.txt` says otherwise.
+      The halves that have any file, by class; and problems: second files of an id, masks with
+      another form of name, and contradictions of a `Labels.txt`.
     """
     problems: list[Problem] = []
-    found = [_half(tree, number, split, problems) for number in numbers for split in SPLITS]
-    return [half for half in found if half.pairs], problems
+    halves = [_half(tree, number, split, problems) for number in numbers for split in SPLITS]
+    return [half for half in halves if half.pairs], problems
 
 
 def _half(tree: FileTree, number: int, split: str, problems: list[Problem]) -> Half:
@@ -135,7 +139,7 @@ def _contradictions(
     images: Mapping[str, str],
     masks: Mapping[str, str],
 ) -> list[Problem]:
-    """What the list of a Label folder says and the files do not, or the other way round."""
+    """The contradictions between the list of a Label folder and the files."""
     files = [f for f in tree.files(folder) if PurePosixPath(f).name == labels.FILE]
     if not files:
         return []
@@ -146,7 +150,7 @@ def _contradictions(
     except OSError as error:
         return [Problem(path, f"cannot be read: {error.strerror or error}")]
     if malformed:
-        # What such a list does not say must not be held against the files.
+        # With a malformed list, files that it does not list are no problem.
         return [Problem(path, f"line {line}: {reason}") for line, reason in malformed]
     problems = []
     listed = {row.id: row.defective for row in rows}
@@ -167,10 +171,10 @@ def _contradictions(
     return problems
 
 
-def pool(found: locate.Found) -> tuple[list[Pair], list[Problem]]:
+def pool(location: locate.Location) -> tuple[list[Pair], list[Problem]]:
     """Matches images with masks by name, in the layout of the UAPS code."""
     problems: list[Problem] = []
-    root = found.layout.removeprefix("UAPS ")
+    root = location.layout.removeprefix("UAPS ")
     folders = [f"{root}/Train/{kind}" for kind in ("Images", "Labels")]
-    images, masks = (locate.by_stem(found.tree, f, _SUFFIXES, problems) for f in folders)
+    images, masks = (locate.by_stem(location.tree, f, _SUFFIXES, problems) for f in folders)
     return match(images, masks, *(f"{folder}/{{}}{_SUFFIX}" for folder in folders)), problems

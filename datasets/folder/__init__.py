@@ -1,1 +1,1 @@
-"""Your own images: a folder, two folders, or a table, most of them without masks."""
+"""A user's own images: two folders or a table, most images without masks."""

@@ -1,7 +1,7 @@
-"""Reads `classes.yaml`: names and values as the text that stands there.
+"""Reads `classes.yaml`: names and values as text.
 
-YAML would turn `on` into True, `4:15` into 255 and `0377` too, let the last of two equal names win,
-and build gigabytes of a few bytes by aliases. None of that is wanted of two columns of text.
+A YAML loader would read `on` as True and `4:15` and `0377` as 255, keep only the last of two equal
+names, and could build gigabytes from a few bytes by aliases.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ import reprlib
 import yaml
 
 MOST_BYTES = 2**20
-"""Of the file; it can name every grey level of 16 bits."""
+"""The largest size of the file; enough to name every grey level of 16 bits."""
 
 _DEEPEST = 2  # a list of values in the mapping
 
 
 class ClassFileError(ValueError):
-    """A text that does not map names to values; its own text says why."""
+    """A text that does not map names to values; the message says why."""
 
 
 def entries(text: str) -> list[tuple[str, list[str]]]:
@@ -27,7 +27,7 @@ def entries(text: str) -> list[tuple[str, list[str]]]:
       text: lines of `name: value` or `name: [value, ...]`.
 
     Raises:
-      ClassFileError: it is something else, or names a class twice.
+      ClassFileError: it is not of that form, or names a class twice.
     """
     try:
         _check_simple(text)
@@ -38,18 +38,18 @@ def entries(text: str) -> list[tuple[str, list[str]]]:
         raise ClassFileError(f"cannot be read: {error}") from error
     if not isinstance(document, yaml.MappingNode):
         raise ClassFileError("must map class names to values, a line each: scratch: 1")
-    found: dict[str, list[str]] = {}
+    classes: dict[str, list[str]] = {}
     for key, node in document.value:
         name = _text(key)
-        if name in found:
+        if name in classes:
             raise ClassFileError(f"class {reprlib.repr(name)} comes twice")
         nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
-        found[name] = [_text(value) for value in nodes]
-    return list(found.items())
+        classes[name] = [_text(value) for value in nodes]
+    return list(classes.items())
 
 
 def _check_simple(text: str) -> None:
-    """Looks at the text without building anything: neither depth nor aliases are followed."""
+    """Checks the text without building objects: neither nested lists nor aliases are resolved."""
     depth = 0
     for event in yaml.parse(text, yaml.SafeLoader):
         if getattr(event, "anchor", None) is not None:

@@ -24,7 +24,7 @@ Value = int | tuple[int, int, int]
 """A grey level or palette index, or a colour."""
 
 MOST_CLASSES = 254
-"""Ids are 8-bit; one is for pixels without a label, and one for values that are no class."""
+"""Ids are 8-bit; one is for pixels without a label, one for values that belong to no class."""
 
 _UNKNOWN = MOST_CLASSES
 _MOST_NAMED = 8
@@ -32,12 +32,12 @@ _GREY_MODES = ("L", "P", *SIXTEEN_BIT_GREY)
 
 
 class ClassMapError(ValueError):
-    """A class map that cannot be used; its text says why."""
+    """An invalid class map; the message says why."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ClassMap:
-    """What the values of masks mean.
+    """The classes of mask values.
 
     Attributes:
       names: class names by id; the first is the background.
@@ -58,12 +58,12 @@ def parse(entries: Sequence[tuple[str, Sequence[str]]]) -> ClassMap:
     """The class map that names and their values describe.
 
     Args:
-      entries: `(name, values)`, background first; the name "ignore" stands for no label. A value
+      entries: `(name, values)`, background first; the name "ignore" means no label. A value
         is a whole number or "#rrggbb".
 
     Raises:
       ClassMapError: fewer than two classes or more than `MOST_CLASSES`, a name that is empty or
-        holds control characters, a name or value that comes twice, a value that is none, or numbers
+        holds control characters, a repeated name or value, an invalid value, or numbers
         and colours mixed.
     """
     names: list[str] = []
@@ -114,7 +114,7 @@ def from_file(file: Path) -> ClassMap:
     """The class map of a YAML file: `name: value` or `name: [value, ...]`, background first.
 
     Raises:
-      ClassMapError: it is no such file, and as `parse`.
+      ClassMapError: it is not such a file; and as `parse`.
     """
     try:
         text = read_regular(file, class_file.MOST_BYTES).decode("utf-8-sig")
@@ -153,8 +153,8 @@ def distinct_values(data: bytes, *, by_colour: bool) -> list[int]:
     held = np.zeros(_number(by_colour), bool)
     for _, packed in _packed_pieces(mask_values(data, by_colour=by_colour)):
         held[packed] = True
-    found: list[int] = np.flatnonzero(held).tolist()
-    return found
+    values: list[int] = np.flatnonzero(held).tolist()
+    return values
 
 
 def mask_values(data: bytes, *, by_colour: bool) -> np.ndarray:
@@ -202,7 +202,7 @@ def mask_values(data: bytes, *, by_colour: bool) -> np.ndarray:
 
 
 def _unknown(values: np.ndarray, table: np.ndarray, classes: ClassMap) -> str:
-    """What is wrong with a mask that holds values without a class in the table."""
+    """The message about a mask with values that have no class in the table."""
     counts = np.zeros(len(table), np.int64)
     for _, packed in _packed_pieces(values):
         np.add.at(counts, packed[table[packed] == _UNKNOWN], 1)
@@ -220,14 +220,14 @@ def _unknown(values: np.ndarray, table: np.ndarray, classes: ClassMap) -> str:
 
 
 def _more(items: Sequence[object]) -> str:
-    """What follows the first of many."""
+    """The number of items that are not listed, as text."""
     return f" and {len(items) - _MOST_NAMED} more" if len(items) > _MOST_NAMED else ""
 
 
 def _value(text: str) -> Value:
     if re.fullmatch(r"#[0-9a-fA-F]{6}", text):
         return (int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16))
-    # A leading zero would mean another number to YAML.
+    # With a leading zero YAML would read another number.
     if re.fullmatch(r"0|[1-9][0-9]{0,4}", text) and int(text) < 2**16:
         return int(text)
     hint = "" if text else "; in YAML a colour needs quotes, or # begins a comment"
@@ -238,12 +238,12 @@ def _value(text: str) -> Value:
 
 
 def _number(by_colour: bool) -> int:
-    """So many values there are."""
+    """The number of possible values."""
     return 2**24 if by_colour else 2**16
 
 
 def _packed_pieces(values: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields a slice of the pixels in a row, and their values, of colours 0xrrggbb."""
+    """Yields slices of the flattened pixels, and their values; a colour is 0xrrggbb."""
     pixels = values.reshape(-1, 3) if values.ndim == 3 else values.reshape(-1)
     for part in pieces(len(pixels)):
         piece = pixels[part]

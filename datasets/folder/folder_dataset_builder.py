@@ -30,32 +30,32 @@ class FolderConfig(tfds.core.BuilderConfig):
 
     Attributes:
       settings: where the data are.
-      classes: what the values of the masks mean.
+      classes: the classes of the mask values.
       entries: the images, sorted by name.
-      groups: the group of each.
-      problems: what is wrong already, from names alone.
+      groups: the leakage group of each.
+      problems: those that the names alone show.
     """
 
     settings: scanning.Settings
     classes: class_map.ClassMap
-    # TFDS prints a configuration, which should not be a page for each image.
+    # TFDS prints configurations; the lists of images would be too long.
     entries: tuple[scanning.Entry, ...] = dataclasses.field(repr=False)
     groups: tuple[int, ...] = dataclasses.field(repr=False)
     problems: tuple[Problem, ...] = dataclasses.field(repr=False)
 
 
 def configure(settings: scanning.Settings) -> FolderConfig:
-    """Looks at a folder and names its present state.
+    """Scans a folder and names its state.
 
-    The name holds a fingerprint of every file, so what was built of another state is not used.
+    The name has a fingerprint of every file, so that a dataset of another state is not used.
 
     Raises:
-      DataError: there are no images, or it is not said what the values of the masks mean.
+      DataError: there are no images, or the classes of the mask values are not given.
     """
     entries, problems = scanning.scan(settings)
     classes = _classes(settings, entries)
     digests = scanning.digest_files(entries)
-    # Problems are part of the state: what was built without them does not hide them.
+    # Problems are part of the state: a dataset that was built without them does not hide them.
     meaning = repr((classes, settings.white, Builder.VERSION, problems))
     state = scanning.fingerprint(entries, digests, meaning)
     return FolderConfig(
@@ -100,7 +100,7 @@ class Builder(SegmentationBuilder):
             )
             for entry, group in zip(config.entries, config.groups, strict=True)
         ]
-        # All files are named by whole paths, so any folder serves as the root of the tree.
+        # All files have absolute paths, so any folder can be the root of the tree.
         tree = Folder(config.settings.root.resolve())
         return RawData(tree=tree, examples=examples, problems=config.problems)
 
@@ -145,7 +145,7 @@ def _classes(settings: scanning.Settings, entries: Sequence[scanning.Entry]) -> 
 
 
 def _suggestion(entries: Sequence[scanning.Entry]) -> str:
-    """The values that masks hold, as lines of a `classes.yaml` with names to be filled in."""
+    """The values in the masks, as lines of a `classes.yaml` with names to be filled in."""
     masks = [entry.mask for entry in entries if entry.mask is not None]
     for by_colour in (False, True):
         counts: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""Images of any kind that a camera or a microscope writes, as 8-bit RGB, upright."""
+"""Images of cameras and microscopes, as upright 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _TURNS = {
     7: (True, 3),
     8: (False, 1),
 }
-"""EXIF orientation -> whether to mirror left to right, then how many quarter turns to the left."""
+"""EXIF orientation -> whether to mirror left to right, then quarter turns to the left."""
 
 
 def read_any_image(data: bytes, white: int) -> np.ndarray:
-    """Decodes an image to RGB, turned as its EXIF data ask.
+    """Decodes an image to RGB, rotated as its EXIF data say.
 
     Args:
       data: the encoded image: 8 bits per channel, or 16-bit grey; transparency is dropped.
@@ -55,18 +55,18 @@ def _scaled(levels: np.ndarray, white: int) -> np.ndarray:
 
 
 def named_orientation(data: bytes) -> int:
-    """The orientation that a file names, of a TIFF too; errors as of `orientation`."""
+    """The orientation in the file, also of a TIFF; raises as `orientation`."""
     with open_image(data) as image:
         if image.format != "TIFF":
             return orientation(data)
-        found = image.tag_v2.get(_ORIENTATION, _UPRIGHT)  # type: ignore[attr-defined]
-        return int(found) if found in _TURNS else _UPRIGHT
+        value = image.tag_v2.get(_ORIENTATION, _UPRIGHT)  # type: ignore[attr-defined]
+        return int(value) if value in _TURNS else _UPRIGHT
 
 
 def orientation(data: bytes) -> int:
-    """The EXIF orientation of an image that can be read; 1, upright, where it names none.
+    """The EXIF orientation of a readable image; 1, upright, if it has none.
 
-    Of a TIFF it is 1 always: Pillow turns those itself.
+    Of a TIFF it is always 1: Pillow rotates those itself.
 
     Raises:
       UnreadableError: the EXIF data are damaged.
@@ -75,8 +75,8 @@ def orientation(data: bytes) -> int:
         if image.format == "TIFF":
             return _UPRIGHT
         try:
-            found = image.getexif().get(_ORIENTATION, _UPRIGHT)
-            return int(found) if found in _TURNS else _UPRIGHT
+            value = image.getexif().get(_ORIENTATION, _UPRIGHT)
+            return int(value) if value in _TURNS else _UPRIGHT
         except Exception as error:  # Of many types, as in `decode`.
             text = str(error) or type(error).__name__
             raise UnreadableError(f"its EXIF data are damaged, save it anew: {text}") from error

@@ -21,7 +21,7 @@ OTHER_SUFFIXES = frozenset(
     {".gif", ".webp", ".jp2", ".heic", ".avif", ".ppm", ".pgm", ".npy", ".npz", ".mat", ".dcm"}
     | {".json", ".svg", ".raw"}
 )
-"""What else people keep images and masks in; passing over it in silence would lose data."""
+"""Other formats of images and masks: they are errors, since ignoring them would lose data."""
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "mask", "split", "group")
 
@@ -29,10 +29,10 @@ INSTRUCTIONS = """\
 Put your images into a folder `images` and the masks that you have into a folder `masks` beside it,
 each under the name of its image (images/part_01.jpg, masks/part_01.png); images without a mask are
 used as unlabeled ones. Then pass the folder that holds both: --config.data.manual_dir=FOLDER;
-without it, run.py looks in downloads/. Other places: --config.data.folder.images and
+without it, run.py looks in downloads/. Other folders: --config.data.folder.images and
 --config.data.folder.masks, or a table with the columns image, mask, split, group (all but the first
 may be empty or absent): --config.data.folder.table. PNG, JPEG, BMP and TIFF images of up to 89
-megapixels are read, masks as PNG, BMP or TIFF. What the values of the masks mean stands in
+megapixels are read, masks as PNG, BMP or TIFF. The classes of the mask values are in
 FOLDER/classes.yaml, background first:
   background: 0
   scratch: 255        # or a colour, "#ff0000", or several values, [1, 2]
@@ -41,16 +41,16 @@ FOLDER/classes.yaml, background first:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Where a user's data are and what they mean.
+    """The settings of a user's data.
 
     Attributes:
-      root: the folder that relative paths start from (those in a table start from the table's).
+      root: the folder of relative paths (those in a table are relative to the table's folder).
       images: folder of images; "" is `images`.
       masks: folder of masks; "" is `masks`.
-      table: CSV file that takes the place of both; "" for none. What it names is below the root.
-      classes: `name=value` entries; () leaves it to `classes.yaml`.
-      group: regular expression that finds in an image's name what it shows; its first group, or
-        the whole match, is the same for images of the same part. "" for none.
+      table: CSV file in place of both; "" for none. All its files are below the root.
+      classes: `name=value` entries; () reads `classes.yaml`.
+      group: regular expression for the leakage group in an image's name: its first group, or the
+        whole match, is the same for images of the same part. "" for none.
       white: the value of a 16-bit image that becomes 255.
     """
 
@@ -72,7 +72,7 @@ class Entry(NamedTuple):
       image: its file.
       mask: the file of its mask; None where it has none.
       split: "train", "val" or "test".
-      group: what it shows; "" where nothing is known.
+      group: its leakage group; "" if unknown.
     """
 
     name: str
@@ -83,32 +83,32 @@ class Entry(NamedTuple):
 
 
 def scan(settings: Settings) -> tuple[list[Entry], list[Problem]]:
-    """All images, sorted by name, and what is wrong with their names and places.
+    """All images, sorted by name, and the problems of their names and paths.
 
     Raises:
       DataError: there is no image at all.
       NothingFoundError: there is no folder of images.
     """
     problems: list[Problem] = []
-    found = _from_table if settings.table else _from_folders
-    entries = sorted(found(settings, problems), key=lambda entry: entry.name)
+    read = _from_table if settings.table else _from_folders
+    entries = sorted(read(settings, problems), key=lambda entry: entry.name)
     if not entries and not problems:
         problems.append(Problem(str(settings.root), "no images found"))
     if not entries:
         raise DataError(problems, INSTRUCTIONS)
     files = {entry.name: entry.image for entry in entries}
     problems += [
-        Problem(str(files[name]), f"its result would lie in {above}.png, that of {files[above]}")
+        Problem(str(files[name]), f"its result would be in {above}.png, that of {files[above]}")
         for name, above in nested(list(files))
     ]
     return entries, problems
 
 
 def nested(names: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The names that would need a file to be a folder: `a.png/b` beside `a`, whose file is `a.png`.
+    """Names whose folder is the file of another name: `a.png/b` beside `a`, whose file is `a.png`.
 
     Yields:
-      Such a name, and the name whose file, which ends in .png, stands in its way.
+      Such a name, and the name whose file, which ends in .png, is in conflict with it.
     """
     files = {f"{name}.png": name for name in names}
     for name in names:
@@ -142,7 +142,7 @@ def fingerprint(entries: Sequence[Entry], digests: dict[Path, str], meaning: str
 
 
 def number_groups(entries: Sequence[Entry], digests: dict[Path, str]) -> list[int]:
-    """A number for each entry, the same for entries of one group or of the same bytes."""
+    """The number of each entry's leakage group; entries of the same bytes share one."""
     parent = list(range(len(entries)))
 
     def root(index: int) -> int:
@@ -167,7 +167,7 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
     if not images.is_dir():
         missing = Problem(str(images), "this folder of images does not exist")
         raise NothingFoundError([missing], INSTRUCTIONS)
-    allowed = [_real(place) for place in (settings.root, images, masks)]
+    allowed = [_real(folder) for folder in (settings.root, images, masks)]
     by_name = _by_name(images, problems, masks, allowed)
     if settings.masks and not masks.is_dir():
         problems.append(Problem(str(masks), "this folder of masks does not exist"))
@@ -191,7 +191,7 @@ def _by_name(
     files: dict[str, Path] = {}
     for file in walk(folder, problems, leave_out, strict=True):
         name = file.relative_to(folder).with_suffix("").as_posix()
-        if file.is_symlink() and not any(_real(file).is_relative_to(place) for place in allowed):
+        if file.is_symlink() and not any(_real(file).is_relative_to(root) for root in allowed):
             reason = f"is a link to {_real(file)}, which {_outside(allowed[0])}"
             problems.append(Problem(str(file), reason))
         elif name in files:
@@ -204,10 +204,10 @@ def _by_name(
 def walk(
     folder: Path, problems: list[Problem], leave_out: Path | None = None, *, strict: bool = False
 ) -> Iterator[Path]:
-    """Image files below a folder, hidden ones left out.
+    """Image files below a folder, without hidden ones.
 
-    Problems are links to folders, names that are not plain text and what is no regular file or too
-    large; where `strict`, also images of formats that are not read.
+    Problems are links to folders, names that are not plain text, and files that are not regular or
+    too large; if `strict`, also images of formats that are not read.
     """
     left_out = None if leave_out is None else os.path.abspath(leave_out)
 
@@ -243,7 +243,7 @@ def walk(
 
 
 def _unusable(file: Path) -> str:
-    """Why a file cannot be read, as far as its outside tells; "" if nothing is wrong with it."""
+    """Why a file cannot be read, judged without opening it; "" if it can."""
     try:
         check_regular(file)
     except OSError as error:
@@ -257,26 +257,26 @@ def _real(path: Path) -> Path:
 
 
 def _outside(root: Path) -> str:
-    return f"lies outside of {root}: copy it there, or make data.manual_dir a folder above both"
+    return f"is outside of {root}: copy it there, or make data.manual_dir a folder above both"
 
 
 def _grouping(text: str, names: Sequence[str], problems: list[Problem]) -> dict[str, str]:
-    """name -> what a pattern finds in it, of the names in which it finds something."""
+    """name -> the match of a pattern, for the names that match."""
     where = "data.folder.group"
     if not text:
         return {}
     try:
         pattern = re.compile(text)
     except re.error as error:
-        problems.append(Problem(where, f"{text!r} is no regular expression: {error}"))
+        problems.append(Problem(where, f"{text!r} is not a regular expression: {error}"))
         return {}
     matches = {name: pattern.search(name) for name in names}
-    found = {n: m.group(m.re.groups and 1) or "" for n, m in matches.items() if m}
-    if names and not any(found.values()):
+    groups = {n: m.group(m.re.groups and 1) or "" for n, m in matches.items() if m}
+    if names and not any(groups.values()):
         problems.append(
-            Problem(where, f"{text!r} finds nothing in any of {len(names)} names, {names[0]!r} say")
+            Problem(where, f"{text!r} matches none of the {len(names)} names, such as {names[0]!r}")
         )
-    return found
+    return groups
 
 
 def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
@@ -310,7 +310,7 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
         if split not in SPLITS:
             problems.append(Problem(where, f"split {split!r} must be one of {', '.join(SPLITS)}"))
         elif name in lines:
-            problems.append(Problem(where, f"{name} stands in line {lines[name]} already"))
+            problems.append(Problem(where, f"{name} is in line {lines[name]} already"))
         else:
             lines[name] = line
             mask = table.parent / cells["mask"] if cells["mask"] else None
@@ -321,11 +321,11 @@ def _from_table(settings: Settings, problems: list[Problem]) -> Iterator[Entry]:
 
 
 Row = dict[str | Any, str | Any]
-"""Column -> cell; under None, what is beyond the columns."""
+"""Column -> cell; None -> cells beyond the columns."""
 
 
 def _read_table(table: Path) -> tuple[list[str], list[tuple[int, Row]]]:
-    """The columns of a CSV file, and its rows, each with the line that it ends in."""
+    """The columns of a CSV file, and its rows, each with the number of its last line."""
     text = read_regular(table, MOST_TEXT_BYTES).decode("utf-8-sig")
     reader = csv.DictReader(io.StringIO(text, newline=""))
     columns = [str(column).strip() for column in reader.fieldnames or ()]
@@ -338,7 +338,7 @@ def _twice(items: Sequence[str]) -> bool:
 
 
 def _wrong_cells(cells: dict[str, str], row: Row, start: Path, root: Path) -> list[str]:
-    """What keeps a row of a table, whose paths start in a folder, from being used."""
+    """The problems of a row of a table whose paths are relative to the folder `start`."""
     if None in row:
         return [f"has {len(row[None])} cells more than there are columns"]
     if Path(cells["image"]).name in ("", ".."):
@@ -358,6 +358,6 @@ def _wrong_cells(cells: dict[str, str], row: Row, start: Path, root: Path) -> li
 def _table_name(image: Path, root: Path) -> str:
     """The path of an image below the root, without suffix; results are written under this name."""
     whole, top = Path(os.path.abspath(image)), Path(os.path.abspath(root))
-    if not whole.is_relative_to(top):  # It is by the links on the way alone.
+    if not whole.is_relative_to(top):  # It is below the root only if links are resolved.
         whole, top = _real(image), _real(root)
     return whole.relative_to(top).with_suffix("").as_posix()

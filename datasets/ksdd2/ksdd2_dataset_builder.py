@@ -30,7 +30,7 @@ _UNKNOWN = -1
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class Ksdd2Config(tfds.core.BuilderConfig):
-    """Which images.
+    """The choice of images.
 
     Attributes:
       free: whether images without a defect are included.
@@ -45,7 +45,7 @@ class Builder(SegmentationBuilder):
     Configs: "defective" (the default, 356 images) and "all" (3335).
 
     Splits: "train" and "test", as the source has them. Names are for example "train/10301". Each
-    image has a group of its own.
+    image has a leakage group of its own.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -67,14 +67,14 @@ class Builder(SegmentationBuilder):
     def raw_data(self, manual_dir: Path) -> RawData:
         """See `SegmentationBuilder`."""
         free = self.builder_config.free
-        found = layouts.find(manual_dir)
-        pairs, problems = layouts.pairs(found)
+        location = layouts.find(manual_dir)
+        pairs, problems = layouts.pairs(location)
         examples = [
             Example(split, f"{split}/{p.id}", p.image, p.mask, _UNKNOWN)
             for split, matched in pairs.items()
             for p in matched
         ]
-        raw = RawData(tree=found.tree, examples=examples, problems=problems)
+        raw = RawData(tree=location.tree, examples=examples, problems=problems)
         if not free:
             raw = without_empty(raw, self.decode_mask)
         _warn_if_incomplete(raw.examples, free)
@@ -91,7 +91,7 @@ def _warn_if_incomplete(examples: Iterable[Example], free: bool) -> None:
         if counts[split] != official:
             logging.warning(
                 "KolektorSDD2: %d images%s in the %s split, the complete data set has %d; results "
-                "will not compare with published ones.",
+                "will not be comparable with published ones.",
                 counts[split],
                 "" if free else " with a defect",
                 split,

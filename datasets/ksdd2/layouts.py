@@ -1,4 +1,4 @@
-"""Finds the images and masks of KolektorSDD2 in any layout in which people hold them."""
+"""Finds the images and masks of KolektorSDD2 in any of its known layouts."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ SPLITS = ("train", "test")
 
 ZIP_NAME = "KolektorSDD2.zip"
 ZIP_MD5 = "1ed0f628122776ace4965afa30dfe316"
-"""Of the archive that the authors offer."""
+"""Of the authors' archive."""
 
 COPY = " (copy)"
-"""In the names of two files that the authors left in the archive: a second 10301 with its mask."""
+"""Part of the names of two stray files in the archive: a second 10301 and its mask."""
 
 _SUFFIX = ".png"
 _MASK_END = "_GT"
 
-_PLACES = ("", "KolektorSDD2", "KSDD2", "KoSDD2", "KoSDD2_data")
+_ROOTS = ("", "KolektorSDD2", "KSDD2", "KoSDD2", "KoSDD2_data")
 _UAPS_ROOTS = ("KoSDD2", "KoSDD2_data")
 
 INSTRUCTIONS = f"""\
@@ -35,7 +35,8 @@ Attribution-NonCommercial-ShareAlike 4.0; for commercial use ask the authors). D
 {ZIP_NAME} and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names no
 other folder). These are accepted:
   1. {ZIP_NAME} as downloaded; it is read in place, there is no need to unpack it, and its md5
-     is checked. A zip file of another name will do if it holds the same folders; it is not checked.
+     is checked. A zip file of another name is accepted if it has the same folders; it is not
+     checked.
   2. the unpacked archive: manual_dir itself, or KolektorSDD2, KSDD2, KoSDD2 or KoSDD2_data in it,
      holds {{train,test}}/NNNNN.png and {{train,test}}/NNNNN_GT.png.
   3. the layout of the UAPS code: KoSDD2 or KoSDD2_data, in manual_dir or in data in it, holds
@@ -43,7 +44,7 @@ other folder). These are accepted:
 If several are there, the first of this list is used."""
 
 
-def find(manual_dir: Path) -> locate.Found:
+def find(manual_dir: Path) -> locate.Location:
     """Finds the raw data.
 
     Args:
@@ -53,44 +54,44 @@ def find(manual_dir: Path) -> locate.Found:
       DataError: if there is none, if several archives hold one, or if the archive has the official
         name and another content.
     """
-    layouts = [locate.Layout(OFFICIAL, SPLITS, _PLACES)]
+    layouts = [locate.Layout(OFFICIAL, SPLITS, _ROOTS)]
     for root in _UAPS_ROOTS:
         folders = tuple(f for split in SPLITS for f in _uaps_folders(root, split))
         layouts.append(locate.Layout(f"UAPS {root}", folders, ("", "data")))
     archives, missed = locate.in_archives(manual_dir, layouts)
-    archives = [found for found in archives if _has_masks(found, missed)]
+    archives = [archive for archive in archives if _has_masks(archive, missed)]
     if len(archives) > 1:
         reason = "holds KolektorSDD2, and so does another archive"
-        problems = [Problem(found.tree.label(""), reason) for found in archives]
+        problems = [Problem(location.tree.label(""), reason) for location in archives]
         raise DataError(problems, "Leave only one of them in manual_dir, then build again.")
-    found = archives[0] if archives else _on_disk(manual_dir, layouts, missed)
-    if found is None:
+    location = archives[0] if archives else _on_disk(manual_dir, layouts, missed)
+    if location is None:
         raise locate.not_found("KolektorSDD2", manual_dir, layouts, INSTRUCTIONS, missed)
-    if isinstance(found.tree, Archive):
-        check_archive(found.tree.path)
-    locate.announce("KolektorSDD2", found)
-    return found
+    if isinstance(location.tree, Archive):
+        check_archive(location.tree.path)
+    locate.announce("KolektorSDD2", location)
+    return location
 
 
 def _on_disk(
     manual_dir: Path, layouts: Sequence[locate.Layout], missed: list[Problem]
-) -> locate.Found | None:
+) -> locate.Location | None:
     for layout in layouts:
-        for place in layout.places:
-            one_place = layout._replace(places=(place,))
-            found = locate.on_disk(manual_dir, [one_place], missed)
-            if found and _has_masks(found, missed):
-                return found
+        for root in layout.roots:
+            one_root = layout._replace(roots=(root,))
+            location = locate.on_disk(manual_dir, [one_root], missed)
+            if location and _has_masks(location, missed):
+                return location
     return None
 
 
-def _has_masks(found: locate.Found, missed: list[Problem]) -> bool:
+def _has_masks(location: locate.Location, missed: list[Problem]) -> bool:
     """Whether it is KolektorSDD2 at all: other data have folders called train and test too."""
-    files = [PurePosixPath(file) for split in SPLITS for file in found.tree.files(split)]
-    if found.layout != OFFICIAL or any(file.stem.endswith(_MASK_END) for file in files):
+    files = [PurePosixPath(file) for split in SPLITS for file in location.tree.files(split)]
+    if location.layout != OFFICIAL or any(file.stem.endswith(_MASK_END) for file in files):
         return True
     reason = f"has the folders train and test, but no file in them is called *{_MASK_END}{_SUFFIX}"
-    missed.append(Problem(found.tree.label(""), reason))
+    missed.append(Problem(location.tree.label(""), reason))
     return False
 
 
@@ -118,7 +119,7 @@ def check_archive(path: Path) -> None:
         )
 
 
-def pairs(found: locate.Found) -> tuple[dict[str, list[Pair]], list[Problem]]:
+def pairs(location: locate.Location) -> tuple[dict[str, list[Pair]], list[Problem]]:
     """Matches images with masks by name.
 
     Returns:
@@ -126,11 +127,11 @@ def pairs(found: locate.Found) -> tuple[dict[str, list[Pair]], list[Problem]]:
       problem for every second file of a name.
     """
     problems: list[Problem] = []
-    if found.layout == OFFICIAL:
-        matched = {split: _official(found.tree, split, problems) for split in SPLITS}
+    if location.layout == OFFICIAL:
+        matched = {split: _official(location.tree, split, problems) for split in SPLITS}
     else:
-        root = found.layout.removeprefix("UAPS ")
-        matched = {s: _uaps(found.tree, *_uaps_folders(root, s), problems) for s in SPLITS}
+        root = location.layout.removeprefix("UAPS ")
+        matched = {s: _uaps(location.tree, *_uaps_folders(root, s), problems) for s in SPLITS}
     return matched, problems
 
 
@@ -151,8 +152,8 @@ def _official(tree: FileTree, split: str, problems: list[Problem]) -> list[Pair]
 
 
 def _uaps(tree: FileTree, images: str, masks: str, problems: list[Problem]) -> list[Pair]:
-    found = [locate.by_stem(tree, folder, (_SUFFIX,), problems) for folder in (images, masks)]
-    kept = [{stem: f for stem, f in files.items() if COPY not in stem} for files in found]
+    folders = [locate.by_stem(tree, folder, (_SUFFIX,), problems) for folder in (images, masks)]
+    kept = [{stem: f for stem, f in files.items() if COPY not in stem} for files in folders]
     return match(
         kept[0],
         kept[1],

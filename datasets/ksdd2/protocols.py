@@ -1,4 +1,4 @@
-"""The division of KolektorSDD2 that UAPS's sizes and rule describe."""
+"""The split of KolektorSDD2 by UAPS's sizes and rule."""
 
 from __future__ import annotations
 

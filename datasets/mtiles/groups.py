@@ -1,4 +1,4 @@
-"""Which pictures show the same magnetic tile.
+"""The leakage groups of the magnetic tiles: pictures of the same tile.
 
 A file name says at which exposure a picture was taken and when: `exp3_num_45042` is capture 45042,
 at the third exposure of six. A tile was left under the camera while the exposure rose, so its
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 UNKNOWN = -1
-"""Group of an image whose name has another form."""
+"""The group of an image whose name has another form."""
 
 PAUSE = 600
 """Captures within which a tile's next exposure follows.
@@ -55,7 +55,7 @@ class Shot(NamedTuple):
 
 
 def parse(name: str) -> Shot | None:
-    """The shot that a file name without suffix says; None if it has another form.
+    """The shot of a file name without suffix; None if it has another form.
 
     Example:
       >>> parse("exp3_num_45042")
@@ -68,28 +68,28 @@ def parse(name: str) -> Shot | None:
 def runs(shots: Iterable[Shot]) -> list[list[Shot]]:
     """The series of rising exposures, each of one tile, in the order of their first shots.
 
-    A shot goes on with the run whose last exposure is the highest below its own, if that is at most
+    A shot is added to the run whose last exposure is the highest below its own, if that is at most
     `PAUSE` captures ago; the older run if two are alike, for then the newer has begun meanwhile and
     overlaps it. Otherwise it starts a run. Two tiles shot in turns give two runs.
     """
-    found: list[list[Shot]] = []
+    runs: list[list[Shot]] = []
     for shot in sorted(shots):
         waiting = [
             run
-            for run in found
+            for run in runs
             if run[-1].exposure < shot.exposure and shot.capture - run[-1].capture <= PAUSE
         ]
         if waiting:
             max(waiting, key=lambda run: run[-1].exposure).append(shot)
         else:
-            found.append([shot])
-    return found
+            runs.append([shot])
+    return runs
 
 
 def groups(names: Iterable[str]) -> Mapping[str, int]:
     """The group of each picture, numbered in the order of the captures.
 
-    Runs that overlap in time share a group, for which shot belongs to which of them is a guess; so
+    Runs that overlap in time share a group, because the run of each of their shots is uncertain; so
     do the runs of `RESHOTS`. Joining two tiles costs nothing, dividing one would leak.
 
     Args:

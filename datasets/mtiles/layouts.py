@@ -1,4 +1,4 @@
-"""Finds the images and masks of the magnetic tiles in any layout in which people hold them."""
+"""Finds the images and masks of the magnetic tiles in any of its known layouts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLASSES: Mapping[str, int] = {
 _IMAGES = (".jpg", ".jpeg")
 _MASKS = (".png",)
 
-_PLACES = (
+_ROOTS = (
     "",
     "Magnetic-tile-defect-datasets.-master",
     "Magnetic-tile-defect-datasets.",
@@ -43,8 +43,8 @@ is used in your research, please cite our paper". Download the repository as an 
 Download ZIP) and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names no
 other folder). These are accepted:
   1. the archive as downloaded, Magnetic-tile-defect-datasets.-master.zip; it is read in place,
-     there is no need to unpack it. The name of the zip file is free, what counts are the folders
-     inside.
+     there is no need to unpack it. The name of the zip file is free, only the folders
+     inside matter.
   2. the unpacked archive: manual_dir itself, or Magnetic-tile-defect-datasets.-master,
      Magnetic-tile-defect-datasets. or Magnetic-Tile-Defect in it, holds MT_<Class>/Imgs with *.jpg
      and *.png. MT_Free is needed only by the configs with defect-free tiles.
@@ -54,7 +54,7 @@ If several are there, the first of this list is used."""
 
 
 class Folders(NamedTuple):
-    """Where images and masks of one class, or of all, lie; and which class that is."""
+    """The folders of the images and masks of one class, or of all; and the class."""
 
     images: str
     masks: str
@@ -72,7 +72,7 @@ def _folders(layout: str, free: bool) -> list[Folders]:
     return [Folders(f"{root}/images", f"{root}/labels", None)]
 
 
-def find(manual_dir: Path, free: bool) -> locate.Found:
+def find(manual_dir: Path, free: bool) -> locate.Location:
     """Finds the raw data.
 
     Args:
@@ -84,8 +84,8 @@ def find(manual_dir: Path, free: bool) -> locate.Found:
     """
     uaps = {f"UAPS {root}": ("", "data") for root in _UAPS_ROOTS}
     layouts = [
-        locate.Layout(name, _distinct(_folders(name, free)), places)
-        for name, places in {OFFICIAL: _PLACES, **uaps}.items()
+        locate.Layout(name, _distinct(_folders(name, free)), roots)
+        for name, roots in {OFFICIAL: _ROOTS, **uaps}.items()
     ]
     return locate.find("magnetic-tile data", manual_dir, layouts, INSTRUCTIONS)
 
@@ -94,27 +94,27 @@ def _distinct(folders: list[Folders]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(folder for f in folders for folder in (f.images, f.masks)))
 
 
-def examples(found: locate.Found, free: bool) -> tuple[list[Example], list[Problem]]:
+def examples(location: locate.Location, free: bool) -> tuple[list[Example], list[Problem]]:
     """Matches images with masks by name.
 
     Returns:
-      An example for every image and every mask, its groups known; and a problem for every name that
-      two images or two masks of a folder have.
+      An example for every image and every mask, with its leakage group; and a problem for every
+      name that two images or two masks of a folder have.
     """
     problems: list[Problem] = []
     matched = []
-    for folders in _folders(found.layout, free):
-        images = locate.by_stem(found.tree, folders.images, _IMAGES, problems)
-        masks = locate.by_stem(found.tree, folders.masks, _MASKS, problems)
+    for folders in _folders(location.layout, free):
+        images = locate.by_stem(location.tree, folders.images, _IMAGES, problems)
+        masks = locate.by_stem(location.tree, folders.masks, _MASKS, problems)
         likely = f"{folders.images}/{{}}{_IMAGES[0]}", f"{folders.masks}/{{}}{_MASKS[0]}"
         for pair in match(images, masks, *likely):
             matched.append(
                 Example("train", pair.id, pair.image, pair.mask, UNKNOWN, label=folders.label)
             )
     names = [example.name for example in matched]
-    if found.layout == OFFICIAL and not free:
+    if location.layout == OFFICIAL and not free:
         # Groups are the same in all configs: defect-free pictures of a tile link its others.
-        names += locate.by_stem(found.tree, _official(FREE).images, _IMAGES, [])
+        names += locate.by_stem(location.tree, _official(FREE).images, _IMAGES, [])
     tiles = groups(dict.fromkeys(names))
     ordered = sorted(matched, key=lambda example: example.name)
     return [example._replace(group=tiles[example.name]) for example in ordered], problems

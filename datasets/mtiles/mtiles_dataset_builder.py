@@ -26,7 +26,7 @@ OFFICIAL_COUNTS = {False: 388, True: 1344}
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class MTilesConfig(tfds.core.BuilderConfig):
-    """Which tiles, and what of an anti-aliased mask is defect.
+    """The choice of tiles, and the threshold of the anti-aliased masks.
 
     Attributes:
       free: whether images without a defect are included: those of MT_Free, and the four of
@@ -45,7 +45,7 @@ class Builder(SegmentationBuilder):
     Configs: "defective" (the default, 388 images), "all" (1344), "defective_above0" and
     "all_above0" (the same with every grey edge pixel as foreground).
 
-    Splits: "train" alone; the source has no division. Names are file names without suffix. Images
+    Splits: "train" alone; the source has no split. Names are file names without suffix. Images
     of one tile share a group, see `groups.py`.
     """
 
@@ -82,17 +82,17 @@ class Builder(SegmentationBuilder):
     def raw_data(self, manual_dir: Path) -> RawData:
         """See `SegmentationBuilder`."""
         config = self.builder_config
-        found = layouts.find(manual_dir, config.free)
-        examples, problems = layouts.examples(found, config.free)
-        if found.layout != layouts.OFFICIAL and config.threshold != MIDDLE:
+        location = layouts.find(manual_dir, config.free)
+        examples, problems = layouts.examples(location, config.free)
+        if location.layout != layouts.OFFICIAL and config.threshold != MIDDLE:
             logging.warning(
                 "Magnetic tiles: the masks of the %s layout hold class ids, so the threshold %d of "
                 "%s is not applied.",
-                found.layout,
+                location.layout,
                 config.threshold,
                 config.name,
             )
-        raw = RawData(tree=found.tree, examples=examples, problems=problems)
+        raw = RawData(tree=location.tree, examples=examples, problems=problems)
         if not config.free:
             raw = without_empty(raw, self.decode_mask)
         _warn_if_incomplete(len(raw.examples), config.free)
@@ -102,7 +102,7 @@ class Builder(SegmentationBuilder):
         """See `SegmentationBuilder`."""
         if example.label is None:
             return read_mask(data)
-        # Any id but 0 would do for a defect-free tile, whose mask must mark nothing.
+        # For a defect-free tile, whose mask must be empty, any id but 0 serves.
         ids = read_binary(data, example.label or 1, self.builder_config.threshold)
         if example.label == 0 and ids.any():
             raise UnreadableError(
@@ -115,8 +115,8 @@ class Builder(SegmentationBuilder):
 def _warn_if_incomplete(count: int, free: bool) -> None:
     if count != OFFICIAL_COUNTS[free]:
         logging.warning(
-            "Magnetic tiles: %d images %s, the complete data set has %d; results will not compare "
-            "with published ones.",
+            "Magnetic tiles: %d images %s, the complete data set has %d; results will not be "
+            "comparable with published ones.",
             count,
             "in all" if free else "with a defect",
             OFFICIAL_COUNTS[free],

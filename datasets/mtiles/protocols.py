@@ -1,4 +1,4 @@
-"""The published divisions of the magnetic tiles. All of them leak: see `groups.py`."""
+"""The published splits of the magnetic tiles. All of them leak: see `groups.py`."""
 
 from __future__ import annotations
 

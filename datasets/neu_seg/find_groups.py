@@ -25,7 +25,7 @@ THRESHOLD = 0.97
 """Correlation above which two images share a group.
 
 Every rotated copy in NEU-Seg correlates above 0.995 with its source. The threshold is lower, for
-the two errors do not weigh the same: it merges a few different but look-alike pieces of plain steel
+the two errors do not weigh the same: it merges a few different but similar pieces of plain steel
 (1123 groups instead of 1132), which costs nothing, while a missed copy would leak into the test.
 """
 
@@ -38,7 +38,7 @@ _OUTPUT = flags.DEFINE_string(
 
 
 def find_groups(images: Iterable[np.ndarray]) -> list[int]:
-    """Returns the rotation group of each image, groups numbered by their first members.
+    """Returns the rotation group of each image, groups numbered by their first images.
 
     Args:
       images: uint8 [H, W, 3] each.
@@ -62,12 +62,12 @@ def to_csv(names: Sequence[tuple[str, str]], groups: Sequence[int]) -> str:
 
 
 def main(argv: Sequence[str]) -> None:
-    """Reads the images, groups them, writes the file and prints how many groups of which size."""
+    """Groups the images, writes the file and prints the number of groups of each size."""
     if len(argv) > 1:
         raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    found = layouts.find(Path(_MANUAL_DIR.value))
-    pairs = layouts.pairs(found)[0]
-    with found.tree.reading() as read:
+    location = layouts.find(Path(_MANUAL_DIR.value))
+    pairs = layouts.pairs(location)[0]
+    with location.tree.reading() as read:
         groups = find_groups(read_image(read(pair.image)) for pair in pairs)
     names = [(pair.split, pair.id) for pair in pairs]
     Path(_OUTPUT.value).write_text(to_csv(names, groups), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The rotation groups of NEU-Seg: which images show the same piece of steel."""
+"""The leakage groups of NEU-Seg: rotations of the same picture."""
 
 from __future__ import annotations
 

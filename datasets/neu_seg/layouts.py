@@ -1,4 +1,4 @@
-"""Finds NEU-Seg's images and masks in any layout in which people hold them."""
+"""Finds NEU-Seg's images and masks in any of its known layouts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MASK_SUFFIX = ".png"
 
 
 class SplitFolders(NamedTuple):
-    """Where one split keeps its images and its masks, relative to the root of a layout."""
+    """The folders of a split's images and masks, relative to the root of a layout."""
 
     images: str
     masks: str
@@ -33,9 +33,9 @@ LAYOUTS: Mapping[str, Mapping[str, SplitFolders]] = {
 }
 """Layout -> the official name of a split -> its folders."""
 
-# Where the root of a layout may lie on disk. Not any folder: other data sets, ADE20K for one, call
-# their folders images/training and annotations/training too.
-_PLACES = ("", "NEU_Seg-main", "NEU_Seg-master", "NEU_Seg", "NEU_data", "data/NEU_data")
+# Folders on disk that may be the root of a layout; not any folder: other data sets, such as ADE20K,
+# have folders images/training and annotations/training too.
+_ROOTS = ("", "NEU_Seg-main", "NEU_Seg-master", "NEU_Seg", "NEU_data", "data/NEU_data")
 
 INSTRUCTIONS = """\
 NEU-Seg comes from https://github.com/DHW-Master/NEU_Seg (its source states no licence; ask the
@@ -43,7 +43,7 @@ authors before any but research use). Download the repository as an archive (Cod
 and put it into manual_dir (run.py looks in downloads/ where data.manual_dir names no other folder).
 These are accepted:
   1. the archive as downloaded, NEU_Seg-main.zip; it is read in place, there is no need to unpack
-     it. The name of the zip file is free, what counts are the folders inside.
+     it. The name of the zip file is free, only the folders inside matter.
   2. the unpacked archive: manual_dir itself, or NEU_Seg-main in it, holds
      images/{training,test}/*.jpg and annotations/{training,test}/*.png.
   3. the layout of the UAPS code: manual_dir itself, or NEU_data or data/NEU_data in it, holds
@@ -57,8 +57,8 @@ class Pair(NamedTuple):
     Attributes:
       split: "training" or "test".
       id: the name of the files without suffix; unique within its split only.
-      image: file of the image, where it is or should be.
-      mask: file of the mask, likewise.
+      image: expected file of the image.
+      mask: expected file of the mask.
     """
 
     split: str
@@ -72,7 +72,7 @@ class Pair(NamedTuple):
         return f"{self.split}/{self.id}"
 
 
-def find(manual_dir: Path) -> locate.Found:
+def find(manual_dir: Path) -> locate.Location:
     """Finds the raw data.
 
     Args:
@@ -82,13 +82,13 @@ def find(manual_dir: Path) -> locate.Found:
       DataError: if there is none, or if several archives hold one.
     """
     layouts = [
-        locate.Layout(name, tuple(folder for split in splits.values() for folder in split), _PLACES)
+        locate.Layout(name, tuple(folder for split in splits.values() for folder in split), _ROOTS)
         for name, splits in LAYOUTS.items()
     ]
     return locate.find("NEU-Seg", manual_dir, layouts, INSTRUCTIONS)
 
 
-def pairs(found: locate.Found) -> tuple[list[Pair], list[Problem]]:
+def pairs(location: locate.Location) -> tuple[list[Pair], list[Problem]]:
     """Matches images with masks by name.
 
     Returns:
@@ -98,8 +98,8 @@ def pairs(found: locate.Found) -> tuple[list[Pair], list[Problem]]:
     problems: list[Problem] = []
     matched = [
         pair
-        for split, folders in LAYOUTS[found.layout].items()
-        for pair in _matched(found.tree, split, folders, problems)
+        for split, folders in LAYOUTS[location.layout].items()
+        for pair in _matched(location.tree, split, folders, problems)
     ]
     return sorted(matched, key=lambda pair: (pair.split, pair.id)), problems
 

@@ -46,15 +46,15 @@ class Builder(SegmentationBuilder):
 
     def raw_data(self, manual_dir: Path) -> RawData:
         """See `SegmentationBuilder`."""
-        found = layouts.find(manual_dir)
-        pairs, problems = layouts.pairs(found)
+        location = layouts.find(manual_dir)
+        pairs, problems = layouts.pairs(location)
         _warn_if_incomplete(pairs)
         known = groups()
         examples = [
             Example(_TFDS_SPLIT[p.split], p.name, p.image, p.mask, known.get(p.name, UNKNOWN))
             for p in pairs
         ]
-        return RawData(tree=found.tree, examples=examples, problems=problems)
+        return RawData(tree=location.tree, examples=examples, problems=problems)
 
 
 def _warn_if_incomplete(pairs: Sequence[layouts.Pair]) -> None:
@@ -63,7 +63,7 @@ def _warn_if_incomplete(pairs: Sequence[layouts.Pair]) -> None:
         if counts[split] != official:
             logging.warning(
                 "NEU-Seg: %d pairs in the %s split, the complete data set has %d; results will not "
-                "compare with published ones.",
+                "be comparable with published ones.",
                 counts[split],
                 split,
                 official,

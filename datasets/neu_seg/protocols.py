@@ -1,4 +1,4 @@
-"""The published divisions of NEU-Seg. All of them leak: see `groups.py`."""
+"""The published splits of NEU-Seg. All of them leak: see `groups.py`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _published(names: Mapping[str, str]) -> Parts:
 def _full(names: Mapping[str, str]) -> Parts:
     """All 3630 training images, as papers count that report 363, 726, 1089 or 1815 labeled ones.
 
-    Their lists are not published, nor is a validation set: the test images are it.
+    Their lists are not published, and there is no validation set: the test images are used.
     """
     test = of_split(names, "test")
     return Parts(train=of_split(names, "train"), val=test, test=test, labeled={})

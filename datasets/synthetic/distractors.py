@@ -1,4 +1,4 @@
-"""What resembles a defect and is none; a model has to learn to leave it alone.
+"""Structures that resemble defects but are none.
 
 Each is a function of (rng, grid) and returns what it adds to the brightness, float64 [S, S].
 """

@@ -29,7 +29,7 @@ from tests.datasets.raw_files import (
 
 Builder = dagm_dataset_builder.Builder
 
-# Class -> half -> id -> whether there is a defect. Class 3 is none of the six.
+# Class -> half -> id -> whether there is a defect. Class 3 is not one of the six.
 IMAGES: Mapping[int, Mapping[str, Mapping[str, bool]]] = {
     1: {"Train": {"0576": True, "0577": False}, "Test": {"0001": True}},
     3: {"Train": {"0576": True}, "Test": {"0001": False}},
@@ -197,7 +197,7 @@ def test_the_uaps_pool_is_checked_by_its_names(raw, tmp_path):
         failure(builder(tmp_path), raw),
         {
             "cl6_0602.PNG": "the mask holds the ids 6; for class 6 expected are 0 and 3",
-            "cl3_0001.PNG": "class 3 is none of the six",
+            "cl3_0001.PNG": "class 3 is not one of the six",
             "cl1_0001.PNG": "the mask holds the ids 255",
             "cl1_0002.PNG": "missing mask",
             "cl2_0003.PNG": "missing image",

@@ -104,7 +104,7 @@ def test_a_damaged_stream_is_an_error_of_reading(kind, tmp_path):
 
 def test_a_bomb_is_refused_by_its_size(monkeypatch, tmp_path):
     zipped(tmp_path / "a.zip", {"a": bytes(1000), "b": bytes(999)})
-    monkeypatch.setattr(file_trees, "MOST_MEMBER_BYTES", 999)
+    monkeypatch.setattr(file_trees, "MOST_ARCHIVED_BYTES", 999)
     tree = Archive(tmp_path / "a.zip")
     assert read(tree, "b") == bytes(999)
     with pytest.raises(OSError, match="has 1000 bytes unpacked; at most 999 are read"):

@@ -351,7 +351,7 @@ REAL = Path(os.environ.get("UAPS_DATA_DIR", PROJECT.parent / "shared" / "data"))
 
 
 @pytest.fixture(scope="session")
-def real() -> locate.Found:
+def real() -> locate.Location:
     if not (REAL / "NEU_Seg-main.zip").exists():
         pytest.skip("NEU_Seg-main.zip is not in UAPS_DATA_DIR")
     return layouts.find(REAL)
