@@ -277,8 +277,8 @@ def main() -> None:
         interrupted(killed, plan, given.seed)
         wrong = differences(whole, killed)
         count = len(final_arrays(whole))
-        said = f"differs in {len(wrong)}: {wrong[:3]}" if wrong else "is identical to the bit"
-        print(f"{method}: the state of {count} arrays {said}\n", flush=True)
+        output = f"differs in {len(wrong)}: {wrong[:3]}" if wrong else "is identical to the bit"
+        print(f"{method}: the state of {count} arrays {output}\n", flush=True)
         failed += [method] * bool(wrong)
     if not given.keep:
         shutil.rmtree(folder)

@@ -148,7 +148,7 @@ def pictures() -> list[bytes]:
     """Images and masks of every kind that is read."""
     from PIL import Image
 
-    found = []
+    actual = []
     base = test_folder.picture(size=(24, 20))
     for kind, modes in {
         "PNG": ("RGB", "RGBA", "L", "LA", "P", "1", "I;16"),
@@ -165,9 +165,9 @@ def pictures() -> list[bytes]:
             if kind == "TIFF" and mode == "RGB":
                 options = {"compression": "tiff_lzw"}
             (image if mode.startswith("I") else image.convert(mode)).save(file, kind, **options)
-            found.append(file.getvalue())
-    found.append(test_folder.encode(test_folder.ids((24, 20))))
-    return found
+            actual.append(file.getvalue())
+    actual.append(test_folder.encode(test_folder.ids((24, 20))))
+    return actual
 
 
 TEXTS = {

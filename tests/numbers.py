@@ -78,26 +78,26 @@ def write_one(name: str, dtype: str, out: Path) -> None:
         (state, jax.random.key(0), traced_hyperparameters(method)), shards.replicated
     )
     batches = feed.batches(config, method.streams, pools.train, 0, shards)
-    found = {}
+    result = {}
     if dtype == "float32":
         learnt = jax.jit(lambda s, b: learn(method, config, s, b, key, weights))(
             state, next(batches)
         )
-        found = {"loss": np.asarray(learnt.loss), **names_of({"gradients": learnt.gradients})}
+        result = {"loss": np.asarray(learnt.loss), **names_of({"gradients": learnt.gradients})}
     else:
         step = make_train_step(method, optimizer, config, shards)
         for batch in batches:
             state, measured = step(state, batch, key, weights)
         assert int(state.step) == steps
-        found = names_of({"params": state.params, "state": state.method_state})
-        found["loss"] = np.asarray(measured["loss"])
+        result = names_of({"params": state.params, "state": state.method_state})
+        result["loss"] = np.asarray(measured["loss"])
         variables = method.variables(state.params, state.method_state)
         images = tiny.pools().val.images
         for predictor, function in method.predictors.items():
-            found[f"classes/{predictor}"] = np.asarray(
+            result[f"classes/{predictor}"] = np.asarray(
                 jax.jit(function)(variables, images).argmax(-1)
             )
-    np.savez(out / f"{name}_{dtype}.npz", **found)
+    np.savez(out / f"{name}_{dtype}.npz", **result)
 
 
 def renamed(arrays) -> dict[str, np.ndarray]:

@@ -106,17 +106,17 @@ def ohem_cross_entropy(logits, labels, threshold, min_kept, ignore=IGNORE):
     larger. Mean over what is kept, 0.0 if nothing is.
     """
     probabilities = softmax(logits)
-    found = [
+    actual = [
         probabilities[pixel][labels[pixel]]
         for pixel in np.ndindex(np.asarray(labels).shape)
         if labels[pixel] != ignore
     ]
-    if len(found) >= min_kept:
+    if len(actual) >= min_kept:
         limit = threshold
         if min_kept > 0:
-            limit = max(threshold, sorted(found)[min_kept - 1])
-        found = [p for p in found if p <= limit]
-    return float(np.mean([-np.log(p) for p in found])) if found else 0.0
+            limit = max(threshold, sorted(actual)[min_kept - 1])
+        actual = [p for p in actual if p <= limit]
+    return float(np.mean([-np.log(p) for p in actual])) if actual else 0.0
 
 
 def _dice(probabilities, labels, pixel_weights, ignore):
@@ -264,14 +264,14 @@ def energy_released(logits, labels, ignore=IGNORE):
     """
     labels = np.asarray(labels)
     probabilities = softmax(logits)
-    found = [
+    actual = [
         probabilities[pixel][labels[pixel]]
         for pixel in np.ndindex(labels.shape)
         if labels[pixel] != ignore
     ]
-    if not found:
+    if not actual:
         return 0.0
-    return float(_logsumexp(np.array(found), axis=0) - math.log(len(found)))
+    return float(_logsumexp(np.array(actual), axis=0) - math.log(len(actual)))
 
 
 def free_energy(logits):

@@ -11,9 +11,9 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 def code(section: str) -> str:
     """The first Python block below a heading."""
     text = README.read_text().split(f"## {section}\n")[1]
-    found = re.search(r"```python\n(.*?)```", text, re.DOTALL)
-    assert found
-    return found.group(1)
+    result = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert result
+    return result.group(1)
 
 
 def imported(section: str, file: Path):

@@ -32,9 +32,7 @@ def test_an_unknown_option_is_left_out(monkeypatch):
     compiler._options.cache_clear()
 
 
-def test_compiled_programs_go_to_the_users_cache_unless_told_otherwise(
-    tmp_path, monkeypatch, no_cache_folder
-):
+def test_compiled_programs_go_to_the_users_cache_by_default(tmp_path, monkeypatch, no_cache_folder):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     compiler.enable_compile_cache()
     chosen = jax.config.jax_compilation_cache_dir

@@ -135,7 +135,7 @@ def stopped(shared, trained):
     folder, _ = shared
     trial = crashes.Trial(folder, "uaps", "stopped", STEPS)
     moments = crashes.interrupted(trial, [("checkpoint", 2), ("cache", 0)], seed=3, finish=False)
-    said = {}
+    output = {}
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may ignore it
     try:
         for number, target in ((signal.SIGTERM, 11), (signal.SIGINT, 15)):
@@ -148,11 +148,11 @@ def stopped(shared, trained):
             saved = max(
                 int(f.name) for f in trial.workdir.glob("checkpoints/*") if f.name.isdigit()
             )
-            said[number] = (process.returncode, text, saved)
+            output[number] = (process.returncode, text, saved)
     finally:
         signal.signal(signal.SIGINT, before)
     trial.finish()
-    return trial, moments, said
+    return trial, moments, output
 
 
 def test_killed_at_any_moment_and_started_again_is_identical_to_the_bit(shared, stopped):
@@ -163,16 +163,16 @@ def test_killed_at_any_moment_and_started_again_is_identical_to_the_bit(shared, 
 
 
 def test_signals_save_and_end_with_their_status(stopped):
-    _, _, said = stopped
+    _, _, output = stopped
     for number, status, target in ((signal.SIGTERM, 143, 11), (signal.SIGINT, 130, 15)):
-        found, text, saved = said[number]
-        assert found == status, text[-3000:]
+        result, text, saved = output[number]
+        assert result == status, text[-3000:]
         assert f"{signal.Signals(number).name}: stopped after step {saved}, which is saved" in text
         assert "Traceback" not in text
         assert saved >= target
 
 
-def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_disk):
+def test_a_full_disk_is_reported_and_the_run_is_resumed_later(shared, trained, small_disk):
     folder, _ = shared
     disk = small_disk(250)  # more than the arrays of a checkpoint, less than all of its files
     done = call(shared, disk / "run")
@@ -197,14 +197,14 @@ def test_a_full_disk_is_said_and_the_run_goes_on_later(shared, trained, small_di
         ("uaps_jax/training/loop.py", "absl", "No space left on device", True),
     ],
 )
-def test_a_full_disk_is_said_once(place, name, text, shown):
+def test_a_full_disk_is_reported_once(place, name, text, shown):
     record = logging.LogRecord(name, logging.ERROR, place, 1, text, (1, 2), None)
     if "%" not in text:
         record.args = ()
     assert library_logs.is_worth_showing(record) == shown
 
 
-def test_two_processes_train_one_run_and_one_goes_on(shared, trained):
+def test_two_processes_train_one_run_and_one_process_resumes_it(shared, trained):
     folder, _ = shared
     trial = crashes.Trial(folder, "uaps", "both", STEPS)
     with socket.socket() as listening:
@@ -348,17 +348,17 @@ def ends(shared, trained):
         text=True,
         check=False,
     )
-    said = [line for line in done.stdout.splitlines() if line.startswith("end ")]
-    assert len(said) == len(MISTAKES), done.stderr[-3000:]
-    return [json.loads(line.removeprefix("end ")) for line in said]
+    output = [line for line in done.stdout.splitlines() if line.startswith("end ")]
+    assert len(output) == len(MISTAKES), done.stderr[-3000:]
+    return [json.loads(line.removeprefix("end ")) for line in output]
 
 
 @pytest.mark.parametrize("number", range(len(MISTAKES)), ids=lambda n: " ".join(MISTAKES[n][0]))
 def test_mistakes_are_explained_without_a_traceback(ends, number):
-    said, expected = ends[number], MISTAKES[number][1]
-    assert str(said).startswith("error: ")
-    assert expected in said
-    assert "Traceback" not in said
+    output, expected = ends[number], MISTAKES[number][1]
+    assert str(output).startswith("error: ")
+    assert expected in output
+    assert "Traceback" not in output
 
 
 def test_a_mistake_is_written_to_stderr_with_status_1(shared, trained):
@@ -375,7 +375,7 @@ def test_an_override_is_explained_in_either_spelling_of_the_flag(shared):
     assert "Did you mean --config.optimizer.learning_rate?" in done.stderr
 
 
-def test_a_file_that_is_no_configuration_is_said_so(shared):
+def test_a_file_that_is_no_configuration_is_reported(shared):
     done = call(shared, "none", config=["--config=configs/parts/datasets.py"])
     assert done.returncode == 1
     assert "get_config" in done.stderr

@@ -11,7 +11,7 @@ from uaps_jax import config as config_lib
 from uaps_jax.training import checkpoints, loop, progress
 
 
-def test_a_run_goes_on_from_its_parts(tmp_path, monkeypatch):
+def test_a_run_resumes_from_its_parts(tmp_path, monkeypatch):
     config = config_lib.validate(tiny.config("supervised", steps=6))
     whole, cut, moved = (tmp_path / name for name in ("whole", "cut", "moved/cut"))
     expected = _train(config, whole)

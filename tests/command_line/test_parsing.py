@@ -51,17 +51,17 @@ def ends(tmp_path_factory):
         text=True,
         check=False,
     )
-    said = [line for line in done.stdout.splitlines() if line.startswith("end ")]
-    assert len(said) == len(ENDS), done.stderr[-3000:]
-    return [json.loads(line.removeprefix("end ")) for line in said]
+    output = [line for line in done.stdout.splitlines() if line.startswith("end ")]
+    assert len(output) == len(ENDS), done.stderr[-3000:]
+    return [json.loads(line.removeprefix("end ")) for line in output]
 
 
 @pytest.mark.parametrize("number", range(len(ENDS)), ids=lambda n: " ".join(ENDS[n][0]) or "none")
-def test_what_is_wrong_is_said_in_a_sentence(ends, number):
-    said, expected = ends[number], ENDS[number][1]
-    assert str(said).startswith("error: ")
-    assert expected in said
-    assert "Traceback" not in said
+def test_errors_are_one_sentence(ends, number):
+    output, expected = ends[number], ENDS[number][1]
+    assert str(output).startswith("error: ")
+    assert expected in output
+    assert "Traceback" not in output
 
 
 def run(folder, *arguments):

@@ -120,7 +120,7 @@ def test_log_and_file_count_images_and_leakage_groups(root, caplog):
             assert json.loads((again / "split.json").read_text())[part] == written[part]
 
 
-def test_what_leaks_is_said_of_test_and_of_val(root, caplog):
+def test_leaks_into_test_and_val_are_reported(root, caplog):
     rows = [
         f"images/part_{i:02d}.png,masks/part_{i:02d}.png,{s},{g}"
         for i, (s, g) in enumerate(

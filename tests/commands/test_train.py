@@ -33,7 +33,7 @@ def test_streamed_from_the_dataset_equals_resident(root):
     assert "train/loss" in str(runs["streamed"])
 
 
-def test_a_changed_mask_stops_a_resumed_run_and_is_said_in_evaluation(root, caplog):
+def test_a_changed_mask_stops_a_resumed_run_and_is_reported_in_evaluation(root, caplog):
     train(request(root, settings(root)))
     save(root, "part_00", texture(0), defect(9))
     with pytest.raises(ConfigError, match="holds a run on other data"):
@@ -50,7 +50,7 @@ def test_a_folder_without_any_mask_is_explained(tmp_path):
         train(request(tmp_path / "mine", settings(tmp_path / "mine")))
 
 
-def test_bad_files_leave_nothing_that_a_later_run_would_trust(root):
+def test_bad_files_leave_no_dataset_for_a_later_run(root):
     (root / "masks/part_03.png").write_bytes(b"")
     Image.fromarray(np.full((48, 48), 9, np.uint8)).save(root / "masks/part_04.png")
     with pytest.raises(

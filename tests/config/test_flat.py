@@ -37,9 +37,9 @@ def test_a_setting_of_another_method_does_not_exist():
 def test_differences_name_both_values():
     one = config_lib.flatten(neu_uaps.get_config())
     other = config_lib.flatten(neu_supervised.get_config())
-    found = config_lib.differences(one, other)
-    assert config_lib.Difference("method.name", "uaps", "supervised") in found
+    result = config_lib.differences(one, other)
+    assert config_lib.Difference("method.name", "uaps", "supervised") in result
     gone = config_lib.Difference("method.mixing", "dirichlet", config_lib.Absent.ABSENT)
-    assert gone in found
+    assert gone in result
     assert config_lib.describe(gone) == "method.mixing: 'dirichlet' -> (absent)"
     assert not config_lib.differences(one, one)

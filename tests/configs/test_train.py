@@ -65,7 +65,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("argument", WRONG)
-def test_all_that_is_wrong_with_an_argument_is_said_at_once(argument):
+def test_all_problems_of_an_argument_are_reported_at_once(argument):
     with pytest.raises(ConfigError) as error:
         train.get_config(argument)
     for expected in WRONG[argument]:

@@ -58,13 +58,13 @@ def settings(root, **changes):
 def audited(root, **changes):
     data = settings(root, **changes).data
     dataset = source.open_dataset(data)
-    found = survey.survey(dataset)
+    actual = survey.survey(dataset)
     parts = protocols.make_split(dataset, data)
-    result = audit.audit(dataset, found, parts, data)
+    result = audit.audit(dataset, actual, parts, data)
     page = audit_page.Page(
         title="mine",
         dataset=dataset,
-        survey=found,
+        survey=actual,
         findings=result,
         split=parts,
         protocol=data.protocol,
@@ -72,7 +72,7 @@ def audited(root, **changes):
     return {finding.title: finding for finding in result}, page
 
 
-def test_a_fixed_camera_is_said_once(root):
+def test_a_fixed_camera_is_reported_once(root):
     noise = np.random.default_rng(0).integers(-3, 4, (24, SIZE, SIZE))
     for index in range(24):
         image = np.clip(texture(0) + noise[index], 0, 255).astype(np.uint8)
@@ -118,8 +118,8 @@ def test_near_duplicates_that_cross_the_split(root):
         save(root, f"again_{index:02d}", copy, np.rot90(defect()))
     findings, page = audited(root)
     assert findings["near duplicates"].text == "48 of 48 images have one."
-    found = findings["test images that labeled nearly contains"]
-    assert set(found.names) <= set(page.split["test"])
+    actual = findings["test images that labeled nearly contains"]
+    assert set(actual.names) <= set(page.split["test"])
     assert "exact duplicates" not in findings
     together, _ = audited(root, folder=with_group(root))
     assert not [title for title in together if "nearly contains" in title]

@@ -23,7 +23,7 @@ def picture(size, seed=0):
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("transpose", [False, True])
-def test_padding_scales_nothing_and_labels_nothing_that_it_adds(size, transpose):
+def test_padding_does_not_scale_and_added_pixels_have_no_label(size, transpose):
     data = settings("pad", height=16, width=24, transpose=transpose)
     pixels, ids = picture(size), np.full(size, 2, np.uint8)
     ids[::2] = 1
@@ -43,9 +43,9 @@ def test_padding_scales_nothing_and_labels_nothing_that_it_adds(size, transpose)
     np.testing.assert_array_equal(image, edges)
 
 
-def untiled(found, corners, size, data):
+def untiled(actual, corners, size, data):
     whole = prepare.Whole(size, data)
-    for piece, corner in zip(found, corners, strict=True):
+    for piece, corner in zip(actual, corners, strict=True):
         whole.add(piece, corner)
     return whole.result()
 
@@ -68,9 +68,9 @@ def test_tiles_overlap_by_a_quarter_and_are_blended_without_a_seam():
     corners = prepare.corners((40, 24), data)
     assert [y for y, _ in corners] == [0, 12, 24]
     # The first says 0, the second 1, the third 0: on the way the result goes up and down slowly.
-    found = np.zeros((3, 16, 24, 2), np.float32)
-    found[1, ..., 0] = 1
-    whole = untiled(found, corners, (40, 24), data)
+    actual = np.zeros((3, 16, 24, 2), np.float32)
+    actual[1, ..., 0] = 1
+    whole = untiled(actual, corners, (40, 24), data)
     line = whole[:, 3, 0]
     np.testing.assert_allclose(line[[0, 11, 16, 23, 28, 39]], [0, 0, 1, 1, 0, 0])
     np.testing.assert_allclose(line[12:16], [1 / 5, 2 / 5, 3 / 5, 4 / 5])

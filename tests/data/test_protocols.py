@@ -99,8 +99,8 @@ def test_the_reconstructed_division_of_the_tiles(tiles):
 def test_ppls_division_of_the_tiles(count, tiles):
     dataset, split = tiles("mtiles/all", protocol="ppl", labeled_count=count)
     assert sizes(split) == {"labeled": count, "unlabeled": 1073 - count, "val": 271, "test": 271}
-    found = protocols.classes(dataset)
-    defects = {name for name in split["test"] if found[name]}
+    result = protocols.classes(dataset)
+    defects = {name for name in split["test"] if result[name]}
     # 80 of a defect class, one of which has an empty mask.
     assert len(defects) == 79
     train = {dataset.groups[name] for name in split["labeled"] + split["unlabeled"]}
@@ -171,7 +171,7 @@ WHOLE = '"labeled": ["a"], "unlabeled": [], "val": [], "test": []'
         ("\udcff", "UnicodeDecodeError"),
     ],
 )
-def test_what_is_no_split_is_said(text, reason, tmp_path):
+def test_an_invalid_split_is_reported(text, reason, tmp_path):
     (tmp_path / "mine.json").write_text(text, errors="surrogateescape")
     with pytest.raises(ConfigError, match=rf"mine\.json: is no split\.json.*{reason}") as caught:
         protocols.read_split(str(tmp_path / "mine.json"))

@@ -85,7 +85,7 @@ def test_an_unknown_dataset_is_refused_with_the_known_ones(tmp_path):
 
 
 @pytest.mark.parametrize("folder", ["nowhere", "file"])
-def test_a_folder_of_raw_data_that_is_none_is_explained(tmp_path, folder):
+def test_a_missing_folder_of_raw_data_is_explained(tmp_path, folder):
     config = neu_uaps.get_config()
     config.data.data_dir = str(tmp_path / "built")
     (tmp_path / "file").write_text("")
@@ -107,7 +107,7 @@ def test_a_folder_of_raw_data_that_is_none_is_explained(tmp_path, folder):
         ("folder", "folder .*: put your folders images and masks, with classes.yaml"),
     ],
 )
-def test_raw_data_that_are_not_in_the_default_folder_are_named_in_a_sentence(
+def test_missing_raw_data_in_the_default_folder_are_one_sentence(
     tmp_path, monkeypatch, exists, dataset, what
 ):
     monkeypatch.chdir(tmp_path)

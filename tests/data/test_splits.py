@@ -141,7 +141,7 @@ def test_an_image_without_a_mask_is_only_ever_unlabeled():
         splits.from_parts(PARTS, masked, labeled(names=("train/001",)))
 
 
-def test_the_published_split_of_neu_seg_leaks_and_the_check_says_so():
+def test_the_check_reports_the_leak_of_the_published_split_of_neu_seg():
     groups = neu_groups.groups()
     split = neu_split("published")
     assert len(splits.check(split, groups.keys(), groups.keys(), groups)) > 810

@@ -82,17 +82,17 @@ def failure(builder, manual_dir: Path) -> DataError:
 
 def reasons(error: DataError) -> dict[str, str]:
     """File name -> reason; a file has one problem only."""
-    found = {Path(problem.path).name: problem.reason for problem in error.problems}
-    assert len(found) == len(error.problems), error
-    return found
+    result = {Path(problem.path).name: problem.reason for problem in error.problems}
+    assert len(result) == len(error.problems), error
+    return result
 
 
 def assert_reasons(error: DataError, expected: Mapping[str, str]) -> None:
     """Exactly these files have problems, and the reasons hold these words."""
-    found = reasons(error)
-    assert found.keys() == expected.keys(), error
+    result = reasons(error)
+    assert result.keys() == expected.keys(), error
     for name, words in expected.items():
-        assert words in found[name], error
+        assert words in result[name], error
 
 
 def warnings(caplog) -> list[str]:

@@ -11,7 +11,7 @@ MERGED = "a0: &a0 {x: 1}\n" + "".join(
 )
 
 
-def test_names_and_values_are_the_text_that_stands_there():
+def test_names_and_values_are_the_text_of_the_file():
     text = """
 background: 0  # and a comment
 on: 1
@@ -53,7 +53,7 @@ def test_depth_is_refused_before_it_is_followed(text):
         ("a: 'b", "cannot be read"),
     ],
 )
-def test_what_is_no_such_mapping_is_said(text, reason):
+def test_a_text_that_is_no_mapping_is_refused(text, reason):
     with pytest.raises(ClassFileError, match=reason):
         entries(text)
 

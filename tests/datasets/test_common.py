@@ -258,7 +258,7 @@ class TestCheckPair:
         problems = self.check(encode(picture)[:50], encode(ids)[:50])
         assert [problem.path for problem in problems] == ["i.jpg", "m.png"]
 
-    def test_size_mismatch_says_both_sizes(self, picture, ids):
+    def test_a_size_mismatch_is_reported_with_both_sizes(self, picture, ids):
         (problem,) = self.check(encode(picture), encode(ids[:20]))
         assert problem.path == "m.png"
         assert "30x20" in problem.reason
@@ -280,6 +280,6 @@ class TestCheckPair:
         (problem,) = self.check(encode(picture), encode(ids))
         assert "and 22 more" in problem.reason
 
-    def test_wrong_size_and_wrong_values_are_both_told(self, picture, ids):
+    def test_wrong_size_and_wrong_values_are_both_reported(self, picture, ids):
         ids[0, 0] = 9
         assert len(self.check(encode(picture), encode(ids[:20]))) == 2

@@ -195,7 +195,7 @@ def test_warns_when_the_counts_are_not_the_official_ones(raw, tmp_path, caplog):
     )
 
 
-def test_not_found_says_where_it_looked_and_where_to_get_it(raw, tmp_path):
+def test_missing_raw_data_are_reported_with_the_folders_searched_and_the_source(raw, tmp_path):
     (raw / "readme.txt").write_text("x")
     report = str(failure(builder(tmp_path), raw))
     for part in (str(raw), "*.zip", "CrackForest", "https://github.com/cuilimeng/CrackForest"):
@@ -220,10 +220,10 @@ def archive(data_dir) -> Path:
 
 
 def test_real_values(archive):
-    found = layouts.find(archive)
-    examples, problems = layouts.examples(found)
+    result = layouts.find(archive)
+    examples, problems = layouts.examples(result)
     assert not problems
-    with found.tree.reading() as read_file:
+    with result.tree.reading() as read_file:
         masks = [read_segmentation(read_file(e.mask)) for e in examples if e.mask]
     assert len(masks) == 118
     assert sum(mask.max() > 2 for mask in masks) == 22

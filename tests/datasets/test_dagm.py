@@ -247,11 +247,11 @@ def test_contradictions_between_list_and_files(raw, tmp_path):
     files[f"{folder}/Label/0591_label.PNG"] = mask_of({3: 255})
     write_files(raw, files)
     error = failure(builder(tmp_path, "ten"), raw)
-    found = {
+    result = {
         (Path(path).name, reason.split(":")[0].split(",")[0]) for path, reason in error.problems
     }
     listed = str(raw / folder / "Label/Labels.txt")
-    assert found == {
+    assert result == {
         ("0576_label.PNG", "a mask"),
         ("0577_label.PNG", "missing mask"),
         ("0580.PNG", "missing image"),
@@ -290,7 +290,7 @@ def test_warns_when_the_counts_are_not_the_official_ones(raw, tmp_path, caplog):
     assert "Class3" not in warning
 
 
-def test_not_found_says_where_it_looked_and_where_to_get_it(raw, tmp_path):
+def test_missing_raw_data_are_reported_with_the_folders_searched_and_the_source(raw, tmp_path):
     write_zip(raw / "labels.zip", {"Class1/Train/Label/Labels.txt": listing({"0576": False})})
     report = str(failure(builder(tmp_path), raw))
     for part in (str(raw), "*.zip", "data/DAGM", "https://zenodo.org/records/8086136"):

@@ -65,8 +65,8 @@ def patched(tmp_path, local, central):
 )
 def test_an_archive_that_cannot_be_opened_is_passed_over_with_a_reason(local, central, tmp_path):
     patched(tmp_path, local, central)
-    found, missed = locate.in_archives(tmp_path, [LAYOUT])
-    assert not found
+    result, missed = locate.in_archives(tmp_path, [LAYOUT])
+    assert not result
     assert [problem.reason.partition(":")[0] for problem in missed] == ["not a readable zip file"]
 
 

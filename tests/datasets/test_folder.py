@@ -183,9 +183,9 @@ class TestImages:
     def test_names_with_spaces_letters_and_folders(self, root, tmp_path):
         write(root, {"images/Straße 1/teil ü.png": encode(picture())})
         write(root, {"masks/Straße 1/teil ü.png": encode(ids())})
-        found = examples(build(root, tmp_path / "built"))
-        assert list(found) == ["Straße 1/teil ü"]
-        assert found["Straße 1/teil ü"]["has_mask"] == 1
+        result = examples(build(root, tmp_path / "built"))
+        assert list(result) == ["Straße 1/teil ü"]
+        assert result["Straße 1/teil ü"]["has_mask"] == 1
 
     def test_a_camera_held_sideways(self, root, tmp_path):
         exif = Image.Exif()
@@ -223,10 +223,10 @@ class TestMasks:
     def test_grey_saved_as_rgb_or_with_a_full_alpha(self):
         grey = np.repeat(ids()[..., None], 3, 2)
         for mode in ("RGB", "RGBA"):
-            found = class_map.decode_mask(encode(grey, mode=mode), THREE)
-            np.testing.assert_array_equal(found, ids())
-        found = class_map.decode_mask(encode(ids(), mode="LA"), THREE)
-        np.testing.assert_array_equal(found, ids())
+            result = class_map.decode_mask(encode(grey, mode=mode), THREE)
+            np.testing.assert_array_equal(result, ids())
+        result = class_map.decode_mask(encode(ids(), mode="LA"), THREE)
+        np.testing.assert_array_equal(result, ids())
 
     def test_palette_indices(self):
         image = Image.fromarray(ids())
@@ -251,8 +251,8 @@ class TestMasks:
         table = np.array([[0, 0, 0], [255, 0, 0], [0, 255, 0], [0, 238, 0]], np.uint8)
         painted = ids()
         painted[-1, -1] = 3
-        found = class_map.decode_mask(encode(table[painted]), COLOURS)
-        np.testing.assert_array_equal(found, ids())
+        result = class_map.decode_mask(encode(table[painted]), COLOURS)
+        np.testing.assert_array_equal(result, ids())
 
     def test_ignore(self):
         with_border = classes("background=0", "scratch=1", "dent=2", "ignore=255")
@@ -275,7 +275,7 @@ class TestMasks:
             (b"", "is empty"),
         ],
     )
-    def test_what_cannot_be_understood_is_said(self, data, reason):
+    def test_class_maps_that_are_invalid_are_refused_with_the_reason(self, data, reason):
         with pytest.raises(UnreadableError, match=reason):
             class_map.decode_mask(data, THREE)
 
@@ -293,10 +293,10 @@ class TestMasks:
             (encode(np.array([(0, 0, 0), (255, 0, 0), (0, 255, 0)], np.uint8)[array]), COLOURS, 12),
         ):
             tracemalloc.start()
-            found = class_map.decode_mask(data, known)
+            result = class_map.decode_mask(data, known)
             peak = tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
-            np.testing.assert_array_equal(found, array)
+            np.testing.assert_array_equal(result, array)
             assert peak < times * array.size
 
 
@@ -322,7 +322,7 @@ class TestClassMap:
         with pytest.raises(class_map.ClassMapError, match=reason):
             class_map.from_settings(entries)
 
-    def test_as_many_classes_as_there_may_be_are_told_apart(self):
+    def test_the_largest_number_of_classes_is_read(self):
         most = classes("ignore=300", *(f"c{i}={i}" for i in range(254)))
         values = np.array([[*range(254), 300]], np.uint16)
         assert class_map.decode_mask(encode(values), most).tolist() == [[*range(254), 255]]
@@ -340,7 +340,7 @@ class TestClassMap:
         with pytest.raises(class_map.ClassMapError, match=r"cannot be read|must map class names"):
             class_map.from_file(tmp_path / "classes.yaml")
 
-    def test_a_missing_map_is_answered_with_the_values_found(self, root, tmp_path):
+    def test_a_missing_class_map_is_reported_with_the_values_in_the_masks(self, root, tmp_path):
         (root / "classes.yaml").unlink()
         write(root, {"images/a.png": encode(picture()), "masks/a.png": encode(ids() * 100)})
         with pytest.raises(DataError, match=r"(?s)background: 0\n  defect_1: 100\n  defect_2: 200"):
@@ -352,8 +352,8 @@ class TestPlaces:
         write(tmp_path, {"here/a.png": encode(picture()), "there/a.png": encode(ids())})
         named = {"images": "here", "masks": str(tmp_path / "there")}
         entries = ("background=0", "scratch=1", "dent=2")
-        found = examples(build(tmp_path, tmp_path / "built", classes=entries, **named))
-        np.testing.assert_array_equal(found["a"]["mask"][..., 0], ids())
+        result = examples(build(tmp_path, tmp_path / "built", classes=entries, **named))
+        np.testing.assert_array_equal(result["a"]["mask"][..., 0], ids())
 
     def test_a_table(self, root, tmp_path):
         rows = ["image,mask,split,group", "x/a.png,m/a.png,train,p1", "x/b.png,,,p1"]
@@ -361,10 +361,10 @@ class TestPlaces:
         write(root, {f"x/{n}.png": encode(picture(i)) for i, n in enumerate("abc")})
         write(root, {"m/a.png": encode(ids()), "list.csv": table.encode()})
         builder = build(root, tmp_path / "built", table="list.csv")
-        found = examples(builder)
+        result = examples(builder)
         assert {s: len(v) for s, v in builder.as_data_source().items()} == {"train": 2, "test": 1}
-        assert {n: e["has_mask"] for n, e in found.items()} == {"x/a": 1, "x/b": 0, "x/c": 1}
-        assert found["x/a"]["group"] == found["x/b"]["group"] != found["x/c"]["group"]
+        assert {n: e["has_mask"] for n, e in result.items()} == {"x/a": 1, "x/b": 0, "x/c": 1}
+        assert result["x/a"]["group"] == result["x/b"]["group"] != result["x/c"]["group"]
 
     @pytest.mark.parametrize(
         ("table", "reason"),
@@ -401,8 +401,8 @@ class TestPlaces:
         names = ["p1_a", "p1_b", "p2_a", "other", "copy"]
         write(root, {f"images/{n}.png": encode(picture(i)) for i, n in enumerate(names)})
         write(root, {"images/copy.png": encode(picture(2))})
-        found = examples(build(root, tmp_path / "built", group=r"^(p\d+)_"))
-        group = {name: int(example["group"]) for name, example in found.items()}
+        result = examples(build(root, tmp_path / "built", group=r"^(p\d+)_"))
+        group = {name: int(example["group"]) for name, example in result.items()}
         assert group["p1_a"] == group["p1_b"]
         assert group["p2_a"] == group["copy"]
         assert len(set(group.values())) == 3
@@ -418,7 +418,7 @@ class TestPlaces:
         assert set(examples(again)) == names
 
     @pytest.mark.parametrize("column", ["image", "mask"])
-    def test_a_table_names_nothing_outside_of_the_root(self, column, root, tmp_path):
+    def test_files_of_a_table_outside_of_the_root_are_refused(self, column, root, tmp_path):
         write(tmp_path, {"elsewhere/a.png": encode(picture()), "line 42/a.png": encode(picture())})
         write(root, {"b.png": encode(picture())})
         (root / "link.png").symlink_to(tmp_path / "elsewhere/a.png")
@@ -444,17 +444,17 @@ class TestPlaces:
 
     def test_masks_below_the_images_are_no_images(self, root, tmp_path):
         write(root, {"a.png": encode(picture()), "masks/a.png": encode(ids())})
-        found = examples(build(root, tmp_path / "built", images="."))
-        assert list(found) == ["a"]
-        assert found["a"]["has_mask"] == 1
+        result = examples(build(root, tmp_path / "built", images="."))
+        assert list(result) == ["a"]
+        assert result["a"]["has_mask"] == 1
 
     def test_a_pattern_whose_group_does_not_take_part(self, root, tmp_path):
         write(root, {f"{n}.png": encode(picture(i)) for i, n in enumerate(("p1", "x2", "x2b"))})
         write(root, {"list.csv": b"image\np1.png\nx2.png\nx2b.png\n"})
-        found = examples(build(root, tmp_path / "built", table="list.csv", group=r"^(x\d+)?"))
-        assert found["x2"]["group"] == found["x2b"]["group"] != found["p1"]["group"]
+        result = examples(build(root, tmp_path / "built", table="list.csv", group=r"^(x\d+)?"))
+        assert result["x2"]["group"] == result["x2b"]["group"] != result["p1"]["group"]
 
-    def test_a_pattern_that_finds_nothing_is_refused(self, root, tmp_path):
+    def test_a_pattern_without_a_match_is_refused(self, root, tmp_path):
         write(root, {"images/p1.png": encode(picture())})
         with pytest.raises(DataError, match="matches none of the 1 names, such as .p1."):
             build(root, tmp_path / "built", group=r"^teil_(\d+)")
@@ -492,9 +492,9 @@ class TestPlaces:
             file.truncate(2**40)
         with pytest.raises(DataError) as caught:
             build(root, tmp_path / "built")
-        found = {os.path.relpath(p.path, root): p.reason for p in caught.value.problems}
-        assert found[f"{kind}/a.png"] == "cannot be read: it is a pipe, not a file"
-        assert "at most 2147483648 are read" in found[f"{kind}/b.png"]
+        result = {os.path.relpath(p.path, root): p.reason for p in caught.value.problems}
+        assert result[f"{kind}/a.png"] == "cannot be read: it is a pipe, not a file"
+        assert "at most 2147483648 are read" in result[f"{kind}/b.png"]
 
     @pytest.mark.parametrize("name", ["classes.yaml", "list.csv", "images/a.png"])
     def test_no_pipe_is_waited_for_by_name(self, name, root, tmp_path):
@@ -600,10 +600,10 @@ def test_every_bad_file_is_in_one_report_and_nothing_is_written(root, tmp_path):
     reasons = corpus(root)
     with pytest.raises(DataError) as caught:
         build(root, tmp_path / "built")
-    found = {os.path.relpath(p.path, root): p.reason for p in caught.value.problems}
-    assert found.keys() == {w if "/" in w else f"masks/{w}" for w in reasons}
+    result = {os.path.relpath(p.path, root): p.reason for p in caught.value.problems}
+    assert result.keys() == {w if "/" in w else f"masks/{w}" for w in reasons}
     for where, reason in reasons.items():
-        assert reason in found[where if "/" in where else f"masks/{where}"]
+        assert reason in result[where if "/" in where else f"masks/{where}"]
     built = tmp_path / "built"
     assert not built.exists() or not [p for p in built.rglob("*") if p.is_file()]
 

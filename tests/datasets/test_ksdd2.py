@@ -144,12 +144,12 @@ def test_warns_when_the_counts_are_not_the_official_ones(raw, tmp_path, caplog):
     with caplog.at_level(logging.WARNING, "absl"):
         build(builder(tmp_path), raw)
         build(builder(tmp_path, "all"), raw)
-    found = warnings(caplog)
-    assert len(found) == 4
-    assert "1 images with a defect in the train split, the complete data set has 246;" in found[0]
-    assert "1 images with a defect in the test split, the complete data set has 110;" in found[1]
-    assert "2 images in the train split, the complete data set has 2331;" in found[2]
-    assert "2 images in the test split, the complete data set has 1004;" in found[3]
+    result = warnings(caplog)
+    assert len(result) == 4
+    assert "1 images with a defect in the train split, the complete data set has 246;" in result[0]
+    assert "1 images with a defect in the test split, the complete data set has 110;" in result[1]
+    assert "2 images in the train split, the complete data set has 2331;" in result[2]
+    assert "2 images in the test split, the complete data set has 1004;" in result[3]
 
 
 @pytest.mark.parametrize("archived", [False, True])
@@ -206,7 +206,7 @@ def test_without_any_defect_there_is_nothing_to_build(raw, tmp_path):
     assert "holds no image of ksdd2/defective" in str(failure(builder(tmp_path), raw))
 
 
-def test_not_found_says_where_it_looked_and_where_to_get_it(raw, tmp_path):
+def test_missing_raw_data_are_reported_with_the_folders_searched_and_the_source(raw, tmp_path):
     (raw / "readme.txt").write_text("x")
     report = str(failure(builder(tmp_path), raw))
     for part in (str(raw), "*.zip", "KoSDD2_data", "https://www.vicos.si"):

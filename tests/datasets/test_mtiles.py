@@ -183,7 +183,7 @@ def test_warns_when_the_count_is_not_the_official_one(raw, tmp_path, caplog):
     assert "7 images with a defect, the complete data set has 388" in warning
 
 
-def test_says_that_a_threshold_does_not_apply_to_class_ids(raw, tmp_path, caplog):
+def test_a_threshold_is_reported_as_not_applied_to_class_ids(raw, tmp_path, caplog):
     write_files(raw, uaps())
     with caplog.at_level(logging.WARNING, "absl"):
         build(builder(tmp_path, "defective_above0"), raw)
@@ -236,7 +236,7 @@ def test_a_wrong_id_in_the_uaps_layout_is_named(raw, tmp_path):
     assert_reasons(failure(builder(tmp_path), raw), {"odd.png": "holds the values 6;"})
 
 
-def test_not_found_says_where_it_looked_and_where_to_get_it(raw, tmp_path):
+def test_missing_raw_data_are_reported_with_the_folders_searched_and_the_source(raw, tmp_path):
     (raw / "readme.txt").write_text("x")
     report = str(failure(builder(tmp_path), raw))
     for part in (str(raw), "*.zip", "MTiles_data", "https://github.com/abin24/Magnetic-tile"):
@@ -291,7 +291,7 @@ class TestGroups:
         names = ["exp1_num_10", "exp1_num_11", "exp2_num_12", "exp2_num_13", "exp1_num_14"]
         assert partition(names) == [set(names[:4]), {names[4]}]
 
-    def test_a_tile_that_was_shot_again_is_one_group_with_what_lies_between(self):
+    def test_a_tile_that_was_shot_again_is_one_group_with_the_shots_between(self):
         names = ["exp1_num_53011", "exp1_num_60000", "exp6_num_65067", "exp1_num_65068"]
         assert partition(names) == [{names[0], names[2]}, {names[1]}, {names[3]}]
 
@@ -328,13 +328,13 @@ def archive(data_dir) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(archive):
+def result(archive):
     return layouts.find(archive, free=True)
 
 
 @pytest.fixture(scope="module")
-def class_of(found) -> dict[str, str]:
-    examples, problems = layouts.examples(found, free=True)
+def class_of(result) -> dict[str, str]:
+    examples, problems = layouts.examples(result, free=True)
     assert not problems
     assert len({example.name for example in examples}) == len(examples)
     return {e.name: e.image.split("/")[0].removeprefix("MT_") for e in examples}
@@ -363,9 +363,9 @@ def test_real_masks_above_127(real, class_of):
     assert round(100 * total[1:].sum() / total.sum(), 4) == 2.4785
 
 
-def test_real_masks_above_0(found):
-    examples, _ = layouts.examples(found, free=True)
-    with found.tree.reading() as read_file:
+def test_real_masks_above_0(result):
+    examples, _ = layouts.examples(result, free=True)
+    with result.tree.reading() as read_file:
         masks = [read_binary(read_file(e.mask), 1, threshold=0) for e in examples]
     share = sum(mask.sum(dtype=int) for mask in masks) / sum(mask.size for mask in masks)
     assert round(100 * share, 4) == 2.5383
@@ -437,11 +437,11 @@ class TestRealGroups:
             assert (leaks[False], leaks[True]) == counts
         assert Counter(class_of[name] == "Free" for name in ppl.test) == {False: 80, True: 191}
 
-    def test_no_tile_is_in_two_groups_as_far_as_pictures_tell(self, found, class_of):
+    def test_no_tile_is_in_two_groups_as_far_as_pictures_tell(self, result, class_of):
         """Two pictures of one exposure that are nearly alike, up to a shift, share a group."""
         groups = tiles.groups(class_of)
-        examples, _ = layouts.examples(found, free=True)
-        with found.tree.reading() as read_file:
+        examples, _ = layouts.examples(result, free=True)
+        with result.tree.reading() as read_file:
             spectra = {e.name: spectrum(read_file(e.image)) for e in examples}
         alike = []
         for exposure in range(7):
@@ -465,16 +465,16 @@ def folder_runs(class_of: dict[str, str]) -> dict[str, tuple[str, int]]:
 
     It also ends at a pause of more than 160 captures. Name -> (class, number of the run).
     """
-    found: dict[str, tuple[str, int]] = {}
+    result: dict[str, tuple[str, int]] = {}
     for class_ in COUNTS:
         shots = sorted(tiles.parse(name) for name in class_of if class_of[name] == class_)
         number = 0
-        found[shots[0].name] = (class_, number)
+        result[shots[0].name] = (class_, number)
         for last, shot in itertools.pairwise(shots):
             rises = shot.exposure > last.exposure
             number += not rises or shot.capture - last.capture > 160
-            found[shot.name] = (class_, number)
-    return found
+            result[shot.name] = (class_, number)
+    return result
 
 
 _SIDE = 64
@@ -498,9 +498,9 @@ def correlations(one: np.ndarray, others: np.ndarray) -> np.ndarray:
     return shifted[:, near][:, :, near].max((1, 2))
 
 
-def test_real_images_are_stored_as_they_are(real, archive, found, class_of):
+def test_real_images_are_stored_as_they_are(real, archive, result, class_of):
     name = "exp3_num_45042"
-    with found.tree.reading() as read_file:
+    with result.tree.reading() as read_file:
         data = read_file(f"MT_{class_of[name]}/Imgs/{name}.jpg")
     with Image.open(io.BytesIO(data)) as image:
         assert image.mode == "L"

@@ -261,7 +261,7 @@ def test_repaired_data_builds_after_a_failure(raw, tmp_path):
 
 
 class TestNotFound:
-    def test_says_what_was_looked_for_where_and_what_to_do(self, raw, tmp_path):
+    def test_the_error_has_what_is_missing_the_folder_and_the_cure(self, raw, tmp_path):
         (raw / "readme.txt").write_text("x")
         with pytest.raises(DataError) as caught:
             build(raw, tmp_path / "built")
@@ -398,6 +398,6 @@ def test_real_build(real_build):
 def test_real_groups_are_the_packaged_ones(real, tmp_path):
     pairs, _ = layouts.pairs(real)
     with real.tree.reading() as read:
-        found = find_groups.find_groups(find_groups.read_image(read(p.image)) for p in pairs)
-    text = find_groups.to_csv([(pair.split, pair.id) for pair in pairs], found)
+        result = find_groups.find_groups(find_groups.read_image(read(p.image)) for p in pairs)
+    text = find_groups.to_csv([(pair.split, pair.id) for pair in pairs], result)
     assert text == GROUPS_FILE.read_text()

@@ -38,6 +38,6 @@ def test_a_size_beyond_the_limit_is_not_read(tmp_path):
         read_regular(tmp_path / "small", most=2)
 
 
-def test_a_file_that_goes_on_behind_its_size_is_not_followed():
+def test_a_file_longer_than_its_size_is_refused():
     with pytest.raises(OSError, match="more than the 0 bytes"):
         read_regular("/proc/self/status")

@@ -44,7 +44,7 @@ def expected_scores(truth, prediction, names=NAMES):
     iou, counted, left_out = oracles.image_iou(truth, prediction, classes)
     dice, _, _ = oracles.image_dice(truth, prediction, classes)
     every, foreground, per_class = oracles.dataset_iou(truth, prediction, classes)
-    found = {
+    result = {
         "image_iou": iou,
         "image_dice": dice,
         "dataset_iou": every,
@@ -53,12 +53,12 @@ def expected_scores(truth, prediction, names=NAMES):
         "clean_image_false_positive_rate": oracles.clean_false_positive_rate(truth, prediction),
     }
     for c, name in enumerate(names):
-        found[f"dataset_iou/{name}"] = per_class[c]
+        result[f"dataset_iou/{name}"] = per_class[c]
         if c:  # of one class alone: the others are background
             only = [np.where(m == IGNORE, IGNORE, m == c) for m in (truth, prediction)]
-            found[f"image_iou/{name}"] = oracles.image_iou(*only, 2)[0]
-    found = {name: 100 * value for name, value in found.items()}
-    return found | {"images": counted + left_out, "images_without_defect": left_out}
+            result[f"image_iou/{name}"] = oracles.image_iou(*only, 2)[0]
+    result = {name: 100 * value for name, value in result.items()}
+    return result | {"images": counted + left_out, "images_without_defect": left_out}
 
 
 @pytest.mark.parametrize("kind", ["plain", "ignore", "absent", "clean", "perfect", "nothing"])
@@ -66,19 +66,19 @@ def expected_scores(truth, prediction, names=NAMES):
 def test_scores_equal_the_oracles(kind, classes):
     names = NAMES[:classes]
     truth, prediction = maps(kind, classes)
-    found, expected = scored(truth, prediction, names), expected_scores(truth, prediction, names)
-    assert set(found) == set(expected)
-    assert found == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    result, expected = scored(truth, prediction, names), expected_scores(truth, prediction, names)
+    assert set(result) == set(expected)
+    assert result == pytest.approx(expected, rel=1e-9, nan_ok=True)
 
 
 @pytest.mark.parametrize("kind", ["plain", "ignore", "absent"])
 @pytest.mark.parametrize("classes", [4, 7])
 def test_confusion_counts_every_image_by_truth_and_prediction(kind, classes):
     truth, prediction = maps(kind, classes)
-    found = confusion(truth, prediction, classes)
-    assert found.dtype == jnp.int32
+    result = confusion(truth, prediction, classes)
+    assert result.dtype == jnp.int32
     expected = [oracles.confusion(t, p, classes) for t, p in zip(truth, prediction, strict=True)]
-    assert_array_equal(found, expected)
+    assert_array_equal(result, expected)
 
 
 def test_confusion_by_hand():
@@ -93,22 +93,22 @@ def test_scores_by_hand():
     # Image 2: 1 of 1 found: IoU 1, Dice 1. Image 3: clean, one false pixel.
     confusions = np.array([[[0, 1], [1, 2]], [[3, 0], [0, 1]], [[3, 1], [0, 0]]])
     confusions[0] = [[1, 1], [1, 1]]
-    found = metrics.scores(confusions, ("background", "defect"))
-    assert found["image_iou"] == pytest.approx(100 * (1 / 3 + 1) / 2)
-    assert found["image_dice"] == pytest.approx(100 * (1 / 2 + 1) / 2)
+    result = metrics.scores(confusions, ("background", "defect"))
+    assert result["image_iou"] == pytest.approx(100 * (1 / 3 + 1) / 2)
+    assert result["image_dice"] == pytest.approx(100 * (1 / 2 + 1) / 2)
     # All images: background 7 right, 2 + 1 wrong; defect 2 right, 2 + 1 wrong.
-    assert found["dataset_iou/background"] == pytest.approx(100 * 7 / 10)
-    assert found["dataset_iou/defect"] == pytest.approx(100 * 2 / 5)
-    assert found["dataset_iou"] == pytest.approx(100 * (0.7 + 0.4) / 2)
-    assert found["dataset_iou_foreground"] == pytest.approx(100 * 0.4)
-    assert found["image_iou/defect"] == pytest.approx(100 * (1 / 3 + 1) / 2)
-    assert found["pixel_accuracy"] == pytest.approx(100 * 9 / 12)
-    assert found["clean_image_false_positive_rate"] == 100
-    assert found["images"] == 3
-    assert found["images_without_defect"] == 1
+    assert result["dataset_iou/background"] == pytest.approx(100 * 7 / 10)
+    assert result["dataset_iou/defect"] == pytest.approx(100 * 2 / 5)
+    assert result["dataset_iou"] == pytest.approx(100 * (0.7 + 0.4) / 2)
+    assert result["dataset_iou_foreground"] == pytest.approx(100 * 0.4)
+    assert result["image_iou/defect"] == pytest.approx(100 * (1 / 3 + 1) / 2)
+    assert result["pixel_accuracy"] == pytest.approx(100 * 9 / 12)
+    assert result["clean_image_false_positive_rate"] == 100
+    assert result["images"] == 3
+    assert result["images_without_defect"] == 1
 
 
-def test_a_false_positive_of_a_class_absent_from_the_image_costs_nothing_in_image_iou():
+def test_a_false_positive_of_a_class_absent_from_the_image_does_not_change_image_iou():
     one = np.array([[[2, 0, 0], [0, 2, 0], [0, 0, 0]]])
     two = np.array([[[1, 0, 1], [0, 2, 0], [0, 0, 0]]])
     names = NAMES[:3]
@@ -119,9 +119,9 @@ def test_a_false_positive_of_a_class_absent_from_the_image_costs_nothing_in_imag
 
 def test_image_scores_average_images_and_dataset_scores_pixels():
     small, large = [[97, 0], [2, 1]], [[20, 0], [0, 80]]
-    found = metrics.scores(np.array([small, large]), NAMES[:2])
-    assert found["image_iou"] == pytest.approx(100 * (1 / 3 + 1) / 2)
-    assert found["dataset_iou_foreground"] == pytest.approx(100 * 81 / 83)
+    result = metrics.scores(np.array([small, large]), NAMES[:2])
+    assert result["image_iou"] == pytest.approx(100 * (1 / 3 + 1) / 2)
+    assert result["dataset_iou_foreground"] == pytest.approx(100 * 81 / 83)
 
 
 def test_a_missed_defect_scores_almost_zero_by_the_published_epsilon():
@@ -136,12 +136,12 @@ def test_clean_false_positive_rate_counts_clean_images_with_any_alarm(alarmed, r
     prediction = np.zeros((5, 3, 3), int)
     truth[4, 0, 0] = 1  # the defective image does not count, found or not
     prediction[:alarmed, 1, 1] = 2
-    found = scored(truth, prediction)
-    assert found["clean_image_false_positive_rate"] == rate
-    assert found["images_without_defect"] == 4
+    result = scored(truth, prediction)
+    assert result["clean_image_false_positive_rate"] == rate
+    assert result["images_without_defect"] == 4
 
 
-def test_an_alarm_on_an_ignored_pixel_is_none():
+def test_a_false_positive_on_an_ignored_pixel_is_not_counted():
     truth = np.array([[[0, IGNORE]]])
     assert scored(truth, np.array([[[0, 1]]]))["clean_image_false_positive_rate"] == 0
     assert scored(truth, np.array([[[1, 0]]]))["clean_image_false_positive_rate"] == 100
@@ -177,11 +177,11 @@ def one_hot_of_the_image(variables, images):
 def test_the_last_batch_is_filled_up_and_its_filling_not_counted(size):
     data = pool(5)
     confusion_function = evaluate.make_confusion_function(one_hot_of_the_image, 4)
-    found = evaluate.evaluate(confusion_function, jnp.float32(1), data, NAMES, size)
-    assert found["images"] == 5
+    result = evaluate.evaluate(confusion_function, jnp.float32(1), data, NAMES, size)
+    assert result["images"] == 5
     prediction = data.images[..., 0]
     expected = expected_scores(data.masks, prediction)
-    assert found == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    assert result == pytest.approx(expected, rel=1e-9, nan_ok=True)
     shapes = {images.shape for images, _, _ in evaluate.batches(data, size)}
     assert shapes == {(size, 3, 3, 3)}
     assert sum(count for _, _, count in evaluate.batches(data, size)) == 5

@@ -21,11 +21,11 @@ def measured(background, scratch, dent):
 EXPECTED = {"background": 90.0, "scratch": 8.0, "dent": 2.0}
 
 
-def test_a_starving_class_is_named_once_after_three_evaluations():
+def test_a_class_without_pseudo_labels_is_reported_once_after_three_evaluations():
     watch = watchdogs.PseudoLabels(EXPECTED)
     healthy, starving = measured(80.0, 8.0, 1.0), measured(80.0, 8.0, 0.1)
-    said = [watch.warnings(m) for m in (starving, starving, healthy, starving, starving)]
-    assert said == [[]] * 5
+    output = [watch.warnings(m) for m in (starving, starving, healthy, starving, starving)]
+    assert output == [[]] * 5
     (warning,) = watch.warnings(starving)
     assert "class dent starves, 0.11 % of the kept pixels against 2 %" in warning
     assert watch.warnings(starving) == []
@@ -33,20 +33,20 @@ def test_a_starving_class_is_named_once_after_three_evaluations():
     assert watch.warnings(healthy) == []
 
 
-def test_collapse_and_nothing_kept_are_said():
+def test_collapse_and_no_kept_pixels_are_reported():
     watch = watchdogs.PseudoLabels(EXPECTED)
-    said = [watch.warnings(measured(99.0, 0.1, 0.0)) for _ in range(3)]
-    assert said[:2] == [[], []]
-    assert any("collapsed to the background" in text for text in said[2])
+    output = [watch.warnings(measured(99.0, 0.1, 0.0)) for _ in range(3)]
+    assert output[:2] == [[], []]
+    assert any("collapsed to the background" in text for text in output[2])
     watch = watchdogs.PseudoLabels(EXPECTED)
-    said = [watch.warnings(measured(0.0, 0.0, 0.0)) for _ in range(3)]
-    assert any("no pixel is kept" in text for text in said[2])
+    output = [watch.warnings(measured(0.0, 0.0, 0.0)) for _ in range(3)]
+    assert any("no pixel is kept" in text for text in output[2])
 
 
 def test_a_class_without_labeled_pixels_is_not_watched():
     watch = watchdogs.PseudoLabels(EXPECTED | {"dent": 0.0})
-    said = [watch.warnings(measured(90.0, 9.0, 0.0)) for _ in range(4)]
-    assert said == [[]] * 4
+    output = [watch.warnings(measured(90.0, 9.0, 0.0)) for _ in range(4)]
+    assert output == [[]] * 4
 
 
 def scores(*values):
@@ -54,24 +54,24 @@ def scores(*values):
     return [watch.warnings({"image_dice": value}) for value in values]
 
 
-def test_a_score_that_does_not_move_is_said_once():
-    *before, said, after = scores(10.0, 33.3, 33.3, 33.3, 33.3, 33.3)
+def test_a_score_that_does_not_change_is_reported_once():
+    *before, output, after = scores(10.0, 33.3, 33.3, 33.3, 33.3, 33.3)
     assert before == [[]] * 4
-    assert said == [
+    assert output == [
         "validation: image_dice has been 33.3 at 4 evaluations in a row: the network may give the "
         "same class everywhere"
     ]
     assert after == []
 
 
-def test_a_score_that_stays_at_zero_is_said():
+def test_a_score_that_stays_at_zero_is_reported():
     assert scores(0.0, 0.0, 0.0, 0.0)[-1]
 
 
-def test_a_score_that_falls_to_half_of_its_best_is_said_once():
-    *before, said, after = scores(60.0, 29.0, 28.0, 31.0, 20.0, 19.0, 18.0, 17.0)
+def test_a_score_that_falls_to_half_of_its_best_is_reported_once():
+    *before, output, after = scores(60.0, 29.0, 28.0, 31.0, 20.0, 19.0, 18.0, 17.0)
     assert before == [[]] * 6
-    assert said == ["validation: image_dice has fallen to 18, from 60"]
+    assert output == ["validation: image_dice has fallen to 18, from 60"]
     assert after == []
 
 
@@ -85,17 +85,17 @@ def test_a_score_that_is_no_number_is_not_watched():
     assert scores(60.0, math.nan, 60.0, math.nan, 60.0) == [[]] * 5
 
 
-def test_a_teacher_that_diverges_or_breaks_is_said_once():
+def test_a_teacher_that_diverges_or_is_not_finite_is_reported_once():
     watch = watchdogs.Teacher()
     distances = (0.0, 0.6, 0.6, 0.1, 0.6, 0.7, 0.8, 0.9, math.inf, math.nan)
-    said = [watch.warnings({"distance": value}) for value in distances]
-    spoken = [line for lines in said for line in lines]
-    assert [number for number, lines in enumerate(said) if lines] == [6, 8]
+    output = [watch.warnings({"distance": value}) for value in distances]
+    spoken = [line for lines in output for line in lines]
+    assert [number for number, lines in enumerate(output) if lines] == [6, 8]
     assert "diverges from its student, their distance is 0.8 of the student's length" in spoken[0]
     assert spoken[1] == "teacher: it is not finite any more"
 
 
-def test_a_run_that_goes_on_remembers_what_it_saw(tmp_path):
+def test_a_resumed_run_restores_the_watchdogs(tmp_path):
     lines = [
         {"step": 1, "train/loss": 1.0},
         *({"step": step, "val/image_dice": 0.0} for step in (2, 4, 6)),
@@ -111,7 +111,7 @@ def test_a_run_that_goes_on_remembers_what_it_saw(tmp_path):
     watchdogs.remember(dogs, tmp_path / "none")
 
 
-def test_warnings_of_a_run_are_logged_kept_and_the_same_after_a_stop(tmp_path, monkeypatch):
+def test_warnings_of_a_run_are_logged_stored_and_the_same_when_it_is_resumed(tmp_path, monkeypatch):
     """A forced collapse: the teacher is blown up, and the validation score stands still."""
     real = loop.evaluate.evaluate
     monkeypatch.setattr(
@@ -121,9 +121,9 @@ def test_warnings_of_a_run_are_logged_kept_and_the_same_after_a_stop(tmp_path, m
     config = tiny.config("mean_teacher", steps=6)
     config.train.eval_every = 1
     run(frozen(config), tmp_path / "whole")
-    said = workdir.warnings(tmp_path / "whole")
-    assert any(line.startswith("step 3, teacher: it diverges") for line in said)
-    assert any(line.startswith("step 4, validation: image_dice has been 12") for line in said)
+    output = workdir.warnings(tmp_path / "whole")
+    assert any(line.startswith("step 3, teacher: it diverges") for line in output)
+    assert any(line.startswith("step 4, validation: image_dice has been 12") for line in output)
 
     record = loop._record
 
@@ -137,4 +137,4 @@ def test_warnings_of_a_run_are_logged_kept_and_the_same_after_a_stop(tmp_path, m
         with pytest.raises(KeyboardInterrupt):
             run(frozen(config), tmp_path / "cut")
     run(frozen(config), tmp_path / "cut")
-    assert workdir.warnings(tmp_path / "cut") == said
+    assert workdir.warnings(tmp_path / "cut") == output

@@ -34,7 +34,7 @@ def settings() -> config_lib.Config:
     return config_lib.validate(config)
 
 
-def found(workdir: Path) -> dict[str, Any]:
+def result(workdir: Path) -> dict[str, Any]:
     """What the checkpoint of step 2 says: scores, and some probabilities."""
     config = checkpoints.read_config(workdir, 2)
     method = methods.build(config)
@@ -71,7 +71,7 @@ def main() -> None:
     target.mkdir()
     record = tiny.record()
     loop.train(settings(), target, tiny.pools(), tiny.CLASS_NAMES, record)
-    expected = found(target) | {"last_loss": last_loss(target)}
+    expected = result(target) | {"last_loss": last_loss(target)}
     for place in (*target.iterdir(), target / "checkpoints" / str(STEPS)):
         if place.is_file():
             place.unlink()

@@ -10,7 +10,7 @@ from uaps_jax.inference import palette
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_defects_are_tinted_and_nothing_else_is(channels, monkeypatch):
+def test_only_defects_are_tinted(channels, monkeypatch):
     monkeypatch.setattr(pieces, "PIECE", 7)
     random = np.random.default_rng(0)
     image = random.integers(0, 256, (9, 5, channels), np.uint8)
@@ -20,9 +20,9 @@ def test_defects_are_tinted_and_nothing_else_is(channels, monkeypatch):
         colour = palette.COLOURS[(int(mask[y, x]) - 1) % 10 + 1]
         expected[y, x] = np.round(0.45 * expected[y, x] + 0.55 * colour)
     before = image.copy()
-    found = palette.overlay(image, mask)
-    assert found.dtype == np.uint8
-    np.testing.assert_array_equal(found, expected)
+    result = palette.overlay(image, mask)
+    assert result.dtype == np.uint8
+    np.testing.assert_array_equal(result, expected)
     np.testing.assert_array_equal(image, before)
 
 

@@ -63,8 +63,8 @@ def test_results_have_the_size_and_orientation_of_the_images(tmp_path, transpose
         image = striped(height, width)
         expected = np.where(image == 0, 1, np.where(image == 255, 2, 0))
         np.testing.assert_array_equal(read(tmp_path / "out" / "mask" / f"{name}.png"), expected)
-        doubt = read(tmp_path / "out" / "uncertainty" / f"{name}.png")
-        np.testing.assert_array_equal(doubt, np.where(expected == 2, 128, 0))
+        unsure = read(tmp_path / "out" / "uncertainty" / f"{name}.png")
+        np.testing.assert_array_equal(unsure, np.where(expected == 2, 128, 0))
         assert read(tmp_path / "out" / "overlay" / f"{name}.png").shape == (height, width, 3)
 
 
@@ -89,9 +89,9 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
         for start in range(0, 8, size)
     ]
     np.testing.assert_array_equal(np.concatenate([p.masks for p in pieces]), whole.masks)
-    doubt = np.concatenate([p.uncertainty for p in pieces])
-    np.testing.assert_array_equal(doubt, whole.uncertainty)
-    assert doubt[:4].std() > 0
+    unsure = np.concatenate([p.uncertainty for p in pieces])
+    np.testing.assert_array_equal(unsure, whole.uncertainty)
+    assert unsure[:4].std() > 0
     again = run(variables, pool, 1)
     assert (again.uncertainty != whole.uncertainty).any()
 
@@ -109,16 +109,16 @@ def predicted_at_once(config, method, variables, images, first):
         masks=np.zeros(tiles.shape[:3], np.uint8),
     )
     run = predict.make_predictor(config, method, soft=data.fit == "pad")
-    found = run(variables, pool, first)
-    rows = iter(zip(found.found, found.uncertainty, strict=True))
+    actual = run(variables, pool, first)
+    rows = iter(zip(actual.found, actual.uncertainty, strict=True))
     for image, places in zip(images, corners, strict=True):
-        whole, doubt = (prepare.Whole(image.shape[:2], data) for _ in range(2))
+        whole, unsure = (prepare.Whole(image.shape[:2], data) for _ in range(2))
         for corner in places:
             seen, doubtful = next(rows)
             whole.add(seen, corner)
-            doubt.add(doubtful, corner)
+            unsure.add(doubtful, corner)
         mask = whole.result().argmax(-1) if data.fit == "pad" else whole.result()
-        yield mask, doubt.result()
+        yield mask, unsure.result()
 
 
 @pytest.mark.parametrize("fit", ["pad", "resize"])
@@ -157,12 +157,12 @@ def test_no_more_than_a_batch_is_held_and_that_changes_nothing(fit, held, tmp_pa
     monkeypatch.setattr(predict, "write_one", lambda *given: written.append(given))
     predict.predict_folder(config, method, variables, tmp_path, tmp_path / "out")
     assert batches == list(enumerate([4, 4, 3, 4, 3] if fit == "pad" else [4]))
-    for row, (_, name, image, mask, doubt) in enumerate(written):
+    for row, (_, name, image, mask, unsure) in enumerate(written):
         assert name == str(row)
         np.testing.assert_array_equal(image, images[row])
         np.testing.assert_array_equal(mask, expected[row][0])
-        np.testing.assert_array_equal(doubt, expected[row][1])
-        assert doubt.std() > 0
+        np.testing.assert_array_equal(unsure, expected[row][1])
+        assert unsure.std() > 0
     assert len(written) == 4
 
 
@@ -219,7 +219,7 @@ def test_hidden_files_and_earlier_results_are_left_out(tmp_path):
         assert predict.predict_folder(config, by_brightness(config), {}, tmp_path, target) == 1
 
 
-def test_a_folder_that_is_missing_or_holds_no_image_is_said_so(tmp_path):
+def test_a_folder_that_is_missing_or_has_no_image_is_reported(tmp_path):
     config = tiny.config()
     (tmp_path / "notes.txt").write_text("no image")
     for folder, reason in ((tmp_path, "holds no image"), (tmp_path / "none", "is not a folder")):

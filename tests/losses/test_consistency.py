@@ -57,9 +57,9 @@ def test_dirichlet_weights_follow_the_key():
 @pytest.mark.parametrize("beta", [(0.25, 0.25, 0.25, 0.25), (0.7, 0.1, 0.1, 0.1), (0, 0, 0, 1)])
 def test_mixed_pseudo_label_equals_the_oracle(classes, beta):
     logits = stack(classes=classes)
-    found = mixed_pseudo_label(logits, jnp.array(beta, jnp.float32))
-    assert found.dtype == jnp.int32
-    assert_array_equal(found, oracles.pseudo_label(logits, beta))
+    result = mixed_pseudo_label(logits, jnp.array(beta, jnp.float32))
+    assert result.dtype == jnp.int32
+    assert_array_equal(result, oracles.pseudo_label(logits, beta))
 
 
 def test_all_weight_on_one_head_gives_its_labels():

@@ -36,16 +36,16 @@ def masks():
 @pytest.mark.parametrize("ignored", [0.0, 0.4])
 def test_pixel_energy_equals_the_oracle(classes, ignored):
     logits, labels = batch(classes, ignored)
-    found = pixel_energy(logits, labels)
-    assert relative_difference(found, oracles.energy_released(logits, labels)) <= 1e-5
+    result = pixel_energy(logits, labels)
+    assert relative_difference(result, oracles.energy_released(logits, labels)) <= 1e-5
 
 
 def test_pixel_energy_is_the_mean_confidence_and_half_its_variance():
     logits, labels = batch(ignored=0.0)
     p = np.take_along_axis(oracles.softmax(logits), labels[..., None], -1)
-    found = float(pixel_energy(logits, labels))
-    assert found == pytest.approx(p.mean() + p.var() / 2, abs=p.var() / 10)
-    assert abs(found - p.mean()) > p.var() / 4
+    result = float(pixel_energy(logits, labels))
+    assert result == pytest.approx(p.mean() + p.var() / 2, abs=p.var() / 10)
+    assert abs(result - p.mean()) > p.var() / 4
 
 
 def test_pixel_energy_by_hand():
@@ -80,19 +80,19 @@ def test_pixel_energy_without_labels_is_zero_with_zero_gradient():
 
 def test_free_energy_equals_the_oracle():
     logits, _ = batch()
-    found = jax.jit(energy.free_energy)(logits)
-    assert found.shape == (2, 5, 4)
-    assert relative_difference(found, oracles.free_energy(logits)) <= 1e-5
+    result = jax.jit(energy.free_energy)(logits)
+    assert result.shape == (2, 5, 4)
+    assert relative_difference(result, oracles.free_energy(logits)) <= 1e-5
     assert jax.jit(energy.free_energy)(np.zeros(4, np.float32)) == pytest.approx(-np.log(4))
 
 
 def test_energy_hinge_equals_the_oracle():
     logits, _ = batch()
     inside, outside = masks()
-    found = energy_hinge(logits, inside, outside, MARGINS)
+    result = energy_hinge(logits, inside, outside, MARGINS)
     expected = oracles.energy_hinge(logits, inside, outside, *MARGINS)
     assert expected > 0.1
-    assert relative_difference(found, expected) <= 1e-5
+    assert relative_difference(result, expected) <= 1e-5
 
 
 def test_energy_hinge_gradient_lowers_trusted_and_raises_disputed_pixels():
@@ -116,10 +116,10 @@ def test_energy_hinge_gradient_lowers_trusted_and_raises_disputed_pixels():
 def test_energy_hinge_is_zero_between_the_margins():
     logits = np.full((1, 2, 2, 4), 2.5 - np.log(4), np.float32)  # energy -2.5 everywhere
     everywhere = np.ones((1, 2, 2), bool)
-    found = energy_hinge(logits, everywhere, everywhere, (-2.0, -3.0))
-    assert found == 0
-    found = energy_hinge(logits, everywhere, everywhere, (-3.0, -2.0))
-    assert found == pytest.approx(0.25 + 0.25, rel=1e-5)
+    result = energy_hinge(logits, everywhere, everywhere, (-2.0, -3.0))
+    assert result == 0
+    result = energy_hinge(logits, everywhere, everywhere, (-3.0, -2.0))
+    assert result == pytest.approx(0.25 + 0.25, rel=1e-5)
 
 
 @pytest.mark.parametrize("empty", ["inside", "outside", "both"])

@@ -71,7 +71,7 @@ def test_pixels_as_hard_as_the_last_one_are_kept_with_it():
     assert kept(slopes(0.1, 2)(logits, labels)[1]).all()
 
 
-def test_nothing_hard_and_nothing_forced_is_a_loss_of_zero():
+def test_without_hard_or_forced_pixels_the_loss_is_zero():
     labels = np.zeros((1, 2, 2), np.int32)
     logits = np.broadcast_to(np.array([9.0, 0.0], np.float32), (1, 2, 2, 2))
     value, gradient = slopes(0.7, 0)(logits, labels)

@@ -25,16 +25,16 @@ def test_values_of_the_published_ramps(interval, length):
 @pytest.mark.parametrize(("interval", "length"), [(80, 200), (1, 7), (3, 1)])
 def test_every_step_equals_the_oracle(interval, length):
     steps = np.unique(np.linspace(0, 1.2 * interval * length, 400).astype(np.int32))
-    found = jax.vmap(lambda step: ramp_up(step, interval, length))(steps)
+    result = jax.vmap(lambda step: ramp_up(step, interval, length))(steps)
     expected = [oracles.ramp_up(int(step), interval, length) for step in steps]
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(result, expected, rtol=1e-5)
 
 
 def test_the_ramp_moves_once_every_interval():
-    found = np.array([ramp_up(step, 5, 4) for step in range(25)])
-    moved = np.flatnonzero(np.diff(found)) + 1
+    result = np.array([ramp_up(step, 5, 4) for step in range(25)])
+    moved = np.flatnonzero(np.diff(result)) + 1
     np.testing.assert_array_equal(moved, [5, 10, 15, 20])
-    assert (np.diff(found) >= 0).all()
+    assert (np.diff(result) >= 0).all()
 
 
 def test_traced_interval_and_length_compile_once():
@@ -47,6 +47,6 @@ def test_traced_interval_and_length_compile_once():
 
     for interval, length in ((80, 200), (40, 150)):
         for step in (0, 79, 80, 8000):
-            found = ramp(np.int32(step), np.float32(interval), np.float32(length))
-            assert found == pytest.approx(oracles.ramp_up(step, interval, length), rel=1e-5)
+            result = ramp(np.int32(step), np.float32(interval), np.float32(length))
+            assert result == pytest.approx(oracles.ramp_up(step, interval, length), rel=1e-5)
     assert len(traces) == 1

@@ -56,11 +56,11 @@ def test_gradients_equal_central_differences_of_the_oracle(ours, oracle):
 
 def test_pixel_cross_entropy_is_zero_where_nothing_is_labeled():
     logits, labels = batch()
-    found = jax.jit(segmentation.pixel_cross_entropy)(logits, labels)
-    assert_array_equal(found[labels == IGNORE], 0)
-    assert found[labels != IGNORE].min() > 0
+    result = jax.jit(segmentation.pixel_cross_entropy)(logits, labels)
+    assert_array_equal(result[labels == IGNORE], 0)
+    assert result[labels != IGNORE].min() > 0
     expected = oracles.cross_entropy_map(logits, labels)
-    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+    assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
 
 
 @every_loss
@@ -133,10 +133,10 @@ def test_dice_sums_over_the_batch_not_over_images():
 def test_weighted_dice_equals_the_oracle(ignored):
     logits, labels = batch(ignored=ignored)
     weight = np.random.default_rng(2).uniform(size=labels.shape).astype(np.float32)
-    found = dice(logits, labels, weight)
+    result = dice(logits, labels, weight)
     expected = oracles._dice(oracles.softmax(logits), labels, weight, IGNORE)
-    assert relative_difference(found, expected) <= 1e-5
-    assert abs(found - dice(logits, labels)) > 1e-4
+    assert relative_difference(result, expected) <= 1e-5
+    assert abs(result - dice(logits, labels)) > 1e-4
 
 
 def test_weight_one_is_no_weight_and_weight_zero_is_ignoring():
@@ -229,7 +229,7 @@ def test_class_weights_equal_the_oracle(ignored):
     assert relative_difference(gradient.reshape(-1)[indices], expected) <= 1e-4
 
 
-def test_weighted_mean_is_zero_where_nothing_weighs():
+def test_weighted_mean_is_zero_where_all_weights_are_zero():
     values = jnp.array([1.0, 2.0, 6.0])
     assert segmentation.weighted_mean(values, jnp.array([1.0, 0.0, 4.0])) == 5
     assert segmentation.weighted_mean(values, jnp.zeros(3)) == 0

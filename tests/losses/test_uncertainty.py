@@ -29,16 +29,16 @@ def stack(members=4, classes=4, scale=3.0, seed=0):
 @pytest.mark.parametrize("classes", [2, 7])
 def test_divergences_equal_the_oracle(members, classes):
     logits = stack(members, classes)
-    found = kl_to_mean(logits)
-    assert found.shape == (members, 2, 5, 4)
-    assert relative_difference(found, oracles.kl_to_mean(logits)) <= 1e-5
+    result = kl_to_mean(logits)
+    assert result.shape == (members, 2, 5, 4)
+    assert relative_difference(result, oracles.kl_to_mean(logits)) <= 1e-5
 
 
 def test_two_sure_and_opposite_heads_by_hand():
     # p_bar = (1/2, 1/2); D = ln(1/2) - (ln p + ln (1 - p)) / 2, for p = 3/4: ln 2/sqrt(3).
     logits = np.log(np.array([[3.0, 1.0], [1.0, 3.0]])).astype(np.float32)
-    found = kl_to_mean(logits.reshape(2, 1, 1, 1, 2))
-    assert_allclose(found.ravel(), np.log(2 / np.sqrt(3)), rtol=1e-5)
+    result = kl_to_mean(logits.reshape(2, 1, 1, 1, 2))
+    assert_allclose(result.ravel(), np.log(2 / np.sqrt(3)), rtol=1e-5)
 
 
 def test_the_mean_is_the_target_not_the_head():
@@ -53,26 +53,26 @@ def test_the_mean_is_the_target_not_the_head():
 
 @pytest.mark.parametrize("scale", [0.1, 3.0, 30.0])
 def test_divergences_are_not_negative(scale):
-    found = np.asarray(kl_to_mean(stack(scale=scale)))
-    assert found.min() >= -1e-6
-    assert found.max() > 0
+    result = np.asarray(kl_to_mean(stack(scale=scale)))
+    assert result.min() >= -1e-6
+    assert result.max() > 0
 
 
 def test_mean_divergence_is_zero_exactly_where_the_heads_agree():
     logits = stack()
     logits[:, 0] = logits[0, 0] + np.arange(4)[:, None, None, None]  # shifts change no softmax
-    found = np.asarray(kl_to_mean(logits)).mean(0)
-    assert_allclose(found[0], 0, atol=1e-6)
-    assert found[1].min() > 1e-3
+    result = np.asarray(kl_to_mean(logits)).mean(0)
+    assert_allclose(result[0], 0, atol=1e-6)
+    assert result[1].min() > 1e-3
 
 
 @pytest.mark.parametrize("detach_mean", [False, True])
 def test_extreme_logits_have_finite_divergences_and_gradients(detach_mean):
     sign = np.where(np.random.default_rng(0).uniform(size=(4, 2, 3, 3, 4)) < 0.5, -1, 1)
     logits = (1e4 * sign).astype(np.float32)
-    found = kl_to_mean(logits, detach_mean=detach_mean)
-    assert_allclose(found, oracles.kl_to_mean(logits), rtol=1e-5, atol=1e-3)
-    assert found.max() > 1e3
+    result = kl_to_mean(logits, detach_mean=detach_mean)
+    assert_allclose(result, oracles.kl_to_mean(logits), rtol=1e-5, atol=1e-3)
+    assert result.max() > 1e3
 
     @jax.jit
     @jax.grad

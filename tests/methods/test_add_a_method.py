@@ -38,7 +38,7 @@ def test_it_is_short():
     assert len(readme.code(SECTION).splitlines()) < 60
 
 
-def test_its_objective_is_what_it_says(mine):
+def test_its_objective_equals_the_formula(mine):
     logits = np.random.default_rng(0).normal(size=(2, 1, 3, 3, 3)).astype(np.float32)
     labels = np.zeros((1, 3, 3), np.int32)
     _, parts = jax.jit(mine.objective)(logits[0], logits[1], labels, 0.5)

@@ -343,7 +343,7 @@ def test_repaired_terms_of_dueb_equal_the_oracle(name, moved):
         assert np.abs(gradient).max() > 0
 
 
-def test_without_agreement_everything_stays_finite_and_the_intersection_teaches_nothing():
+def test_without_agreement_all_is_finite_and_the_intersection_adds_no_loss():
     case = CASES["dueb"]
     opposed = np.stack([logits(seed=2), -logits(seed=2)])
     opposed[0, ..., 0], opposed[1, ..., 1] = 50.0, 50.0
@@ -376,12 +376,12 @@ def test_without_agreement_everything_stays_finite_and_the_intersection_teaches_
 def test_pseudo_labels_of_cpcl_equal_the_oracle():
     for seed in range(5):
         stack = logits(2, seed=seed)
-        found = jax.jit(cpcl.targets_of)(stack)
+        result = jax.jit(cpcl.targets_of)(stack)
         inter, union, omega_inter, omega_union, w = oracle.cpcl_pseudo_labels(stack)
-        assert_array_equal(found.intersection, inter)
-        assert_array_equal(found.union, union)
-        assert_allclose(found.intersection_weight, omega_inter, rtol=1e-5)
-        assert_allclose(found.union_weight, omega_union, rtol=1e-5)
+        assert_array_equal(result.intersection, inter)
+        assert_array_equal(result.union, union)
+        assert_allclose(result.intersection_weight, omega_inter, rtol=1e-5)
+        assert_allclose(result.union_weight, omega_union, rtol=1e-5)
         ours = jax.jit(cpcl.disagreement, static_argnums=2)(*stack.argmax(-1), CLASSES)
         assert_allclose(ours, w, rtol=1e-4, atol=1e-6)
 
@@ -598,9 +598,9 @@ def test_all_methods_but_ucc_see_the_same_labeled_views(name):
     key = jax.random.key(3)
     reference = methods.build(tiny.config("supervised"))
     method = methods.build(tiny.config(name))
-    expected, found = (views_of(m, key)["labeled"] for m in (reference, method))
-    assert_allclose(found["image"], expected["image"], atol=1e-5)
-    assert_array_equal(found["mask"], expected["mask"])
+    expected, result = (views_of(m, key)["labeled"] for m in (reference, method))
+    assert_allclose(result["image"], expected["image"], atol=1e-5)
+    assert_array_equal(result["mask"], expected["mask"])
 
 
 def test_ucc_pastes_the_same_box_into_both_views_and_turns_neither():

@@ -162,7 +162,7 @@ def test_losses_and_gradients_equal_the_published_code(published, case):
     pseudo_label = jax.jit(consistency.mixed_pseudo_label)(unlabeled, beta)
     assert_array_equal(pseudo_label, stored["pseudo_label"])
     ce, dice, _ = by_head(labeled, labels)
-    found = {
+    result = {
         "ce": ce,
         "dice": dice,
         "l_sup": parts["supervised"],
@@ -175,8 +175,8 @@ def test_losses_and_gradients_equal_the_published_code(published, case):
         "grad_unlabeled": gradients[1],
     }
     rest = {"labeled_logits", "unlabeled_logits", "labels", "beta", "w1", "w2", "pseudo_label"}
-    assert set(found) | rest == set(stored)
-    differences = {name: relative_difference(v, stored[name]) for name, v in found.items()}
+    assert set(result) | rest == set(stored)
+    differences = {name: relative_difference(v, stored[name]) for name, v in result.items()}
     assert report(case, differences) <= 1e-5
 
 
@@ -289,9 +289,9 @@ def test_interleave_alternates_and_separate_takes_one_part():
         assert_array_equal(both[2 * b + 1], unlabeled[b])
     decoders = Outputs(np.stack([both, -both]), {"head": np.stack([2 * both])})
     for part, expected in enumerate((labeled, unlabeled)):
-        found = passes.separate(decoders, part, 2)
-        assert_array_equal(found.logits, [expected, -expected])
-        assert_array_equal(found.heads["head"], [2 * expected])
+        result = passes.separate(decoders, part, 2)
+        assert_array_equal(result.logits, [expected, -expected])
+        assert_array_equal(result.heads["head"], [2 * expected])
 
 
 def test_batches_of_several_sizes_go_through_the_network_one_after_the_other():
@@ -353,10 +353,10 @@ def run(number, key=0, hyperparameters=None, **changes):
     method, inputs, loss = step(**changes)
     chosen = dict(method.hyperparameters) | (hyperparameters or {})
     traced = {name: np.float32(value) for name, value in chosen.items()}
-    found = loss(
+    result = loss(
         inputs._replace(key=jax.random.key(key), step=np.int32(number), hyperparameters=traced)
     )
-    return found.loss, found.state, found.metrics
+    return result.loss, result.state, result.metrics
 
 
 @pytest.mark.parametrize("number", [0, 3, 1000])
@@ -418,10 +418,10 @@ def test_mixing_draws_new_weights_every_step_or_takes_the_mean(mixing, monkeypat
     one, two = np.asarray(
         jax.jit(lambda keys: [beta(keys[0]), beta(keys[1])])(jax.random.split(jax.random.key(0), 2))
     )
-    for found in (one, two):
-        assert found.shape == (2,)
-        assert found.min() >= 0
-        assert found.sum() == pytest.approx(1, rel=1e-5)
+    for result in (one, two):
+        assert result.shape == (2,)
+        assert result.min() >= 0
+        assert result.sum() == pytest.approx(1, rel=1e-5)
     if mixing == "mean":
         assert_array_equal([one, two], 0.5)
     else:

@@ -35,8 +35,8 @@ def test_convolutions_alone_equal_the_oracle():
     """Without the biases, which are one for each output of a convolution."""
     model = small(classes=4, auxiliary=2, widths=(2, 3, 5), dropout=(0.0,) * 3)
     image = jax.ShapeDtypeStruct((1, 16, 16, 3), jnp.float32)
-    found = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
+    result = cost.macs(lambda v, x: model.all_logits(v, x, None), model.shapes(), image)
     encoder = 2 * (256 * 2 + 64 * 3 + 16 * 5)
     decoder = 2 * (256 * 2 + 64 * 3) + 64 * 2 + 16 * 3 + 256 * 4
     expected = method_oracles.macs_unet(3, 4, 2, 16, (2, 3, 5))
-    assert found == expected + encoder + 3 * decoder
+    assert result == expected + encoder + 3 * decoder

@@ -29,13 +29,13 @@ def test_equals_the_plain_convolution(size, inputs, outputs, width):
     g = draw(size=(2, 5, width, outputs)).astype(np.float32)
     y, transposed = jax.vjp(plain, x, w)
     x_gradient, w_gradient = transposed(g)
-    for found, expected in (
+    for result, expected in (
         (cpu_conv.forward(x, w), y),
         (cpu_conv.input_gradient(w, g), x_gradient),
         (cpu_conv.kernel_gradient(x, w, g), w_gradient),
     ):
-        assert found.shape == expected.shape
-        assert_allclose(found, expected, rtol=1e-4, atol=1e-5 * abs(expected).max())
+        assert result.shape == expected.shape
+        assert_allclose(result, expected, rtol=1e-4, atol=1e-5 * abs(expected).max())
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_batch_norm_gradients_equal_numeric_ones(parts):
         return (y * weight).sum()
 
     params = variables["params"]
-    found = jax.grad(loss, argnums=(0, 1, 2))(x, params["scale"], params["bias"])
+    result = jax.grad(loss, argnums=(0, 1, 2))(x, params["scale"], params["bias"])
     stats = variables["batch_stats"]
 
     def by_hand(x, scale, bias):
@@ -158,7 +158,7 @@ def test_batch_norm_gradients_equal_numeric_ones(parts):
         return sum(loss.sum() for loss in losses)
 
     values = [np.asarray(v, np.float64) for v in (x, params["scale"], params["bias"])]
-    for place, gradient in enumerate(found):
+    for place, gradient in enumerate(result):
 
         def one(v, place=place):
             return by_hand(*(v if p == place else value for p, value in enumerate(values)))
@@ -208,10 +208,10 @@ def test_upsample_in_bfloat16_keeps_a_constant_and_rounds_once():
     flat = jnp.full((1, 7, 5, 1), 3.0, jnp.bfloat16)
     assert_array_equal(layers.upsample(flat), jnp.full((1, 14, 10, 1), 3.0, jnp.bfloat16))
     x = jnp.asarray(random(1, 4, 3, 2), jnp.bfloat16)
-    found = layers.upsample(x)
-    assert found.dtype == jnp.bfloat16
+    result = layers.upsample(x)
+    assert result.dtype == jnp.bfloat16
     exact = oracles.upsample_align_corners_x2(np.asarray(x, np.float64))
-    assert_allclose(np.asarray(found, np.float64), exact, rtol=2**-8, atol=1e-6)
+    assert_allclose(np.asarray(result, np.float64), exact, rtol=2**-8, atol=1e-6)
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
@@ -219,9 +219,9 @@ def test_upsample_keeps_a_constant_and_stays_within_its_neighbours(size):
     flat = np.full((1, size, size, 1), 3.0, np.float32)
     assert_array_equal(layers.upsample(flat), np.full((1, 2 * size, 2 * size, 1), 3.0))
     x = random(1, size, size, 1)
-    found = layers.upsample(x)
-    assert found.min() >= x.min() - 1e-6
-    assert found.max() <= x.max() + 1e-6
+    result = layers.upsample(x)
+    assert result.min() >= x.min() - 1e-6
+    assert result.max() <= x.max() + 1e-6
 
 
 @pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 3)])

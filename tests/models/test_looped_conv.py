@@ -70,16 +70,16 @@ def test_both_gradients_of_vmap_equal_those_of_a_loop_and_of_the_plain_vmap(axes
     ours = gradients(jax.vmap(looped, axes), x, w)
     of_loop = gradients(functools.partial(loop, axes=axes), x, w)
     of_plain = gradients(jax.vmap(plain, axes), x, w)
-    for found, expected, also in zip(ours, of_loop, of_plain, strict=True):
-        assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
-        assert_allclose(found, also, rtol=1e-4, atol=1e-4)
+    for result, expected, also in zip(ours, of_loop, of_plain, strict=True):
+        assert_allclose(result, expected, rtol=1e-5, atol=1e-5)
+        assert_allclose(result, also, rtol=1e-4, atol=1e-4)
 
 
 def test_vmap_of_the_gradient_equals_a_loop_of_gradients():
     x, w = operands((0, 0))
-    found = jax.vmap(functools.partial(gradients, looped))(x, w)
+    result = jax.vmap(functools.partial(gradients, looped))(x, w)
     for k in range(MEMBERS):
-        for ours, theirs in zip(found, gradients(plain, x[k], w[k]), strict=True):
+        for ours, theirs in zip(result, gradients(plain, x[k], w[k]), strict=True):
             assert_allclose(ours[k], theirs, rtol=1e-5, atol=1e-5)
 
 

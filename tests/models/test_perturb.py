@@ -48,19 +48,19 @@ def test_feature_noise_is_shared_in_a_part_and_differs_between_parts(parts):
 def test_feature_noise_multiplies_by_one_plus_noise():
     z = features()
     noise = drawn_noise(KEY, 2)
-    found = perturb.feature_noise(KEY, z, limit=0.3, parts=2)
+    actual = perturb.feature_noise(KEY, z, limit=0.3, parts=2)
     for g in range(2):
-        assert_allclose(found[g::2], oracles.feature_noise(z[g::2], noise[g]), rtol=1e-5)
+        assert_allclose(actual[g::2], oracles.feature_noise(z[g::2], noise[g]), rtol=1e-5)
 
 
 def test_dropout_keeps_the_stated_share_and_rescales_it():
     z = features(shape=(4, 32, 32, 4)) + 10  # no zeros of its own
     for rate in (0.2, 0.5):
-        found = np.asarray(perturb.dropout(KEY, z, rate=rate))
-        kept = found != 0
+        actual = np.asarray(perturb.dropout(KEY, z, rate=rate))
+        kept = actual != 0
         # 16,384 elements: five standard deviations are 0.02.
         assert kept.mean() == pytest.approx(1 - rate, abs=0.02)
-        assert_allclose(found, oracles.dropout(z, kept, rate), rtol=1e-6)
+        assert_allclose(actual, oracles.dropout(z, kept, rate), rtol=1e-6)
 
 
 def test_dropout_decides_for_every_element_by_itself():
@@ -79,10 +79,10 @@ def test_dropout_of_rate_zero_changes_nothing():
 @pytest.mark.parametrize("u", [0.3, 0.7, 0.9])
 def test_feature_dropout_equals_the_oracle_at_a_known_threshold(u):
     z = features() + 1
-    found = perturb.feature_dropout(KEY, z, low=u, high=u, parts=2)
+    actual = perturb.feature_dropout(KEY, z, low=u, high=u, parts=2)
     expected = oracles.feature_dropout(z, u)
     assert 0 < (expected == 0).mean() < 1
-    assert_allclose(found, expected, rtol=1e-6)
+    assert_allclose(actual, expected, rtol=1e-6)
 
 
 def graded(peaks, pixels=400):
@@ -93,8 +93,8 @@ def graded(peaks, pixels=400):
 
 def recovered(key, parts, peaks=(1.0, 3.0, 0.2, 7.0)):
     """Each image's share of kept pixels, which is u to 1 / 400 where activity is even."""
-    found = perturb.feature_dropout(key, graded(peaks), low=0.7, high=0.9, parts=parts)
-    return (np.asarray(found) != 0).mean((1, 2, 3))
+    actual = perturb.feature_dropout(key, graded(peaks), low=0.7, high=0.9, parts=parts)
+    return (np.asarray(actual) != 0).mean((1, 2, 3))
 
 
 def test_feature_dropout_draws_one_threshold_a_part_relative_to_each_image():
@@ -115,16 +115,16 @@ def test_feature_dropout_draws_one_threshold_a_part_relative_to_each_image():
 def test_feature_dropout_with_a_random_threshold_equals_the_oracle_at_the_recovered_one():
     scale = np.linspace(0.5, 1.5, 3, dtype=np.float32)
     z = graded((1.0, 3.0)) * scale / scale.mean()
-    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
+    actual = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
     # Half a step above the last pixel that was kept.
-    u = (found[0, 0, :, 0] != 0).mean() + 0.5 / 400
-    assert_allclose(found, oracles.feature_dropout(z, u), rtol=1e-6)
+    u = (actual[0, 0, :, 0] != 0).mean() + 0.5 / 400
+    assert_allclose(actual, oracles.feature_dropout(z, u), rtol=1e-6)
 
 
 def test_feature_dropout_drops_the_peak_of_every_image_with_a_positive_peak():
     z = features() + 1
-    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
-    for image, result in zip(z, found, strict=True):
+    actual = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
+    for image, result in zip(z, actual, strict=True):
         peak = np.unravel_index(image.mean(-1).argmax(), image.shape[:2])
         assert_array_equal(result[peak], np.zeros(3))
 
@@ -142,9 +142,9 @@ def test_feature_dropout_drops_pixels_that_reach_the_threshold_exactly():
 def test_feature_dropout_drops_nothing_where_the_peak_is_negative():
     z = -1 - np.abs(features())
     z[1] += 100  # this image's peak is positive
-    found = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
-    assert_array_equal(found[[0, *range(2, 6)]], z[[0, *range(2, 6)]])
-    assert (found[1] == 0).any()
+    actual = np.asarray(perturb.feature_dropout(KEY, z, low=0.7, high=0.9, parts=1))
+    assert_array_equal(actual[[0, *range(2, 6)]], z[[0, *range(2, 6)]])
+    assert (actual[1] == 0).any()
 
 
 def test_feature_dropout_gradient_is_the_mask():
@@ -174,6 +174,6 @@ def test_draws_depend_on_the_key_alone(kind):
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_shape_and_type_are_kept(kind):
     z = jnp.asarray(features(), jnp.bfloat16)
-    found = kind(KEY, z)
-    assert found.shape == z.shape
-    assert found.dtype == jnp.bfloat16
+    actual = kind(KEY, z)
+    assert actual.shape == z.shape
+    assert actual.dtype == jnp.bfloat16

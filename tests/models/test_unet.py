@@ -64,12 +64,12 @@ def test_the_stacked_decoders_compute_what_each_does_alone():
         return jax.grad(objective, has_aux=True)(params)
 
     gradients, (outputs, _) = gradient(tree["params"])
-    found = jax.tree.map(lambda leaf: leaf[:1], tree["params"]["decoders"])
+    result = jax.tree.map(lambda leaf: leaf[:1], tree["params"]["decoders"])
     heads = jax.tree.map(lambda leaf: leaf[:1], tree["params"]["heads"])
     stats = tree["batch_stats"] | {
         "decoders": jax.tree.map(lambda leaf: leaf[:1], tree["batch_stats"]["decoders"])
     }
-    params = tree["params"] | {"decoders": found, "heads": heads}
+    params = tree["params"] | {"decoders": result, "heads": heads}
     main, _ = alone({"params": params, "batch_stats": stats}, batch, KEY)
     assert_allclose(outputs.logits[:1], main.logits, rtol=1e-5, atol=1e-5)
     for name, channels in (("variance", 1), ("projection", 6)):
@@ -82,7 +82,7 @@ def test_the_stacked_decoders_compute_what_each_does_alone():
             dataclasses.replace(model, auxiliary=0).train_outputs(whole, batch, KEY)[0].logits
         ).sum()
 
-    expected = jax.jit(jax.grad(main_variables))(found)
+    expected = jax.jit(jax.grad(main_variables))(result)
     jax.tree.map(
         lambda a, b: assert_allclose(a[:1], b, rtol=1e-3, atol=1e-3),
         gradients["decoders"],
@@ -169,9 +169,9 @@ def layers_with_kernel(node, path=()):
 
 
 def test_convolutions_start_uniform_within_one_over_root_fan_in():
-    found = list(layers_with_kernel(initial(0)["params"]))
-    assert len(found) == 10 + 13
-    for path, layer in found:
+    result = list(layers_with_kernel(initial(0)["params"]))
+    assert len(result) == 10 + 13
+    for path, layer in result:
         kernel, bias = layer["kernel"], layer["bias"]
         height, width, inputs = kernel.shape[-4:-1]
         bound = 1 / np.sqrt(height * width * inputs)
@@ -185,7 +185,7 @@ def test_convolutions_start_uniform_within_one_over_root_fan_in():
     biases = np.concatenate(
         [
             layer["bias"].ravel() * np.sqrt(np.prod(layer["kernel"].shape[-4:-1]))
-            for _, layer in found
+            for _, layer in result
         ]
     )
     assert biases.std() == pytest.approx(1 / np.sqrt(3), rel=4 * 0.45 / np.sqrt(biases.size))
@@ -281,8 +281,8 @@ def test_each_decoder_reads_its_own_copy_of_the_pyramid():
             for k in range(4)
         ]
 
-    found = all_logits(model, True)(start, images(), KEY)
-    assert_allclose(found, one_by_one(start, images(), KEY), rtol=1e-4, atol=1e-5)
+    result = all_logits(model, True)(start, images(), KEY)
+    assert_allclose(result, one_by_one(start, images(), KEY), rtol=1e-4, atol=1e-5)
 
 
 def convolutions(function, *arguments):
@@ -398,9 +398,9 @@ def test_bfloat16_computes_in_bfloat16_and_returns_float32():
     model = small(auxiliary=0, dtype="bfloat16")
     start = variables(model)
     text = jax.jit(model.main_logits).lower(start, images()).as_text()
-    found = [line for line in text.splitlines() if "stablehlo.convolution" in line]
-    assert len(found) == 4 + 4
-    assert all("bf16" in line for line in found)
+    result = [line for line in text.splitlines() if "stablehlo.convolution" in line]
+    assert len(result) == 4 + 4
+    assert all("bf16" in line for line in result)
     narrow = main_logits(model)(start, images())
     assert narrow.dtype == jnp.float32
     wide = main_logits(small(auxiliary=0))(start, images())
@@ -476,6 +476,6 @@ def test_training_without_dropout_equals_the_published_network(parity):
     after = below(parity, "train_no_dropout/after/")
     assert len(after) == len(jax.tree.leaves(stats))
     for name, expected in after.items():
-        found = torch_names.leaf({"batch_stats": stats}, name)
-        differences[name] = relative_difference(found, expected)
+        result = torch_names.leaf({"batch_stats": stats}, name)
+        differences[name] = relative_difference(result, expected)
     assert report("training", differences) <= 1e-4

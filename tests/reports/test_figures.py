@@ -18,12 +18,12 @@ def width(file):
 
 def test_a_contact_sheet_shows_names_as_they_are(tmp_path, drawn):
     pool = tiny.pool(2)
-    found = Predictions(
-        found=pool.masks, uncertainty=pool.masks.astype("float32"), measure="entropy"
+    result = Predictions(
+        result=pool.masks, uncertainty=pool.masks.astype("float32"), measure="entropy"
     )
     pool = type(pool)(names=(ODD, "plain"), images=pool.images, masks=pool.masks)
     target = tmp_path / "sheet.png"
-    figures.contact_sheet(pool, found, ("background", ODD, "$b$"), target, rows=2)
+    figures.contact_sheet(pool, result, ("background", ODD, "$b$"), target, rows=2)
     assert width(target) > 400
     labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert labels[:2] == ["$\\frac{ and $x^{ \\udcff", "$b$"]

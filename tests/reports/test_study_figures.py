@@ -48,7 +48,7 @@ def test_lines_are_means_with_deviations(tmp_path, drawn):
     assert labels == list(series)
 
 
-def test_what_the_places_stand_for_is_said_below_the_axis(tmp_path, drawn):
+def test_the_axis_labels_explain_the_positions(tmp_path, drawn):
     series = {"UAPS": [(0.1, [60.0]), (0.5, [70.0])]}
     counts = {0.5: "389 labeled images of 389 leakage groups", 0.1: "78 labeled images of 78"}
     target = tmp_path / "lines.png"
@@ -77,7 +77,7 @@ def test_only_wide_sweeps_are_logarithmic(tmp_path, drawn, places, scale):
     assert drawn[0].axes[0].get_xscale() == scale
 
 
-def test_bars_stand_on_zero_where_means_are_far_apart(tmp_path, drawn):
+def test_bars_start_at_zero_where_means_are_far_apart(tmp_path, drawn):
     values = {"a": [10.0, 20.0], "b": [80.0], "failed": []}
     bars.draw("Ablation", "%", values, tmp_path / "bars.png")
     pixels(tmp_path / "bars.png")
@@ -89,7 +89,7 @@ def test_bars_stand_on_zero_where_means_are_far_apart(tmp_path, drawn):
     assert "does not start at 0" not in axes.get_title()
 
 
-def test_close_means_are_points_on_a_cut_axis_that_says_so(tmp_path, drawn):
+def test_close_means_are_points_on_an_axis_that_is_marked_as_cut(tmp_path, drawn):
     values = {"a": [70.0, 71.0], "b": [72.5]}
     bars.draw("Ablation", "%", values, tmp_path / "bars.png")
     axes = drawn[0].axes[0]
@@ -175,13 +175,13 @@ def panel_arguments(channels):
     images = np.full((2, 12, 8, channels), 100, np.uint8)
     truths = np.zeros((2, 12, 8), np.uint8)
     truths[:, :6] = 2
-    found = np.zeros_like(truths)
-    found[1] = 1
-    return images, truths, {"truth": found, "UAPS": truths}
+    result = np.zeros_like(truths)
+    result[1] = 1
+    return images, truths, {"truth": result, "UAPS": truths}
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_panels_tint_what_was_found(tmp_path, drawn, channels):
+def test_panels_tint_the_predicted_defects(tmp_path, drawn, channels):
     images, truths, predictions = panel_arguments(channels)
     names, classes = ["a.png", "b.png"], ("background", "inclusion", "patches")
     target = tmp_path / "panels.png"

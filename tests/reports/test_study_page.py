@@ -50,7 +50,7 @@ def read(page):
     return outline
 
 
-def test_page_holds_everything_and_nothing_from_elsewhere():
+def test_the_page_is_complete_and_loads_no_other_files():
     page = study_page.render(
         "A study",
         some_tables(),

@@ -108,16 +108,16 @@ def test_one_table_a_dataset_and_ratio_entries_in_the_given_order():
         row("new", 0, 4.0, ratio=0.2, labeled=32),
         row("hidden", 0, 5.0, ratio=0.9),
     ]
-    found = tables.tables(rows, ("base", "absent", "new"), ("iou",), "base")
-    assert [(t.dataset, t.ratio, t.labeled, tuple(t.rows)) for t in found] == [
+    result = tables.tables(rows, ("base", "absent", "new"), ("iou",), "base")
+    assert [(t.dataset, t.ratio, t.labeled, tuple(t.rows)) for t in result] == [
         ("synthetic", 0.5, "7 to 9 labeled images", ("new",)),
         ("neu", 0.1, "16 labeled images", ("base", "new")),
         ("neu", 0.2, "32 labeled images", ("new",)),
     ]
-    assert found[1].title == "neu, 16 labeled images (labeled_ratio 0.1)"
-    assert "7 to 9 labeled images; 2 seeds an entry" in tables.caption(found[0])
-    assert [t.compared for t in found] == [False, True, False]
-    assert "difference" not in tables.markdown(found[:1]) + tables.html(found[:1])
+    assert result[1].title == "neu, 16 labeled images (labeled_ratio 0.1)"
+    assert "7 to 9 labeled images; 2 seeds an entry" in tables.caption(result[0])
+    assert [t.compared for t in result] == [False, True, False]
+    assert "difference" not in tables.markdown(result[:1]) + tables.html(result[:1])
 
 
 def test_labeled_images_are_counted_with_their_leakage_groups():
@@ -129,9 +129,9 @@ def test_labeled_images_are_counted_with_their_leakage_groups():
     assert only(rows[:2], entries=("new",)).title == (
         "neu, 30 to 32 labeled images of 8 to 9 leakage groups (labeled_count 30)"
     )
-    found = only(rows[1:])
-    assert found.title.endswith("of 1 to 9 leakage groups (labeled_ratio 0.1, labeled_count 30)")
-    assert "; 1 to 30 labeled images of 1 to 9 leakage groups; 1 seed an" in tables.caption(found)
+    result = only(rows[1:])
+    assert result.title.endswith("of 1 to 9 leakage groups (labeled_ratio 0.1, labeled_count 30)")
+    assert "; 1 to 30 labeled images of 1 to 9 leakage groups; 1 seed an" in tables.caption(result)
     one = tables.labeled_text([rows[2]])
     assert one == "1 labeled image of 1 leakage group"
     # Of a training of before it is not known.
@@ -156,7 +156,7 @@ def test_a_metric_that_no_row_has_is_refused():
         tables.tables([row("new", 0, 1.0)], ("new",), ("iou", "dice"), "base")
 
 
-def test_caption_says_what_the_numbers_are():
+def test_the_caption_explains_the_numbers():
     text = tables.caption(only(runs("base", 1.0, 2.0, 3.0) + runs("new", 2.0)))
     for words in (
         "Percent",

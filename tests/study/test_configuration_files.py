@@ -35,7 +35,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("text", WRONG)
-def test_a_file_that_gives_no_configuration_is_said_with_the_reason(tmp_path, text):
+def test_a_file_without_a_configuration_is_reported_with_the_reason(tmp_path, text):
     file = tmp_path / "wrong.py"
     file.write_text(text)
     with pytest.raises(ConfigError, match=WRONG[text]):

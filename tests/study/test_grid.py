@@ -36,7 +36,7 @@ def test_every_study_of_the_project_can_be_run(name):
     assert len({cell.folder for cell in cells}) == len(cells)
 
 
-def test_a_study_excludes_copies_of_labeled_images_unless_it_says_otherwise():
+def test_a_study_excludes_copies_of_labeled_images_by_default():
     grid = study(blocks=(Block(entries=("supervised", "UAPS"), datasets=("folder",)),))
     for cell in grid_lib.cells(grid):
         assert cell.config.data.labeled_group_copies == "exclude"
@@ -61,8 +61,8 @@ def test_the_budget_is_the_setting_that_counts(overrides, expected):
 def test_a_training_that_two_blocks_name_runs_once():
     grid = study()
     grid.blocks = (*grid.blocks, Block(entries=("UAPS", "CCT"), datasets=("neu",), seeds=(1, 2)))
-    found = [(cell.entry, cell.seed) for cell in grid_lib.cells(grid)]
-    assert found == [
+    actual = [(cell.entry, cell.seed) for cell in grid_lib.cells(grid)]
+    assert actual == [
         ("supervised", 0),
         ("UAPS", 0),
         ("supervised", 1),
@@ -139,14 +139,14 @@ def test_a_bad_study_is_refused_with_its_reason(message):
         grid_lib.cells(study(**BAD[message]))
 
 
-def test_what_differs_between_the_rows_of_a_table_is_refused_unless_an_entry_says_so():
+def test_differences_between_the_rows_of_a_table_are_refused_unless_an_entry_declares_them():
     with pytest.raises(ConfigError, match=r"train\.steps is 11980 for supervised, 47141 for UAPS"):
         grid_lib.cells(study(variant=""))
     longer = Entry(method="uaps", overrides={"train.steps": 1600})
     declared = study(entries={"supervised": base.METHODS["supervised"], "UAPS": longer})
-    found = {cell.entry: cell.config for cell in grid_lib.cells(declared)}
-    assert (found["supervised"].train.steps, found["UAPS"].train.steps) == (800, 1600)
-    assert found["UAPS"].method.ramp_length == round(0.34 * 1600)
+    actual = {cell.entry: cell.config for cell in grid_lib.cells(declared)}
+    assert (actual["supervised"].train.steps, actual["UAPS"].train.steps) == (800, 1600)
+    assert actual["UAPS"].method.ramp_length == round(0.34 * 1600)
 
 
 OUTSIDE = """
@@ -200,8 +200,8 @@ def test_a_method_without_published_settings_runs_on_every_dataset():
 
 def test_an_entrys_own_ramp_is_not_scaled():
     own = Entry(method="uaps", overrides={"method.ramp_length": 7})
-    found = grid_lib.cells(study(entries={"supervised": base.METHODS["supervised"], "UAPS": own}))
-    assert {c.config.method.ramp_length for c in found if c.entry == "UAPS"} == {7}
+    actual = grid_lib.cells(study(entries={"supervised": base.METHODS["supervised"], "UAPS": own}))
+    assert {c.config.method.ramp_length for c in actual if c.entry == "UAPS"} == {7}
 
 
 def test_names_that_would_share_a_folder_are_refused():
@@ -212,7 +212,7 @@ def test_names_that_would_share_a_folder_are_refused():
         grid_lib.cells(grid)
 
 
-def test_a_label_efficiency_figure_says_images_and_leakage_groups(tmp_path, monkeypatch):
+def test_a_label_efficiency_figure_shows_images_and_leakage_groups(tmp_path, monkeypatch):
     grid = study()
     grid.blocks = (Block(entries=("UAPS", "CCT"), datasets=("neu",), ratios=(0.1, 0.5)),)
     outcomes = []
@@ -222,8 +222,8 @@ def test_a_label_efficiency_figure_says_images_and_leakage_groups(tmp_path, monk
         scores = {"best": score}
         result = {"scores": scores, "other_predictors": {}, "parameters": 1}
         outcomes.append(runner.Outcome(cell=cell, result=result, reason=""))
-    said = []
-    monkeypatch.setattr(draw.lines, "draw", lambda *_, counts: said.append(counts))
+    output = []
+    monkeypatch.setattr(draw.lines, "draw", lambda *_, counts: output.append(counts))
 
     def figure(points):
         lines = Lines(title="Lines", dataset="neu", x_label="x", series={"a": points})
@@ -231,7 +231,7 @@ def test_a_label_efficiency_figure_says_images_and_leakage_groups(tmp_path, monk
 
     figure(((0.1, "UAPS", 0.1), (0.5, "UAPS", 0.5)))
     figure(((1.0, "UAPS", 0.1), (2.0, "CCT", 0.1)))
-    assert said == [
+    assert output == [
         {
             0.1: "10 labeled images of 10 leakage groups",
             0.5: "50 labeled images of 50 leakage groups",

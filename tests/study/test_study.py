@@ -157,7 +157,7 @@ def test_results_and_tables(finished):
     assert row["image_iou"] == written["scores"]["best"]["image_iou"]
     assert written["scores"].keys() == {"latest", "best"}
     others = written["other_predictors"]["ensemble"]
-    assert {found["predictor"] for found in others.values()} == {"ensemble"}
+    assert {result["predictor"] for result in others.values()} == {"ensemble"}
     assert others["latest"]["step"] == 12
     assert others["best"]["step"] == written["scores"]["best"]["step"]
 

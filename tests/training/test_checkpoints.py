@@ -62,7 +62,7 @@ def test_the_two_latest_checkpoints_are_kept(trained):
 @pytest.mark.parametrize(
     "item", ["state", "variables", "config", "data", "metrics", "written_by", "digests"]
 )
-def test_damage_is_found(trained, tmp_path, item, damage):
+def test_damage_is_detected(trained, tmp_path, item, damage):
     _, folder, _ = trained
     shutil.copytree(folder, tmp_path / "run")
     place = tmp_path / "run" / "checkpoints" / str(STEPS)
@@ -73,7 +73,7 @@ def test_damage_is_found(trained, tmp_path, item, damage):
 
 
 @pytest.mark.parametrize("damage", [truncated, emptied, flipped])
-def test_a_run_goes_on_from_the_checkpoint_before_to_the_same_end(trained, tmp_path, damage):
+def test_a_run_resumes_from_the_checkpoint_before_to_the_same_end(trained, tmp_path, damage):
     config, folder, state = trained
     copy = tmp_path / "run"
     shutil.copytree(folder, copy)
@@ -180,7 +180,7 @@ def test_evaluation_needs_no_optimizer_state(trained, tmp_path):
     checkpoints.restore_variables(tmp_path / "run", STEPS, like)
 
 
-def test_nothing_is_set_aside_of_a_new_directory(tmp_path):
+def test_a_new_directory_is_left_as_it_is(tmp_path):
     checkpoints.set_damaged_aside(tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -54,11 +54,11 @@ only_supervised = pytest.mark.parametrize("broken", ["supervised"], indirect=Tru
 
 
 def test_it_stops_with_step_and_images_and_keeps_the_state_before(broken):
-    folder, config, said = broken
-    assert said.startswith(f"step {BREAKS}: ")
-    assert "loss = nan" in said
-    assert "train/1-00" in said
-    assert "--mode=replay" in said
+    folder, config, output = broken
+    assert output.startswith(f"step {BREAKS}: ")
+    assert "loss = nan" in output
+    assert "train/1-00" in output
+    assert "--mode=replay" in output
     assert checkpoints.saved_steps(folder)[-1] == BREAKS - 1
     place = failures.latest(folder)
     assert place.name == f"step_{BREAKS}"
@@ -76,16 +76,16 @@ def test_replay_repeats_it_and_names_the_operation(broken, monkeypatch, capsys):
     folder, _, _ = broken
     breaking(monkeypatch)
     replay(request_of(folder))
-    said = capsys.readouterr().out
-    assert f"step {BREAKS}" in said
-    assert re.search(r"loss +nan +nan\n", said)
-    then, now = re.search(r"supervised +([\d.]+) +([\d.]+)\n", said).groups()
+    output = capsys.readouterr().out
+    assert f"step {BREAKS}" in output
+    assert re.search(r"loss +nan +nan\n", output)
+    then, now = re.search(r"supervised +([\d.]+) +([\d.]+)\n", output).groups()
     assert float(then) == pytest.approx(float(now), rel=1e-4)
-    assert "not finite before the step" not in said
-    assert "gradients that are not finite: " in said
-    assert re.search(r"first: .*nan.* log .*method\.loss", said)
-    assert "images, labeled: train/1-00" in said
-    assert "is finite" not in said
+    assert "not finite before the step" not in output
+    assert "gradients that are not finite: " in output
+    assert re.search(r"first: .*nan.* log .*method\.loss", output)
+    assert "images, labeled: train/1-00" in output
+    assert "is finite" not in output
 
 
 def request_of(folder):
@@ -93,11 +93,11 @@ def request_of(folder):
 
 
 @only_supervised
-def test_a_repetition_that_is_finite_says_so(broken, capsys):
+def test_a_finite_repetition_is_reported(broken, capsys):
     replay(request_of(broken[0]))
-    said = capsys.readouterr().out
-    assert "The repeated step is finite" in said
-    assert "first:" not in said
+    output = capsys.readouterr().out
+    assert "The repeated step is finite" in output
+    assert "first:" not in output
 
 
 @pytest.mark.parametrize(("streamed", "dtype"), [(False, "float32"), (True, "bfloat16")])
@@ -118,10 +118,10 @@ def test_a_state_that_overflows_is_not_kept(tmp_path, capsys, streamed, dtype):
     ].values():
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(array))
     replay(request_of(tmp_path))
-    said = capsys.readouterr().out
-    assert "at a learning rate of 1e+38, the norm of the parameters is not" in said
-    assert "not finite before" not in said
-    assert "not finite after" not in said
+    output = capsys.readouterr().out
+    assert "at a learning rate of 1e+38, the norm of the parameters is not" in output
+    assert "not finite before" not in output
+    assert "not finite after" not in output
 
 
 @only_supervised
@@ -140,7 +140,7 @@ def test_the_run_started_again_fails_at_the_same_step(broken, tmp_path, monkeypa
     "content", [b"{", b"{}", b"", b'{"step": 4, "measured": [], "images": {}}']
 )
 @pytest.mark.parametrize("file", [failures.ABOUT, failures.BATCH])
-def test_a_damaged_record_is_named(broken, tmp_path, file, content):
+def test_a_damaged_failure_file_is_named(broken, tmp_path, file, content):
     place = tmp_path / "step_4"
     shutil.copytree(failures.latest(broken[0]), place)
     (place / file).write_bytes(content)

@@ -20,6 +20,6 @@ def test_steps_and_ranges(workdir):
 
 
 @pytest.mark.parametrize("which", ["²", "5²", "7", "", "1" * 5000, "²-", "5-²", "1" * 5000 + "-"])
-def test_what_is_no_step_is_said(which, workdir):
+def test_an_invalid_step_is_reported(which, workdir):
     with pytest.raises(CheckpointError, match="5, 10, 20"):
         checkpoints.find_steps(workdir, which)

@@ -48,14 +48,14 @@ def test_checksums_that_are_gone_are_missed(tmp_path):
 def test_a_checkpoint_predicts_what_it_did(written):
     folder, expected = written
     checkpoints.verify(folder, 2)
-    found = make.found(folder)
-    assert found["record"] == expected["record"]
+    result = make.found(folder)
+    assert result["record"] == expected["record"]
     half = pytest.approx(expected["scores"], abs=0.5, nan_ok=True)  # a pixel on the edge
-    assert found["scores"] == half
-    np.testing.assert_allclose(found["probabilities"], expected["probabilities"], atol=1e-4)
+    assert result["scores"] == half
+    np.testing.assert_allclose(result["probabilities"], expected["probabilities"], atol=1e-4)
 
 
-def test_a_run_goes_on_from_it_as_it_did(written):
+def test_a_run_resumes_from_it_to_the_same_numbers(written):
     folder, expected = written
     config = make.config_lib.validate(checkpoints.read_config(folder, 2))
     checkpoints.set_damaged_aside(folder)

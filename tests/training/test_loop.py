@@ -189,7 +189,7 @@ def test_a_checkpoint_of_another_shape_is_refused_by_name(tmp_path):
         checkpoints.restore_variables(tmp_path / "run", 2, like)
 
 
-def test_no_checkpoint_is_said_so(tmp_path):
+def test_a_missing_checkpoint_is_reported(tmp_path):
     with pytest.raises(checkpoints.CheckpointError, match="train first"):
         checkpoints.find_step(tmp_path, "best")
 

@@ -29,13 +29,13 @@ def trajectory(config, start, gradients, lr):
     optimizer = optimizers.build(config, groups_of)
     update = jax.jit(optimizer.update)
     params, moments = tree_of(start), optimizer.init(tree_of(start))
-    found = []
+    result = []
     for gradient in gradients:
         rate = jnp.asarray(lr, jnp.float32)
         updates, moments = update(tree_of(gradient), moments, params, learning_rate=rate)
         params = optax.apply_updates(params, updates)
-        found.append(params["encoder"]["kernel"])
-    return found
+        result.append(params["encoder"]["kernel"])
+    return result
 
 
 def tree_of(array):
@@ -56,25 +56,25 @@ def problem(steps=6, seed=0):
 
 def test_adam_equals_the_oracle_over_several_steps():
     start, gradients = problem()
-    found = trajectory(settings(), start, gradients, 1e-2)
+    result = trajectory(settings(), start, gradients, 1e-2)
     expected = oracles.adam(start, gradients, 1e-2)
-    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    assert np.abs(found[-1] - start).max() > 0.01
+    assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(result[-1] - start).max() > 0.01
 
 
 def test_adam_takes_its_constants_from_the_settings():
     start, gradients = problem()
     config = settings(beta1=0.5, beta2=0.9, epsilon=1e-3)
-    found = trajectory(config, start, gradients, 1e-2)
+    result = trajectory(config, start, gradients, 1e-2)
     expected = oracles.adam(start, gradients, 1e-2, b1=0.5, b2=0.9, eps=1e-3)
-    assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
-    assert np.abs(found[-1] - oracles.adam(start, gradients, 1e-2)[-1]).max() > 1e-4
+    assert_allclose(result, expected, rtol=1e-5, atol=1e-6)
+    assert np.abs(result[-1] - oracles.adam(start, gradients, 1e-2)[-1]).max() > 1e-4
 
 
 def test_weight_decay_is_added_to_the_gradient():
     start, gradients = problem()
     decay, lr = 0.1, 1e-2
-    found = trajectory(settings(weight_decay=decay), start, gradients, lr)
+    result = trajectory(settings(weight_decay=decay), start, gradients, lr)
 
     # PyTorch's Adam with weight_decay, unrolled: every gradient sees the parameters of its time.
     seen = []
@@ -82,10 +82,10 @@ def test_weight_decay_is_added_to_the_gradient():
     for gradient in gradients:
         seen.append(gradient + decay * params)
         params = oracles.adam(start, seen, lr)[-1]
-    assert_allclose(found[-1], params, rtol=1e-5, atol=1e-6)
+    assert_allclose(result[-1], params, rtol=1e-5, atol=1e-6)
     # Not decoupled, as AdamW has it.
     decoupled = oracles.adam(start, gradients, lr)[-1] - lr * decay * start
-    assert np.abs(found[-1] - decoupled).max() > 1e-3
+    assert np.abs(result[-1] - decoupled).max() > 1e-3
 
 
 # SGD and AdamW, by hand in float64
@@ -96,9 +96,9 @@ def test_weight_decay_is_added_to_the_gradient():
 def test_sgd_equals_pytorchs(momentum, decay, nesterov):
     start, gradients = problem()
     config = settings(name="sgd", momentum=momentum, nesterov=nesterov, weight_decay=decay)
-    found = trajectory(config, start, gradients, 1e-2)
+    result = trajectory(config, start, gradients, 1e-2)
     params, buffer = start.astype(np.float64), np.zeros(start.shape)
-    for ours, gradient in zip(found, gradients, strict=True):
+    for ours, gradient in zip(result, gradients, strict=True):
         g = gradient + decay * params
         buffer = momentum * buffer + g
         params = params - 1e-2 * (g + momentum * buffer if nesterov else buffer)
@@ -108,9 +108,9 @@ def test_sgd_equals_pytorchs(momentum, decay, nesterov):
 def test_adamw_decays_apart_from_the_gradient():
     start, gradients = problem()
     decay, lr = 0.1, 1e-2
-    found = trajectory(settings(name="adamw", weight_decay=decay), start, gradients, lr)
+    result = trajectory(settings(name="adamw", weight_decay=decay), start, gradients, lr)
     params, steps = start.astype(np.float64), [start, *oracles.adam(start, gradients, lr)]
-    for ours, before, after in zip(found, steps, steps[1:], strict=False):
+    for ours, before, after in zip(result, steps, steps[1:], strict=False):
         params = params * (1 - lr * decay) + (after - before)
         assert_allclose(ours, params, rtol=1e-5, atol=1e-6)
 
@@ -181,11 +181,11 @@ def fresh(config):
 
 
 def rates(config, scores):
-    plateau, found = fresh(config), []
+    plateau, result = fresh(config), []
     for score in scores:
         plateau = plateau_lib.advance(config, plateau, float(score))
-        found.append(float(plateau.learning_rate))
-    return found
+        result.append(float(plateau.learning_rate))
+    return result
 
 
 def expected_rates(config, scores):
@@ -212,9 +212,9 @@ def test_plateau_equals_the_oracle_on_random_scores(seed, nan_share):
         plateau_factor=rng.uniform(0.2, 0.9),
         plateau_min_lr=1e-5,
     )
-    found, expected = rates(config, scores), expected_rates(config, scores)
-    assert_allclose(found, expected, rtol=1e-5)
-    assert found[-1] < found[0]
+    result, expected = rates(config, scores), expected_rates(config, scores)
+    assert_allclose(result, expected, rtol=1e-5)
+    assert result[-1] < result[0]
 
 
 def test_plateau_by_hand():
@@ -222,8 +222,8 @@ def test_plateau_by_hand():
         learning_rate=1.0, plateau_factor=0.1, plateau_patience=2, plateau_threshold=1e-4
     )
     # 50.004 is no improvement on 50 by 1e-4; the third miss in a row lowers the rate.
-    found = rates(config, [50, 50.004, 50, 49, 60, 60, 60, 60.007, 60])
-    assert found == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
+    result = rates(config, [50, 50.004, 50, 49, 60, 60, 60, 60.007, 60])
+    assert result == pytest.approx([1, 1, 1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
 
 
 @pytest.mark.parametrize("score", [0.0, math.nan])
@@ -241,24 +241,24 @@ def test_plateau_stops_at_the_floor():
     config = settings(
         plateau_patience=0, plateau_factor=0.1, learning_rate=1e-3, plateau_min_lr=2.5e-5
     )
-    found = rates(config, [5] * 6)
-    assert found == pytest.approx([1e-3, 1e-4, 2.5e-5, 2.5e-5, 2.5e-5, 2.5e-5])
+    result = rates(config, [5] * 6)
+    assert result == pytest.approx([1e-3, 1e-4, 2.5e-5, 2.5e-5, 2.5e-5, 2.5e-5])
 
 
 def test_plateau_ignores_changes_below_one_in_a_hundred_million():
     config = settings(
         plateau_patience=0, plateau_factor=0.1, learning_rate=1e-7, plateau_min_lr=0.0
     )
-    found, expected = rates(config, [5] * 6), expected_rates(config, [5] * 6)
-    assert_allclose(found, expected, rtol=1e-5)
-    assert found[-1] == pytest.approx(1e-8)
+    result, expected = rates(config, [5] * 6), expected_rates(config, [5] * 6)
+    assert_allclose(result, expected, rtol=1e-5)
+    assert result[-1] == pytest.approx(1e-8)
 
 
 def test_an_equal_score_is_no_improvement_even_without_a_threshold():
     config = settings(plateau_patience=0, plateau_threshold=0.0, learning_rate=1.0)
     for score in (85.2046, 75.7652, 33.3):
-        found = rates(config, [score, score])
-        assert found == pytest.approx([1, 0.1])
+        result = rates(config, [score, score])
+        assert result == pytest.approx([1, 0.1])
 
 
 def test_plateau_state_keeps_its_types():

@@ -52,10 +52,10 @@ def together(out, method, dtype):
 
 
 def test_two_processes_equal_one_device_after_twenty_steps(tmp_path):
-    found = together(tmp_path / "params.npz", "uaps", "float64")
+    result = together(tmp_path / "params.npz", "uaps", "float64")
     with jax.enable_x64(True):
         alone = worker.take("uaps", "float64", STEPS, sharding.over_devices(1))
-    for a, b in zip(found, jax.tree.leaves(alone), strict=True):
+    for a, b in zip(result, jax.tree.leaves(alone), strict=True):
         assert a.dtype == np.float64
         np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)
 

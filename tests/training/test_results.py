@@ -31,7 +31,7 @@ def test_a_result_is_read_as_it_was_written(written):
     assert result["warnings"] == ["step 3, low"]
 
 
-def test_a_result_of_other_settings_or_data_is_none(written):
+def test_a_result_of_other_settings_or_data_is_not_used(written):
     folder, config, data = written
     assert results.read(folder, config, "other") is None
     assert results.read(folder, tiny.config("supervised", steps=9), data) is None

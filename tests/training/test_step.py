@@ -83,8 +83,8 @@ def test_no_collective_on_activations_but_all_reduce(method, dtype):
         step, arguments = prepared(config, sharding.over_devices(4))
         text = step.lower(*arguments).compile().as_text()
     assert "all-reduce" in text
-    found = re.findall(r"(all-gather|all-to-all|collective-permute|reduce-scatter)[-(]", text)
-    assert not found
+    actual = re.findall(r"(all-gather|all-to-all|collective-permute|reduce-scatter)[-(]", text)
+    assert not actual
 
 
 def test_rows_are_gathered_without_any_collective():

@@ -27,7 +27,7 @@ def test_a_run_that_ends_early_still_writes_its_trace(tmp_path):
     assert list(tmp_path.rglob("*.xplane.pb"))
 
 
-def test_without_steps_nothing_is_written(tmp_path):
+def test_without_steps_no_trace_is_written(tmp_path):
     tracer = Tracer(tmp_path, None)
     tracer.before(1)
     tracer.after(1, 0)

@@ -38,9 +38,9 @@ def test_jitter_in_any_order_equals_the_oracle():
         for one in order:
             single = [factors[i] if i == one else neutral[i] for i in range(4)]
             expected = method_oracles.color_jitter(expected, *single)
-        found = jitter(image, *factors, np.array(order))
-        assert_allclose(found, expected, atol=5e-3)
-        results.append(np.asarray(found))
+        result = jitter(image, *factors, np.array(order))
+        assert_allclose(result, expected, atol=5e-3)
+        results.append(np.asarray(result))
     in_order = jax.jit(photometric.jitter)(image, *factors)
     assert_allclose(in_order, results[0], atol=1e-3)
     assert np.abs(results[0] - results[6]).max() > 1
@@ -61,10 +61,10 @@ def test_factors_of_jitter_are_torchvisions(limit):
     # Uniform in max(0, 1 - limit) .. 1 + limit.
     image = np.full((1, 1, 3), 80.0, np.float32)
     limits = (limit, 0.0, 0.0, 0.0)
-    found = over_keys(
+    result = over_keys(
         photometric.random_jitter, image, probability=1.0, limits=limits, random_order=True
     )
-    factors = found[:, 0, 0, 0] / 80
+    factors = result[:, 0, 0, 0] / 80
     low, high = max(0, 1 - limit), 1 + limit
     assert low - 1e-4 <= factors.min() < low + 0.02
     assert high - 0.02 < factors.max() <= high + 1e-4
@@ -73,10 +73,10 @@ def test_factors_of_jitter_are_torchvisions(limit):
 
 def test_grayscale_is_the_luma_in_all_channels_with_its_probability():
     image = random_image()
-    found = over_keys(photometric.random_grayscale, image, probability=0.3)
+    result = over_keys(photometric.random_grayscale, image, probability=0.3)
     luma = image @ np.array([0.299, 0.587, 0.114], np.float32)
-    grey = (np.abs(found - luma[..., None]) < 1e-3).all((1, 2, 3))
-    same = (found == image).all((1, 2, 3))
+    grey = (np.abs(result - luma[..., None]) < 1e-3).all((1, 2, 3))
+    same = (result == image).all((1, 2, 3))
     assert (grey | same).all()
     assert grey.mean() == pytest.approx(0.3, abs=0.06)
 
@@ -85,18 +85,18 @@ def test_grayscale_is_the_luma_in_all_channels_with_its_probability():
 @pytest.mark.parametrize("sigma", [0.1, 0.8, 2.0])
 def test_gaussian_blur_equals_scipys(sigma, size):
     image = random_image(*size)
-    found = jax.jit(photometric.gaussian_blur, static_argnums=2)(image, sigma, 6)
+    result = jax.jit(photometric.gaussian_blur, static_argnums=2)(image, sigma, 6)
     wide = image.astype(np.float64)
     expected = ndimage.gaussian_filter(wide, sigma, mode="mirror", radius=6, axes=(0, 1))
-    assert_allclose(found, expected, rtol=1e-5, atol=1e-3)
+    assert_allclose(result, expected, rtol=1e-5, atol=1e-3)
 
 
 def test_the_sigma_of_a_random_blur_is_uniform_in_its_range():
     # Of a single bright pixel, the variance of what is left along a row is sigma^2.
     image = np.zeros((31, 31, 1), np.float32)
     image[15, 15] = 255
-    found = over_keys(photometric.random_gaussian_blur, image, probability=1.0, sigma=(0.5, 2.0))
-    rows = found[..., 0].sum(1) / 255
+    result = over_keys(photometric.random_gaussian_blur, image, probability=1.0, sigma=(0.5, 2.0))
+    rows = result[..., 0].sum(1) / 255
     assert_allclose(rows.sum(1), 1, rtol=1e-4)
     sigma = np.sqrt((rows * np.square(np.arange(31) - 15)).sum(1))
     assert 0.45 < sigma.min() < 0.55
@@ -106,8 +106,8 @@ def test_the_sigma_of_a_random_blur_is_uniform_in_its_range():
 
 def test_random_gaussian_blur_keeps_its_probability():
     image = random_image(4, 4, 1)
-    found = over_keys(photometric.random_gaussian_blur, image, probability=0.4, sigma=(0.5, 1.0))
-    changed = (found != image).any((1, 2, 3)).mean()
+    result = over_keys(photometric.random_gaussian_blur, image, probability=0.4, sigma=(0.5, 1.0))
+    changed = (result != image).any((1, 2, 3)).mean()
     assert changed == pytest.approx(0.4, abs=0.06)
 
 
@@ -144,5 +144,5 @@ def test_one_channel_is_changed_as_three_equal_ones(change):
 
 def test_grayscale_of_one_channel_is_the_image():
     grey = random_image(channels=1)
-    found = over_keys(photometric.random_grayscale, grey, count=4, probability=1.0)
-    assert_array_equal(found, np.broadcast_to(grey, found.shape))
+    result = over_keys(photometric.random_grayscale, grey, count=4, probability=1.0)
+    assert_array_equal(result, np.broadcast_to(grey, result.shape))

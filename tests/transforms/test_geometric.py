@@ -44,9 +44,9 @@ def keys(count, seed=0):
 @pytest.mark.parametrize("turns", range(4))
 def test_rot90_equals_numpy(turns, shape):
     x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
-    found = jax.jit(geometric.rot90)(x, turns)
-    assert_array_equal(found, np.rot90(x, turns))
-    assert_array_equal(found, oracles.rot90(x, turns))
+    result = jax.jit(geometric.rot90)(x, turns)
+    assert_array_equal(result, np.rot90(x, turns))
+    assert_array_equal(result, oracles.rot90(x, turns))
 
 
 @pytest.mark.parametrize(
@@ -55,11 +55,11 @@ def test_rot90_equals_numpy(turns, shape):
 def test_flips_of_probability_0_and_1_are_certain(horizontal, vertical):
     image, mask = coordinates(3, 4)
     images, masks = flipped(keys(20), image, mask, horizontal=horizontal, vertical=vertical)
-    for x, found in ((image, images), (mask, masks)):
+    for x, result in ((image, images), (mask, masks)):
         expected = oracles.hflip(x) if horizontal else x
         expected = oracles.vflip(expected) if vertical else expected
-        assert found.dtype == x.dtype
-        for one in found:
+        assert result.dtype == x.dtype
+        for one in result:
             assert_array_equal(one, expected)
 
 

@@ -73,9 +73,9 @@ def test_rectangles_are_drawn_as_unimatch_draws_them():
     size = 48
     draw = jax.jit(jax.vmap(lambda k: mixing.random_rectangle(k, (size, size), **UNIMATCH)))
     masks = np.asarray(draw(jax.random.split(jax.random.key(1), 1500)))
-    found = sides_and_corners(masks)
+    result = sides_and_corners(masks)
     expected = oracle.unimatch_boxes(np.random.default_rng(0), 1500, size, **UNIMATCH)
-    for ours, theirs in zip(found.T, expected.T, strict=True):
+    for ours, theirs in zip(result.T, expected.T, strict=True):
         assert stats.ks_2samp(ours, theirs).pvalue > 1e-3
     assert masks.mean((1, 2)).min() < 0.03
     assert 0.37 < masks.mean((1, 2)).max() <= 0.4
@@ -84,20 +84,20 @@ def test_rectangles_are_drawn_as_unimatch_draws_them():
 def test_rectangles_of_oblong_images_have_the_area_and_aspect_that_were_asked_for():
     settings = {"area": (0.2, 0.2), "aspect": (2.0, 2.0)}
     draw = jax.jit(jax.vmap(lambda k: mixing.random_rectangle(k, (40, 90), **settings)))
-    found = sides_and_corners(np.asarray(draw(KEYS)))
+    result = sides_and_corners(np.asarray(draw(KEYS)))
     # 0.2 * 40 * 90 = 720 pixels: floor(sqrt(1440)) high and floor(sqrt(360)) wide.
-    assert (found[:, :2] == (37, 18)).all()
-    assert set(found[:, 2]) == {0, 1, 2, 3}
-    assert found[:, 3].min() < 4
-    assert 66 < found[:, 3].max() <= 72
+    assert (result[:, :2] == (37, 18)).all()
+    assert set(result[:, 2]) == {0, 1, 2, 3}
+    assert result[:, 3].min() < 4
+    assert 66 < result[:, 3].max() <= 72
 
 
 def test_a_rectangle_that_fits_nowhere_is_cut_off_at_the_border():
     settings = {"area": (1.0, 1.0), "aspect": (3.0, 3.0)}
     draw = jax.jit(jax.vmap(lambda k: mixing.random_rectangle(k, (10, 10), **settings)))
-    found = sides_and_corners(np.asarray(draw(KEYS[:20])))
-    assert (found[:, :2].min(0) >= 1).all()
-    assert (found[:, 0] + found[:, 2] == 10).all()
+    result = sides_and_corners(np.asarray(draw(KEYS[:20])))
+    assert (result[:, :2].min(0) >= 1).all()
+    assert (result[:, 0] + result[:, 2] == 10).all()
 
 
 @pytest.mark.parametrize("noise", [False, True])

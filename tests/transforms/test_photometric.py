@@ -52,8 +52,8 @@ def recovered(images):
 def test_brightness_contrast_equals_the_oracle_with_the_recovered_draws():
     image = with_two_dark_pixels()
     images = changes_of_light(image)
-    for found, a, b in zip(images, *recovered(images), strict=True):
-        assert_allclose(found, oracles.brightness_contrast(image, 1 + a, b), rtol=1e-4, atol=1e-2)
+    for result, a, b in zip(images, *recovered(images), strict=True):
+        assert_allclose(result, oracles.brightness_contrast(image, 1 + a, b), rtol=1e-4, atol=1e-2)
     assert images.max() == 255  # some saturate
 
 
@@ -100,9 +100,9 @@ def test_light_changes_with_the_stated_probability(probability):
 @pytest.mark.parametrize("size", [(7, 5), (6, 8), (4, 4), (2, 3)])
 def test_box_blur_equals_the_oracle(size, reach):
     image = random_image(*size)
-    found = jax.jit(photometric.box_blur)(image, jnp.int32(reach))
-    assert found.shape == image.shape
-    assert_allclose(found, oracles.box_blur(image, 2 * reach + 1), rtol=1e-5)
+    result = jax.jit(photometric.box_blur)(image, jnp.int32(reach))
+    assert result.shape == image.shape
+    assert_allclose(result, oracles.box_blur(image, 2 * reach + 1), rtol=1e-5)
 
 
 def test_box_blur_of_reach_0_changes_nothing():
@@ -118,8 +118,8 @@ def test_random_blur_draws_its_side_from_3_5_7_evenly():
     lit = np.asarray(images) > 1e-3
     sides = lit.any((2, 3)).sum(1)
     assert_array_equal(sides, lit.any((1, 3)).sum(1))
-    found, counts = np.unique(sides, return_counts=True)
-    assert_array_equal(found, [3, 5, 7])
+    result, counts = np.unique(sides, return_counts=True)
+    assert_array_equal(result, [3, 5, 7])
     assert_allclose(counts / 900, 1 / 3, atol=0.07)
 
 
@@ -168,11 +168,11 @@ def test_a_fixed_variance_is_met():
 def test_noisy_images_stay_between_0_and_255():
     image = np.zeros((32, 32, 2), np.float32)
     image[..., 1] = 255
-    found = noise_of(image, 3)
-    assert found.min() == 0
-    assert found.max() == 255
-    assert (found[..., 0] > 0).mean() == pytest.approx(0.5, abs=0.05)
-    assert (found[..., 1] < 255).mean() == pytest.approx(0.5, abs=0.05)
+    result = noise_of(image, 3)
+    assert result.min() == 0
+    assert result.max() == 255
+    assert (result[..., 0] > 0).mean() == pytest.approx(0.5, abs=0.05)
+    assert (result[..., 1] < 255).mean() == pytest.approx(0.5, abs=0.05)
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.3])
@@ -211,19 +211,19 @@ def test_random_jitter_keeps_its_limits_and_probability():
             k, image, probability=0.3, limits=(0.2, 0.0, 0.0, 0.0), random_order=False
         )
     )
-    found = np.asarray(run(jax.random.split(jax.random.key(0), 600)))[:, 0, 0, 0]
-    assert found.min() >= 79.9
-    assert found.max() <= 120.1
-    assert found.max() - found.min() > 35
-    assert 0.24 < (np.abs(found - 100) > 1e-3).mean() < 0.36
+    result = np.asarray(run(jax.random.split(jax.random.key(0), 600)))[:, 0, 0, 0]
+    assert result.min() >= 79.9
+    assert result.max() <= 120.1
+    assert result.max() - result.min() > 35
+    assert 0.24 < (np.abs(result - 100) > 1e-3).mean() < 0.36
 
 
 def test_black_pixels_are_black_in_all_channels_at_their_rate():
     image = np.full((50, 50, 3), 9.0, np.float32)
     run = jax.vmap(lambda k: photometric.random_pixel_dropout(k, image, probability=0.5, rate=0.1))
-    found = np.asarray(run(jax.random.split(jax.random.key(0), 200)))
-    assert set(np.unique(found)) == {0.0, 9.0}
-    assert (found.min(-1) == found.max(-1)).all()
-    black = (found[..., 0] == 0).mean((1, 2))
+    result = np.asarray(run(jax.random.split(jax.random.key(0), 200)))
+    assert set(np.unique(result)) == {0.0, 9.0}
+    assert (result.min(-1) == result.max(-1)).all()
+    black = (result[..., 0] == 0).mean((1, 2))
     assert 0.4 < (black > 0).mean() < 0.6
     assert abs(black[black > 0].mean() - 0.1) < 0.01

@@ -168,10 +168,10 @@ def test_normalize_equals_the_oracle():
 def test_normalize_casts_after_computing_in_float32():
     images, _ = batch()
     mean, std = (0.5314,) * 3, (0.1357,) * 3
-    found = views.normalize(images, mean, std, jnp.bfloat16)
-    assert found.dtype == jnp.bfloat16
+    result = views.normalize(images, mean, std, jnp.bfloat16)
+    assert result.dtype == jnp.bfloat16
     wide = views.normalize(images, mean, std, jnp.float32)
-    assert_array_equal(found, wide.astype(jnp.bfloat16))
+    assert_array_equal(result, wide.astype(jnp.bfloat16))
 
 
 def views_of(config, *streams):
