@@ -1,4 +1,4 @@
-"""The front door: audits, splits, trains, evaluates, predicts, exports, repeats failed steps.
+"""The command line: audits, splits, trains, evaluates, predicts, exports, repeats failed steps.
 
     python run.py --config=configs/neu_uaps.py
     python run.py --config=configs/neu_uaps.py --mode=evaluate --checkpoint=best
@@ -52,7 +52,7 @@ INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test 
 
 
 def main(argv: list[str]) -> None:
-    """Does what the flags ask for, and exits."""
+    """Runs the command of the flags, and exits."""
     if len(argv) > 1:
         sys.exit(f"error: unexpected arguments: {' '.join(argv[1:])}")
     flag, is_given = flags.FLAGS["config"], CONFIG.value is not None
@@ -78,7 +78,7 @@ def main(argv: list[str]) -> None:
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Parses the flags; what is wrong with them is said in a sentence."""
+    """Parses the flags; exits with one sentence if they are wrong."""
     return parsing.parse(argv, CONFIG)
 
 

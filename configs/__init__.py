@@ -1,1 +1,1 @@
-"""Runs, as files: `<dataset>_<method>.py`, each a function `get_config(variant)`."""
+"""Configurations of runs: `<dataset>_<method>.py`, each with a function `get_config(variant)`."""

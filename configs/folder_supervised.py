@@ -1,4 +1,4 @@
-r"""The images with masks alone, of your own folder: what UAPS has to beat.
+r"""Only the annotated images of your own folder: the baseline of UAPS.
 
 python run.py --config=configs/folder_supervised.py:small --workdir=runs/mine \
     --config.data.manual_dir=FOLDER

@@ -1,4 +1,4 @@
-"""DCT (turned consistency) on NEU-Seg, the setting of UAPS's study.
+"""DCT (consistency under rotations) on NEU-Seg, the setting of UAPS's study.
 
 600 epochs of 60 iterations.
 

@@ -1,4 +1,4 @@
-"""UAPS on the embedded synthetic surfaces: the first run of a newcomer.
+"""UAPS on the embedded synthetic surfaces: a first run of minutes.
 
 python run.py --config=configs/synthetic_uaps.py
 """

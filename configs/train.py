@@ -1,13 +1,13 @@
-"""Any method on any dataset, without a file for it.
+"""Any method on any dataset, without a file of its own.
 
     python run.py --config=configs/train.py:dataset=folder,method=cps,variant=small \
         --config.data.manual_dir=FOLDER
 
 Behind the colon, in any order:
 
-- `dataset`: a function of `configs/parts/datasets.py`; its images, views, batch and steps.
+- `dataset`: one of `configs/parts/datasets.py`, with its views, batch and steps.
 - `method`: one of `configs/parts/methods.py`, with its loss weights; ramps take the method's usual
-  share of the steps.
+  fraction of the steps.
 - `network`: a family of `configs/parts/networks.py`; `unet` if left out.
 - `variant`: `small` or `medium`, a run of minutes; left out, the whole run.
 

@@ -1,1 +1,1 @@
-"""What configurations are put together from: datasets, networks, methods and variants."""
+"""The parts of configurations: datasets, networks, methods and variants."""

@@ -1,4 +1,4 @@
-"""Names of parts, as they are written behind the colon of `--config`."""
+"""Names of parts, written behind the colon of `--config`."""
 
 from __future__ import annotations
 
@@ -26,15 +26,12 @@ def parse(
     problems = list(_problems(given, parts, required))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigError(
-            f"what stands behind the colon of --config, {argument!r}, does not say what to train:\n"
-            f"{lines}"
-        )
+        raise ConfigError(f"invalid text behind the colon of --config, {argument!r}:\n{lines}")
     return {part: name for part, _, name in given if name}
 
 
 def unknown(what: str, name: str, names: Iterable[str]) -> str:
-    """The sentence about a name that is none of those there are; the nearest one is in it."""
+    """The message about an unknown name, with the nearest known one."""
     known = list(names)
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]}?" if near else ""

@@ -82,7 +82,7 @@ def mtiles(**data: Any) -> c.Config:
 
 
 def ksdd2(**data: Any) -> c.Config:
-    """KolektorSDD2, defective images, trained lying (256 x 512) after a resize to 512 x 256."""
+    """KolektorSDD2, defective images, resized to 512 x 256 and trained transposed (256 x 512)."""
     published = {
         "name": "ksdd2",
         "classes": 2,
@@ -105,7 +105,7 @@ def ksdd2(**data: Any) -> c.Config:
 
 
 def crackforest(**data: Any) -> c.Config:
-    """CrackForest, cracks on roads, 37 of 155 images without a mask; no published division.
+    """CrackForest, cracks on roads, 37 of 155 images without a mask; no published split.
 
     A fifth of the annotated training images is labeled.
     """

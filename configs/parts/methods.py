@@ -1,8 +1,8 @@
 """The methods, by the name that `configs/train.py` takes.
 
 Every function changes a configuration in place to train its method, and returns it. Settings of the
-method that are named replace its own. A ramp that is not named takes the method's usual share of
-the steps.
+method that are named replace its own. A ramp that is not named takes the method's usual fraction
+of the steps.
 """
 
 from __future__ import annotations
@@ -88,13 +88,13 @@ def cps(config: c.Config, **settings: Any) -> c.Config:
 
 
 def dct(config: c.Config, **settings: Any) -> c.Config:
-    """DCT as released: quarter turns."""
+    """DCT as released: rotations by quarter turns."""
     config.network.auxiliary = 0
     return _with_method(config, DctConfig, {"weight": 0.1, "detach": False}, settings)
 
 
 def ucc(config: c.Config, **settings: Any) -> c.Config:
-    """UCC as released, with its own views: unlabeled images are neither turned nor mirrored."""
+    """UCC as released, with its own views: unlabeled images are neither rotated nor mirrored."""
     released: dict[str, Any] = {
         "weight": 0.1,
         "rectify": "scalar",
@@ -162,7 +162,7 @@ def _with_method(
 
 
 def _two_networks(config: c.Config) -> None:
-    """The setting of CPCL and DUEB here: their papers have no defects, and other networks.
+    """The setting of CPCL and DUEB here: their papers use no defect data, and other networks.
 
     20,000 steps of 8 + 8 + 8 images, poly; the unlabeled terms, not ramped there, are ramped,
     which few labels and networks that start from nothing need.

@@ -1,4 +1,4 @@
-"""Shortened runs: what stands behind the colon of `--config=configs/neu_uaps.py:small`."""
+"""Shortened runs: the part behind the colon of `--config=configs/neu_uaps.py:small`."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def apply(config: c.Config, variant: str) -> c.Config:
 def shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     """A run of minutes: small images, Adam at 1e-3 with a cosine to 0, ramps in proportion.
 
-    Blur and noise are off, in strong views too: their strengths are meant for 256 px, and a 7-pixel
-    box erases most defects at 64 px.
+    Blur and noise are off, in strong views too: their strengths are chosen for 256 px, and a
+    7-pixel box removes most defects at 64 px.
     """
     shorter, stride = min(config.data.height, config.data.width), config.network.stride
     config.data.height = round(size * config.data.height / shorter / stride) * stride

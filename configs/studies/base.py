@@ -1,4 +1,4 @@
-"""What the studies share: the competitors and the settings of a report."""
+"""The entries and settings that the studies share."""
 
 from typing import Any
 
@@ -110,7 +110,7 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
 
 
 def study(title: str, entries: dict[str, Entry]) -> Grid:
-    """A study of these competitors, without trainings yet; UAPS's ramp for all."""
+    """A study of these entries, without blocks of trainings yet; UAPS's ramp for all."""
     return Grid(
         title=title,
         entries=entries,

@@ -1,8 +1,9 @@
 """The tables and figures of UAPS's paper on NEU-Seg: 28 trainings at full size, for a GPU.
 
 256 px, 16 + 16 images, 47,141 steps for every method, plateau schedule. Ramps take 34 % of the
-steps and move at each of them (UAPS's own moves every 80), and Mean Teacher waits for 3 % of them.
-Published test image_iou at 10 % labels: supervised 72.93, CCT 74.56, CPS 74.98, UAPS 75.77.
+steps and move at each of them (UAPS's own moves every 80), and Mean Teacher starts its consistency
+after 3 % of them. Published test image_iou at 10 % labels: supervised 72.93, CCT 74.56, CPS 74.98,
+UAPS 75.77.
 
     python run.py --config=configs/studies/neu_paper.py
 """

@@ -1,4 +1,4 @@
-"""Whether all figures draw themselves: the paper's study in miniature, on the synthetic surfaces.
+"""A check that all figures can be drawn: the paper's study in small, on the synthetic surfaces.
 
 32 px, 60 steps of 4 + 4: the scores mean nothing.
 
