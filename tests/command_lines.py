@@ -17,12 +17,12 @@ def parse(arguments: Sequence[str]) -> list[str]:
     flags.FLAGS.unparse_flags()
     for name in [name for name in flags.FLAGS if name.startswith("config.")]:
         delattr(flags.FLAGS, name)  # ml_collections defines a flag for each override
-    sys.argv = list(arguments)  # where it looks for them
+    sys.argv = list(arguments)  # where it reads them
     return run.parse(sys.argv)
 
 
 def main() -> None:
-    """Runs the command lines of standard input, a JSON list, and prints what each ends with."""
+    """Runs the command lines of standard input, a JSON list, and prints the exit of each."""
     for arguments in json.load(sys.stdin):
         try:
             end = run.main(parse(arguments))

@@ -1,4 +1,4 @@
-"""How tests measure the distance between two computations."""
+"""Distances between the results of two computations."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Kills a training again and again, and compares its end with that of one left alone.
+"""Kills a training repeatedly, and compares its last state with that of an uninterrupted one.
 
     python -m tests.crashes --methods uaps mean_teacher cps --kills 20 --seed 0
 
@@ -73,7 +73,7 @@ def settings(folder: Path, method: str, steps: int) -> list[str]:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """For quick compilations, which are kept in a folder."""
+    """Environment of quick compilations, which are cached in a folder."""
     return os.environ | {
         "JAX_COMPILATION_CACHE_DIR": str(folder / "compiled"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
@@ -95,13 +95,13 @@ class Trial:
 
     @property
     def log(self) -> Path:
-        """What all its processes have said."""
+        """The log of all its processes."""
         return self.workdir.parent / f"{self.workdir.name}.log"
 
     def start(
         self, *more: str, before: Sequence[str] = (), **environment: str
     ) -> subprocess.Popen[bytes]:
-        """Starts it with more flags, or goes on; what it says is added to the log."""
+        """Starts or resumes it with more flags; its output is added to the log."""
         self.started_ns = time.time_ns()
         with self.log.open("ab") as log:
             return subprocess.Popen(
@@ -140,14 +140,14 @@ class Trial:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """Ends a process at once, as a power cut does."""
+    """Ends a process at once with SIGKILL."""
     process.send_signal(signal.SIGKILL)
     if process.wait(60) != -signal.SIGKILL:
         raise RuntimeError(f"the process ended by itself, with status {process.returncode}")
 
 
 def kill_at_step(trial: Trial, generator: random.Random, step: int) -> str:
-    """Kills at a random moment of a step and of what follows it."""
+    """Kills at a random moment of a step and of the code after it."""
     process = trial.start()
     trial.wait_for(step, process)
     delay = generator.uniform(0, 0.1)
@@ -212,7 +212,7 @@ KINDS = {
 
 
 def schedule(kills: int, steps: int, generator: random.Random) -> list[tuple[str, int]]:
-    """What to aim at and, ascending, at which step."""
+    """The kinds of kills and, ascending, their steps."""
     kinds = [kind for kind, count in AIMED.items() for _ in range(round(count * kills / 20))]
     kinds += ["step"] * (kills - len(kinds))
     generator.shuffle(kinds)
@@ -223,7 +223,7 @@ def schedule(kills: int, steps: int, generator: random.Random) -> list[tuple[str
 def interrupted(
     trial: Trial, plan: Sequence[tuple[str, int]], seed: int, *, finish: bool = True
 ) -> list[str]:
-    """Runs a training through its kills, and to its end; the moments at which they came."""
+    """Runs a training with its kills to its end; returns their moments."""
     generator = random.Random(seed)
     moments = []
     for number, (kind, step) in enumerate(plan, start=1):

@@ -1,4 +1,4 @@
-"""Feeds damaged files and senseless overrides to all that reads them.
+"""Fuzzes all readers of files and all overrides with damaged files and random values.
 
     python -m tests.fuzz --files 2000 --overrides 10000 --seed 0
 
@@ -54,7 +54,7 @@ Bytes = Callable[[random.Random, bytes], bytes]
 
 
 def flip(generator: random.Random, data: bytes) -> bytes:
-    """Other bits here and there."""
+    """Flips some bits."""
     content = bytearray(data)
     for _ in range(generator.randint(1, 12)):
         content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
@@ -62,37 +62,37 @@ def flip(generator: random.Random, data: bytes) -> bytes:
 
 
 def cut(generator: random.Random, data: bytes) -> bytes:
-    """The end is missing."""
+    """Cuts off the end."""
     return data[: generator.randrange(len(data))]
 
 
 def blank(generator: random.Random, data: bytes) -> bytes:
-    """The end is zeros, as broken downloads have it."""
+    """Sets the end to zeros, as in incomplete downloads."""
     start = generator.randrange(len(data))
     return data[:start] + bytes(len(data) - start)
 
 
 def remove(generator: random.Random, data: bytes) -> bytes:
-    """A piece is missing."""
+    """Removes a piece."""
     start = generator.randrange(len(data))
     return data[:start] + data[start + generator.randint(1, 40) :]
 
 
 def repeat(generator: random.Random, data: bytes) -> bytes:
-    """A piece is there many times."""
+    """Repeats a piece."""
     start = generator.randrange(len(data))
     piece = data[start : start + generator.randint(1, 40)]
     return data[:start] + piece * generator.choice((2, 3, 1000)) + data[start:]
 
 
 def insert(generator: random.Random, data: bytes) -> bytes:
-    """Something else is in between."""
+    """Inserts other bytes."""
     start = generator.randrange(len(data) + 1)
     return data[:start] + generator.randbytes(generator.randint(1, 60)) + data[start:]
 
 
 def exaggerate(generator: random.Random, data: bytes) -> bytes:
-    """A number in the file, a size perhaps, is as large or small as it can be."""
+    """Sets a number in the file, such as a size, to an extreme value."""
     width = generator.choice((1, 2, 4, 8))
     start = generator.randrange(max(1, min(len(data) - width, generator.choice((64, 10**9)))))
     high = 2 ** (8 * width)
@@ -119,7 +119,7 @@ WORDS = (
 
 
 def reword(generator: random.Random, data: bytes) -> bytes:
-    """A word is another one."""
+    """Replaces a word."""
     separators = [n for n, byte in enumerate(data) if byte in b' \n,:"[]{}'] or [0]
     start = generator.choice(separators)
     later = [n for n in separators if n > start] or [len(data)]
@@ -128,7 +128,7 @@ def reword(generator: random.Random, data: bytes) -> bytes:
 
 
 def empty(generator: random.Random, data: bytes) -> bytes:
-    """Nothing is left."""
+    """Removes all bytes."""
     del generator, data
     return b""
 
@@ -137,7 +137,7 @@ DAMAGES: Sequence[Bytes] = (flip, cut, blank, remove, repeat, insert, exaggerate
 
 
 def damaged(generator: random.Random, data: bytes) -> bytes:
-    """The bytes after one damage or several."""
+    """The bytes after one or several damages."""
     for _ in range(generator.choice((1, 1, 1, 2, 3))):
         if data:
             data = generator.choice(DAMAGES)(generator, data)
@@ -262,7 +262,7 @@ def attempt_lists(generator: random.Random, folder: Path) -> None:
 
 
 def attempt_checkpoint(generator: random.Random, folder: Path) -> None:
-    """A checkpoint, one of whose files is damaged: it is found, or nothing of it has changed."""
+    """A checkpoint, one of whose files is damaged: it is detected, or no array has changed."""
     golden = make.FOLDER / f"format_{checkpoints.FORMAT}"
     shutil.copytree(golden, folder / "run")
     files = sorted(f for f in (folder / "run" / "checkpoints").rglob("*") if f.is_file())
@@ -277,7 +277,7 @@ def attempt_checkpoint(generator: random.Random, folder: Path) -> None:
 
 
 def attempt_run_files(generator: random.Random, folder: Path) -> None:
-    """What a run that goes on reads of its own files."""
+    """The files of a run that resuming reads."""
     lines = [{"step": s, "train/loss": 0.5, "val/image_dice": 3.0, "warning": "w"} for s in (1, 2)]
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
     (folder / workdir.METRICS).write_bytes(damaged(generator, text))
@@ -294,7 +294,7 @@ def attempt_run_files(generator: random.Random, folder: Path) -> None:
 
 
 def check(builder: Any, folder: Path) -> None:
-    """All that a build looks at before it writes."""
+    """Everything that is checked before a build."""
     raw = builder.raw_data(folder)
     if problems := [*raw.problems, *builder._check(raw)]:
         raise DataError(problems)
@@ -409,12 +409,12 @@ KEYS = sorted({k for m in config_lib.METHODS for k in config_lib.flatten(make.ti
 
 
 class TooSlowError(BaseException):
-    """An attempt took longer than it may; nothing that is tried catches it."""
+    """An attempt took too long; no tested code catches this error."""
 
 
 @contextlib.contextmanager
 def limited() -> Iterator[None]:
-    """Ends what takes too long, and finds what takes too much memory."""
+    """Ends an attempt that takes too long, and detects too much memory."""
 
     def stop(number: int, frame: Any) -> None:
         raise TooSlowError(f"still running after {SECONDS} s")
@@ -434,14 +434,14 @@ def limited() -> Iterator[None]:
 
 
 def _peak_mebibytes() -> float:
-    """The most memory that this process has had at once."""
+    """The peak memory of this process."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 @dataclasses.dataclass
 class Tally:
-    """What came out of many attempts."""
+    """The outcomes of many attempts."""
 
     tried: dict[str, int] = dataclasses.field(default_factory=dict)
     accepted: dict[str, int] = dataclasses.field(default_factory=dict)

@@ -101,7 +101,7 @@ def write_one(name: str, dtype: str, out: Path) -> None:
 
 
 def renamed(arrays) -> dict[str, np.ndarray]:
-    """The arrays by the names that this version gives them."""
+    """The arrays by the names of this version."""
     return {
         formats.renamed(name.replace("state/", "method_state/", 1)): array
         for name, array in arrays.items()

@@ -1,4 +1,4 @@
-"""Options of the compiler, and where compiled programs are kept."""
+"""Options of the compiler, and the cache of compiled programs."""
 
 import warnings
 

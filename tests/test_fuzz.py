@@ -1,4 +1,4 @@
-"""A few of the cases of `python -m tests.fuzz`, and that it accepts what is whole."""
+"""A few of the cases of `python -m tests.fuzz`, and that it accepts valid files."""
 
 import contextlib
 import random

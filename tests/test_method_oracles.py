@@ -31,7 +31,7 @@ def one_pixel_loss(p):
 
 
 def close(value):
-    """Approximate, with room for the 1e-7 in Dice's denominator."""
+    """Approximate, with a tolerance for the 1e-7 in Dice's denominator."""
     return pytest.approx(value, abs=2e-7)
 
 
@@ -135,7 +135,7 @@ def test_cps():
     supervised = one_pixel_loss(0.75) + one_pixel_loss(0.4)
     # Both say class 1 on the unlabelled pixel.
     cross_unlabeled = one_pixel_loss(0.8) + one_pixel_loss(0.7)
-    # On the labelled one network 1 is told 0 and network 2 is told 1.
+    # On the labelled one the label is 0 for network 1 and 1 for network 2.
     cross_labeled = one_pixel_loss(0.25) + one_pixel_loss(0.4)
     assert ours["supervised"] == close(supervised)
     assert ours["cross_unlabeled"] == close(cross_unlabeled)
@@ -184,7 +184,7 @@ def test_ucc_one_pixel():
     ours = methods.ucc(labeled, [[[1]]], weak, strong, weight=0.1)
     d_1 = 0.8 * math.log(0.8 / 0.6) + 0.2 * math.log(0.2 / 0.4)
     d_2 = 0.25 * math.log(0.25 / 0.5) + 0.75 * math.log(0.75 / 0.5)
-    # Head 1 is told 1 by the weak head 2, head 2 is told 0 by the weak head 1.
+    # The label of head 1 is 1, of the weak head 2; that of head 2 is 0, of the weak head 1.
     pseudo = one_pixel_loss(0.5) * math.exp(-d_1) + one_pixel_loss(0.8) * math.exp(-d_2)
     supervised = one_pixel_loss(0.7) + one_pixel_loss(0.6)
     assert ours["supervised"] == close(supervised)

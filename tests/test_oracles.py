@@ -330,7 +330,7 @@ def test_perturbations():
     assert oracles.feature_dropout(z, 0.8).reshape(-1).tolist() == [1, 3, 0, 0]
     # tau = 2 exactly: A < tau is strict, so both go.
     assert oracles.feature_dropout(z, 1 / 3).reshape(-1).tolist() == [0, 0, 0, 0]
-    # All means negative: tau = 0.8 * -2 lies above them and nothing is dropped.
+    # All means negative: tau = 0.8 * -2 is above them and nothing is dropped.
     assert oracles.feature_dropout(-z, 0.8).tolist() == (-z).tolist()
     # Each image has its own maximum.
     pair = np.concatenate([z, 10.0 * z])

@@ -1,4 +1,4 @@
-"""The front door, as a person uses it: real processes, killed and started again."""
+"""`run.py` in real processes, killed and resumed."""
 
 import json
 import logging
@@ -131,7 +131,7 @@ def test_a_finished_run_started_again_changes_nothing(shared, trained):
 
 @pytest.fixture(scope="module")
 def stopped(shared, trained):
-    """A run that was killed twice, asked to stop twice, and then left alone; and what it said."""
+    """A run that was killed twice, interrupted twice, and then ran to its end; and its output."""
     folder, _ = shared
     trial = crashes.Trial(folder, "uaps", "stopped", STEPS)
     moments = crashes.interrupted(trial, [("checkpoint", 2), ("cache", 0)], seed=3, finish=False)
@@ -336,7 +336,7 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def ends(shared, trained):
-    """What each of `MISTAKES` ends with."""
+    """The exit message of each of `MISTAKES`."""
     folder, environment = shared
     lines = [command(folder, "whole", *arguments)[1:] for arguments, _ in MISTAKES]
     done = subprocess.run(

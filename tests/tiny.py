@@ -18,7 +18,7 @@ SIZE = 16
 
 
 def config(method: str = "uaps", *, steps: int = 6) -> Config:
-    """A configuration of seconds, with every random piece of the real one switched on."""
+    """A configuration of seconds, with every random part of a real one."""
     settings = train.build(dataset="neu", method=method, variant="small")
     settings.data.height = settings.data.width = SIZE
     settings.data.classes = len(CLASS_NAMES)
@@ -34,7 +34,7 @@ def config(method: str = "uaps", *, steps: int = 6) -> Config:
 
 
 def pool(count: int, seed: int = 0) -> Pool:
-    """Noise with a dark and a bright square; the mask says where."""
+    """Noise with a dark and a bright square, which the mask marks."""
     random = np.random.default_rng(seed)
     images = random.integers(90, 160, (count, SIZE, SIZE, 3))
     masks = np.zeros((count, SIZE, SIZE), np.uint8)
@@ -59,7 +59,7 @@ def pools() -> TrainingPools:
 
 
 def record() -> dict[str, Any]:
-    """What the checkpoints say of these data."""
+    """The description of these data in checkpoints."""
     names = {name: sorted(pool.names) for name, pool in pools().train.items()}
     val = sorted(pools().val.names)
     return {"build": "tiny", "classes": list(CLASS_NAMES), "protocol": "native", "version": 1} | {

@@ -1,4 +1,4 @@
-"""A run that leaves a lost machine in parts goes on from them."""
+"""A run is packed in parts, and resumes from them on another machine."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Which flags belong together, and the work directory where none is given."""
+"""Flags that belong together, and the default work directory."""
 
 from pathlib import Path
 

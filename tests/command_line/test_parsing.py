@@ -1,4 +1,4 @@
-"""Command lines from their flags to a sentence or a result, in real processes."""
+"""Command lines from their flags to an error or a result, in real processes."""
 
 import json
 import subprocess
@@ -35,7 +35,7 @@ ENDS = [
 
 @pytest.fixture(scope="module")
 def ends(tmp_path_factory):
-    """What each of `ENDS` ends with."""
+    """The exit message or result of each of `ENDS`."""
     folder = tmp_path_factory.mktemp("files")
     for name, text in FILES.items():
         (folder / name).write_text(text)

@@ -1,4 +1,4 @@
-"""Training on a user's folder: what a run saw stays what it resumes on."""
+"""Training on a user's folder: a run resumes on the images that it started with."""
 
 import dataclasses
 import json
@@ -17,7 +17,7 @@ from uaps_jax.config import ConfigError
 
 
 def test_streamed_from_the_dataset_equals_resident(root):
-    """On disk the images are of other sizes and formats than the network sees."""
+    """On disk the images are of other sizes and formats than the network's input."""
     runs = {}
     for name, mebibytes in (("resident", 64), ("streamed", 0)):
         config = settings(root, folder_uaps)

@@ -1,4 +1,4 @@
-"""Overrides in evaluation: which count, and which are refused."""
+"""Overrides in evaluation: which apply, and which are refused."""
 
 import dataclasses
 

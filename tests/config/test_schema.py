@@ -1,4 +1,4 @@
-"""The configuration as a whole: all problems at once, frozen then, every setting explained."""
+"""The configuration as a whole: all problems at once, then frozen, every setting explained."""
 
 import dataclasses
 import importlib

@@ -1,4 +1,4 @@
-"""`configs/train.py`: every method on every dataset, and what is wrong with an argument."""
+"""`configs/train.py`: every method on every dataset, and the errors of its argument."""
 
 import pytest
 from absl import flags

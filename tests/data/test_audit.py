@@ -1,4 +1,4 @@
-"""The audit notices what was put into a dataset on purpose, and nothing where nothing is."""
+"""The audit reports problems that were put into a dataset, and none in a clean one."""
 
 import dataclasses
 import json
@@ -39,7 +39,7 @@ def save(root, name, image, mask):
 
 @pytest.fixture
 def root(tmp_path):
-    """Twenty-four images that have nothing to do with each other."""
+    """Twenty-four unrelated images."""
     for index in range(24):
         save(tmp_path, f"part_{index:02d}", texture(index), defect())
     (tmp_path / "classes.yaml").write_text("background: 0\nscratch: 1\n")

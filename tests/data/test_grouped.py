@@ -1,4 +1,4 @@
-"""Divisions by leakage groups: nothing crosses them, and budgets of labels count groups."""
+"""Splits by leakage groups: no group is in two parts, and budgets of labels count groups."""
 
 import dataclasses
 import hashlib
@@ -35,7 +35,7 @@ def draw_v1(groups, classes, request=TENTH, *, seed=0, shares=SHARES):
 
 
 def neu(bare=0):
-    """Groups of NEU-Seg and made-up classes; where asked, every fifth image has no mask."""
+    """Leakage groups of NEU-Seg and invented classes; optionally every fifth image has no mask."""
     groups = neu_groups.groups()
     masked = [name for name in groups if not bare or int(name[-2:]) % bare]
     return groups, {name: frozenset({1 + groups[name] % 3}) for name in masked}
@@ -56,8 +56,8 @@ def groups_of(names, groups):
 @st.composite
 def folders(draw_from):
     """name -> group and name -> classes: groups of 1 to 6 images, some without a mask."""
-    members = draw_from(st.lists(st.integers(1, 6), min_size=12, max_size=50))
-    groups = {f"{g}-{i}": g for g, size in enumerate(members) for i in range(size)}
+    sizes = draw_from(st.lists(st.integers(1, 6), min_size=12, max_size=50))
+    groups = {f"{g}-{i}": g for g, size in enumerate(sizes) for i in range(size)}
     choose = random.Random(draw_from(st.integers(0, 10**6)))
     bare = draw_from(st.sampled_from([0.0, 0.3, 0.7]))
     masked = [name for name in groups if choose.random() >= bare]
@@ -296,7 +296,7 @@ def test_thirty_labels_of_neu_seg_are_thirty_pictures(copies):
 
 
 def test_the_lists_are_those_of_their_version():
-    """Other lists need another version in `protocols.GENERAL`: runs are told by it."""
+    """Other lists need another version in `protocols.GENERAL`, which identifies them in runs."""
     groups, classes = neu()
     thirty = [
         digest(draw(groups, classes, labeled(count=30), copies=copies, shares=NEU_SHARES))

@@ -1,4 +1,4 @@
-"""Fitting images of any size to the network, and results back."""
+"""Images of any size fitted to the network, and results fitted to the images."""
 
 import numpy as np
 import pytest

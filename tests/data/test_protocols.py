@@ -1,4 +1,4 @@
-"""Every protocol on the names that the real datasets have: sizes, lists, and what leaks."""
+"""Every protocol on the names of the real datasets: sizes, lists, and leaks."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Reading: the right pixels at the right size under the right name."""
+"""Reading of images and masks: pixels, size and name."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""Splits are pure functions of names and groups, and nothing slips through them."""
+"""Splits are pure functions of names and leakage groups, without overlaps."""
 
 import dataclasses
 

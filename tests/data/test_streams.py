@@ -1,4 +1,4 @@
-"""A batch is a function of the seed and the step, whoever decodes it."""
+"""A batch is a function of the seed and the step, resident or streamed."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Measurements of images do not depend on how they are taken."""
+"""Statistics of images do not depend on the number of threads."""
 
 import hashlib
 

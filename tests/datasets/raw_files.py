@@ -68,7 +68,7 @@ def read(builder) -> dict[str, dict[str, dict]]:
 
 
 def failure(builder, manual_dir: Path) -> DataError:
-    """The report of a build that must fail and leave nothing behind."""
+    """The report of a build that has to fail without writing a dataset."""
     data_dir = Path(builder.data_path).parents[2]
     with pytest.raises(DataError) as caught:
         build(builder, manual_dir)

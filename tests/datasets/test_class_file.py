@@ -1,4 +1,4 @@
-"""classes.yaml is two columns of text; nothing of YAML beyond that is built or believed."""
+"""classes.yaml is two columns of text; other features of YAML are refused."""
 
 import pytest
 

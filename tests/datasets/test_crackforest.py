@@ -64,7 +64,7 @@ def official() -> dict[str, bytes]:
 
 def test_an_array_that_claims_to_be_enormous_is_refused():
     data = bytearray(mat(values_of(), compress=False))
-    # The tag, the flags, and the tag of the dimensions stand in front of the first of them.
+    # The tag, the flags, and the tag of the dimensions precede the first of them.
     struct.pack_into("<ii", data, 128 + 8 + 16 + 8, 2**15, 2**15)
     with pytest.raises(UnreadableError, match="an array of 1073741824 numbers"):
         read_segmentation(bytes(data))

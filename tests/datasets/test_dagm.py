@@ -381,7 +381,7 @@ SAMPLES = {
 
 @pytest.fixture
 def samples(data_dir, raw) -> Path:
-    """The samples alone: beside them, the other archives could hide a mistake."""
+    """Only the samples: the other archives could hide an error."""
     path = data_dir / "DAGM2007_samples.zip"
     if not path.exists():
         pytest.skip(f"{path.name} is not in {data_dir}")

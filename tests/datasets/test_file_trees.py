@@ -1,4 +1,4 @@
-"""Archives as they are met: odd names, odd compressions, lies about sizes."""
+"""Archives with unusual names, unusual compressions and wrong sizes."""
 
 import io
 import os

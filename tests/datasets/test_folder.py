@@ -1,4 +1,4 @@
-"""A user's own images: every kind that people bring, and every way in which they can be bad."""
+"""A user's own images: every accepted kind, and every kind of bad file."""
 
 from __future__ import annotations
 
@@ -199,7 +199,7 @@ class TestImages:
             build(root, tmp_path / "built")
 
     def test_a_scan_held_upside_down(self, root, tmp_path):
-        """Pillow turns a TIFF itself, so that its mask would not fit."""
+        """Pillow rotates a TIFF itself, so that its mask would not fit."""
         file = io.BytesIO()
         Image.fromarray(picture()).save(file, "TIFF", tiffinfo={0x0112: 3})
         write(root, {"images/a.tif": file.getvalue(), "masks/a.png": encode(ids())})
@@ -347,7 +347,7 @@ class TestClassMap:
             build(root, tmp_path / "built")
 
 
-class TestPlaces:
+class TestPaths:
     def test_two_folders(self, tmp_path):
         write(tmp_path, {"here/a.png": encode(picture()), "there/a.png": encode(ids())})
         named = {"images": "here", "masks": str(tmp_path / "there")}

@@ -261,10 +261,10 @@ class TestReadBinary:
 
 
 def partition(names: list[str]) -> list[set[str]]:
-    members = defaultdict(set)
+    by_group = defaultdict(set)
     for name, group in tiles.groups(names).items():
-        members[group].add(name)
-    return [members[group] for group in sorted(members)]
+        by_group[group].add(name)
+    return [by_group[group] for group in sorted(by_group)]
 
 
 class TestGroups:

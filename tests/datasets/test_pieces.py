@@ -1,4 +1,4 @@
-"""Large arrays piece by piece."""
+"""Large arrays in pieces."""
 
 import tracemalloc
 

@@ -1,4 +1,4 @@
-"""What is no file of a sensible size is refused without being opened or read."""
+"""Pipes, devices and files that are too large are refused without being opened."""
 
 import os
 

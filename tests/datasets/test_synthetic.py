@@ -98,7 +98,7 @@ def test_no_two_pictures_are_near_copies(examples):
     small = np.stack([i[:, :, 1].reshape(16, 4, 16, 4).mean((1, 3)).ravel() for i, _ in examples])
     small -= small.mean(axis=1, keepdims=True)
     small /= np.linalg.norm(small, axis=1, keepdims=True)
-    # Only for pictures with content; two plain plates in the same light may look alike.
+    # Only for pictures with content; two plain plates in the same light may be similar.
     assert np.percentile((small @ small.T)[~np.eye(len(small), dtype=bool)], 99.9) < 0.97
 
 

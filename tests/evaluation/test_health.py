@@ -1,4 +1,4 @@
-"""Pseudo-label health against numpy, and when it is worth a warning."""
+"""Pseudo-label health against numpy, and its warnings."""
 
 import jax
 import jax.numpy as jnp
@@ -22,7 +22,7 @@ def pool(count=5):
 
 
 def probe(variables, images, key, step):
-    """Labels read off the image, so that numpy can say the same."""
+    """Labels computed from the image, so that numpy can compute them too."""
     target = images[..., 0].astype(jnp.int32) % 3
     return target, images[..., 1] > 90, images[..., 2].astype(jnp.int32) % 3
 

@@ -1,4 +1,4 @@
-"""The metrics against numpy, by hand, and the confusion matrices they are made from."""
+"""The metrics and their confusion matrices against numpy, and cases worked by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +16,7 @@ confusion = jax.jit(evaluate.confusion, static_argnums=2)
 
 
 def maps(kind, classes=4, count=9, seed=0):
-    """Integer truth and prediction `[N, H, W]` of one of the kinds that can go wrong."""
+    """Integer truth and prediction `[N, H, W]` of one of the special cases."""
     rng = np.random.default_rng(seed)
     truth, prediction = rng.integers(classes, size=(2, count, 5, 4)).astype(np.uint8)
     if kind == "ignore":

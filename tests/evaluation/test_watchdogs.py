@@ -1,4 +1,4 @@
-"""What is worth a warning, and on which report it stands."""
+"""Warnings of the watchdogs, and the reports that show them."""
 
 import json
 import math
@@ -104,15 +104,15 @@ def test_a_resumed_run_restores_the_watchdogs(tmp_path):
     ]
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    dogs = [watchdogs.ValidationScore("image_dice"), watchdogs.Teacher()]
-    watchdogs.remember(dogs, file)
-    assert watchdogs.bark(dogs, "val/", {"image_dice": 0.0})
-    assert not watchdogs.bark(dogs, "teacher/", {"distance": 0.1})
-    watchdogs.remember(dogs, tmp_path / "none")
+    watches = [watchdogs.ValidationScore("image_dice"), watchdogs.Teacher()]
+    watchdogs.remember(watches, file)
+    assert watchdogs.bark(watches, "val/", {"image_dice": 0.0})
+    assert not watchdogs.bark(watches, "teacher/", {"distance": 0.1})
+    watchdogs.remember(watches, tmp_path / "none")
 
 
 def test_warnings_of_a_run_are_logged_stored_and_the_same_when_it_is_resumed(tmp_path, monkeypatch):
-    """A forced collapse: the teacher is blown up, and the validation score stands still."""
+    """A forced collapse: the teacher diverges, and the validation score does not change."""
     real = loop.evaluate.evaluate
     monkeypatch.setattr(
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": 12.0}

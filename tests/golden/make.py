@@ -35,7 +35,7 @@ def settings() -> config_lib.Config:
 
 
 def result(workdir: Path) -> dict[str, Any]:
-    """What the checkpoint of step 2 says: scores, and some probabilities."""
+    """The results of the checkpoint of step 2: scores, and some probabilities."""
     config = checkpoints.read_config(workdir, 2)
     method = methods.build(config)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
@@ -64,7 +64,7 @@ def last_loss(workdir: Path) -> float:
 
 
 def main() -> None:
-    """Trains, and keeps what is needed."""
+    """Trains, and keeps the files that the test needs."""
     target = FOLDER / f"format_{checkpoints.FORMAT}"
     if target.exists():
         sys.exit(f"{target} is there; a format that is written down does not change")

@@ -17,33 +17,33 @@ mixed_pseudo_label = jax.jit(consistency.mixed_pseudo_label)
 
 
 @functools.partial(jax.jit, static_argnums=1)
-def draws(seed, members):
+def draws(seed, decoders):
     keys = jax.random.split(jax.random.key(seed), DRAWS)
-    return jax.vmap(lambda key: consistency.dirichlet_weights(key, members))(keys)
+    return jax.vmap(lambda key: consistency.dirichlet_weights(key, decoders))(keys)
 
 
-def stack(members=4, classes=4, scale=3.0, seed=0):
+def stack(decoders=4, classes=4, scale=3.0, seed=0):
     rng = np.random.default_rng(seed)
-    return (scale * rng.normal(size=(members, 2, 5, 4, classes))).astype(np.float32)
+    return (scale * rng.normal(size=(decoders, 2, 5, 4, classes))).astype(np.float32)
 
 
-@pytest.mark.parametrize("members", [2, 4])
-def test_dirichlet_weights_lie_on_the_simplex(members):
-    beta = np.asarray(draws(0, members))
-    assert beta.shape == (DRAWS, members)
+@pytest.mark.parametrize("decoders", [2, 4])
+def test_dirichlet_weights_lie_on_the_simplex(decoders):
+    beta = np.asarray(draws(0, decoders))
+    assert beta.shape == (DRAWS, decoders)
     assert beta.min() >= 0
     assert_allclose(beta.sum(1), 1, rtol=1e-5)
 
 
-@pytest.mark.parametrize("members", [2, 4])
-def test_dirichlet_weights_are_uniform_on_the_simplex(members):
-    beta = np.asarray(draws(1, members))
+@pytest.mark.parametrize("decoders", [2, 4])
+def test_dirichlet_weights_are_uniform_on_the_simplex(decoders):
+    beta = np.asarray(draws(1, decoders))
     # Of Dirichlet(1, ..., 1): mean 1 / K, variance (K - 1) / (K^2 (K + 1)).
-    variance = (members - 1) / (members**2 * (members + 1))
-    assert_allclose(beta.mean(0), 1 / members, atol=5 * np.sqrt(variance / DRAWS))
+    variance = (decoders - 1) / (decoders**2 * (decoders + 1))
+    assert_allclose(beta.mean(0), 1 / decoders, atol=5 * np.sqrt(variance / DRAWS))
     assert_allclose(beta.var(0), variance, rtol=0.15)
     # P(beta_k > 1/2) = 2^-(K - 1).
-    assert_allclose((beta > 0.5).mean(0), 0.5 ** (members - 1), atol=0.04)
+    assert_allclose((beta > 0.5).mean(0), 0.5 ** (decoders - 1), atol=0.04)
 
 
 def test_dirichlet_weights_follow_the_key():

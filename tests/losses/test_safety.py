@@ -1,4 +1,4 @@
-"""Every loss stays finite, and so does its gradient, whatever masks and logits it meets."""
+"""Every loss stays finite, and so does its gradient, for all masks and logits."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ CLASSES, SIZES = (2, 4), ((1, 1), (4, 4))
 
 
 def labels_of(kind, shape, classes, random):
-    """What a crop may show."""
+    """Masks of crops."""
     ids = random.integers(0, classes, shape)
     return {
         "all ignored": np.full(shape, IGNORE),

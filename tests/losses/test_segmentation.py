@@ -1,4 +1,4 @@
-"""Cross-entropy and Dice against numpy, and at their edges."""
+"""Cross-entropy and Dice against numpy, and their limiting cases."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""The divergence of every head from the mean prediction."""
+"""The divergence of every decoder from the mean prediction."""
 
 import functools
 
@@ -20,17 +20,17 @@ def mean_and_gradient(logits, detach_mean=False):
     return jax.value_and_grad(lambda x: kl_to_mean(x, detach_mean=detach_mean).mean())(logits)
 
 
-def stack(members=4, classes=4, scale=3.0, seed=0):
+def stack(decoders=4, classes=4, scale=3.0, seed=0):
     rng = np.random.default_rng(seed)
-    return (scale * rng.normal(size=(members, 2, 5, 4, classes))).astype(np.float32)
+    return (scale * rng.normal(size=(decoders, 2, 5, 4, classes))).astype(np.float32)
 
 
-@pytest.mark.parametrize("members", [2, 4, 5])
+@pytest.mark.parametrize("decoders", [2, 4, 5])
 @pytest.mark.parametrize("classes", [2, 7])
-def test_divergences_equal_the_oracle(members, classes):
-    logits = stack(members, classes)
+def test_divergences_equal_the_oracle(decoders, classes):
+    logits = stack(decoders, classes)
     result = kl_to_mean(logits)
-    assert result.shape == (members, 2, 5, 4)
+    assert result.shape == (decoders, 2, 5, 4)
     assert relative_difference(result, oracles.kl_to_mean(logits)) <= 1e-5
 
 

@@ -1,4 +1,4 @@
-"""The README's "Add a method" section, followed to the letter."""
+"""The README's "Add a method" section, followed exactly."""
 
 import importlib.util
 import sys
@@ -93,7 +93,7 @@ def test_it_is_trained_resumed_and_evaluated_like_any_other(mine, tmp_path):
 
 @pytest.fixture
 def saved(mine, tmp_path):
-    """A checkpoint of the method, which is forgotten then; and the file that made it."""
+    """A checkpoint of the method, which is then unregistered, and the file of the method."""
     settings = tiny.config("supervised", steps=1)
     settings.method = mine.get_config().method
     settings = config_lib.validate(settings)

@@ -66,7 +66,7 @@ def softplus(x):
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """An objective, its arrays by name, those with a gradient, and the oracle's view of both."""
+    """An objective, its arrays by name, those with a gradient, and the oracle of both."""
 
     ours: object
     theirs: object
@@ -404,7 +404,7 @@ def test_the_moving_average():
 
 
 def test_mean_teacher_waits_and_ua_mt_raises_its_threshold():
-    """The logged parts of a run show the schedule that its steps saw."""
+    """The logged parts of a run show the schedule of its steps."""
     settings = importlib.import_module("configs.neu_mean_teacher").get_config()
     assert (settings.method.delay, settings.method.ramp_interval * settings.method.ramp_length) == (
         1000,
@@ -559,7 +559,7 @@ def plain(name):
 
 @pytest.mark.parametrize("name", SEMI)
 def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
-    """Gradient of the labeled views, per head and network: that of the supervised loss."""
+    """Gradient of the labeled views, per decoder and network: that of the supervised loss."""
     settings = plain(name)
     method = methods.build(settings)
     params, state = method.init(0)

@@ -1,4 +1,4 @@
-"""Every method takes a step on batches that teach nothing, stays finite, and uses no key twice.
+"""Every method stays finite on batches without a learning signal, and uses no key twice.
 
 The network is the README's own, of an outside author: what all methods run on.
 """

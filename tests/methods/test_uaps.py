@@ -27,9 +27,9 @@ def options(**changes):
     return dataclasses.replace(neu_uaps.get_config().method, **changes)
 
 
-def batch(scale=2.0, members=4, classes=3):
+def batch(scale=2.0, decoders=4, classes=3):
     rng = np.random.default_rng(0)
-    labeled, unlabeled = scale * rng.normal(size=(2, members, 2, 4, 3, classes))
+    labeled, unlabeled = scale * rng.normal(size=(2, decoders, 2, 4, 3, classes))
     labels = rng.integers(classes, size=(2, 4, 3))
     labels[rng.uniform(size=labels.shape) < 0.2] = IGNORE
     return labeled.astype(np.float32), unlabeled.astype(np.float32), labels.astype(np.int32)
@@ -124,7 +124,7 @@ def test_a_batch_without_labels_and_extreme_logits_have_a_finite_loss_and_gradie
 
 
 def test_the_number_of_heads_is_free():
-    data = batch(members=2)
+    data = batch(decoders=2)
     beta = np.array([0.7, 0.3], np.float32)
     (total, _), _ = objective(data=data, beta=beta)
     assert relative_difference(total, oracles.uaps_losses(*data, beta, W1, W2)["total"]) <= 1e-5

@@ -1,4 +1,4 @@
-"""The README's "Add a network" section, followed to the letter."""
+"""The README's "Add a network" section, followed exactly."""
 
 import sys
 

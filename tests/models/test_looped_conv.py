@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 
 from uaps_jax.models.looped_conv import looped_conv
 
-MEMBERS = 4
+STACKED = 4
 WINDOW = {
     "window_strides": (1, 1),
     "padding": ((1, 1), (1, 1)),
@@ -25,20 +25,20 @@ looped = functools.partial(looped_conv, **WINDOW)
 plain = functools.partial(lax.conv_general_dilated, **WINDOW)
 
 
-def operands(axes, members=(MEMBERS,)):
+def operands(axes, sizes=(STACKED,)):
     rng = np.random.default_rng(0)
     shapes = (2, 5, 4, 3), (3, 3, 3, 2)
     return tuple(
-        rng.normal(size=(*(members if axis == 0 else ()), *shape)).astype(np.float32)
+        rng.normal(size=(*(sizes if axis == 0 else ()), *shape)).astype(np.float32)
         for axis, shape in zip(axes, shapes, strict=True)
     )
 
 
 def loop(x, w, axes):
-    members = [
-        plain(x[k] if axes[0] == 0 else x, w[k] if axes[1] == 0 else w) for k in range(MEMBERS)
+    results = [
+        plain(x[k] if axes[0] == 0 else x, w[k] if axes[1] == 0 else w) for k in range(STACKED)
     ]
-    return jnp.stack(members)
+    return jnp.stack(results)
 
 
 def gradients(function, x, w):
@@ -59,7 +59,7 @@ def test_without_vmap_it_is_the_plain_convolution():
 def test_vmap_equals_a_loop_and_the_vmap_of_the_plain_convolution(axes):
     x, w = operands(axes)
     ours = jax.vmap(looped, axes)(x, w)
-    assert ours.shape == (MEMBERS, 2, 5, 4, 2)
+    assert ours.shape == (STACKED, 2, 5, 4, 2)
     assert_allclose(ours, loop(x, w, axes), rtol=1e-6)
     assert_allclose(ours, jax.vmap(plain, axes)(x, w), rtol=1e-5, atol=1e-5)
 
@@ -78,13 +78,13 @@ def test_both_gradients_of_vmap_equal_those_of_a_loop_and_of_the_plain_vmap(axes
 def test_vmap_of_the_gradient_equals_a_loop_of_gradients():
     x, w = operands((0, 0))
     result = jax.vmap(functools.partial(gradients, looped))(x, w)
-    for k in range(MEMBERS):
+    for k in range(STACKED):
         for ours, theirs in zip(result, gradients(plain, x[k], w[k]), strict=True):
             assert_allclose(ours[k], theirs, rtol=1e-5, atol=1e-5)
 
 
 def test_nested_vmap_equals_two_loops():
-    x, w = operands((0, 0), members=(2, 3))
+    x, w = operands((0, 0), sizes=(2, 3))
     ours = jax.vmap(jax.vmap(looped))(x, w)
     expected = [[plain(x[i, j], w[i, j]) for j in range(3)] for i in range(2)]
     assert_allclose(ours, expected, rtol=1e-6)
@@ -106,4 +106,4 @@ def test_compiled_forward_and_backward_hold_no_grouped_convolution():
     assert "batch_group_count" not in text
     # What is avoided, by the same search: the vmapped plain convolution is grouped.
     grouped = compiled_text(plain)
-    assert f"feature_group_count={MEMBERS}" in grouped
+    assert f"feature_group_count={STACKED}" in grouped

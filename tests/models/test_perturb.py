@@ -1,4 +1,4 @@
-"""The perturbations of features: what they draw, and for whom."""
+"""The perturbations of features: what they draw, and for which images."""
 
 import functools
 
@@ -92,7 +92,7 @@ def graded(peaks, pixels=400):
 
 
 def recovered(key, parts, peaks=(1.0, 3.0, 0.2, 7.0)):
-    """Each image's share of kept pixels, which is u to 1 / 400 where activity is even."""
+    """Each image's fraction of kept pixels, which is u to 1 / 400 where activity is even."""
     actual = perturb.feature_dropout(key, graded(peaks), low=0.7, high=0.9, parts=parts)
     return (np.asarray(actual) != 0).mean((1, 2, 3))
 

@@ -1,4 +1,4 @@
-"""The network: its size, its start, its wiring, and the published network's own numbers."""
+"""The U-Net: its size, initial values and connections, and the numbers of the published network."""
 
 import dataclasses
 import functools
@@ -137,19 +137,19 @@ def test_parameters_are_as_many_as_published(dataset, auxiliary):
     assert initialize.count(params["encoder"]) == ENCODER[dataset]
 
 
-def members(path):
+def copies(path):
     return 4 if path[0].key == "decoders" else 1
 
 
 def test_uaps_has_208_trainable_tensors_and_42_batch_norms():
     leaves = jax.tree.leaves_with_path(published_shapes("neu_seg", 3)["params"])
-    assert sum(members(path) for path, _ in leaves) == 208
-    assert sum(members(path) for path, _ in leaves if path[-1].key == "scale") == 42
+    assert sum(copies(path) for path, _ in leaves) == 208
+    assert sum(copies(path) for path, _ in leaves if path[-1].key == "scale") == 42
     for path, leaf in leaves:
         if path[0].key == "decoders":
             assert leaf.shape[0] == 4
     stats = jax.tree.leaves_with_path(published_shapes("neu_seg", 3)["batch_stats"])
-    assert sum(members(path) for path, _ in stats) == 2 * 42
+    assert sum(copies(path) for path, _ in stats) == 2 * 42
 
 
 # Start

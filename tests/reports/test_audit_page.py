@@ -1,4 +1,4 @@
-"""Pictures on the page of an audit: small before anything is drawn on them."""
+"""Pictures on the page of an audit are made small before anything is drawn on them."""
 
 import base64
 import io

@@ -1,4 +1,4 @@
-"""The figures of a run come out whatever its images and classes are called."""
+"""The figures of a run, for any names of its images and classes."""
 
 import json
 

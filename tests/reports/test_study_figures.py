@@ -1,4 +1,4 @@
-"""The figures of a study: what is drawn, and that pictures come out."""
+"""The figures of a study: their content, and that pictures are written."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from uaps_jax.reports.study_figures.decoders import DecoderRow
 
 
 def pixels(file):
-    """The picture, which has a size worth looking at and more than a few colours."""
+    """The picture, which has a minimum size and a minimum number of colours."""
     picture = np.asarray(Image.open(file).convert("RGB"))
     assert picture.shape[0] > 150
     assert picture.shape[1] > 400

@@ -1,4 +1,4 @@
-"""Configuration files of anybody are read as `--config` reads them."""
+"""Configuration files of users are read as by `--config`."""
 
 import pytest
 

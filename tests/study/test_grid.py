@@ -1,4 +1,4 @@
-"""What a study consists of, and that all of it is checked before anything starts."""
+"""The contents of a study, which are checked before any training starts."""
 
 import importlib
 from pathlib import Path

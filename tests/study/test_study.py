@@ -1,4 +1,4 @@
-"""A study in real processes: killed, started again, with a training that fails; and its report."""
+"""A study in real processes: killed and resumed, with a training that fails; and its report."""
 
 import csv
 import json

@@ -1,4 +1,4 @@
-"""Damaged checkpoints: found, named, set aside, and gone on without."""
+"""Damaged checkpoints: detected, named, moved, and the run resumes from the one before."""
 
 import errno
 import json

@@ -1,4 +1,4 @@
-"""A loss that is not finite: the run stops, nothing of the step stays, and it can be repeated."""
+"""A loss that is not finite: the run stops, the step changes nothing and can be repeated."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ BREAKS = 4  # the step, from 1, whose loss is not finite
 
 
 def breaking(monkeypatch):
-    """Methods whose loss is not finite at a step, and what it was at the others."""
+    """Methods whose loss is not finite at a step, and the loss at the others."""
     real = methods.build
 
     def build(config):
@@ -40,7 +40,7 @@ def breaking(monkeypatch):
 
 @pytest.fixture(scope="module", params=["supervised", "uaps", "mean_teacher"])
 def broken(request, tmp_path_factory):
-    """A run that stopped at a step: its folder, configuration, and what it said."""
+    """A run that stopped at a step: its folder, configuration, and error message."""
     folder = tmp_path_factory.mktemp("broken") / "run"
     config = tiny.config(request.param)
     with pytest.MonkeyPatch.context() as patched:

@@ -1,4 +1,4 @@
-"""Which checkpoints a flag names."""
+"""The checkpoints that a flag selects."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Checkpoints that were written down once are read by every version that follows."""
+"""Stored checkpoints of every format are read by this version."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Signals that ask a run to stop."""
+"""Signals that interrupt a run."""
 
 import os
 import signal
@@ -52,14 +52,14 @@ def test_nothing_is_noted_in_another_thread_or_where_it_is_not_wanted():
     before = signal.getsignal(signal.SIGTERM)
     handlers = []
 
-    def look(enabled):
+    def check(enabled):
         with interrupt.watched(enabled):
             handlers.append(signal.getsignal(signal.SIGTERM))
 
-    thread = threading.Thread(target=look, args=(True,))
+    thread = threading.Thread(target=check, args=(True,))
     thread.start()
     thread.join()
-    look(False)
+    check(False)
     assert handlers == [before, before]
 
 

@@ -1,4 +1,4 @@
-"""Training as a whole: it learns, resumes, refuses and stops."""
+"""Training as a whole: it learns, resumes, refuses other settings and is interrupted."""
 
 import dataclasses
 import json
@@ -232,7 +232,7 @@ def test_a_work_directory_of_other_data_is_refused(begun, change, reason):
 
 
 def test_a_run_of_the_first_grouped_draw_is_resumed_by_its_name(begun, monkeypatch):
-    """Its settings say "grouped", without a choice about copies; its record has no sizes."""
+    """Its settings say "grouped", without a choice about copies; its split has no sizes."""
     config = tiny.config("supervised", steps=2)
     config.data.protocol = "grouped"
     older = config_lib.flatten(config)

@@ -119,7 +119,7 @@ def test_adamw_decays_apart_from_the_gradient():
 
 
 def one_update(config, **gradient):
-    """What an update adds to a network of ones whose gradient is one."""
+    """The update of a network of ones whose gradient is one."""
     params = {
         "encoder": {"conv": {"kernel": np.ones(2, np.float32), "bias": np.ones(2, np.float32)}},
         "decoders": {"norm": {"scale": np.ones(2, np.float32)}},
@@ -174,7 +174,7 @@ def test_the_gradient_is_clipped_by_its_whole_norm_without_what_is_frozen():
 
 
 def fresh(config):
-    """As a run starts with it."""
+    """The state at the start of a run."""
     nothing = types.SimpleNamespace(init=lambda seed: ({}, {}), memory=dict)
     optimizer = optimizers.build(config, groups_of)
     return state.create(nothing, optimizer, config, seed=0).plateau

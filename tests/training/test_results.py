@@ -1,4 +1,4 @@
-"""`result.json`: what is written, and what earlier versions wrote."""
+"""`result.json`: as it is written, and as earlier versions wrote it."""
 
 import json
 import math

@@ -160,7 +160,7 @@ def test_bfloat16_keeps_parameters_wide_and_the_loss_close():
 
 
 def test_accumulated_gradients_are_the_mean_over_the_pieces():
-    """Supervised, without dropout, views or a step in between: by hand, piece by piece."""
+    """Supervised, without dropout or views: the step computed by hand."""
     config = tiny.config("supervised")
     config.train.accumulate = 2
     config.network.dropout = (0.0, 0.0)

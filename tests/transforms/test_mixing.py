@@ -1,4 +1,4 @@
-"""Boxes that are pasted: their areas, their places, and what XOR leaves of them."""
+"""Boxes that are pasted: their areas, positions, and combination by XOR."""
 
 import functools
 

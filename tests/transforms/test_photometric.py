@@ -37,7 +37,7 @@ def changes_of_light(image, count=200, **settings):
 
 
 def with_two_dark_pixels():
-    """Its first two pixels never saturate in the released ranges: they reveal a and b."""
+    """Its first two pixels never saturate in the released ranges: a and b follow from them."""
     image = random_image()
     image[0, 0], image[0, 1] = 10, 60
     return image

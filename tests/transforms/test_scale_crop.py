@@ -1,4 +1,4 @@
-"""Random scale and crop against PIL's resize, and what lies outside of the image."""
+"""Random scale and crop against PIL's resize, and the values outside of the image."""
 
 import functools
 

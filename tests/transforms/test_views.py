@@ -23,7 +23,7 @@ RELEASED = neu_uaps.get_config().views.labeled
 
 
 def policy(**changes):
-    """Settings of a view: nothing happens but the changes."""
+    """Settings of a view: only the given changes are on."""
     return dataclasses.replace(configured.view(), **changes)
 
 
