@@ -55,7 +55,6 @@ def shapes(size: int, auxiliary: int) -> dict[tuple[int, int, int, int], int]:
 
 
 def main() -> None:
-    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=int, default=128, help="side of an image in pixels")
     parser.add_argument("--batch", type=int, default=4, help="labeled images; unlabeled as many")

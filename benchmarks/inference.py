@@ -25,7 +25,6 @@ TIES = 1e-3
 
 
 def main() -> None:
-    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=int, default=256, help="side of an image in pixels")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 32])

@@ -42,11 +42,9 @@ class Files(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
         self._folder, self._names, self._size = folder, names, size
 
     def __len__(self) -> int:
-        """How many."""
         return len(self._names)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, ...]:
-        """Image and mask."""
         return tuple(
             torch.from_numpy(np.array(self._read(kind, index))) for kind in ("images", "masks")
         )
@@ -59,7 +57,6 @@ class Files(torch.utils.data.Dataset[tuple[torch.Tensor, ...]]):
 
 
 def main() -> None:
-    """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--manual_dir", required=True, help="folder of the downloaded NEU-Seg")
     parser.add_argument("--data_dir", default="data", help="folder of the built datasets")

@@ -29,7 +29,6 @@ class Block(nn.Module):
     """Twice convolution, BatchNorm, LeakyReLU; dropout between them."""
 
     def __init__(self, inputs: int, outputs: int, rate: float) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv_conv = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, padding=1),
@@ -50,7 +49,6 @@ class Down(nn.Module):
     """Half the size, then a block."""
 
     def __init__(self, inputs: int, outputs: int, rate: float) -> None:
-        """Default initialisation."""
         super().__init__()
         self.maxpool_conv = nn.Sequential(nn.MaxPool2d(2), Block(inputs, outputs, rate))
 
@@ -63,7 +61,6 @@ class Encoder(nn.Module):
     """Five levels of features."""
 
     def __init__(self, channels: int) -> None:
-        """Default initialisation."""
         super().__init__()
         self.in_conv = Block(channels, WIDTHS[0], RATES[0])
         for level in range(1, len(WIDTHS)):
@@ -82,7 +79,6 @@ class Up(nn.Module):
     """1x1 convolution, twice the size (aligned corners), the skip in front, a block."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
-        """Default initialisation."""
         super().__init__()
         self.conv1x1 = nn.Conv2d(inputs, outputs, 1)
         self.conv = Block(2 * outputs, outputs, 0.0)
@@ -97,7 +93,6 @@ class Decoder(nn.Module):
     """The pyramid to logits."""
 
     def __init__(self, classes: int) -> None:
-        """Default initialisation."""
         super().__init__()
         for step, level in enumerate(reversed(range(len(WIDTHS) - 1)), start=1):
             self.add_module(f"up{step}", Up(WIDTHS[level + 1], WIDTHS[level]))
@@ -127,7 +122,6 @@ class Network(nn.Module):
     """One encoder, a main decoder, and auxiliary decoders on perturbed features."""
 
     def __init__(self, channels: int, classes: int, auxiliary: int = AUXILIARY) -> None:
-        """Default initialisation."""
         super().__init__()
         self.auxiliary, self.perturb = auxiliary, True
         self.encoder = Encoder(channels)

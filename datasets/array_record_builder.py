@@ -21,7 +21,6 @@ class ArrayRecordBuilder(tfds.core.GeneratorBasedBuilder):
     """
 
     def __init__(self, *, file_format: Any = None, **kwargs: Any) -> None:
-        """Takes what the class describes."""
         super().__init__(file_format=file_format or "array_record", **kwargs)
 
 

@@ -86,7 +86,6 @@ class DataError(Exception):
         problems: Iterable[tuple[str, str]],
         remedy: str = "Repair or remove the files named above, then build again.",
     ) -> None:
-        """Takes what the class describes."""
         self.problems = tuple(
             Problem(shown(str(path)), "\n".join(map(shown, reason.split("\n"))))
             for path, reason in problems

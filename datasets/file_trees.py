@@ -44,11 +44,9 @@ class Folder:
     """
 
     def __init__(self, path: Path) -> None:
-        """Takes what the class describes."""
         self.path = path
 
     def files(self, folder: str) -> list[str]:
-        """See `FileTree`."""
         root = self.path / folder
         if not root.is_dir():
             return []
@@ -57,11 +55,9 @@ class Folder:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Read]:
-        """See `FileTree`."""
         yield lambda file: read_regular(self.path / file)
 
     def label(self, file: str) -> str:
-        """See `FileTree`."""
         return str(self.path / file)
 
 
@@ -78,7 +74,6 @@ class Archive:
     """
 
     def __init__(self, path: Path) -> None:
-        """Takes what the class describes."""
         self.path = path
         self.root = ""
         self._files: dict[str, list[str]] = {}
@@ -104,12 +99,10 @@ class Archive:
         return part
 
     def files(self, folder: str) -> list[str]:
-        """See `FileTree`."""
         return [f"{folder}/{name}" for name in self._files.get(self.root + folder, [])]
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Read]:
-        """See `FileTree`."""
         with zipfile.ZipFile(self.path) as archive:
 
             def read(file: str) -> bytes:
@@ -121,7 +114,6 @@ class Archive:
             yield read
 
     def label(self, file: str) -> str:
-        """See `FileTree`."""
         return f"{self.path}/{self.root}{file}"
 
 
@@ -163,17 +155,14 @@ class Union:
     """
 
     def __init__(self, trees: Sequence[FileTree]) -> None:
-        """Takes what the class describes."""
         self.trees = tuple(trees)
         self._folders: dict[str, dict[str, int]] = {}
 
     def files(self, folder: str) -> list[str]:
-        """See `FileTree`."""
         return sorted(self._owners(folder))
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Read]:
-        """See `FileTree`."""
         with contextlib.ExitStack() as stack:
             reads = [stack.enter_context(tree.reading()) for tree in self.trees]
             yield lambda file: reads[self._owner(file)](file)

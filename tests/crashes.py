@@ -113,7 +113,6 @@ class Trial:
             )
 
     def finish(self) -> None:
-        """Runs it to its end."""
         if status := self.start().wait(PATIENCE_S):
             raise RuntimeError(f"{self.workdir.name} ended with status {status}; see its log")
 
@@ -256,7 +255,6 @@ def differences(one: Trial, other: Trial) -> list[str]:
 
 
 def main() -> None:
-    """Kills, compares and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--methods", nargs="+", default=["uaps", "mean_teacher", "cps"])
     parser.add_argument("--kills", type=int, default=20)

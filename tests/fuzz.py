@@ -489,7 +489,6 @@ def fuzz_overrides(seed: int, numbers: Sequence[int], tally: Tally) -> None:
 
 
 def main() -> None:
-    """Tries, counts and prints."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--files", type=int, default=2000)
     parser.add_argument("--overrides", type=int, default=10000)

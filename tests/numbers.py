@@ -140,7 +140,6 @@ def compare(folder: Path, other: Path) -> bool:
 
 
 def main() -> None:
-    """Writes or compares."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     kinds = parser.add_subparsers(dest="what", required=True)
     writing = kinds.add_parser("write")

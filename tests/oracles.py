@@ -445,7 +445,6 @@ class _Network:
         return apply(x, kernel, self.weights[name + ".bias"])
 
     def norm(self, name, x):
-        """Apply a batch normalisation."""
         mean = self.weights[name + ".running_mean"]
         var = self.weights[name + ".running_var"]
         scale, bias = self.weights[name + ".weight"], self.weights[name + ".bias"]

@@ -12,7 +12,6 @@ from uaps_jax.study.grid import Bars, Block, Grid, Panels
 
 
 def get_config() -> Grid:
-    """The study."""
     chosen = {name: base.METHODS[name] for name in ("supervised", "Mean Teacher", "CPS", "UAPS")}
     grid = base.study("NEU-Seg, 10 % labeled, 64 px, 1500 steps of 8 + 8", chosen)
     grid.variant = "medium"

@@ -13,7 +13,6 @@ from uaps_jax.study.grid import Grid
 
 
 def get_config() -> Grid:
-    """The study."""
     grid = base.paper("UAPS's study on NEU-Seg", "neu", (0.1, 0.3, 0.5))
     grid.overrides = {
         "train.steps": 799 * 59,

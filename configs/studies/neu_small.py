@@ -13,7 +13,6 @@ from uaps_jax.study.grid import Bars, Block, Grid, Panels
 
 
 def get_config() -> Grid:
-    """The study."""
     grid = base.study("NEU-Seg, 10 % labeled, 64 px, 800 steps", base.METHODS)
     grid.variant = "small"
     everyone = tuple(base.METHODS)

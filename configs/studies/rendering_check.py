@@ -14,7 +14,6 @@ from uaps_jax.study.grid import Grid
 
 
 def get_config() -> Grid:
-    """The study."""
     grid = base.paper(
         "Rendering check: 60 steps at 32 px, the scores mean nothing",
         "synthetic",

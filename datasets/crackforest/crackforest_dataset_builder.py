@@ -67,18 +67,15 @@ class Builder(SegmentationBuilder):
     builder_config: CrackForestConfig
 
     def labels(self) -> Sequence[str]:
-        """See `SegmentationBuilder`."""
         return LABELS
 
     def raw_data(self, manual_dir: Path) -> RawData:
-        """See `SegmentationBuilder`."""
         location = layouts.find(manual_dir)
         examples, problems = layouts.examples(location)
         _warn_if_incomplete(examples)
         return RawData(tree=location.tree, examples=own_groups(examples), problems=problems)
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
-        """See `SegmentationBuilder`."""
         values = read_segmentation(data)
         ids = np.where(values == CRACK, _CRACK_ID, 0).astype(np.uint8)
         if self.builder_config.ignore_regions:

@@ -77,11 +77,9 @@ class Builder(SegmentationBuilder):
     builder_config: DagmConfig
 
     def labels(self) -> Sequence[str]:
-        """See `SegmentationBuilder`."""
         return ("background", *(f"class{number}" for number in self.builder_config.classes))
 
     def raw_data(self, manual_dir: Path) -> RawData:
-        """See `SegmentationBuilder`."""
         config = self.builder_config
         # Its pool has ids for the six classes and no defect-free images.
         pooled = config.classes == SIX and not config.free
@@ -99,7 +97,6 @@ class Builder(SegmentationBuilder):
         return RawData(tree=location.tree, examples=own_groups(examples), problems=problems)
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
-        """See `SegmentationBuilder`."""
         if example.label is not None:
             return read_binary(data, example.label)
         ids = read_mask(data)

@@ -84,11 +84,9 @@ class Builder(SegmentationBuilder):
     builder_config: FolderConfig
 
     def labels(self) -> Sequence[str]:
-        """See `SegmentationBuilder`."""
         return self.builder_config.classes.names
 
     def raw_data(self, manual_dir: Path) -> RawData:
-        """See `SegmentationBuilder`."""
         config = self.builder_config
         examples = [
             Example(
@@ -105,7 +103,6 @@ class Builder(SegmentationBuilder):
         return RawData(tree=tree, examples=examples, problems=config.problems)
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
-        """See `SegmentationBuilder`."""
         return class_map.decode_mask(data, self.builder_config.classes)
 
     def decode_image(self, data: bytes, example: Example) -> np.ndarray:
@@ -120,7 +117,6 @@ class Builder(SegmentationBuilder):
         return pixels
 
     def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
-        """See `SegmentationBuilder`."""
         with open_image(data) as image:
             kind = (image.format, image.mode)
         if kind in _KEPT and images.orientation(data) == _UPRIGHT:

@@ -61,11 +61,9 @@ class Builder(SegmentationBuilder):
     builder_config: Ksdd2Config
 
     def labels(self) -> Sequence[str]:
-        """See `SegmentationBuilder`."""
         return LABELS
 
     def raw_data(self, manual_dir: Path) -> RawData:
-        """See `SegmentationBuilder`."""
         free = self.builder_config.free
         location = layouts.find(manual_dir)
         pairs, problems = layouts.pairs(location)
@@ -81,7 +79,6 @@ class Builder(SegmentationBuilder):
         return dataclasses.replace(raw, examples=own_groups(raw.examples))
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
-        """See `SegmentationBuilder`."""
         return read_binary(data, _DEFECT)
 
 

@@ -76,11 +76,9 @@ class Builder(SegmentationBuilder):
     builder_config: MTilesConfig
 
     def labels(self) -> Sequence[str]:
-        """See `SegmentationBuilder`."""
         return LABELS
 
     def raw_data(self, manual_dir: Path) -> RawData:
-        """See `SegmentationBuilder`."""
         config = self.builder_config
         location = layouts.find(manual_dir, config.free)
         examples, problems = layouts.examples(location, config.free)
@@ -99,7 +97,6 @@ class Builder(SegmentationBuilder):
         return raw
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
-        """See `SegmentationBuilder`."""
         if example.label is None:
             return read_mask(data)
         # For a defect-free tile, whose mask must be empty, any id but 0 serves.

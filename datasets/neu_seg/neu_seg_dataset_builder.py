@@ -41,11 +41,9 @@ class Builder(SegmentationBuilder):
     HOMEPAGE = "https://github.com/DHW-Master/NEU_Seg"
 
     def labels(self) -> Sequence[str]:
-        """See `SegmentationBuilder`."""
         return LABELS
 
     def raw_data(self, manual_dir: Path) -> RawData:
-        """See `SegmentationBuilder`."""
         location = layouts.find(manual_dir)
         pairs, problems = layouts.pairs(location)
         _warn_if_incomplete(pairs)

@@ -24,22 +24,18 @@ class Outline(HTMLParser):
     """Checks that every element is closed; keeps addresses and text."""
 
     def __init__(self):
-        """Nothing is open."""
         super().__init__()
         self.open, self.addresses, self.words = [], [], []
 
     def handle_starttag(self, tag, attrs):
-        """Opens an element."""
         if tag not in ("meta", "img"):
             self.open.append(tag)
         self.addresses += [value for name, value in attrs if name in ("src", "href")]
 
     def handle_endtag(self, tag):
-        """Closes the innermost element."""
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        """Keeps the text."""
         self.words.append(data)
 
 
