@@ -284,7 +284,7 @@ def attempt_run_files(generator: random.Random, folder: Path) -> None:
     writer = workdir.MetricWriter(folder, 2)
     writer.write(3, "train", {"loss": 1.0})
     writer.close()
-    watchdogs.remember(
+    watchdogs.restore(
         [watchdogs.ValidationScore("image_dice"), watchdogs.Teacher()], folder / workdir.METRICS
     )
     workdir.warnings(folder)

@@ -104,7 +104,7 @@ def test_a_second_run_in_one_work_directory_is_refused(shared, trained):
 
 def test_the_time_left_and_the_losses_are_shown(trained):
     assert "first step, compilation included" in trained.stderr
-    assert "left, evaluations apart" in trained.stderr
+    assert "left, without evaluations" in trained.stderr
     assert "loss=" in trained.stderr
     assert "tracked_metric" not in trained.stderr
 

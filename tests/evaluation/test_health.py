@@ -31,7 +31,7 @@ def probe(variables, images, key, step):
 def test_health_equals_the_oracle_whatever_the_batch(batch):
     data = pool()
     function = health.make_probe_function(probe, 3)
-    result = health.measure(function, {}, data, NAMES, batch, jax.random.key(0), 3)
+    result = health.pseudo_label_metrics(function, {}, data, NAMES, batch, jax.random.key(0), 3)
     expected = method_oracles.pseudo_label_health(
         data.images[..., 0] % 3, data.images[..., 1] > 90, data.images[..., 2] % 3, data.masks, 3
     )
@@ -45,7 +45,7 @@ def test_without_truth_accuracy_is_not_a_number():
     data = pool()
     blind = Pool(names=data.names, images=data.images, masks=np.full_like(data.masks, IGNORE))
     function = health.make_probe_function(probe, 3)
-    result = health.measure(function, {}, blind, NAMES, 2, jax.random.key(0), 3)
+    result = health.pseudo_label_metrics(function, {}, blind, NAMES, 2, jax.random.key(0), 3)
     assert np.isnan(result["accuracy"])
     assert result["kept"] > 0
 

@@ -105,10 +105,10 @@ def test_a_resumed_run_restores_the_watchdogs(tmp_path):
     file = tmp_path / "metrics.jsonl"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     watches = [watchdogs.ValidationScore("image_dice"), watchdogs.Teacher()]
-    watchdogs.remember(watches, file)
-    assert watchdogs.bark(watches, "val/", {"image_dice": 0.0})
-    assert not watchdogs.bark(watches, "teacher/", {"distance": 0.1})
-    watchdogs.remember(watches, tmp_path / "none")
+    watchdogs.restore(watches, file)
+    assert watchdogs.warnings(watches, "val/", {"image_dice": 0.0})
+    assert not watchdogs.warnings(watches, "teacher/", {"distance": 0.1})
+    watchdogs.restore(watches, tmp_path / "none")
 
 
 def test_warnings_of_a_run_are_logged_stored_and_the_same_when_it_is_resumed(tmp_path, monkeypatch):

@@ -78,7 +78,7 @@ def test_a_run_resumes_from_the_checkpoint_before_to_the_same_end(trained, tmp_p
     copy = tmp_path / "run"
     shutil.copytree(folder, copy)
     damage(largest(copy / "checkpoints" / str(STEPS), "state"))
-    checkpoints.set_damaged_aside(copy)
+    checkpoints.move_damaged(copy)
     assert checkpoints.saved_steps(copy) == [4]
     [aside] = (copy / "damaged").iterdir()
     assert aside.name.startswith(f"{STEPS}_")
@@ -93,7 +93,7 @@ def test_where_all_are_damaged_the_run_is_not_started_over(trained, tmp_path):
         emptied(largest(tmp_path / "run" / "checkpoints" / str(step), "state"))
     for _ in range(2):
         with pytest.raises(CheckpointError, match="all checkpoints are damaged, and nothing was"):
-            checkpoints.set_damaged_aside(tmp_path / "run")
+            checkpoints.move_damaged(tmp_path / "run")
     assert checkpoints.saved_steps(tmp_path / "run") == [4, STEPS]
 
 
@@ -107,7 +107,7 @@ def test_a_damaged_best_is_set_aside_too(tmp_path, monkeypatch):
     run(frozen(config), tmp_path / "run")
     assert checkpoints.find_step(tmp_path / "run", "best") == 3
     flipped(largest(tmp_path / "run" / "checkpoints" / "3", "variables"))
-    checkpoints.set_damaged_aside(tmp_path / "run")
+    checkpoints.move_damaged(tmp_path / "run")
     assert [f.name.partition("_")[0] for f in (tmp_path / "run" / "damaged").iterdir()] == ["3"]
     assert checkpoints.find_step(tmp_path / "run", "best") == 9
 
@@ -129,7 +129,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, sm
     for step in saved:
         checkpoints.verify(disk / "run", step)
     small_disk(100 * one // 1024)
-    checkpoints.set_damaged_aside(disk / "run")
+    checkpoints.move_damaged(disk / "run")
     assert_equal(run(frozen(config), disk / "run"), whole)
     assert not (disk / "run" / "damaged").exists()
 
@@ -163,7 +163,7 @@ def test_a_checkpoint_of_a_later_version_is_refused_and_left_where_it_is(
     monkeypatch.setattr(checkpoints, "FORMAT", 1)
     for refused in (
         lambda: checkpoints.verify(tmp_path / "run", STEPS),
-        lambda: checkpoints.set_damaged_aside(tmp_path / "run"),
+        lambda: checkpoints.move_damaged(tmp_path / "run"),
         lambda: checkpoints.read_config(tmp_path / "run", STEPS),
     ):
         with pytest.raises(checkpoints.NewerFormatError, match="is of format 2; this version"):
@@ -181,7 +181,7 @@ def test_evaluation_needs_no_optimizer_state(trained, tmp_path):
 
 
 def test_a_new_directory_is_left_as_it_is(tmp_path):
-    checkpoints.set_damaged_aside(tmp_path)
+    checkpoints.move_damaged(tmp_path)
     assert not list(tmp_path.iterdir())
 
 

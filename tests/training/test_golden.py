@@ -41,7 +41,7 @@ def written(request, tmp_path):
 def test_checksums_that_are_gone_are_missed(tmp_path):
     shutil.copytree(make.FOLDER / "format_2", tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "checkpoints" / "2" / "digests")
-    with pytest.raises(checkpoints.CheckpointError, match="its checksums are not there"):
+    with pytest.raises(checkpoints.CheckpointError, match="its checksums are missing"):
         checkpoints.verify(tmp_path / "run", 2)
 
 
@@ -58,7 +58,7 @@ def test_a_checkpoint_predicts_what_it_did(written):
 def test_a_run_resumes_from_it_to_the_same_numbers(written):
     folder, expected = written
     config = make.config_lib.validate(checkpoints.read_config(folder, 2))
-    checkpoints.set_damaged_aside(folder)
+    checkpoints.move_damaged(folder)
     state = loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, tiny.record())
     assert int(state.step) == make.STEPS
     assert make.last_loss(folder) == pytest.approx(expected["last_loss"], rel=1e-3)

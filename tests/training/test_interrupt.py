@@ -21,7 +21,7 @@ def interruptible():
 
 def test_the_first_signal_is_noted_and_a_copy_of_it_ignored():
     before = signal.getsignal(signal.SIGTERM)
-    with interrupt.watched(True) as request:
+    with interrupt.catch_signals(True) as request:
         assert request.number is None
         for _ in range(3):
             os.kill(os.getpid(), signal.SIGTERM)
@@ -31,7 +31,7 @@ def test_the_first_signal_is_noted_and_a_copy_of_it_ignored():
 
 def test_a_later_signal_acts_at_once(monkeypatch):
     monkeypatch.setattr(interrupt, "SAME_S", 0.0)
-    with interrupt.watched(True) as request:
+    with interrupt.catch_signals(True) as request:
         os.kill(os.getpid(), signal.SIGINT)
         assert request.number == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
@@ -41,7 +41,7 @@ def test_a_later_signal_acts_at_once(monkeypatch):
 def test_an_ignored_signal_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interrupt.watched(True) as request:
+        with interrupt.catch_signals(True) as request:
             os.kill(os.getpid(), signal.SIGINT)
             assert request.number is None
     finally:
@@ -53,7 +53,7 @@ def test_nothing_is_noted_in_another_thread_or_where_it_is_not_wanted():
     handlers = []
 
     def check(enabled):
-        with interrupt.watched(enabled):
+        with interrupt.catch_signals(enabled):
             handlers.append(signal.getsignal(signal.SIGTERM))
 
     thread = threading.Thread(target=check, args=(True,))

@@ -26,7 +26,7 @@ def execute(arguments: Arguments) -> NoReturn:
         request = arguments.request()
         command(request)
     except USER_ERRORS as error:
-        processes.leave(f"error: {error}")
+        processes.exit_process(f"error: {error}")
     except interrupt.Interrupted as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.number)
@@ -39,5 +39,5 @@ def execute(arguments: Arguments) -> NoReturn:
                 f"\nThe checkpoints in {request.workdir} are whole. When there is space again, "
                 "the same command goes on from the latest."
             )
-        processes.leave(reason, at_once=True)
+        processes.exit_process(reason, at_once=True)
     sys.exit(0)

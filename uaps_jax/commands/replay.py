@@ -13,7 +13,7 @@ def replay(request: Request) -> None:
     found = failures.repeat(failures.latest(request.workdir))
     lines = [f"step {found.step}, {'':27s} {'then':>14s} {'now':>14s}"]
     lines += [
-        f"  {name:32s} {found.measured.get(name, math.nan):14.6g} {value:14.6g}"
+        f"  {name:32s} {found.metrics.get(name, math.nan):14.6g} {value:14.6g}"
         for name, value in found.repeated.items()
     ]
     for what, wrong in (

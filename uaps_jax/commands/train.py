@@ -38,7 +38,7 @@ def _train(
     """The training itself, in a work directory that no other process uses."""
     record = protocols.record(dataset, config.data, split)
     if processes.is_first():
-        checkpoints.set_damaged_aside(request.workdir)
+        checkpoints.move_damaged(request.workdir)
         workdir.claim(request.workdir, config, record)
     processes.wait("claimed")
     processes.check_same("the data", results.digest(record))

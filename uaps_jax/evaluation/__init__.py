@@ -1,1 +1,1 @@
-"""Scores: four metrics, each under its own name."""
+"""Metrics, metrics of pseudo-labels, and warnings."""

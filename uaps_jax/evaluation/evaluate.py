@@ -28,8 +28,8 @@ def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Arr
     """
     # Counts stay below 2^24, so sums of products of 0 and 1 are exact in float32.
     truth = jax.nn.one_hot(labels, classes)  # all zero for 255
-    guess = jax.nn.one_hot(prediction, classes)
-    return jnp.einsum("bhwt,bhwp->btp", truth, guess).astype(jnp.int32)
+    predicted = jax.nn.one_hot(prediction, classes)
+    return jnp.einsum("bhwt,bhwp->btp", truth, predicted).astype(jnp.int32)
 
 
 def make_confusion_function(
@@ -53,15 +53,15 @@ def evaluate(
     batch_size: int,
 ) -> dict[str, float]:
     """All metrics of `metrics.scores` over a pool."""
-    found = [
+    confusions = [
         np.asarray(confusion_function(variables, images, masks))[:count]
         for images, masks, count in batches(pool, batch_size)
     ]
-    return metrics.scores(np.concatenate(found), class_names)
+    return metrics.scores(np.concatenate(confusions), class_names)
 
 
 def batches(pool: Pool, size: int) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    """Images, masks and the number of real rows; the last batch is filled up with row 0."""
+    """Images, masks and the number of valid rows; the last batch is padded with image 0."""
     for start in range(0, len(pool.names), size):
         rows = np.arange(start, start + size)
         count = min(size, len(pool.names) - start)

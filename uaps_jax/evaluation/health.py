@@ -1,6 +1,6 @@
-"""What becomes of the pseudo-labels: measured on a fixed set of unlabeled images.
+"""Metrics of the pseudo-labels on a fixed set of unlabeled images.
 
-Their hidden truth, where there is one, is used for this measurement and for nothing else.
+Masks of unlabeled images, if there are any, are used only here.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def make_probe_function(
     Args:
       probe: `(variables, images, key, step) -> (target, kept, student)` (`Method.pseudo_labels`).
       classes: number of classes.
-      deterministic: as `compiler.jit_optimized` takes it.
+      deterministic: as in `compiler.jit_optimized`.
     """
 
     @functools.partial(compiler.jit_optimized, deterministic=deterministic)
@@ -57,7 +57,7 @@ def make_probe_function(
     return probe_function
 
 
-def measure(
+def pseudo_label_metrics(
     probe_function: ProbeFunction,
     variables: Tree,
     pool: Pool,
@@ -66,18 +66,17 @@ def measure(
     key: jax.Array,
     step: int,
 ) -> dict[str, float]:
-    """The health of the pseudo-labels on a pool, in percent.
+    """Metrics of the pseudo-labels on a pool, in percent.
 
-    * `kept/<class>`: share of all pixels that are kept with this class as their label; `kept` is
-      the sum.
-    * `accuracy`: of the kept pixels whose truth is known; NaN where none is.
-    * `agreement`: share of all pixels on which the learning part predicts the target itself.
+    * `kept/<class>`: kept pixels with this pseudo-label, of all pixels; `kept` is the sum.
+    * `accuracy`: of the kept pixels that have a label in the mask; NaN if there are none.
+    * `agreement`: pixels on which the student predicts the pseudo-label, of all pixels.
     """
     totals: dict[str, np.ndarray] = {}
     for number, (images, masks, count) in enumerate(evaluate.batches(pool, batch_size)):
         batch_key = jax.random.fold_in(key, number)
-        found = probe_function(variables, images, masks, count, batch_key, step)
-        for name, value in found.items():
+        counts = probe_function(variables, images, masks, count, batch_key, step)
+        for name, value in counts.items():
             totals[name] = totals.get(name, np.int64(0)) + np.asarray(value, np.int64)
     pixels, known = int(totals["all"]), int(totals["known"])
     shares = 100 * totals["kept"] / pixels
@@ -90,7 +89,7 @@ def measure(
 
 
 def class_shares(masks: Iterable[np.ndarray], class_names: Sequence[str]) -> dict[str, float]:
-    """Share of each class of the labeled pixels of some masks, in percent."""
+    """The percentage of each class in the labeled pixels of some masks."""
     counts = np.zeros(len(class_names), np.int64)
     for mask in masks:
         counts += np.bincount(mask[mask != IGNORE], minlength=len(class_names))

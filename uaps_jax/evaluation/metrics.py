@@ -1,7 +1,7 @@
 """The metrics, as functions of per-image confusion matrices `[N, C, C]` (truth, prediction).
 
-Every score is in percent. `image_iou` and `image_dice` are what UAPS reports as mIoU and mDice;
-they are not the confusion-matrix mIoU of most other papers, which is `dataset_iou`.
+Every score is in percent. `image_iou` and `image_dice` are UAPS's mIoU and mDice; most other papers
+report `dataset_iou` as mIoU.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, floa
     """All metrics of one evaluation.
 
     * `image_iou`, `image_dice`: per image the mean over the foreground classes in its truth, then
-      the mean over images. An image without a defect has no score: it is left out and counted.
+      the mean over images. Images without a defect have no score and are counted separately.
     * `dataset_iou`: mean IoU over all classes, background included, of one confusion matrix;
-      `dataset_iou_foreground` its mean over the defect classes. A class that neither the truth
-      nor the prediction holds is left out.
+      `dataset_iou_foreground` its mean over the defect classes. Classes in neither truth nor
+      prediction are left out.
     * `pixel_accuracy`: over all labeled pixels.
-    * `clean_image_false_positive_rate`: share of the images without a defect in which at least
-      one pixel is predicted as one.
-    * `image_iou/<class>` (mean over the images that hold it) and `dataset_iou/<class>`.
+    * `clean_image_false_positive_rate`: percentage of the images without a defect in which at
+      least one pixel is predicted as a defect.
+    * `image_iou/<class>` (mean over the images with this class) and `dataset_iou/<class>`.
 
     Args:
       confusions: integer `[N, C, C]`, ignored pixels left out.
       class_names: background first.
 
     Returns:
-      Name to value; NaN where nothing could be measured.
+      Name to value; NaN if no image or class contributes.
     """
     iou, dice = overlap_per_image(confusions)
     defective = confusions[:, 1:].sum((1, 2)) > 0
@@ -55,7 +55,7 @@ def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, floa
     dataset_iou = np.where(union > 0, both / np.maximum(union, 1), np.nan)
     clean = confusions[~defective]
     alarms = clean[:, 0, 1:].sum(1) > 0
-    measured = {
+    values = {
         "image_iou": _mean(_row_means(iou[defective, 1:])),
         "image_dice": _mean(_row_means(dice[defective, 1:])),
         "dataset_iou": _mean(dataset_iou),
@@ -65,9 +65,9 @@ def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, floa
     }
     for index, name in enumerate(class_names):
         if index:
-            measured[f"image_iou/{name}"] = _mean(iou[:, index])
-        measured[f"dataset_iou/{name}"] = dataset_iou[index]
-    percent = {name: 100 * float(value) for name, value in measured.items()}
+            values[f"image_iou/{name}"] = _mean(iou[:, index])
+        values[f"dataset_iou/{name}"] = dataset_iou[index]
+    percent = {name: 100 * float(value) for name, value in values.items()}
     return percent | {
         "images": len(confusions),
         "images_without_defect": int((~defective).sum()),
@@ -75,7 +75,7 @@ def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, floa
 
 
 def _mean(values: np.ndarray) -> float:
-    """Mean of what is not NaN; NaN if that is nothing."""
+    """Mean of the values that are not NaN; NaN if there are none."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else float("nan")
 

@@ -1,1 +1,1 @@
-"""Training: one jitted step, the loop around it, and what is kept of it."""
+"""Training: the jitted step, the loop, checkpoints and the files of a run."""

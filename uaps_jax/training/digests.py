@@ -1,4 +1,4 @@
-"""Checksums of arrays, by which a damaged checkpoint is told from a sound one."""
+"""Checksums of arrays, to detect damaged checkpoints."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ def of(tree: Any) -> dict[str, int]:
 
 
 def of_text(text: str) -> int:
-    """CRC-32 of a text."""
     return zlib.crc32(text.encode())
 
 
 def differences(tree: Any, expected: Mapping[str, int]) -> list[str]:
-    """Names of the arrays that are not what they were, that are missing, or that are new."""
-    found = of(tree)
-    names = sorted(found.keys() | expected.keys())
-    return [name for name in names if found.get(name) != expected.get(name)]
+    """Names of the arrays that differ from `expected`, are missing, or are not in it."""
+    actual = of(tree)
+    names = sorted(actual.keys() | expected.keys())
+    return [name for name in names if actual.get(name) != expected.get(name)]
 
 
 def _checksum(array: np.ndarray) -> int:
-    about = f"{array.shape} {array.dtype}".encode()
+    header = f"{array.shape} {array.dtype}".encode()
     return zlib.crc32(
-        np.ascontiguousarray(array).view(np.uint8).reshape(-1).data, zlib.crc32(about)
+        np.ascontiguousarray(array).view(np.uint8).reshape(-1).data, zlib.crc32(header)
     )

@@ -1,4 +1,4 @@
-"""What is measured of a run at every evaluation, beside its scores, and who watches it."""
+"""Metrics of an evaluation besides the scores, and the watchdogs of a run."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from uaps_jax.training.pools import TrainingPools
 from uaps_jax.trees import Tree
 
 PSEUDO_LABELS = "probe"
-"""Name of what is measured of the pseudo-labels, in front of the names of its values."""
+"""Prefix of the metrics of pseudo-labels."""
 
 Examine = Callable[[Tree, int], dict[str, dict[str, float]]]
-"""`(variables, steps done)` to name -> values."""
+"""`(variables, steps done)` to prefix -> metrics."""
 
 
 def make_examine_function(
     method: Method, config: Config, pools: TrainingPools, class_names: Sequence[str]
 ) -> Examine:
-    """Measures the diagnostics of a method, and its pseudo-labels where they can be measured."""
+    """Diagnostics of the method and, if there is a probe pool, metrics of its pseudo-labels."""
     diagnostics = {name: jax.jit(function) for name, function in method.diagnostics.items()}
     key = jax.random.fold_in(jax.random.key(config.train.seed), zlib.crc32(b"probe"))
     probe = None
@@ -34,12 +34,12 @@ def make_examine_function(
         )
 
     def examine(variables: Tree, done: int) -> dict[str, dict[str, float]]:
-        measured = {
+        metrics = {
             name: {key: float(value) for key, value in function(variables).items()}
             for name, function in diagnostics.items()
         }
         if probe is not None and pools.probe is not None:
-            measured[PSEUDO_LABELS] = health.measure(
+            metrics[PSEUDO_LABELS] = health.pseudo_label_metrics(
                 probe,
                 variables,
                 pools.probe,
@@ -48,17 +48,17 @@ def make_examine_function(
                 key,
                 done - 1,
             )
-        return measured
+        return metrics
 
     return examine
 
 
 def watchdogs_of(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdog]:
-    """The watchdogs of a run of this method, in the process that writes."""
+    """The watchdogs of a run of this method; none in processes that do not write."""
     if not processes.is_first():
         return []
-    found: list[watchdogs.Watchdog] = [watchdogs.ValidationScore(checkpoints.SELECTION)]
+    chosen: list[watchdogs.Watchdog] = [watchdogs.ValidationScore(checkpoints.SELECTION)]
     if method.pseudo_labels is not None and pools.probe is not None:
-        found.append(watchdogs.PseudoLabels(pools.labeled_shares))
+        chosen.append(watchdogs.PseudoLabels(pools.labeled_shares))
     known = watchdogs.OF_DIAGNOSTICS
-    return found + [known[name]() for name in method.diagnostics if name in known]
+    return chosen + [known[name]() for name in method.diagnostics if name in known]

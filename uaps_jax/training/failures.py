@@ -1,8 +1,8 @@
-"""Steps whose loss, gradient or state is not finite: all that repeats one, and its repetition.
+"""Steps whose loss, gradient or state is not finite: storing and repeating them.
 
-In `failed/step_<N>/` of a work directory are `step.json`, what was measured and which images were
-shown; `batch.npz`, those images, their masks and rows as the step was fed; and a checkpoint of the
-state before the step, with the configuration. The key of the step is made of seed and step.
+`failed/step_<N>/` of a work directory contains `step.json`, the metrics and the names of the
+images; `batch.npz`, the batch; and a checkpoint of the state before the step, with the
+configuration. The random key of the step follows from seed and step.
 """
 
 from __future__ import annotations
@@ -36,46 +36,45 @@ PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
 class NonFiniteLoss(RuntimeError):
-    """The loss is not a number any more; the text says when and on which images.
+    """The loss, the gradient or the state of a step is not finite.
 
     Attributes:
       step: 0-based.
-      measured: what the step measured.
+      metrics: of the step.
       images: stream -> names.
     """
 
     def __init__(
-        self, step: int, measured: Mapping[str, float], images: Mapping[str, Sequence[str]]
+        self, step: int, metrics: Mapping[str, float], images: Mapping[str, Sequence[str]]
     ) -> None:
-        """Words it."""
         super().__init__(
-            f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in measured.items())}\n"
+            f"step {step + 1}: {', '.join(f'{k} = {v:g}' for k, v in metrics.items())}\n"
             f"images: {images}\n"
-            "Nothing of this step was saved. --mode=replay on the same --workdir repeats it and "
-            "says where it goes wrong. In another --workdir, a smaller optimizer.learning_rate or "
-            "network.dtype=float32 often helps."
+            "This step changed nothing in the checkpoints. --mode=replay on the same --workdir "
+            "repeats it and shows the operation that fails. In another --workdir, a smaller "
+            "optimizer.learning_rate or network.dtype=float32 often helps."
         )
-        self.step, self.measured, self.images = step, measured, images
+        self.step, self.metrics, self.images = step, metrics, images
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Repetition:
-    """A failed step, and what it did when it was repeated.
+    """A failed step and its repetition.
 
     Attributes:
       step: counted from 1.
       images: stream -> names.
-      measured: what the step measured, by name.
-      repeated: the same of the repetition.
+      metrics: of the step, by name.
+      repeated: metrics of the repetition.
       before: names of arrays of the state that were not finite before the step.
       gradients: names of parameters whose gradient is not finite.
       after: names of arrays of the method's state that are not finite after the forward pass.
-      origin: the first operation that gave NaN and where it stands in the code; "" if none did.
+      origin: the first operation that gave NaN, and its line in the code; "" if none did.
     """
 
     step: int
     images: Mapping[str, Sequence[str]]
-    measured: Mapping[str, float]
+    metrics: Mapping[str, float]
     repeated: Mapping[str, float]
     before: Sequence[str]
     gradients: Sequence[str]
@@ -89,14 +88,14 @@ class Repetition:
 
     @property
     def by_the_update(self) -> bool:
-        """Whether all is finite until the optimizer's update."""
+        """Whether everything is finite up to the optimizer's update."""
         learnt = all(math.isfinite(self.repeated[name]) for name in ("loss", "gradient_norm"))
         return self.failed_again and learnt and not self.before and not self.after
 
 
-def is_sound(measured: Mapping[str, float]) -> bool:
+def is_sound(metrics: Mapping[str, float]) -> bool:
     """Whether the loss of a step, its gradient and the state after it are finite."""
-    return all(math.isfinite(measured[name]) for name in FINITE)
+    return all(math.isfinite(metrics[name]) for name in FINITE)
 
 
 def write(
@@ -108,26 +107,26 @@ def write(
     record: Mapping[str, Any],
     batch: Mapping[str, Mapping[str, np.ndarray]],
     images: Mapping[str, Sequence[str]],
-    measured: Mapping[str, float],
+    metrics: Mapping[str, float],
 ) -> Path:
-    """Writes what repeats the step after `state`, and returns its folder, made anew.
+    """Writes everything needed to repeat the step after `state`; returns the new folder.
 
     Args:
       workdir: of the run.
       state: before the step.
-      variables: what prediction needs, of that state.
+      variables: for prediction, of that state.
       config: of the run.
-      record: which data it is trained on.
-      batch: stream -> what the step was fed.
-      images: stream -> their names.
-      measured: what the step measured.
+      record: of the data (`data.protocols.record`).
+      batch: stream -> fields of the batch.
+      images: stream -> names of the images.
+      metrics: of the step.
     """
     step = int(state.step) + 1
-    place = workdir / "failed" / f"step_{step}"
+    folder = workdir / "failed" / f"step_{step}"
     if processes.is_first():
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     processes.wait(f"failed_step_{step}")
-    with checkpoints.manager(place, config.checkpoint) as saved:
+    with checkpoints.manager(folder, config.checkpoint) as saved:
         checkpoints.save(saved, state, variables, config, record, None)
     if processes.is_first():
         content = io.BytesIO()
@@ -135,45 +134,45 @@ def write(
             f"{stream}/{name}": a for stream, fed in batch.items() for name, a in fed.items()
         }
         np.savez_compressed(content, **arrays)
-        files.write_bytes(place / BATCH, content.getvalue())
+        files.write_bytes(folder / BATCH, content.getvalue())
         about = {
             "step": step,
-            "measured": {name: str(value) for name, value in measured.items()},
+            "measured": {name: str(value) for name, value in metrics.items()},
             "images": images,
         }
-        files.write_text(place / ABOUT, json.dumps(about, indent=1) + "\n")
-    return place
+        files.write_text(folder / ABOUT, json.dumps(about, indent=1) + "\n")
+    return folder
 
 
 def latest(workdir: Path) -> Path:
-    """The folder of the last step that failed.
+    """The folder of the last failed step.
 
     Raises:
-      CheckpointError: none did.
+      CheckpointError: there is none.
     """
-    found = list((workdir / "failed").glob(f"step_*/{ABOUT}"))
-    if not found:
+    written = list((workdir / "failed").glob(f"step_*/{ABOUT}"))
+    if not written:
         raise checkpoints.CheckpointError(
             f"{workdir / 'failed'} holds no failed step; --mode=replay repeats a step whose loss "
             "was not finite"
         )
-    return max(found, key=lambda file: file.stat().st_mtime).parent
+    return max(written, key=lambda file: file.stat().st_mtime).parent
 
 
-def repeat(place: Path) -> Repetition:
+def repeat(folder: Path) -> Repetition:
     """Repeats a failed step on the first device; the datasets are not needed.
 
     Raises:
-      CheckpointError: what was kept of it is damaged.
+      CheckpointError: its files are damaged.
     """
-    about, batch = _read(place)
+    about, batch = _read(folder)
     done = about["step"] - 1
-    checkpoints.verify(place, done)
-    config = checkpoints.read_config(place, done)
+    checkpoints.verify(folder, done)
+    config = checkpoints.read_config(folder, done)
     method, shards = methods.build(config), sharding.over_devices(1)
     optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
-    state = checkpoints.restore_state(place, state, shards.replicated)
+    state = checkpoints.restore_state(folder, state, shards.replicated)
     key, hyperparameters = jax.random.key(config.train.seed), traced_hyperparameters(method)
 
     @jax.jit
@@ -186,12 +185,12 @@ def repeat(place: Path) -> Repetition:
     learnt = gradients(state, batch)
     origin = _origin(gradients, state, batch)
     step = make_train_step(method, optimizer, config, shards)
-    _, measured = step(state, batch, key, hyperparameters)
+    _, metrics = step(state, batch, key, hyperparameters)
     return Repetition(
         step=about["step"],
         images=about["images"],
-        measured=about["measured"],
-        repeated={name: float(value) for name, value in measured.items()},
+        metrics=about["measured"],
+        repeated={name: float(value) for name, value in metrics.items()},
         before=before,
         gradients=_not_finite(learnt.gradients),
         after=_not_finite({"method_state": learnt.method_state}),
@@ -199,22 +198,22 @@ def repeat(place: Path) -> Repetition:
     )
 
 
-def _read(place: Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]:
-    """What is known of a failed step, and its batch."""
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]:
+    """The content of `step.json` and the batch."""
     try:
-        about = json.loads((place / ABOUT).read_text())
+        about = json.loads((folder / ABOUT).read_text())
         known = {
             "step": int(about["step"]),
             "measured": {str(k): float(v) for k, v in about["measured"].items()},
             "images": {str(k): list(map(str, v)) for k, v in about["images"].items()},
         }
         batch: dict[str, dict[str, np.ndarray]] = {}
-        with np.load(place / BATCH, allow_pickle=False) as arrays:
+        with np.load(folder / BATCH, allow_pickle=False) as arrays:
             for path, array in arrays.items():
                 stream, _, name = path.partition("/")
                 batch.setdefault(stream, {})[name] = array
-    except Exception as error:  # whatever numpy says of a file that is not as it left it
-        raise checkpoints.CheckpointError(f"{place} cannot be read: {error!r}") from error
+    except Exception as error:  # numpy raises many types for a damaged file
+        raise checkpoints.CheckpointError(f"{folder} cannot be read: {error!r}") from error
     return known, batch
 
 
@@ -228,9 +227,9 @@ def _not_finite(tree: Tree) -> list[str]:
 
 
 def _origin(function: Any, *arguments: Any) -> str:
-    """The first operation of a function that gives NaN, and the line of this package it is on.
+    """The first operation of a function that gives NaN, and its line in this package.
 
-    Backwards, JAX knows no line but that of the derivative; inside of a scan, that of the scan.
+    In a backward pass the line is that of the derivative, and in a scan that of the scan.
     """
     with jax.debug_nans(True), contextlib.redirect_stdout(io.StringIO()):
         try:
@@ -238,11 +237,11 @@ def _origin(function: Any, *arguments: Any) -> str:
         except FloatingPointError as error:
             frames = [f for f in traceback.extract_tb(error.__traceback__) if PACKAGE in f.filename]
             inner = next((f for f in reversed(frames) if f.filename != __file__), None)
-            said = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0]
             if inner is None:
-                return said
+                return reason
             file = Path(inner.filename).relative_to(Path(PACKAGE).parent)
-            return f"{said} ({file}:{inner.lineno}, {inner.line})"
-        except Exception as error:  # one by one, operations take more memory
-            return f"it could not be looked for: {error!r}"
+            return f"{reason} ({file}:{inner.lineno}, {inner.line})"
+        except Exception as error:  # such as too little memory, without fusion
+            return f"the search for it failed: {error!r}"
     return ""

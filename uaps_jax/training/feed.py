@@ -1,6 +1,6 @@
-"""What the step is fed: batches on the devices, from images that live there or are streamed.
+"""Batches on the devices, from images in device memory or from images streamed by the host.
 
-Both give the step the same arrays in the same places: it is one program, and gives the same bits.
+Both give the step the same arrays with the same shardings, so that it computes the same bits.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ def batches(
     Args:
       config: seed, number of steps and of threads.
       streams: by name.
-      pools: name -> images: all in memory, which then are copied to every device, or all in files,
-        which are read by threads some steps ahead.
+      pools: name -> images: all in memory, then copied to every device, or all in files, then read
+        by threads some steps ahead.
       start: the first step.
       shards: of the batch and of everything else.
 

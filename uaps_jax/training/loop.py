@@ -1,4 +1,4 @@
-"""The training loop: draw, step, log, evaluate, save; resumed, it gives the same bits."""
+"""The training loop: draw, step, log, evaluate, save. A resumed run computes the same bits."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def train(
       directory: claimed by `workdir.claim`.
       pools: the images.
       class_names: background first.
-      record: which data these are, for the checkpoints (`data.protocols.record`).
-      profile: the first and the last step, from 1, of a trace in `profile/`; None for none.
+      record: of the data, for the checkpoints (`data.protocols.record`).
+      profile: the first and the last step, from 1, of a trace in `profile/`; None for no trace.
 
     Returns:
       The state after the last step; its checkpoint is written.
 
     Raises:
       NonFiniteLoss: the loss or the gradient became NaN or infinite. That step changed nothing;
-        what repeats it is in `failed/` (`failures.write`).
-      Interrupted: SIGTERM or SIGINT came; the step that was running is finished and saved. (Of
-        several processes, each ends at once.)
+        `failed/` contains everything to repeat it (`failures.write`).
+      Interrupted: SIGTERM or SIGINT arrived; the current step is finished and saved. (With several
+        processes, each ends at once.)
     """
     method = methods.build(config)
     shards = sharding.over_devices()
@@ -74,7 +74,7 @@ def train(
         config.data.classes,
         deterministic=config.train.deterministic,
     )
-    measure = examine.make_examine_function(method, config, pools, class_names)
+    examine_function = examine.make_examine_function(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
     state = sharding.place(state, shards.replicated)
     key = sharding.place(jax.random.key(config.train.seed), shards.replicated)
@@ -85,11 +85,11 @@ def train(
         if saved.latest_step() is not None:
             state = checkpoints.restore_state(directory, state, shards.replicated)
         start = int(state.step)
-        stop = opened.enter_context(interrupt.watched(jax.process_count() == 1))
+        stop = opened.enter_context(interrupt.catch_signals(jax.process_count() == 1))
         best = checkpoints.best_score(saved)
         writer = opened.enter_context(contextlib.closing(workdir.metric_writer(directory, start)))
         watching = examine.watchdogs_of(method, pools)
-        watchdogs.remember(watching, directory / workdir.METRICS)
+        watchdogs.restore(watching, directory / workdir.METRICS)
         tracer = opened.enter_context(
             contextlib.closing(
                 Tracer(directory / "profile" / f"process_{jax.process_index()}", profile)
@@ -97,7 +97,7 @@ def train(
         )
         progress = opened.enter_context(contextlib.closing(Progress(start, config.train.steps)))
 
-        def account(pending: tuple[int, Tree]) -> None:
+        def log_pending(pending: tuple[int, Tree]) -> None:
             try:
                 _log_step(pending, writer, progress, config, method, pools)
             except failures.NonFiniteLoss as failed:
@@ -112,10 +112,10 @@ def train(
                         record=record,
                         batch=streams.batch(config, method.streams, pools.train, failed.step),
                         images=failed.images,
-                        measured=failed.measured,
+                        metrics=failed.metrics,
                     )
-                except Exception:  # of which the loss that is not finite is the first cause
-                    logging.exception("what repeats step %d cannot be kept", failed.step + 1)
+                except Exception:  # the person should see the NonFiniteLoss
+                    logging.exception("step %d cannot be stored for a replay", failed.step + 1)
                 raise
 
         pending: tuple[int, Tree] | None = None
@@ -123,16 +123,16 @@ def train(
         for step in range(start, config.train.steps):
             tracer.before(step + 1)
             with jax.profiler.StepTraceAnnotation("train", step_num=step + 1):
-                asked = time.perf_counter()
+                began = time.perf_counter()
                 batch = next(batches)
-                # While the step before is running, nothing waits for the data.
+                # While the previous step is running, the devices do not wait for the data.
                 idle = pending is None or pending[1]["loss"].is_ready()
-                progress.waited(time.perf_counter() - asked if idle else 0.0)
+                progress.waited(time.perf_counter() - began if idle else 0.0)
                 state, metrics = step_function(state, batch, key, hyperparameters)
             tracer.after(step + 1, metrics)
-            # The numbers of the step before are read while this one runs.
+            # The metrics of the previous step are read while this one runs.
             if pending is not None:
-                account(pending)
+                log_pending(pending)
             pending = (step, metrics)
 
             done = step + 1
@@ -141,7 +141,7 @@ def train(
             evaluated = last or done % config.train.eval_every == 0
             if not (evaluated or due):
                 continue
-            account(pending)
+            log_pending(pending)
             pending = None
             variables = method.variables(state.params, state.method_state)
             scores = None
@@ -153,7 +153,7 @@ def train(
                     class_names,
                     config.evaluation.batch_size,
                 )
-                for prefix, values in {"val": scores, **measure(variables, done)}.items():
+                for prefix, values in {"val": scores, **examine_function(variables, done)}.items():
                     writer.write(done, prefix, values)
                     for warning in watchdogs.warnings(watching, f"{prefix}/", values):
                         logging.warning("step %d, %s", done, warning)
@@ -165,7 +165,7 @@ def train(
                 state = dataclasses.replace(state, plateau=advanced)
                 due = due or score > best
                 best = max(best, score)
-            number = stop.number  # it may have come by now
+            number = stop.number  # it may have arrived during the evaluation
             if due or number is not None:
                 checkpoints.save(saved, state, variables, config, record, scores)
             if number is not None:
@@ -182,7 +182,7 @@ def _log_step(
     method: Method,
     pools: TrainingPools,
 ) -> None:
-    """Reads a step's numbers, checks them, shows them, and logs every so many of them."""
+    """Checks and shows the metrics of a step; writes them every `train.log_every` steps."""
     step, metrics = pending
     values = {name: float(value) for name, value in metrics.items()}
     if not failures.is_sound(values):
@@ -196,7 +196,7 @@ def _log_step(
 
 
 def _peak_memory() -> dict[str, float]:
-    """Peak memory of the first device in GiB, where the backend counts it (CPUs do not)."""
+    """Peak memory of the first device in GiB, if the backend reports it (CPUs do not)."""
     statistics = jax.local_devices()[0].memory_stats() or {}
     peak = statistics.get("peak_bytes_in_use")
     return {} if peak is None else {"peak_memory_gib": peak / 2**30}

@@ -1,7 +1,7 @@
-"""Optimizers as optax transformations, by the settings of a run.
+"""Optimizers as optax transformations, from the settings of a run.
 
-The learning rate is handed to every update: it belongs to the schedule, and that of the plateau to
-a state of its own (`training/plateau.py`).
+The learning rate is an argument of every update: the schedule computes it, and the plateau schedule
+has its own state (`training/plateau.py`).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ def build(
 ) -> optax.GradientTransformationExtraArgs:
     """The optimizer; `update(gradients, state, params, learning_rate=...)`.
 
-    Weight decay is added to the gradient, as PyTorch's Adam and SGD do, and by AdamW to the
+    Weight decay is added to the gradient, as in PyTorch's Adam and SGD, and for AdamW to the
     update (Loshchilov and Hutter 2019).
 
     Args:
-      config: its settings.
+      config: the settings.
       parameter_groups: `params` to the same tree of names (`Method.parameter_groups`).
     """
 
@@ -71,7 +71,7 @@ def _adam(config: OptimizerConfig) -> optax.GradientTransformation:
 
 
 def _decayed(config: OptimizerConfig) -> Callable[[Tree], Tree]:
-    """Which parameters decay: all, or all but biases and scales."""
+    """The mask of the parameters that decay: all, or all but biases and scales."""
 
     def decays(path: tuple[Any, ...], leaf: Any) -> bool:
         del leaf
@@ -81,7 +81,7 @@ def _decayed(config: OptimizerConfig) -> Callable[[Tree], Tree]:
 
 
 def _times_learning_rate() -> optax.GradientTransformationExtraArgs:
-    """Turns a direction into a step: it is multiplied by -`learning_rate`."""
+    """Multiplies updates by -`learning_rate`."""
 
     def update(
         updates: Any, state: optax.EmptyState, params: Any = None, *, learning_rate: jax.Array
@@ -97,9 +97,9 @@ def learning_rate(
 ) -> jax.Array:
     """The learning rate of a 0-based step of a run of `steps`, float32 or wider.
 
-    `plateau` reads the state that `plateau.advance` changes; `constant` is the initial value;
-    `poly` is (1 - t)^power of it and `cosine` (1 + cos(pi t)) / 2, t = step / steps. In the first
-    `warmup_steps` it is (step + 1) / `warmup_steps` of that.
+    `plateau` is the rate in the state of `plateau.advance`; `constant` the initial rate; `poly` the
+    initial rate times (1 - t)^power and `cosine` times (1 + cos(pi t)) / 2, t = step / steps. In
+    the first `warmup_steps` it is multiplied by (step + 1) / `warmup_steps`.
     """
     initial = config.learning_rate
     match config.schedule:

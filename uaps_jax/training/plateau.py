@@ -1,4 +1,4 @@
-"""The plateau schedule: PyTorch's ReduceLROnPlateau, advanced once an evaluation."""
+"""The plateau schedule: PyTorch's ReduceLROnPlateau, one step per evaluation."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from uaps_jax.config import OptimizerConfig
 from uaps_jax.training.state import Plateau
 
 IGNORED_CHANGE = 1e-8
-"""PyTorch leaves a learning rate alone that would change by less."""
+"""PyTorch does not change the learning rate by less than this."""
 
 
 def advance(config: OptimizerConfig, plateau: Plateau, score: float) -> Plateau:
     """ReduceLROnPlateau (mode max, relative threshold) after one evaluation; on the host.
 
     The score improves if it exceeds best * (1 + threshold). After more than `patience`
-    evaluations in a row without, the learning rate is multiplied by the factor, down to the
-    floor, and the count starts again. A NaN score never improves.
+    evaluations in a row without improvement, the learning rate is multiplied by the factor, but not
+    below the minimum, and the count restarts. A NaN score never improves.
     """
     rate, best, bad = float(plateau.learning_rate), float(plateau.best), int(plateau.bad)
     score = float(np.float32(score))  # as `best` is stored

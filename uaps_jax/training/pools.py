@@ -13,12 +13,12 @@ class TrainingPools:
     """The images of one run.
 
     Attributes:
-      train: "labeled" and, where the method wants it, "unlabeled": all in memory, to live on the
-        devices, or all in files, to be streamed. Masks of unlabeled images are never handed on.
-      val: for choosing the checkpoint.
-      probe: unlabeled images with their hidden truth, for measuring pseudo-labels and nothing
-        else; None where nothing is to be measured.
-      labeled_shares: class -> percent of the labeled pixels, which pseudo-labels are held against.
+      train: "labeled" and, if the method uses it, "unlabeled": all in memory, to be copied to the
+        devices, or all in files, to be streamed. Masks of unlabeled images are not used.
+      val: for the selection of the best checkpoint.
+      probe: unlabeled images with their masks, only for the metrics of pseudo-labels; None without
+        these metrics.
+      labeled_shares: class -> percent of the labeled pixels, for comparison with pseudo-labels.
     """
 
     train: Mapping[str, Images]

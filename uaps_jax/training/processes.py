@@ -1,7 +1,7 @@
-"""Several processes that train one run together, on one machine or on many.
+"""Runs with several processes, on one machine or on many.
 
-Each runs the same command, and all have to see the same data and the same work directory. The
-first one writes the files there but for checkpoints and traces, which all write.
+All processes run the same command with the same data and the same work directory. The first one
+writes the files there, except checkpoints and traces, which all processes write.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from uaps_jax.config import ConfigError
 R = TypeVar("R")
 
 PATIENCE_S = 24 * 3600
-"""How long processes wait for each other: one of them may be building a dataset."""
+"""How long processes wait for each other: the first one may be building a dataset."""
 
 
 def start(coordinator: str | None, count: int | None, index: int | None) -> None:
-    """Joins the other processes; has to come before anything else of JAX.
+    """Connects to the other processes; must be called before any other use of JAX.
 
     Args:
-      coordinator: `host:port` of the first process. None: it, the count and the index are taken
+      coordinator: `host:port` of the first process. None: coordinator, count and index are taken
         from the environment of the cluster (Slurm, Open MPI, Kubernetes, ...).
       count: number of processes.
-      index: which of them this is, from 0.
+      index: of this process, from 0.
 
     Raises:
-      ConfigError: they cannot be joined.
+      ConfigError: the connection fails.
     """
     if count is not None and index is not None and index >= count:
         raise ConfigError(f"--process={index} --processes={count}: must be 0 to {count - 1}")
-    # JAX would note SIGTERM and go on; here it ends a process, as it does anywhere else.
+    # Otherwise JAX catches SIGTERM and continues; here it must end the process.
     jax.config.update("jax_enable_preemption_service", False)
     try:
         jax.distributed.initialize(coordinator, count, index)
@@ -53,31 +53,31 @@ def is_first() -> bool:
 
 
 def first_then_others(name: str, function: Callable[[], R]) -> R:
-    """What `function` gives, called by the first process, and by the others when it is done."""
+    """The result of `function`, called by the first process, then by the others."""
     if not is_first():
         wait(name)
-    found = function()
+    result = function()
     if is_first():
         wait(name)
-    return found
+    return result
 
 
 def wait(name: str) -> None:
-    """Returns when all processes are at this place; a name is used once."""
+    """Waits until all processes have called it with this name; a name is used once."""
     if jax.process_count() > 1:
         everyone = set(range(jax.process_count()))
         ocp.multihost.sync_global_processes(name, timeout=PATIENCE_S, processes=everyone)
 
 
 def check_same(what: str, digest: str) -> None:
-    """Checks that all processes have the same of something.
+    """Checks that all processes have the same digest.
 
     Args:
       what: for the message.
       digest: hexadecimal, 16 digits or more.
 
     Raises:
-      ConfigError: they have not.
+      ConfigError: the digests differ.
     """
     if jax.process_count() == 1:
         return
@@ -86,15 +86,15 @@ def check_same(what: str, digest: str) -> None:
         raise ConfigError(f"the processes do not see the same of {what}")
 
 
-def leave(message: str, *, at_once: bool = False) -> NoReturn:
-    """Ends the process as failed.
+def exit_process(message: str, *, at_once: bool = False) -> NoReturn:
+    """Ends the process with exit status 1.
 
-    Of several processes, at once, for they come to no common end any more; also where threads of
-    libraries would go on to complain of what the message says.
+    Without cleanup if `at_once`, because threads of libraries may log the same error again, or if
+    there are several processes, because cleanup would wait for the others.
     """
     if at_once or jax.process_count() > 1:
         try:
             print(message, file=sys.stderr, flush=True)
-        finally:  # its file may be on the disk that is full
+        finally:  # stderr may be a file on the full disk
             os._exit(1)
     sys.exit(message)

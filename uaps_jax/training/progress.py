@@ -12,22 +12,21 @@ from absl import logging
 
 from uaps_jax.training import processes
 
-UNSHOWN = ("gradient_norm", "state_norm", "ramp")  # beside the bar
+UNSHOWN = ("gradient_norm", "state_norm", "ramp")  # metrics that the bar leaves out
 LONG_RUN_HOURS = 6
-"""On a CPU, a run that would take longer is told of the shortened settings."""
+"""On a CPU, a longer run gets a warning that names the shortened settings."""
 
 
 class Progress:
     """A bar with the time left, the losses, and the latest validation score."""
 
     def __init__(self, start: int, steps: int) -> None:
-        """Opens the bar; compilation is timed apart, as the first step."""
-        quiet = 0.5 if sys.stderr.isatty() else 15.0
+        interval = 0.5 if sys.stderr.isatty() else 15.0  # seconds
         self._bar = tqdm.tqdm(
             total=steps,
             initial=start,
             unit="step",
-            mininterval=quiet,
+            mininterval=interval,
             dynamic_ncols=True,
             disable=not processes.is_first(),
         )
@@ -38,7 +37,7 @@ class Progress:
         self._score = ""
 
     def step(self, values: dict[str, float]) -> float:
-        """Counts a step and returns the current steps per second (0 until it is known)."""
+        """Counts a step and returns the current steps per second (0 for the first two steps)."""
         self._times = [*self._times[-50:], time.perf_counter()]
         self._remaining -= 1
         shown = {k: f"{v:.3g}" for k, v in values.items() if k not in UNSHOWN}
@@ -56,23 +55,22 @@ class Progress:
         return 1 / seconds
 
     def waited(self, seconds: float) -> None:
-        """Notes how long a step waited for its data."""
+        """Adds the time for which a step waited for its data."""
         self._waits = [*self._waits[-50:], seconds]
 
     def waiting_share(self) -> float:
-        """The waits for data as a share of the time of the last steps; 0 until it is known."""
+        """The fraction of the time of the last steps spent waiting for data; 0 at first."""
         steps = len(self._times) - 1
         if steps < 2:
             return 0.0
         return float(sum(self._waits[-steps:]) / (self._times[-1] - self._times[0]))
 
     def evaluated(self, score: float) -> None:
-        """Shows a validation score from now on."""
+        """Sets the validation score that is shown."""
         self._score = f"{score:.2f}"
         self._times = [time.perf_counter()]
 
     def close(self) -> None:
-        """Closes the bar."""
         self._bar.close()
 
     def _elapsed(self, steps: int) -> float:
@@ -80,7 +78,7 @@ class Progress:
 
     def _estimate(self, seconds: float) -> None:
         left = self._remaining * seconds
-        logging.info("%.2f s a step: about %s left, evaluations apart", seconds, duration(left))
+        logging.info("%.2f s per step: about %s left, without evaluations", seconds, duration(left))
         if left > LONG_RUN_HOURS * 3600 and jax.default_backend() == "cpu":
             logging.warning(
                 "This setting is meant for a GPU: here it would take about %s. The shortened "
@@ -90,7 +88,7 @@ class Progress:
 
 
 def duration(seconds: float) -> str:
-    """Seconds in the unit a person would choose."""
+    """Seconds as text in days, hours or minutes."""
     if seconds >= 2 * 86400:
         return f"{seconds / 86400:.1f} days"
     if seconds >= 5400:

@@ -1,4 +1,4 @@
-"""`result.json`: what a training came to, written when all of it is scored."""
+"""`result.json`: the result of a finished training, written after its evaluation on test."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ FILE = "result.json"
 CHECKPOINTS = ("latest", "best")
 
 Scores = Mapping[str, Mapping[str, Any]]
-"""Checkpoint, "latest" or "best" -> what it scored on test, as in `evaluations.jsonl`."""
+"""Checkpoint, "latest" or "best" -> its scores on test, as in `evaluations.jsonl`."""
 
 
 def write(
@@ -30,13 +30,13 @@ def write(
     other_predictors: Mapping[str, Scores],
     warnings: Sequence[str],
 ) -> None:
-    """Writes the result of a training that is finished.
+    """Writes the result of a finished training.
 
     Args:
       directory: of the run.
       config: of the run.
-      record: which data it saw (`data.protocols.record`).
-      parameters: trainable ones.
+      record: of its data (`data.protocols.record`).
+      parameters: number of trainable parameters.
       scores: of the predictor that the configuration evaluates.
       other_predictors: name of another predictor of the method -> its scores.
       warnings: of the watchdogs.
@@ -46,7 +46,7 @@ def write(
         "data": digest(record),
         "parameters": parameters,
         "scores": _writable(scores),
-        "other_predictors": {name: _writable(found) for name, found in other_predictors.items()},
+        "other_predictors": {name: _writable(others) for name, others in other_predictors.items()},
         "warnings": list(warnings),
     }
     files.write_text(directory / FILE, json.dumps(result, indent=1) + "\n")
@@ -62,43 +62,43 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
     """
     try:
         result: dict[str, Any] = json.loads((directory / FILE).read_text())
-        known, asked = map(config_lib.migrated, (result["config"], _settings(config)))
-        same = known == asked and result["data"] == data
+        stored, wanted = map(config_lib.migrated, (result["config"], _settings(config)))
+        same = stored == wanted and result["data"] == data
         if not same or not set(CHECKPOINTS) <= result["scores"].keys():
             return None
-        return result if "other_predictors" in result else _with_predictors_apart(result)
+        return result if "other_predictors" in result else _upgraded(result)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _with_predictors_apart(result: dict[str, Any]) -> dict[str, Any]:
-    """A result of before: what other predictors scored at the best checkpoint is among `scores`."""
+def _upgraded(result: dict[str, Any]) -> dict[str, Any]:
+    """A result of the older format, where `scores` has other predictors at the best checkpoint."""
     scores = result["scores"]
-    apart = {name: {"best": found} for name, found in scores.items() if name not in CHECKPOINTS}
+    others = {name: {"best": best} for name, best in scores.items() if name not in CHECKPOINTS}
     own = {which: scores[which] for which in CHECKPOINTS}
-    return result | {"scores": own, "other_predictors": apart}
+    return result | {"scores": own, "other_predictors": others}
 
 
 def _writable(scores: Scores) -> dict[str, dict[str, Any]]:
-    """The scores as JSON can hold them."""
+    """The scores with None in place of numbers that JSON does not have."""
     return {
         which: {
             key: workdir.finite_or_none(value) if isinstance(value, float) else value
-            for key, value in record.items()
+            for key, value in values.items()
         }
-        for which, record in scores.items()
+        for which, values in scores.items()
     }
 
 
 def digest(record: Mapping[str, Any]) -> str:
-    """A few letters that stand for the data of a run."""
+    """A digest of the data of a run, 16 hexadecimal digits."""
     lists = {key: value for key, value in record.items() if key != protocols.SIZES}
     text = json.dumps(lists, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """What the result depends on: all but where files are, and the number of classes if asked."""
+    """The settings that the result depends on: without those of the machine and `data.classes`."""
     flat = config_lib.to_stored(config)
     left_out = (*workdir.MACHINE, "data.classes")
     settings = {key: value for key, value in flat.items() if key not in left_out}

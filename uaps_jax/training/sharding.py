@@ -1,4 +1,4 @@
-"""One mesh axis, `data`: the batch is divided over the devices, everything else is copied."""
+"""Data parallelism: the batch is divided over the devices, everything else is replicated."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from uaps_jax.stream import Stream
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Shardings:
-    """Where arrays live.
+    """The shardings of a run.
 
     Attributes:
-      mesh: all devices along one axis; Auto, because Dropout does not trace under Explicit axes.
+      mesh: one axis, `data`; Auto, because Dropout cannot be traced with Explicit axes.
       replicated: a copy on each device.
       batch: rows divided over the devices.
     """
@@ -41,25 +41,25 @@ def over_devices(count: int | None = None) -> Shardings:
 
 
 def place(tree: Any, sharding: NamedSharding) -> Any:
-    """Arrays of the host, or of this process alone, as arrays on a sharding.
+    """Arrays of the host or of this process, put on a sharding.
 
-    Several processes have to hold the same values.
+    All processes must have the same values.
     """
     if sharding.is_fully_addressable:
         return jax.device_put(tree, sharding)
-    return _spread(sharding)(tree)
+    return _jitted_identity(sharding)(tree)
 
 
 @functools.cache
-def _spread(sharding: NamedSharding) -> Callable[[Any], Any]:
+def _jitted_identity(sharding: NamedSharding) -> Callable[[Any], Any]:
     return jax.jit(lambda tree: tree, out_shardings=sharding)
 
 
 def check_batches(config: Config, streams: Iterable[Stream], shardings: Shardings) -> None:
-    """Checks that the batches of these streams, or their pieces, divide over the devices.
+    """Checks that the batches of these streams, or their pieces, are divisible over the devices.
 
     Raises:
-      ConfigError: with each key that does not, and the device count.
+      ConfigError: some are not; lists their keys and the number of devices.
     """
     devices, pieces = shardings.mesh.size, config.train.accumulate
     wanted = devices * pieces

@@ -1,4 +1,4 @@
-"""Everything that training carries from step to step, all of it checkpointed."""
+"""The state of training, all of it checkpointed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uaps_jax.trees import Tree
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plateau:
-    """What the plateau schedule remembers.
+    """The state of the plateau schedule.
 
     Attributes:
       learning_rate: the current one.
@@ -36,12 +36,12 @@ class TrainState:
 
     Attributes:
       step: optimizer steps done, int32.
-      halted: whether a step was not finite: the run goes no further.
-      params: what the optimizer changes.
+      halted: whether a step was not finite; further steps change nothing.
+      params: updated by the optimizer.
       method_state: the method's other variables (batch statistics, teachers).
       memory: the method's arrays that are written row by row.
-      opt_state: the optimizer's moments.
-      plateau: the plateau schedule's counters.
+      opt_state: of the optimizer.
+      plateau: of the plateau schedule.
     """
 
     step: jax.Array

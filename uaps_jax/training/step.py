@@ -1,4 +1,4 @@
-"""The train step: views, loss, update, all in one compiled program."""
+"""The training step: views, loss and update in one compiled program."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from uaps_jax.trees import Tree
 
 VIEWS, LOSS, PIECES = 0, 1, 2  # uses of a step's key
 FINITE = ("loss", "gradient_norm", "state_norm")
-"""Metrics of a step that have to be finite, or it changes nothing."""
+"""Metrics that must be finite; otherwise the step changes nothing."""
 
 StepFunction = Callable[..., tuple[TrainState, Tree]]
 
@@ -31,19 +31,19 @@ def make_train_step(
     config: Config,
     shardings: Shardings,
 ) -> StepFunction:
-    """Compiles lazily to `(state, batch, key, hyperparameters) -> (state, metrics)`.
+    """The jitted step `(state, batch, key, hyperparameters) -> (state, metrics)`.
 
     Args:
-      method: what to learn.
+      method: to train.
       optimizer: from `optimizers.build`.
-      config: the schedule and the number of steps are read from it.
+      config: for the schedule, the number of steps and the pieces of a batch.
       shardings: of the batch and of everything else.
 
     Returns:
-      The jitted step; its state is donated. `batch` is one of `feed.batches`. `key` is the run's
-      key: everything random is a function of it and of `state.step`. `hyperparameters` are
-      `traced_hyperparameters`. A step whose loss, gradient or new state is not finite changes
-      nothing but `state.halted`; after it, neither does any other.
+      The step; its state is donated. `batch` is from `feed.batches`. `key` is the key of the run:
+      all random values are a function of it and of `state.step`. `hyperparameters` are
+      `traced_hyperparameters`. A step whose loss, gradient or new state is not finite changes only
+      `state.halted`; later steps change nothing.
     """
 
     def train_step(
@@ -66,18 +66,18 @@ def make_train_step(
             "gradient_norm": optax.tree.norm(learnt.gradients),
             "state_norm": _norm((params, method_state)),
         }
-        watched = [jnp.asarray(metrics[name], jnp.float32) for name in FINITE]
-        goes_on = jnp.isfinite(jnp.stack(watched)).all() & ~state.halted
+        checked = [jnp.asarray(metrics[name], jnp.float32) for name in FINITE]
+        is_valid = jnp.isfinite(jnp.stack(checked)).all() & ~state.halted
 
         def kept(new: Any, old: Any) -> Any:
-            return jax.tree.map(lambda a, b: jnp.where(goes_on, a, b), new, old)
+            return jax.tree.map(lambda a, b: jnp.where(is_valid, a, b), new, old)
 
         new_state = TrainState(
             step=kept(state.step + 1, state.step),
-            halted=~goes_on,
+            halted=~is_valid,
             params=kept(params, state.params),
             method_state=kept(method_state, state.method_state),
-            memory=_written(state.memory, learnt.writes, goes_on),
+            memory=_written(state.memory, learnt.writes, is_valid),
             opt_state=kept(opt_state, state.opt_state),
             plateau=state.plateau,
         )
@@ -92,12 +92,12 @@ def make_train_step(
     )
 
 
-def _written(memory: Tree, writes: Mapping[str, Write], goes_on: jax.Array) -> Tree:
-    """The memory after a step: in place, since a step that changes nothing drops every row."""
+def _written(memory: Tree, writes: Mapping[str, Write], is_valid: jax.Array) -> Tree:
+    """The memory after a step; without `is_valid` no row is written, so no copy is needed."""
     written = dict(memory)
     for name, write in writes.items():
         array = memory[name]
-        at = jnp.where(goes_on, write.at, len(array))
+        at = jnp.where(is_valid, write.at, len(array))
         written[name] = array.at[at].set(write.rows.astype(array.dtype), mode="drop")
     return written
 
@@ -105,7 +105,7 @@ def _written(memory: Tree, writes: Mapping[str, Write], goes_on: jax.Array) -> T
 @jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Learnt:
-    """What a method computes of a batch.
+    """The loss of a batch, its gradients and the new state of the method.
 
     Attributes:
       loss: a scalar.
@@ -132,9 +132,9 @@ def learn(
 ) -> Learnt:
     """Loss, metrics, gradients and new state of a batch.
 
-    With `train.accumulate` > 1, a batch comes in so many pieces, one after another, and the means
-    of what they give are taken; each piece has its own batch statistics, and the running ones take
-    them in turn. All pieces read the memory as it was before the step.
+    With `train.accumulate` > 1, the batch is divided into this many pieces; loss, metrics and
+    gradients are the means over the pieces. Each piece has its own batch statistics, which update
+    the running ones in order. All pieces read the memory from before the step.
     """
 
     def once(method_state: Tree, batch: Tree, key: jax.Array) -> Learnt:
@@ -183,8 +183,8 @@ def learn(
         state.method_state,
         *jax.tree.map(lambda v: v[0], (pieces, keys)),
     )
-    nothing = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
-    (method_state, sums), writes = jax.lax.scan(add, (state.method_state, nothing), (pieces, keys))
+    zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
+    (method_state, sums), writes = jax.lax.scan(add, (state.method_state, zeros), (pieces, keys))
     loss, metrics, gradients = jax.tree.map(lambda total: total / count, sums)
     return Learnt(
         loss=loss,
@@ -200,17 +200,16 @@ def _summed(learnt: Learnt) -> tuple[jax.Array, Tree, Tree]:
 
 
 def _norm(tree: Any) -> jax.Array:
-    """Euclidean norm of all the floating-point numbers of a tree."""
+    """Euclidean norm of all floating-point arrays of a tree."""
     leaves = [x for x in jax.tree.leaves(tree) if jnp.issubdtype(x.dtype, jnp.floating)]
     return optax.tree.norm([x.astype(jnp.promote_types(x.dtype, jnp.float32)) for x in leaves])
 
 
 def _pieces(rows: jax.Array, count: int) -> jax.Array:
-    """`[B, ...]` as `[count, B / count, ...]`, each piece with a share of every device's rows."""
-    apart = rows.reshape(-1, count, *rows.shape[1:])
-    return jnp.swapaxes(apart, 0, 1)
+    """`[B, ...]` as `[count, B / count, ...]`; each piece has rows of every device."""
+    return jnp.swapaxes(rows.reshape(-1, count, *rows.shape[1:]), 0, 1)
 
 
 def traced_hyperparameters(method: Method) -> dict[str, jax.Array]:
-    """The method's hyper-parameters as arrays: another value is no reason to compile again."""
+    """The method's hyperparameters as arrays, so that other values need no compilation."""
     return {name: jnp.asarray(value, jnp.float32) for name, value in method.hyperparameters.items()}

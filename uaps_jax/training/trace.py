@@ -1,4 +1,4 @@
-"""A trace of some training steps, for TensorBoard's profiler or Perfetto."""
+"""A profiler trace of some training steps, for TensorBoard or Perfetto."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from absl import logging
 
 
 class Tracer:
-    """Records the steps from `first` to `last`, counted from 1, into a folder.
+    """Traces the steps from `steps[0]` to `steps[1]`, counted from 1, into a folder.
 
-    A run that goes on behind `first` records what is left of them.
+    A run that resumes between them traces the remaining ones. With None nothing is traced.
     """
 
     def __init__(self, folder: Path, steps: tuple[int, int] | None) -> None:
-        """Records nothing for None."""
         self._folder, self._steps, self._running = folder, steps, False
 
     def before(self, step: int) -> None:
-        """Starts in front of the first of the steps."""
+        """Starts the trace if `step` is to be traced."""
         if (
             self._steps is not None
             and not self._running
@@ -30,13 +29,13 @@ class Tracer:
             self._running = True
 
     def after(self, step: int, outputs: Any) -> None:
-        """Stops behind the last one, when its outputs are there."""
+        """Ends the trace after the last step, when its outputs are ready."""
         if self._running and self._steps is not None and step == self._steps[1]:
             jax.block_until_ready(outputs)
             self.close()
 
     def close(self) -> None:
-        """Stops, if it is recording; says so if there was nothing to record."""
+        """Ends the trace; logs a warning if there was no step to trace."""
         if self._running:
             jax.profiler.stop_trace()
             self._running = False

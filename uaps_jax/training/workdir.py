@@ -1,4 +1,4 @@
-"""The files of a run besides its checkpoints."""
+"""The files of a run except its checkpoints."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ from uaps_jax.data import protocols
 from uaps_jax.training import checkpoints, processes
 
 MACHINE = ("data.data_dir", "data.manual_dir", "data.stream_threads")
-"""Settings that belong to the machine: they may differ between the parts of one run."""
+"""Settings of the machine: they may change when a run is resumed."""
 
 METRICS = "metrics.jsonl"
 
 
 def warnings(workdir: Path) -> list[str]:
-    """What the watchdogs of a run have said, `step N, text`."""
+    """The warnings of the watchdogs of a run, `step N, text`."""
     lines = (workdir / METRICS).read_text().splitlines()
-    records = [json.loads(line) for line in lines]
-    return [f"step {r['step']}, {r['warning']}" for r in records if "warning" in r]
+    entries = [json.loads(line) for line in lines]
+    return [f"step {e['step']}, {e['warning']}" for e in entries if "warning" in e]
 
 
 def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
-    """Writes `split.json`, what a run sees, for people and for protocol "file".
+    """Writes `split.json`, the data record of a run, which protocol "file" can read.
 
     Raises:
-      ConfigError: the directory cannot be made, or holds a run that saw other data.
+      ConfigError: the directory cannot be made, or contains a run on other data.
     """
     _make(workdir)
     steps = checkpoints.saved_steps(workdir)
@@ -56,7 +56,7 @@ def write_split(workdir: Path, record: Mapping[str, Any]) -> None:
 
 
 def write_report(file: Path, text: str) -> None:
-    """Writes a page into a work directory, which is made where it does not exist."""
+    """Writes a text file into a work directory, which is made if it does not exist."""
     _make(file.parent)
     files.write_text(file, text)
 
@@ -70,12 +70,12 @@ def _make(workdir: Path) -> None:
 
 @contextlib.contextmanager
 def locked(workdir: Path) -> Iterator[None]:
-    """Holds a directory for this run alone; the lock ends with the process, however it ends.
+    """Locks a work directory for this run; the lock ends with the process in any case.
 
-    Of several processes of a run, the first one holds it.
+    Of several processes of a run, the first one holds the lock.
 
     Raises:
-      ConfigError: another process holds it, or it cannot be made.
+      ConfigError: another process holds the lock, or the directory cannot be made.
     """
     if not processes.is_first():
         yield
@@ -92,18 +92,18 @@ def locked(workdir: Path) -> Iterator[None]:
 
 
 def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
-    """Makes a directory this run's, or checks that it is.
+    """Writes configuration and split into a work directory, or checks that they are the same.
 
-    A directory without a checkpoint has nothing to lose: it is taken over.
+    Files in a directory without a checkpoint are overwritten.
 
     Args:
       workdir: the directory.
-      config: the settings of the run.
-      record: which data it sees (`data.protocols.record`).
+      config: of the run.
+      record: of its data (`data.protocols.record`).
 
     Raises:
-      ConfigError: it belongs to a run of another configuration or of other images; the text
-        shows the difference.
+      ConfigError: it contains a run with another configuration or other images; the message lists
+        the differences.
     """
     _make(workdir)
     flat = config_lib.flatten(config)
@@ -123,7 +123,7 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
 
 
 def _flags_of_old(changed: Sequence[config_lib.Difference]) -> str:
-    """The end of a message: the flags that set what has changed to its old values, if few do."""
+    """The end of a message: flags that set the changed settings to their old values, if few."""
     simple = all(isinstance(value, str | int | float) for d in changed for value in (d.old, d.new))
     if not simple or len(changed) > 4 or any(d.key == "method.name" for d in changed):
         return "."
@@ -132,57 +132,54 @@ def _flags_of_old(changed: Sequence[config_lib.Difference]) -> str:
 
 
 class Writer(Protocol):
-    """Takes numbers over time."""
+    """Writes metrics and warnings."""
 
-    def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
-        """Takes a record."""
+    def write(self, step: int, prefix: str, values: dict[str, float]) -> None: ...
 
-    def warn(self, step: int, text: str) -> None:
-        """Takes a warning."""
+    def warn(self, step: int, text: str) -> None: ...
 
-    def close(self) -> None:
-        """Ends."""
+    def close(self) -> None: ...
 
 
 def metric_writer(workdir: Path, start: int) -> Writer:
-    """The writer of this process: of several, the first writes."""
-    return MetricWriter(workdir, start) if processes.is_first() else Silence()
+    """The writer of this process; only the first of several processes writes."""
+    return MetricWriter(workdir, start) if processes.is_first() else NullWriter()
 
 
-class Silence:
-    """Writes nothing."""
+class NullWriter:
+    """A `Writer` that writes nothing."""
 
     def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
-        """Drops a record."""
+        pass
 
     def warn(self, step: int, text: str) -> None:
-        """Drops a warning."""
+        pass
 
     def close(self) -> None:
-        """Does nothing."""
+        pass
 
 
 class MetricWriter:
-    """Numbers and warnings over time: `metrics.jsonl`, an object a line, and TensorBoard events."""
+    """Metrics and warnings: `metrics.jsonl`, one object per line, and TensorBoard events."""
 
     def __init__(self, workdir: Path, start: int) -> None:
-        """Opens both; lines of steps after `start`, which are run again, are removed."""
+        """Opens both; lines of steps after `start`, which are repeated, are removed."""
         self._file = workdir / METRICS
         if self._file.exists():
             lines = self._file.read_text(errors="replace").splitlines()
             kept = [line for line in lines if _step(line) <= start]
             files.write_text(self._file, "".join(f"{line}\n" for line in kept))
         self._lines = self._file.open("a")
-        # Written at once: tensorboardX's own thread ends on a full disk, and its queue blocks.
+        # Not tensorboardX's thread: it ends on a full disk, and then its queue blocks.
         (workdir / "events").mkdir(exist_ok=True)
         self._events = EventsWriter(str(workdir / "events" / "events"), f".{os.getpid()}")
         self._event(start + 1, session_log=SessionLog(status=SessionLog.START))
 
     def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
-        """Adds a record; NaN becomes null, which JSON has and NaN it has not."""
-        record = {f"{prefix}/{name}": finite_or_none(value) for name, value in values.items()}
-        self._add({"step": step} | record)
-        for name, value in record.items():
+        """Adds metrics; NaN and infinity, which JSON does not have, become null."""
+        metrics = {f"{prefix}/{name}": finite_or_none(value) for name, value in values.items()}
+        self._add({"step": step} | metrics)
+        for name, value in metrics.items():
             if value is not None:
                 self._event(step, summary=summary.scalar(name, value))
         self._events.flush()
@@ -191,35 +188,34 @@ class MetricWriter:
         """Adds a warning: `{"step": ..., "warning": ...}`."""
         self._add({"step": step, "warning": text})
 
-    def _add(self, record: dict[str, Any]) -> None:
-        self._lines.write(json.dumps(record) + "\n")
+    def _add(self, entry: dict[str, Any]) -> None:
+        self._lines.write(json.dumps(entry) + "\n")
         self._lines.flush()
 
     def _event(self, step: int, **content: Any) -> None:
         self._events.write_event(Event(wall_time=time.time(), step=step, **content))
 
     def close(self) -> None:
-        """Closes both files."""
         self._lines.close()
         self._events.close()
 
 
 def finite_or_none(value: Any) -> float | None:
-    """The value as JSON can hold it."""
+    """The value as a float, or None for NaN and infinity, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
 
 
 def _step(line: str) -> float:
-    """Step of a line; infinity for one that a killed run left half written, or that is damaged."""
+    """Step of a line; infinity for an incomplete or damaged line."""
     try:
         return float(json.loads(line)["step"])
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return math.inf
 
 
-def append_jsonl(path: Path, record: dict[str, Any]) -> None:
-    """Adds one line to a file of JSON lines, unless it is there."""
-    clean = {k: finite_or_none(v) if isinstance(v, float) else v for k, v in record.items()}
+def append_jsonl(path: Path, entry: dict[str, Any]) -> None:
+    """Adds a line to a file of JSON lines, unless the file has this line."""
+    clean = {k: finite_or_none(v) if isinstance(v, float) else v for k, v in entry.items()}
     line = json.dumps(clean) + "\n"
     written = path.read_text() if path.exists() else ""
     if line not in written.splitlines(keepends=True):

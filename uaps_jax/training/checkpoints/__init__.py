@@ -1,8 +1,5 @@
-"""Checkpoints: the latest and the best together, and evaluation from one alone.
-
-A checkpoint carries checksums of all that is in it. A damaged one, on a bad disk or cut short, is
-found before it is used: a run goes on from the one before.
-"""
+"""Checkpoints of a run, with checksums: a damaged one is detected before it is used, and the run
+resumes from an earlier one."""
 
 from uaps_jax.training.checkpoints.files import (
     SELECTION,
@@ -23,7 +20,7 @@ from uaps_jax.training.checkpoints.restore import (
     restore_state,
     restore_variables,
 )
-from uaps_jax.training.checkpoints.verify import set_damaged_aside, verify
+from uaps_jax.training.checkpoints.verify import move_damaged, verify
 
 __all__ = [
     "FORMAT",
@@ -37,6 +34,7 @@ __all__ = [
     "has_best",
     "is_due",
     "manager",
+    "move_damaged",
     "read_arrays",
     "read_config",
     "read_record",
@@ -44,6 +42,5 @@ __all__ = [
     "restore_variables",
     "save",
     "saved_steps",
-    "set_damaged_aside",
     "verify",
 ]

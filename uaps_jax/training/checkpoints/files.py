@@ -1,4 +1,4 @@
-"""Which checkpoints a work directory holds, and where."""
+"""The checkpoints in a work directory."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 SELECTION = "image_dice"
-"""Validation metric that decides which checkpoint is the best."""
+"""Validation metric by which the best checkpoint is selected."""
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that is not there or does not fit; its text says which and why."""
+    """A checkpoint is missing, damaged or of another network."""
 
 
 class NewerFormatError(CheckpointError):
-    """A checkpoint that a later version of this package has written."""
+    """A checkpoint was written by a later version of this package."""
 
 
 def rank_of(metrics: Any) -> tuple[float, int]:
-    """A higher score is better, and of equal ones the earlier."""
+    """The sort key of checkpoints: a higher score is better, and of equal ones the earlier."""
     return float(metrics[SELECTION]), -int(metrics["step"])
 
 
 def folder(workdir: Path) -> Path:
-    """Where a work directory keeps its checkpoints."""
+    """The folder of the checkpoints."""
     return workdir.resolve() / "checkpoints"
 
 
@@ -37,7 +37,7 @@ def find_step(workdir: Path, which: str) -> int:
     """The step that `best`, `latest` or a number names.
 
     Raises:
-      CheckpointError: there is none such; the text lists the steps there are.
+      CheckpointError: there is no such checkpoint; the message lists the existing steps.
     """
     steps = saved_steps(workdir)
     if not steps:
@@ -61,25 +61,25 @@ def find_steps(workdir: Path, which: str) -> list[int]:
     """The steps that `which` names: one as for `find_step`, `A-B` (both included), or `A-`.
 
     Raises:
-      CheckpointError: there is none such; the text lists the steps there are.
+      CheckpointError: there is no such checkpoint; the message lists the existing steps.
     """
     first, dash, last = which.partition("-")
     if not dash:
         return [find_step(workdir, which)]
     steps = saved_steps(workdir)
-    found = []
+    chosen = []
     if _is_step(first) and (_is_step(last) or not last):
-        found = [s for s in steps if int(first) <= s and (not last or s <= int(last))]
-    if not found:
+        chosen = [s for s in steps if int(first) <= s and (not last or s <= int(last))]
+    if not chosen:
         raise CheckpointError(
             f"--checkpoint={which}: must be best, latest, a step, a range like 100-500, or 100- "
             f"for all from there on; there are {', '.join(map(str, steps)) or 'none'}"
         )
-    return found
+    return chosen
 
 
 def _is_step(text: str) -> bool:
-    """Whether it is a number of steps; more digits than this no number of steps has."""
+    """Whether it is a decimal number of a reasonable length."""
     return text.isdecimal() and len(text) < 19
 
 
@@ -96,7 +96,7 @@ def saved_steps(workdir: Path) -> list[int]:
 
 
 def saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
-    """The rank of a checkpoint; None of one that was not evaluated.
+    """The rank of a checkpoint; None if it was not evaluated.
 
     Raises:
       CheckpointError: it cannot be read.
@@ -111,7 +111,7 @@ def saved_rank(workdir: Path, step: int) -> tuple[float, int] | None:
 
 
 def read_arrays(item: Path) -> Any:
-    """The arrays of an item of a checkpoint, as numpy's."""
+    """The numpy arrays of an item of a checkpoint."""
     reader = ocp.PyTreeCheckpointHandler()
     kinds = jax.tree.map(
         lambda leaf: ocp.RestoreArgs(restore_type=np.ndarray), reader.metadata(item).tree
@@ -120,5 +120,5 @@ def read_arrays(item: Path) -> Any:
 
 
 def json_text(value: Mapping[str, Any] | None) -> str:
-    """The text that checksums are made of."""
+    """The text for the checksum of a JSON item."""
     return json.dumps(None if value is None else dict(value), sort_keys=True)

@@ -1,10 +1,10 @@
-"""The formats of checkpoints: what each holds, and how older ones are read.
+"""The formats of checkpoints, and reading older ones.
 
 1: no `written_by`, and at first no checksums.
 2: the step of a halted run is negative, the optimizer's state is Adam's, and a variance head is
    part of the decoders.
-3: `halted` and `memory` are parts of the state, the optimizer's is that of a chain of
-   transformations, and extra heads stand beside the decoders.
+3: the state has `halted` and `memory`, the optimizer's state is that of a chain of
+   transformations, and extra heads are not part of the decoders.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import numpy as np
 
 FORMAT = 3
-"""Of the checkpoints that are written now; every version reads all formats up to its own."""
+"""The current format; every version reads all formats up to its own."""
 
 Arrays = Mapping[str, np.ndarray]
 """Path of an array, names joined by "/", -> the array."""
@@ -28,25 +28,25 @@ MOMENTS = re.compile(r"^opt_state/(\d+/)?(?=count$|mu/|nu/)")
 
 
 def upgraded(arrays: Arrays, written: int, wanted: Arrays) -> dict[str, np.ndarray]:
-    """The arrays of the state or of the variables, as this version names them.
+    """The arrays of the state or of the variables, by the names of the current format.
 
     Args:
       arrays: of a checkpoint.
       written: its format.
-      wanted: what this version asks for: the place of Adam's moments among the transformations of
-        the optimizer is read from it.
+      wanted: the arrays that the current format expects; the index of Adam in the chain of
+        transformations is taken from their paths.
     """
     if written >= FORMAT:
         return dict(arrays)
-    place = next((m[0] for path in wanted if (m := MOMENTS.match(path))), "opt_state/")
-    found = {MOMENTS.sub(place, renamed(path)): array for path, array in arrays.items()}
-    if "step" in found:
-        found["halted"] = np.asarray(False)
-    return found
+    prefix = next((m[0] for path in wanted if (m := MOMENTS.match(path))), "opt_state/")
+    current = {MOMENTS.sub(prefix, renamed(path)): array for path, array in arrays.items()}
+    if "step" in current:
+        current["halted"] = np.asarray(False)
+    return current
 
 
 def renamed(path: str) -> str:
-    """The path of an array of format 2 or before, but for those of the optimizer."""
+    """The current path of an array of an older format, except arrays of the optimizer."""
     for old, new in RENAMED:
         path = old.sub(new, path)
     return path

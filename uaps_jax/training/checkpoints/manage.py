@@ -1,4 +1,4 @@
-"""Writing checkpoints, and which of them are kept."""
+"""Writing checkpoints, and the rules for keeping them."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from uaps_jax.trees import Tree
 def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointManager]:
     """Opens the checkpoints of a work directory, for writing or reading.
 
-    Keeps the two latest, the one with the best validation `image_dice`, and those that `keep`
-    names. Writing is asynchronous; leaving the context waits for it.
+    Keeps the two latest, the one with the best validation `image_dice`, and those of `keep`.
+    Writing is asynchronous; leaving the context waits for it.
     """
     policies: list[preservation_policy.PreservationPolicy] = [
         preservation_policy.LatestN(2),
@@ -52,15 +52,15 @@ def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointMan
 
 
 def is_due(keep: CheckpointConfig, step: int) -> bool:
-    """Whether a checkpoint of this step is asked for, whatever its score."""
+    """Whether a checkpoint of this step is written whatever its score is."""
     kept = keep.keep_every and step % keep.keep_every == 0
     return step % keep.every == 0 or step in keep.keep_at or bool(kept)
 
 
 def best_score(checkpoints: ocp.CheckpointManager) -> float:
-    """The best validation score among the checkpoints that are kept; -1 if none was evaluated."""
-    found = (checkpoints.metrics(step) for step in checkpoints.all_steps())
-    return max((rank_of(metrics)[0] for metrics in found if metrics is not None), default=-1.0)
+    """The best validation score of the existing checkpoints; -1 if none was evaluated."""
+    scores = (checkpoints.metrics(step) for step in checkpoints.all_steps())
+    return max((rank_of(metrics)[0] for metrics in scores if metrics is not None), default=-1.0)
 
 
 def save(
@@ -71,20 +71,20 @@ def save(
     record: Mapping[str, Any],
     metrics: dict[str, float] | None,
 ) -> None:
-    """Writes a checkpoint of the state's step, unless it is there.
+    """Writes a checkpoint of the state's step, unless it exists.
 
     Args:
       checkpoints: from `manager`.
       state: to resume from.
-      variables: what prediction needs, as an item of its own, so that evaluation reads no more.
+      variables: for prediction; a separate item, so that evaluation reads only this one.
       config: of the run.
-      record: which data it is trained on (`data.protocols.record`).
+      record: of the data (`data.protocols.record`).
       metrics: validation scores; None if this step was not evaluated. A step without a finite
-        score, for want of a validation image with a defect, is never the best.
+        score, because no validation image has a defect, is never the best.
 
     Raises:
-      OSError: the disk has no space for the arrays, and nothing of it was written.
-      Exception: what Orbax says of the checkpoint before, if writing that one failed.
+      OSError: the disk has too little space; nothing was written.
+      Exception: Orbax failed to write the previous checkpoint.
     """
     step = int(state.step)
     if step in checkpoints.all_steps():
@@ -92,9 +92,9 @@ def save(
     scored = metrics is not None and math.isfinite(metrics[SELECTION])
     rank = {SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None
     settings = config_lib.to_stored(config)
-    # Copies: the step that follows writes over the arrays that it is given.
+    # Copies, because the next step donates these arrays.
     host_state, host_variables = jax.tree.map(np.array, (state, variables))
-    checkpoints.wait_until_finished()  # of the one before, which takes space too
+    checkpoints.wait_until_finished()  # the previous one takes space too
     size = sum(leaf.nbytes for leaf in jax.tree.leaves((host_state, host_variables)))
     files.require_space(Path(checkpoints.directory), size)
     written_by: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Reading checkpoints, of this version and of older ones."""
+"""Reading checkpoints of the current and of older formats."""
 
 from __future__ import annotations
 
@@ -22,35 +22,33 @@ from uaps_jax.trees import Tree
 
 
 def read_config(workdir: Path, step: int) -> Config:
-    """The configuration that a checkpoint was trained with.
-
-    Its method and its network are known from then on.
+    """The configuration of a checkpoint; registers its method and its network.
 
     Raises:
       CheckpointError: it cannot be read.
-      ConfigError: its method or network was made by a file that is not there any more.
+      ConfigError: its method or network was defined by a file that no longer exists.
     """
     verify(workdir, step, ("written_by", "config"))
-    place, reader = folder(workdir) / str(step), ocp.JsonCheckpointHandler()
-    stored = reader.restore(place / "config")
-    if (place / "written_by").is_dir():
+    path, reader = folder(workdir) / str(step), ocp.JsonCheckpointHandler()
+    stored = reader.restore(path / "config")
+    if (path / "written_by").is_dir():
         known: dict[str, Collection[str]] = {
             "method": config_lib.METHODS,
             "network": config_lib.NETWORKS,
         }
-        outside.import_missing(stored, reader.restore(place / "written_by"), known)
+        outside.import_missing(stored, reader.restore(path / "written_by"), known)
     return config_lib.from_stored(stored)
 
 
 def read_record(workdir: Path, step: int) -> dict[str, Any]:
-    """Which data a checkpoint was trained on: build, classes, protocol, and names by part.
+    """The data record of a checkpoint: build, classes, protocol, and names by part.
 
     Raises:
-      CheckpointError: it does not say so.
+      CheckpointError: it has none.
     """
     item = folder(workdir) / str(step) / "data"
     if not item.is_dir():
-        raise CheckpointError(f"{item.parent} does not say which data it was trained on")
+        raise CheckpointError(f"{item.parent} has no record of the data it was trained on")
     verify(workdir, step, ("data",))
     record: dict[str, Any] = ocp.JsonCheckpointHandler().restore(item)
     return record
@@ -62,7 +60,7 @@ def restore_state(
     """The latest state, on a sharding; `like` gives its structure, shapes and types.
 
     Raises:
-      CheckpointError: it is of another training; names the arrays that differ.
+      CheckpointError: its arrays have other names or shapes; lists them.
     """
     step = saved_steps(workdir)[-1]
     state: TrainState = sharding.place(_restore(workdir, step, "state", like), placed)
@@ -70,10 +68,10 @@ def restore_state(
 
 
 def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
-    """The variables of a checkpoint; `like` gives the tree, shapes and types that are expected.
+    """The variables of a checkpoint; `like` gives the expected structure, shapes and types.
 
     Raises:
-      CheckpointError: the checkpoint is damaged, or of another network; names the arrays that
+      CheckpointError: the checkpoint is damaged, or of another network; lists the arrays that
         differ.
     """
     verify(workdir, step, (*SMALL_ITEMS, "variables"))
@@ -82,17 +80,17 @@ def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
 
 
 def _restore(workdir: Path, step: int, item: str, like: Any) -> Any:
-    """The arrays of an item in the structure of `like`, whatever format they were written in."""
-    place = folder(workdir) / str(step)
+    """The arrays of an item of any format, in the structure of `like`."""
+    path = folder(workdir) / str(step)
     paths = [_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(like)]
     wanted = dict(zip(paths, jax.tree.leaves(like), strict=True))
     stored = {
         _name(path): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(read_arrays(place / item))
+        for path, leaf in jax.tree_util.tree_leaves_with_path(read_arrays(path / item))
     }
-    arrays = formats.upgraded(stored, _format(place), wanted)
+    arrays = formats.upgraded(stored, _format(path), wanted)
     differences = [
-        f"  {name}: the checkpoint has {_shape(arrays.get(name))}, the configuration asks for "
+        f"  {name}: the checkpoint has {_shape(arrays.get(name))}, the configuration needs "
         f"{_shape(wanted.get(name))}"
         for name in sorted(arrays.keys() | wanted.keys())
         if _shape(arrays.get(name)) != _shape(wanted.get(name))
@@ -100,17 +98,17 @@ def _restore(workdir: Path, step: int, item: str, like: Any) -> Any:
     if differences:
         more = [f"  and {len(differences) - 8} more"] if len(differences) > 8 else []
         raise CheckpointError(
-            f"checkpoint {place} is of another network:\n" + "\n".join(differences[:8] + more)
+            f"checkpoint {path} is of another network:\n" + "\n".join(differences[:8] + more)
         )
     leaves = [np.asarray(arrays[name]).astype(wanted[name].dtype) for name in paths]
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
-def _format(place: Path) -> int:
-    """The format of a checkpoint; the first ones do not say it."""
-    if not (place / "written_by").is_dir():
+def _format(path: Path) -> int:
+    """The format of a checkpoint; format 1 does not store it."""
+    if not (path / "written_by").is_dir():
         return 1
-    return int(ocp.JsonCheckpointHandler().restore(place / "written_by")["format"])
+    return int(ocp.JsonCheckpointHandler().restore(path / "written_by")["format"])
 
 
 def _name(path: Any) -> str:

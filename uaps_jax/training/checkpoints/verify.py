@@ -1,4 +1,4 @@
-"""Damaged checkpoints: found by their checksums, and set aside."""
+"""Detection of damaged checkpoints by their checksums."""
 
 from __future__ import annotations
 
@@ -30,61 +30,61 @@ def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
     """Reads items of a checkpoint and compares them with their checksums.
 
     Raises:
-      CheckpointError: it is damaged; names what is.
+      CheckpointError: it is damaged; lists the damaged items.
       NewerFormatError: it is of a later version of this package.
-      PermissionError: it may not be read.
+      PermissionError: its files are not readable for this user.
     """
-    place = folder(workdir) / str(step)
-    if not (place / "digests").is_dir():
-        if (place / "written_by").is_dir():
-            raise CheckpointError(f"checkpoint {place} is damaged: its checksums are not there")
-        logging.warning("checkpoint %s is of a version that wrote no checksums", place)
+    path = folder(workdir) / str(step)
+    if not (path / "digests").is_dir():
+        if (path / "written_by").is_dir():
+            raise CheckpointError(f"checkpoint {path} is damaged: its checksums are missing")
+        logging.warning("checkpoint %s is of a version that wrote no checksums", path)
         return
     wrong: list[str] = []
     try:
         reader = ocp.JsonCheckpointHandler()
-        expected = reader.restore(place / "digests")
+        expected = reader.restore(path / "digests")
         for item in items:
-            if item == "written_by" and item not in expected and not (place / item).exists():
+            if item == "written_by" and item not in expected and not (path / item).exists():
                 continue
             if item in ("state", "variables"):
-                found = digests.differences(read_arrays(place / item), expected[item])
-                wrong += [f"{item}/{name}" for name in found]
+                damaged = digests.differences(read_arrays(path / item), expected[item])
+                wrong += [f"{item}/{name}" for name in damaged]
                 continue
-            file = place / "metrics" / "metrics"
+            file = path / "metrics" / "metrics"
             if item != "metrics":
-                value = reader.restore(place / item)
+                value = reader.restore(path / item)
             else:
                 value = json.loads(file.read_text()) if file.parent.is_dir() else None
             if digests.of_text(json_text(value)) != expected.get(item):
                 wrong.append(item)
             elif item == "written_by" and value["format"] > FORMAT:
                 raise NewerFormatError(
-                    f"checkpoint {place} is of format {value['format']}; this version of uaps_jax "
+                    f"checkpoint {path} is of format {value['format']}; this version of uaps_jax "
                     f"reads formats up to {FORMAT}: use the one that wrote it, or a later one"
                 )
     except (PermissionError, MemoryError, NewerFormatError):
         raise
-    except Exception as error:  # whatever a library says of files that are not as it left them
+    except Exception as error:  # libraries raise many types for damaged files
         reason = str(error).strip().partition("\n")[0]
-        raise CheckpointError(f"checkpoint {place} cannot be read: {reason}") from error
+        raise CheckpointError(f"checkpoint {path} cannot be read: {reason}") from error
     if wrong:
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise CheckpointError(
-            f"checkpoint {place} is damaged: {', '.join(wrong[:3])}{more} do not have the "
+            f"checkpoint {path} is damaged: {', '.join(wrong[:3])}{more} do not have the "
             "checksums they were saved with"
         )
 
 
-def set_damaged_aside(workdir: Path) -> None:
-    """Moves damaged checkpoints to `damaged/`, beside the sound ones, and says so.
+def move_damaged(workdir: Path) -> None:
+    """Moves damaged checkpoints to the folder `damaged/`, and logs it.
 
-    The latest and the best are read whole, down to the first that are sound; of the others, what
-    opening the folder needs.
+    From the latest and from the best checkpoint on, all items are verified until one is sound; of
+    the others only the small items, which are needed to open the folder.
 
     Raises:
       CheckpointError: all are damaged; none is moved.
-      NewerFormatError: of a later version; likewise.
+      NewerFormatError: one is of a later version; none is moved.
     """
     steps = saved_steps(workdir)
     damaged: dict[int, CheckpointError] = {}
@@ -111,6 +111,6 @@ def set_damaged_aside(workdir: Path) -> None:
     aside = folder(workdir).resolve().parent / "damaged"
     for step, error in damaged.items():
         aside.mkdir(exist_ok=True)
-        place = aside / f"{step}_{time.time_ns()}"
-        (folder(workdir) / str(step)).rename(place)
-        logging.error("%s. It is now in %s", error, place)
+        path = aside / f"{step}_{time.time_ns()}"
+        (folder(workdir) / str(step)).rename(path)
+        logging.error("%s. It is now in %s", error, path)
