@@ -8,7 +8,7 @@ from uaps_jax.training.checkpoints import CheckpointError
 
 @pytest.fixture
 def workdir(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "saved_steps", lambda workdir: [5, 10, 20])
+    monkeypatch.setattr(checkpoints.files, "saved_steps", lambda workdir: [5, 10, 20])
     return tmp_path
 
 
