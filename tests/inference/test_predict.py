@@ -110,7 +110,7 @@ def predicted_at_once(config, method, variables, images, first):
     )
     run = predict.make_predictor(config, method, soft=data.fit == "pad")
     actual = run(variables, pool, first)
-    rows = iter(zip(actual.found, actual.uncertainty, strict=True))
+    rows = iter(zip(actual.values, actual.uncertainty, strict=True))
     for image, places in zip(images, corners, strict=True):
         whole, unsure = (prepare.Whole(image.shape[:2], data) for _ in range(2))
         for corner in places:
@@ -222,6 +222,6 @@ def test_hidden_files_and_earlier_results_are_left_out(tmp_path):
 def test_a_folder_that_is_missing_or_has_no_image_is_reported(tmp_path):
     config = tiny.config()
     (tmp_path / "notes.txt").write_text("no image")
-    for folder, reason in ((tmp_path, "holds no image"), (tmp_path / "none", "is not a folder")):
+    for folder, reason in ((tmp_path, "has no image"), (tmp_path / "none", "is not a folder")):
         with pytest.raises(ConfigError, match=reason):
             predict.predict_folder(config, by_brightness(config), {}, folder, tmp_path / "out")

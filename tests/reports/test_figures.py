@@ -19,7 +19,7 @@ def width(file):
 def test_a_contact_sheet_shows_names_as_they_are(tmp_path, drawn):
     pool = tiny.pool(2)
     result = Predictions(
-        result=pool.masks, uncertainty=pool.masks.astype("float32"), measure="entropy"
+        values=pool.masks, uncertainty=pool.masks.astype("float32"), uncertainty_name="entropy"
     )
     pool = type(pool)(names=(ODD, "plain"), images=pool.images, masks=pool.masks)
     target = tmp_path / "sheet.png"

@@ -1,4 +1,4 @@
-"""Looks at a dataset before training."""
+"""Audits a dataset before training."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from uaps_jax.training import workdir
 
 
 def audit(request: Request) -> None:
-    """Looks at a dataset before training: a report, `audit.html` with pictures, `audit.json`.
+    """Audits a dataset before training: a report, `audit.html` with pictures, `audit.json`.
 
     Raises:
       DataError, ConfigError: training could not start; the report says why.
@@ -31,12 +31,12 @@ def audit(request: Request) -> None:
         workdir.write_report(file, audit_page.render_refusal(name, error))
         logging.error("the same as a page: %s", file)
         raise
-    found = survey.survey(dataset)
+    measurements = survey.survey(dataset)
     page = audit_page.Page(
         title=name,
         dataset=dataset,
-        survey=found,
-        findings=auditing.audit(dataset, found, parts, config.data),
+        survey=measurements,
+        findings=auditing.audit(dataset, measurements, parts, config.data),
         split=parts,
         protocol=config.data.protocol,
     )

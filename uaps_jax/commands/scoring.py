@@ -25,7 +25,6 @@ class Scorer:
     """Scores checkpoints of a run; compiles each predictor once for all of them."""
 
     def __init__(self, run: TrainedRun) -> None:
-        """Compiles nothing yet."""
         self._run = run
         self._confusions: dict[str, evaluation.ConfusionFunction] = {}
 
@@ -56,7 +55,7 @@ class Scorer:
             dataset.class_names,
             config.evaluation.batch_size,
         )
-        record = {
+        entry = {
             "checkpoint": checkpoint.which,
             "step": checkpoint.step,
             "part": part,
@@ -71,7 +70,7 @@ class Scorer:
             "seed": config.train.seed,
             "device": jax.devices()[0].device_kind,
         } | scores
-        workdir.append_jsonl(self._run.directory / "evaluations.jsonl", record)
+        workdir.append_jsonl(self._run.directory / "evaluations.jsonl", entry)
         lines = [
             f"{part} scores, checkpoint {checkpoint.which} (step {checkpoint.step}), "
             f"predictor {predictor}, in percent:"
@@ -83,4 +82,4 @@ class Scorer:
             f"{int(scores['images_without_defect'])} of them without a defect"
         ]
         print("\n".join(lines), flush=True)
-        return record
+        return entry

@@ -38,7 +38,7 @@ class Checkpoint:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What it was trained on; the earliest checkpoints do not say that."""
+        """The record of its data, which the earliest checkpoints do not have."""
         return checkpoints.read_record(self.directory, self.step)
 
     @property
@@ -59,7 +59,6 @@ class TrainedRun:
     """
 
     def __init__(self, config: Config, directory: Path) -> None:
-        """Builds the method."""
         self.config, self.directory = config, directory
         self.method: Method = methods.build(config)
         self.predictor = config.evaluation.predictor or next(iter(self.method.predictors))

@@ -78,11 +78,11 @@ class Difference:
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
     """The settings on which two flattened configurations do not agree."""
-    found = [
+    pairs = [
         Difference(key, old.get(key, Absent.ABSENT), new.get(key, Absent.ABSENT))
         for key in dict.fromkeys([*old, *new])
     ]
-    return [difference for difference in found if difference.old != difference.new]
+    return [difference for difference in pairs if difference.old != difference.new]
 
 
 def describe(difference: Difference) -> str:

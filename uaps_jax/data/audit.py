@@ -1,4 +1,4 @@
-"""What is wrong, or odd, with a dataset and a split of it, before anything is trained."""
+"""Problems of a dataset and of its split, before training."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _TINY = 10
 
 
 def audit(
-    dataset: Dataset, found: Survey, split: splits.Split, data: DataConfig
+    dataset: Dataset, survey: Survey, split: splits.Split, data: DataConfig
 ) -> tuple[Finding, ...]:
-    """Looks at the measurements of a dataset and at a split of it.
+    """Checks the measurements of a dataset and a split of it.
 
     Args:
       dataset: the dataset.
-      found: its measurements.
+      survey: its measurements.
       split: who would see which image.
       data: size and fit of the network's input.
 
@@ -36,23 +36,23 @@ def audit(
       The findings, warnings first.
     """
     findings = [
-        *_classes(dataset, found, split),
-        *_masks(found),
-        *_sizes(found),
-        *_small_defects(dataset, found, data),
-        *_duplicates(found),
+        *_classes(dataset, survey, split),
+        *_masks(survey),
+        *_sizes(survey),
+        *_small_defects(dataset, survey, data),
+        *_duplicates(survey),
         *audit_leakage.leakage_groups(split, dataset.groups),
-        *audit_leakage.near_duplicates(found, split),
-        *_brightness(found, dataset.groups),
+        *audit_leakage.near_duplicates(survey, split),
+        *_brightness(survey, dataset.groups),
     ]
     return tuple(sorted(findings, key=lambda finding: finding.level, reverse=True))
 
 
-def _classes(dataset: Dataset, found: Survey, split: splits.Split) -> Iterator[Finding]:
-    index = {name: i for i, name in enumerate(found.names)}
+def _classes(dataset: Dataset, survey: Survey, split: splits.Split) -> Iterator[Finding]:
+    index = {name: i for i, name in enumerate(survey.names)}
     for part in ("labeled", "val", "test"):
         rows = [index[name] for name in split[part]]
-        seen: list[bool] = np.any(found.pixels[rows, :-1] > 0, axis=0).tolist()
+        seen: list[bool] = np.any(survey.pixels[rows, :-1] > 0, axis=0).tolist()
         absent = [n for n, s in zip(dataset.class_names, seen, strict=True) if not s]
         if rows and absent:
             yield Finding(
@@ -67,46 +67,46 @@ def _classes(dataset: Dataset, found: Survey, split: splits.Split) -> Iterator[F
             )
 
 
-def _masks(found: Survey) -> Iterator[Finding]:
-    bare = [n for n, m in zip(found.names, found.has_mask, strict=True) if not m]
+def _masks(survey: Survey) -> Iterator[Finding]:
+    bare = [n for n, m in zip(survey.names, survey.has_mask, strict=True) if not m]
     if bare:
         yield Finding(
             level="note",
             title="images without a mask",
-            text=f"{len(bare)} of {len(found.names)}; they serve as unlabeled ones.",
+            text=f"{len(bare)} of {len(survey.names)}; they serve as unlabeled ones.",
             names=tuple(bare),
         )
-    clean = found.has_mask & (found.pixels[:, 1:-1].sum(1) == 0)
+    clean = survey.has_mask & (survey.pixels[:, 1:-1].sum(1) == 0)
     if clean.any():
         yield Finding(
             level="note",
             title="masks without a defect",
-            text=f"{clean.sum()} of {found.has_mask.sum()} masks hold background only.",
-            names=_named(found, clean),
+            text=f"{clean.sum()} of {survey.has_mask.sum()} masks hold background only.",
+            names=_named(survey, clean),
         )
-    ignored = found.has_mask & (found.pixels[:, -1] > 0)
+    ignored = survey.has_mask & (survey.pixels[:, -1] > 0)
     if ignored.any():
-        share = found.pixels[ignored, -1].sum() / found.pixels[found.has_mask].sum()
+        share = survey.pixels[ignored, -1].sum() / survey.pixels[survey.has_mask].sum()
         yield Finding(
             level="note",
             title="pixels without a label",
             text=f"in {ignored.sum()} masks, {100 * share:.2f} % of all their pixels.",
-            names=_named(found, ignored),
+            names=_named(survey, ignored),
         )
-    unlabeled = found.has_mask & (found.pixels[:, :-1].sum(1) == 0)
+    unlabeled = survey.has_mask & (survey.pixels[:, :-1].sum(1) == 0)
     if unlabeled.any():
         yield Finding(
             level="warning",
             title="masks without any label",
             text=f"{unlabeled.sum()} masks are 255 throughout and teach nothing.",
-            names=_named(found, unlabeled),
+            names=_named(survey, unlabeled),
         )
 
 
-def _sizes(found: Survey) -> Iterator[Finding]:
-    counts = Counter(map(tuple, found.sizes.tolist()))
+def _sizes(survey: Survey) -> Iterator[Finding]:
+    counts = Counter(map(tuple, survey.sizes.tolist()))
     if len(counts) > 1:
-        (low_h, low_w), (high_h, high_w) = found.sizes.min(0), found.sizes.max(0)
+        (low_h, low_w), (high_h, high_w) = survey.sizes.min(0), survey.sizes.max(0)
         yield Finding(
             level="note",
             title="sizes differ",
@@ -115,25 +115,25 @@ def _sizes(found: Survey) -> Iterator[Finding]:
         )
 
 
-def _small_defects(dataset: Dataset, found: Survey, data: DataConfig) -> Iterator[Finding]:
-    area = found.sizes.prod(1)
+def _small_defects(dataset: Dataset, survey: Survey, data: DataConfig) -> Iterator[Finding]:
+    area = survey.sizes.prod(1)
     scale = 1 if data.fit == "pad" else data.height * data.width / area
     for label, name in enumerate(dataset.class_names[1:], start=1):
-        present = found.has_mask & (found.pixels[:, label] > 0)
-        seen = (found.pixels[:, label] * scale)[present]
+        present = survey.has_mask & (survey.pixels[:, label] > 0)
+        seen = (survey.pixels[:, label] * scale)[present]
         if present.any() and np.median(seen) < _TINY:
             yield Finding(
                 level="warning",
                 title=f"{name} is tiny at the network's size",
                 text=f"its median area is {np.median(seen):.1f} pixels at "
                 f"{data.width} x {data.height}; set data.height and data.width larger.",
-                names=_named(found, present),
+                names=_named(survey, present),
             )
 
 
-def _duplicates(found: Survey) -> Iterator[Finding]:
+def _duplicates(survey: Survey) -> Iterator[Finding]:
     same: dict[str, list[int]] = defaultdict(list)
-    for index, digest in enumerate(found.content):
+    for index, digest in enumerate(survey.content):
         same[digest].append(index)
     sets = [indices for indices in same.values() if len(indices) > 1]
     if sets:
@@ -142,34 +142,34 @@ def _duplicates(found: Survey) -> Iterator[Finding]:
             title="exact duplicates",
             text=f"{sum(map(len, sets))} images in {len(sets)} sets have the same pixels, up to "
             "turns and flips.",
-            names=tuple(found.names[i] for indices in sets for i in indices),
+            names=tuple(survey.names[i] for indices in sets for i in indices),
         )
     differing = [
         indices
         for indices in sets
-        if len({found.mask_content[i] for i in indices if found.has_mask[i]}) > 1
+        if len({survey.mask_content[i] for i in indices if survey.has_mask[i]}) > 1
     ]
     if differing:
         yield Finding(
             level="warning",
             title="equal images, different masks",
             text=f"{len(differing)} sets of equal images carry masks that differ.",
-            names=tuple(found.names[i] for indices in differing for i in indices),
+            names=tuple(survey.names[i] for indices in differing for i in indices),
         )
 
 
-def _brightness(found: Survey, groups: Mapping[str, int]) -> Iterator[Finding]:
+def _brightness(survey: Survey, groups: Mapping[str, int]) -> Iterator[Finding]:
     """Clues that the same thing was shot at several exposures."""
-    variance = found.brightness.var()
+    variance = survey.brightness.var()
     if variance < 1:
         return
-    for label, values in number_columns(found.names).items():
+    for label, values in number_columns(survey.names).items():
         known = np.array([value is not None for value in values])
         levels = np.array([-1 if value is None else value for value in values])
         distinct = np.unique(levels[known])
         if not 2 <= len(distinct) <= _LEVELS or known.mean() < 0.9:
             continue
-        grey = found.brightness[known]
+        grey = survey.brightness[known]
         means = {level: grey[levels[known] == level].mean() for level in distinct}
         within = np.array([means[level] for level in levels[known]])
         share = within.var() / grey.var()
@@ -181,16 +181,16 @@ def _brightness(found: Survey, groups: Mapping[str, int]) -> Iterator[Finding]:
                 text=f"{label} explains {100 * share:.0f} % of the brightness (mean grey level by "
                 f"its value: {shown}). If one thing was shot at several, its shots are one group.",
             )
-    members: dict[int, list[float]] = defaultdict(list)
-    for name, grey in zip(found.names, found.brightness, strict=True):
+    by_group: dict[int, list[float]] = defaultdict(list)
+    for name, grey in zip(survey.names, survey.brightness, strict=True):
         if groups[name] >= 0:
-            members[groups[name]].append(grey)
-    spreads = [max(grey) - min(grey) for grey in members.values() if len(grey) > 1]
-    if spreads and np.median(spreads) > np.sqrt(variance):
+            by_group[groups[name]].append(grey)
+    ranges = [max(grey) - min(grey) for grey in by_group.values() if len(grey) > 1]
+    if ranges and np.median(ranges) > np.sqrt(variance):
         yield Finding(
             level="note",
             title="brightness differs within groups",
-            text=f"by {np.median(spreads):.0f} grey levels (median over {len(spreads)} groups); "
+            text=f"by {np.median(ranges):.0f} grey levels (median over {len(ranges)} groups); "
             f"all images have a standard deviation of {np.sqrt(variance):.0f}.",
         )
 
@@ -208,5 +208,5 @@ def number_columns(names: Sequence[str]) -> dict[str, list[int | None]]:
     return columns
 
 
-def _named(found: Survey, chosen: np.ndarray) -> tuple[str, ...]:
-    return tuple(found.names[i] for i in np.flatnonzero(chosen))
+def _named(survey: Survey, chosen: np.ndarray) -> tuple[str, ...]:
+    return tuple(survey.names[i] for i in np.flatnonzero(chosen))

@@ -48,11 +48,11 @@ def leakage_groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[F
         )
 
 
-def near_duplicates(found: Survey, split: splits.Split) -> Iterator[Finding]:
+def near_duplicates(survey: Survey, split: splits.Split) -> Iterator[Finding]:
     """Near duplicates, and those that cross the split."""
     part_of = {name: p for p, part in enumerate(splits.PARTS) for name in split[part]}
-    part = np.array([part_of.get(name, len(splits.PARTS)) for name in found.names])
-    near = twins(found.thumbnails, NEAR, part, len(splits.PARTS) + 1)
+    part = np.array([part_of.get(name, len(splits.PARTS)) for name in survey.names])
+    near = twins(survey.thumbnails, NEAR, part, len(splits.PARTS) + 1)
     if near.share > ALIKE:
         yield Finding(
             level="warning",
@@ -62,7 +62,7 @@ def near_duplicates(found: Survey, split: splits.Split) -> Iterator[Finding]:
             "images show the same part: data.folder.group.",
         )
         return
-    index = {name: row for row, name in enumerate(found.names)}
+    index = {name: row for row, name in enumerate(survey.names)}
     tested = np.array([index[name] for name in split["test"]], int)
     for p, name in enumerate(splits.PARTS[:3]):
         if name == "val" and splits.validates_on_test(split):
@@ -74,12 +74,12 @@ def near_duplicates(found: Survey, split: splits.Split) -> Iterator[Finding]:
                 title=f"test images that {name} nearly contains",
                 text=f"{len(crossing)} of {len(tested)} test images have a near duplicate "
                 f"(correlation above {NEAR} of thumbnails, turns and flips included) in {name}.",
-                names=tuple(found.names[row] for row in crossing),
+                names=tuple(survey.names[row] for row in crossing),
             )
     if near.examples:
         yield Finding(
             level="note",
             title="near duplicates",
-            text=f"{near.among.any(1).sum()} of {len(found.names)} images have one.",
-            names=tuple(found.names[row] for pair in near.examples for row in pair),
+            text=f"{near.among.any(1).sum()} of {len(survey.names)} images have one.",
+            names=tuple(survey.names[row] for pair in near.examples for row in pair),
         )

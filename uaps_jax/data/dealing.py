@@ -9,7 +9,7 @@ import numpy as np
 
 
 def deal(
-    members: Mapping[int, Sequence[str]],
+    names_of: Mapping[int, Sequence[str]],
     holds: Mapping[int, Counter[int]],
     shares: Mapping[str, float],
     generator: np.random.Generator,
@@ -23,7 +23,7 @@ def deal(
     bring the sizes of the parts to their shares.
 
     Args:
-      members: group -> names.
+      names_of: group -> names.
       holds: group -> class -> images of it in the group.
       shares: of each part.
       generator: of the order in which groups are dealt.
@@ -33,19 +33,19 @@ def deal(
     Returns:
       part -> groups.
     """
-    groups = sorted(members)
+    groups = sorted(names_of)
     order = [groups[i] for i in generator.permutation(len(groups))]
     totals: Counter[int] = sum((holds[group] for group in groups), Counter())
-    size = sum(len(members[group]) for group in groups)
+    size = sum(len(names_of[group]) for group in groups)
     # What each part still wants, of every class and in all.
     wanted = {p: {c: share * n for c, n in totals.items()} for p, share in shares.items()}
-    room = {part: share * size for part, share in shares.items()}
+    missing = {part: share * size for part, share in shares.items()}
     part_of: dict[int, str] = {}
 
     def give(group: int, part: str, sign: int = 1) -> None:
         for label, count in holds[group].items():
             wanted[part][label] -= sign * count
-        room[part] -= sign * len(members[group])
+        missing[part] -= sign * len(names_of[group])
 
     while len(part_of) < len(groups):
         left = Counter(c for group in groups if group not in part_of for c in holds[group])
@@ -54,18 +54,21 @@ def deal(
         seen = {part_of[g] for g in part_of if rarest in holds[g]}
         for index, group in enumerate(own):
             # The last groups of a class are for the parts that would go without it.
-            lacking = [p for p in shares if p not in seen and room[p] > 0 and shares[p] > 0]
+            lacking = [p for p in shares if p not in seen and missing[p] > 0 and shares[p] > 0]
             among = lacking if len(own) - index <= len(lacking) else list(shares)
-            part = max(among, key=lambda p: (wanted[p][rarest], room[p], p))
+            part = max(among, key=lambda p: (wanted[p][rarest], missing[p], p))
             seen.add(part)
             part_of[group] = part
             give(group, part)
 
     for _ in groups:
-        full, empty = min(room, key=lambda p: (room[p], p)), max(room, key=lambda p: (room[p], p))
-        gap = room[empty] - room[full]
+        full, empty = (
+            min(missing, key=lambda p: (missing[p], p)),
+            max(missing, key=lambda p: (missing[p], p)),
+        )
+        gap = missing[empty] - missing[full]
         held = Counter(c for group in groups if part_of[group] == full for c in holds[group])
-        small = [g for g in order if part_of[g] == full and len(members[g]) < gap]
+        small = [g for g in order if part_of[g] == full and len(names_of[g]) < gap]
         movable = [g for g in small if all(held[c] > 1 for c in holds[g])]
         if exact:
             movable = movable or small

@@ -175,17 +175,17 @@ def _divide(
     unknown = [name for name, group in groups.items() if group < 0]
     if unknown:
         raise ValueError(f"{len(unknown)} images have no known group, {unknown[0]} among them")
-    members: dict[int, list[str]] = defaultdict(list)
+    names_of: dict[int, list[str]] = defaultdict(list)
     for name in sorted(classes):
-        members[groups[name]].append(name)
+        names_of[groups[name]].append(name)
     holds = {
         group: Counter(label for name in names for label in classes[name] or {CLEAN})
-        for group, names in members.items()
+        for group, names in names_of.items()
     }
     generator = np.random.Generator(np.random.Philox(seed))
-    dealt = deal(members, holds, shares, generator)
-    val, test = ([n for group in dealt[p] for n in members[group]] for p in ("val", "test"))
-    train = {group: members[group] for group in dealt["train"]}
+    dealt = deal(names_of, holds, shares, generator)
+    val, test = ([n for group in dealt[p] for n in names_of[group]] for p in ("val", "test"))
+    train = {group: names_of[group] for group in dealt["train"]}
     return _Division(train=train, val=val, test=test, holds=holds, generator=generator)
 
 

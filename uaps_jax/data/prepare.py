@@ -83,7 +83,7 @@ def tile(pixels: np.ndarray, corner: tuple[int, int], data: DataConfig) -> np.nd
 
 
 class Whole:
-    """What is found on the tiles of an image, put together as it comes.
+    """Assembles the outputs of the tiles of an image.
 
     Where tiles overlap, the mean weighted by a pyramid that is highest in the middle of each: no
     seam is left. The single tile of "resize" is resized back by nearest neighbour.
@@ -94,16 +94,15 @@ class Whole:
     """
 
     def __init__(self, size: tuple[int, int], data: DataConfig) -> None:
-        """Takes what the class describes."""
         self._size, self._data = size, data
         self._sum: np.ndarray | None = None
         self._total = np.zeros(size if data.fit == "pad" else (0, 0), np.float32)
         self._weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
 
-    def add(self, found: np.ndarray, corner: tuple[int, int]) -> None:
-        """Takes what was found on the tile of a corner, `[height, width, ...]`."""
+    def add(self, output: np.ndarray, corner: tuple[int, int]) -> None:
+        """Adds the output of the tile at a corner, `[height, width, ...]`."""
         data = self._data
-        piece = found.swapaxes(0, 1) if data.transpose else found
+        piece = output.swapaxes(0, 1) if data.transpose else output
         if data.fit == "resize":
             self._sum = resize(piece, *self._size)
             return
@@ -119,7 +118,7 @@ class Whole:
         self._sum[target] += _over(weight, piece) * piece[part]
 
     def result(self) -> np.ndarray:
-        """All of it, `[H, W, ...]`; nothing can be added afterwards."""
+        """The result `[H, W, ...]`; nothing can be added afterwards."""
         assert self._sum is not None
         if self._data.fit == "pad":
             self._sum /= _over(self._total, self._sum)
@@ -133,8 +132,8 @@ def _over(weight: np.ndarray, array: np.ndarray) -> np.ndarray:
 
 def _tent(size: int) -> np.ndarray:
     """Weights that fall from the middle to both ends, and stay positive."""
-    place = np.arange(size)
-    return np.minimum(place + 1, size - place) / size
+    position = np.arange(size)
+    return np.minimum(position + 1, size - position) / size
 
 
 def _oriented(array: np.ndarray, data: DataConfig) -> np.ndarray:

@@ -112,13 +112,13 @@ def published_protocols(name: str) -> Mapping[str, Protocol]:
 
 def classes(dataset: Dataset) -> dict[str, frozenset[int]]:
     """Name -> foreground classes in the mask, of the images that have one. Decodes all masks."""
-    found = {}
+    present_classes = {}
     for examples in dataset.records.values():
         for example in examples:
             if example["has_mask"]:
                 present = frozenset(np.unique(read_mask(example["mask"])).tolist())
-                found[example["name"].decode()] = present - {0, IGNORE}
-    return found
+                present_classes[example["name"].decode()] = present - {0, IGNORE}
+    return present_classes
 
 
 def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
@@ -134,15 +134,15 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
                 f"data.protocol = {data.protocol!r} would divide the images anew, but the table "
                 "has a column split: set data.protocol=native, or leave the column out"
             )
-        found, seed = classes(dataset), data.split_seed
+        present_classes, seed = classes(dataset), data.split_seed
         shares = dict(zip(("train", "val", "test"), data.shares, strict=True))
         if data.protocol == "grouped_v1":
             return grouped.grouped_v1(
-                dataset.groups, found, shares=shares, labeled=labeled, seed=seed
+                dataset.groups, present_classes, shares=shares, labeled=labeled, seed=seed
             )
         return grouped.grouped(
             dataset.groups,
-            found,
+            present_classes,
             shares=shares,
             labeled=labeled,
             seed=seed,

@@ -167,8 +167,8 @@ def disagreement(
         expected = np.asarray(jax.jit(predictor)(variables, seen)).transpose(0, 3, 1, 2)
     if config.data.transpose:
         expected = expected.swapaxes(2, 3)
-    found = session.run(["probabilities"], {"images": images})[0]
-    return float(np.abs(found - expected).max())
+    actual = session.run(["probabilities"], {"images": images})[0]
+    return float(np.abs(actual - expected).max())
 
 
 def _network_input(graph: Graph, config: Config) -> tuple[str, tuple[str, str]]:

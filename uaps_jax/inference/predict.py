@@ -34,24 +34,24 @@ HELD_BYTES = 2**29
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Predictions:
-    """What a model says of a pool of images.
+    """The predictions of a trained model on a pool of images.
 
     Attributes:
-      found: class ids, uint8 `[N, H, W]`, or, where they were asked for, probabilities
+      values: class ids, uint8 `[N, H, W]`, or, where they were asked for, probabilities
         `[N, H, W, C]`.
-      uncertainty: mean KL of the heads to their mean in nats, or, for a method without one, the
+      uncertainty: mean KL of the decoders to their mean in nats, or, for a method without one, the
         entropy of the prediction; float32 `[N, H, W]`.
-      measure: which of the two, for titles.
+      uncertainty_name: which of the two, for titles.
     """
 
-    found: np.ndarray
+    values: np.ndarray
     uncertainty: np.ndarray
-    measure: str
+    uncertainty_name: str
 
     @property
     def masks(self) -> np.ndarray:
         """Class ids, uint8 `[N, H, W]`."""
-        return self.found if self.found.ndim == 3 else self.found.argmax(-1).astype(np.uint8)
+        return self.values if self.values.ndim == 3 else self.values.argmax(-1).astype(np.uint8)
 
 
 Predict = Callable[[Tree, Pool, int], Predictions]
@@ -60,9 +60,9 @@ Predict = Callable[[Tree, Pool, int], Predictions]
 def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Predict:
     """`(variables, pool, first) -> Predictions` for images at the network's size; compiles once.
 
-    With `soft`, probabilities are what is found, else class ids.
+    With `soft`, its `values` are probabilities, else class ids.
 
-    The perturbed heads of an uncertainty draw from the run's seed and the number of the batch
+    The perturbed decoders of an uncertainty draw from the run's seed and the number of the batch
     alone. `first` is the number of the pool's first batch: a pool that comes in pieces of whole
     batches is predicted as it would be in one.
     """
@@ -73,24 +73,24 @@ def make_predictor(config: Config, method: Method, *, soft: bool = False) -> Pre
     def run(variables: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
         probabilities = predictor(variables, images)
         if method.uncertainty is None:
-            doubt = jax.scipy.special.entr(probabilities).sum(-1)
+            uncertainty = jax.scipy.special.entr(probabilities).sum(-1)
         else:
-            doubt = method.uncertainty(variables, images, key)
-        found = probabilities if soft else probabilities.argmax(-1).astype(np.uint8)
-        return found, doubt
+            uncertainty = method.uncertainty(variables, images, key)
+        outputs = probabilities if soft else probabilities.argmax(-1).astype(np.uint8)
+        return outputs, uncertainty
 
     def predict(variables: Tree, pool: Pool, first: int) -> Predictions:
-        founds, doubts = [], []
+        predictions, uncertainties = [], []
         for number, (images, _, count) in enumerate(
             evaluate.batches(pool, config.evaluation.batch_size), start=first
         ):
-            found, doubt = run(variables, images, jax.random.fold_in(key, number))
-            founds.append(np.asarray(found)[:count])
-            doubts.append(np.asarray(doubt)[:count])
+            outputs, uncertainty = run(variables, images, jax.random.fold_in(key, number))
+            predictions.append(np.asarray(outputs)[:count])
+            uncertainties.append(np.asarray(uncertainty)[:count])
         return Predictions(
-            found=np.concatenate(founds),
-            uncertainty=np.concatenate(doubts),
-            measure="entropy" if method.uncertainty is None else "KL of the heads",
+            values=np.concatenate(predictions),
+            uncertainty=np.concatenate(uncertainties),
+            uncertainty_name="entropy" if method.uncertainty is None else "KL of the decoders",
         )
 
     return predict
@@ -109,8 +109,8 @@ def predict_folder(
       The number of images.
 
     Raises:
-      ConfigError: the folder is missing or holds no image.
-      DataError: images cannot be read, or two of them would be written to the same place; the
+      ConfigError: the folder is missing or has no image.
+      DataError: images cannot be read, or two of them would be written to the same file; the
         report names them all, and nothing is written.
     """
     if not folder.is_dir():
@@ -119,7 +119,7 @@ def predict_folder(
     files = sorted(walk(folder, problems, leave_out=target))
     if not files and not problems:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
-        raise ConfigError(f"--input={folder}: holds no image ({known})")
+        raise ConfigError(f"--input={folder}: has no image ({known})")
     white = config.data.folder.white
     names = _checked(files, folder, white, problems)
     size = config.evaluation.batch_size
@@ -133,10 +133,10 @@ def predict_folder(
         _open(name, file, config.data, HELD_BYTES // size)
         for name, file in zip(names, tqdm(files, desc="predicting", unit="image"), strict=True)
     )
-    for group in _groups(images, size):
-        found = _found([image.tiles for image in group], predict, size)
-        while group:
-            _finish(group.pop(0), found, config.data, target)
+    for chunk in _chunks(images, size):
+        outputs = _predicted([image.tiles for image in chunk], predict, size)
+        while chunk:
+            _finish(chunk.pop(0), outputs, config.data, target)
     return len(files)
 
 
@@ -172,22 +172,22 @@ def _open(name: str, file: Path, data: DataConfig, most: int) -> _Image:
     return _Image(name, pixels.shape[:2], corners, tiles, lambda: pixels)
 
 
-def _groups(images: Iterable[_Image], size: int) -> Iterator[list[_Image]]:
-    """Images in groups of `size` tiles or more, the last one of what is left."""
-    group: list[_Image] = []
+def _chunks(images: Iterable[_Image], size: int) -> Iterator[list[_Image]]:
+    """Images in lists of `size` tiles or more."""
+    chunk: list[_Image] = []
     for image in images:
-        group.append(image)
-        if sum(len(one.corners) for one in group) >= size:
-            yield group
-            group = []
-    if group:
-        yield group
+        chunk.append(image)
+        if sum(len(one.corners) for one in chunk) >= size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
-def _found(
+def _predicted(
     tiles: Iterable[Iterator[np.ndarray]], predict: Callable[[Pool], Predictions], size: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What is found on each tile of several images, and its uncertainty, batch by batch."""
+    """The output and the uncertainty of each tile of several images, batch by batch."""
     left = itertools.chain.from_iterable(tiles)
     while batch := list(itertools.islice(left, size)):
         images = np.stack(batch)
@@ -198,20 +198,20 @@ def _found(
                 masks=np.full(images.shape[:3], IGNORE, np.uint8),
             )
         )
-        yield from zip(predicted.found, predicted.uncertainty, strict=True)
+        yield from zip(predicted.values, predicted.uncertainty, strict=True)
 
 
 def _finish(
-    image: _Image, found: Iterator[tuple[np.ndarray, np.ndarray]], data: DataConfig, target: Path
+    image: _Image, outputs: Iterator[tuple[np.ndarray, np.ndarray]], data: DataConfig, target: Path
 ) -> None:
-    """Puts together what is found on the tiles of an image, which come next, and writes it."""
-    whole, doubt = prepare.Whole(image.size, data), prepare.Whole(image.size, data)
+    """Assembles the outputs of the tiles of an image and writes the result."""
+    whole, uncertainty = prepare.Whole(image.size, data), prepare.Whole(image.size, data)
     for corner in image.corners:
-        seen, doubtful = next(found)
+        seen, tile_uncertainty = next(outputs)
         whole.add(seen, corner)
-        doubt.add(doubtful, corner)
+        uncertainty.add(tile_uncertainty, corner)
     mask = _likeliest(whole.result()) if data.fit == "pad" else whole.result()
-    write_one(target, image.name, image.pixels(), mask, doubt.result())
+    write_one(target, image.name, image.pixels(), mask, uncertainty.result())
 
 
 def _likeliest(probabilities: np.ndarray) -> np.ndarray:
@@ -252,7 +252,7 @@ def _checked(
 
 
 def write_one(
-    target: Path, name: str, image: np.ndarray, mask: np.ndarray, doubt: np.ndarray
+    target: Path, name: str, image: np.ndarray, mask: np.ndarray, uncertainty: np.ndarray
 ) -> None:
     """Writes the PNGs `mask/`, `overlay/` and `uncertainty/` of one image, all of its size.
 
@@ -266,7 +266,7 @@ def write_one(
     pictures = {
         "mask": mask,
         "overlay": palette.overlay(image, mask),
-        "uncertainty": _grey(doubt),
+        "uncertainty": _grey(uncertainty),
     }
     for kind, picture in pictures.items():
         file = target / kind / f"{name}.png"
@@ -274,10 +274,10 @@ def write_one(
         Image.fromarray(picture).save(file)
 
 
-def _grey(doubt: np.ndarray) -> np.ndarray:
+def _grey(uncertainty: np.ndarray) -> np.ndarray:
     """uint8 `[H, W]` of nats, 255 for 1 and more."""
-    grey = np.empty(doubt.shape, np.uint8)
-    values = doubt.reshape(-1)
+    grey = np.empty(uncertainty.shape, np.uint8)
+    values = uncertainty.reshape(-1)
     for part in pieces(values.size):
         grey.reshape(-1)[part] = np.round(255 * np.clip(values[part], 0, 1))
     return grey

@@ -49,7 +49,7 @@ class Page:
       title: of the dataset.
       dataset: the dataset.
       survey: its measurements.
-      findings: what was found.
+      findings: of the audit.
       split: who would see which image.
       protocol: by which protocol.
     """
@@ -164,8 +164,8 @@ def _parts(page: Page) -> str:
     rows = []
     for part, size in leakage.sizes(page.split, page.dataset.groups).items():
         names = page.split.get(part, [name for name in index if name not in used])
-        found = page.survey.pixels[[index[name] for name in names]]
-        counts = (found[:, 1:-1] > 0).sum(0) if len(found) else np.zeros(0, int)
+        pixels = page.survey.pixels[[index[name] for name in names]]
+        counts = (pixels[:, 1:-1] > 0).sum(0) if len(pixels) else np.zeros(0, int)
         rows.append((part, str(size["images"]), str(size["groups"]), *map(str, counts.tolist())))
     return _table(("part", "images", "leakage groups", *page.dataset.class_names[1:]), rows)
 

@@ -63,20 +63,26 @@ def _series(records: Sequence[dict[str, float]], name: str) -> tuple[list[float]
 
 
 def contact_sheet(
-    pool: Pool, found: Predictions, class_names: Sequence[str], target: Path, *, rows: int
+    pool: Pool, predictions: Predictions, class_names: Sequence[str], target: Path, *, rows: int
 ) -> None:
     """Image, truth, prediction, errors and uncertainty of images spread evenly over a pool."""
     chosen = order.evenly(len(pool.names), rows)
-    columns = ("image", "truth", "prediction", "errors", f"uncertainty\n({found.measure})")
+    columns = (
+        "image",
+        "truth",
+        "prediction",
+        "errors",
+        f"uncertainty\n({predictions.uncertainty_name})",
+    )
     figure, axes = canvas.subplots(
         len(chosen),
         len(columns),
         figsize=(1.75 * len(columns) + 0.7, 1.75 * len(chosen) + 0.9),
         squeeze=False,
     )
-    ceiling = max(float(np.quantile(found.uncertainty[chosen], 0.995)), 1e-6)
+    ceiling = max(float(np.quantile(predictions.uncertainty[chosen], 0.995)), 1e-6)
     for row, index in enumerate(chosen):
-        image, truth, mask = pool.images[index], pool.masks[index], found.masks[index]
+        image, truth, mask = pool.images[index], pool.masks[index], predictions.masks[index]
         pictures = (
             np.broadcast_to(image, (*image.shape[:2], 3)),
             palette.overlay(image, truth),
@@ -85,7 +91,9 @@ def contact_sheet(
         )
         for column, picture in enumerate(pictures):
             axes[row, column].imshow(picture, interpolation="nearest")
-        heat = axes[row, -1].imshow(found.uncertainty[index], cmap="inferno", vmin=0, vmax=ceiling)
+        heat = axes[row, -1].imshow(
+            predictions.uncertainty[index], cmap="inferno", vmin=0, vmax=ceiling
+        )
         axes[row, 0].set_ylabel(shown(pool.names[index]), fontsize=7, **PLAIN)
     for axis, title in zip(axes[0], columns, strict=True):
         axis.set_title(title, fontsize=9)

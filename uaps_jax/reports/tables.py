@@ -96,19 +96,19 @@ def tables(
     Raises:
       ValueError: where a training appears twice or a row lacks a metric.
     """
-    found: dict[tuple[str, float], dict[str, dict[int, Row]]] = {}
+    grouped: dict[tuple[str, float], dict[str, dict[int, Row]]] = {}
     for row in rows:
         where = f"{row['entry']} on {row['dataset']}, ratio {row['ratio']:g}, seed {row['seed']}"
         missing = [name for name in metrics if name not in row]
         if missing:
             raise ValueError(f"{where}: no {', '.join(missing)}")
-        runs = found.setdefault((row["dataset"], row["ratio"]), {}).setdefault(row["entry"], {})
+        runs = grouped.setdefault((row["dataset"], row["ratio"]), {}).setdefault(row["entry"], {})
         if row["seed"] in runs:
             raise ValueError(f"{where}: appears twice")
         runs[row["seed"]] = row
     return [
         _table(dataset, ratio, runs, [name for name in entries if name in runs], metrics, baseline)
-        for (dataset, ratio), runs in found.items()
+        for (dataset, ratio), runs in grouped.items()
         if any(name in runs for name in entries)
     ]
 

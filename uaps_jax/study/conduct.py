@@ -81,19 +81,19 @@ def _with_data(cells: Sequence[Cell]) -> dict[Cell, str]:
     """
     opened: dict[str, Dataset] = {}
     digests: dict[str, str] = {}
-    found = {}
+    by_cell = {}
     for cell in cells:
         data = cell.config.data
-        place = f"{data.name} {data.data_dir} {data.manual_dir} {data.folder}"
-        if place not in opened:
-            opened[place] = source.open_dataset(data)
-        config = config_lib.with_classes(cell.config, opened[place].class_names)
+        source_key = f"{data.name} {data.data_dir} {data.manual_dir} {data.folder}"
+        if source_key not in opened:
+            opened[source_key] = source.open_dataset(data)
+        config = config_lib.with_classes(cell.config, opened[source_key].class_names)
         methods.build(config)
         if str(data) not in digests:
-            parts = protocols.make_split(opened[place], data)
-            digests[str(data)] = results.digest(protocols.record(opened[place], data, parts))
-        found[cell] = digests[str(data)]
-    return found
+            parts = protocols.make_split(opened[source_key], data)
+            digests[str(data)] = results.digest(protocols.record(opened[source_key], data, parts))
+        by_cell[cell] = digests[str(data)]
+    return by_cell
 
 
 def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, figures: bool) -> None:
@@ -124,11 +124,11 @@ def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, figures:
     page = study_page.render(grid.title, made, drawn, failures, notes)
     files.write_text(directory / "report.html", page)
     pictures = "".join(f"\n![{caption}]({file})\n" for caption, file in drawn)
-    said = "".join(f"- {note}\n" for note in notes)
+    listed = "".join(f"- {note}\n" for note in notes)
     failed = "".join(f"- failed: {failure}\n" for failure in failures)
-    said, failed = html.escape(said, quote=False), html.escape(failed, quote=False)
+    listed, failed = html.escape(listed, quote=False), html.escape(failed, quote=False)
     title = html.escape(grid.title, quote=False)
-    text = f"# {title}\n\n{said}{failed}\n{tables.markdown(made)}\n{pictures}"
+    text = f"# {title}\n\n{listed}{failed}\n{tables.markdown(made)}\n{pictures}"
     files.write_text(directory / "report.md", text)
     files.write_text(directory / "results.csv", tables.csv_text(rows))
 
@@ -138,8 +138,8 @@ def _failures(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         cell = outcome.cell
         if outcome.result is None:
-            place = f"{cell.entry} on {cell.dataset}, ratio {cell.ratio:g}, seed {cell.seed}"
-            lines.append(f"{place}: {outcome.reason}")
+            training = f"{cell.entry} on {cell.dataset}, ratio {cell.ratio:g}, seed {cell.seed}"
+            lines.append(f"{training}: {outcome.reason}")
     return lines
 
 

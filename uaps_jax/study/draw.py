@@ -50,8 +50,8 @@ def draw(
         bars.draw(figure.title, f"{metric}, %", values, target)
     elif isinstance(figure, Decoders):
         rows = [_decoder(name, here, which, metric, directory) for name in figure.entries]
-        found = [row for row in rows if row is not None]
-        decoders.draw(figure.title, f"{metric}, %", found, target)
+        drawn = [row for row in rows if row is not None]
+        decoders.draw(figure.title, f"{metric}, %", drawn, target)
     else:
         _panels(figure, here, directory, target)
     return True
@@ -61,15 +61,15 @@ def _scores(
     outcomes: Sequence[Outcome], entry: str, which: str, metric: str, predictor: str = ""
 ) -> list[float]:
     """The scores of an entry over its seeds; of a predictor it does not have, none."""
-    found = []
+    scores_of_seeds = []
     for outcome in outcomes:
         assert outcome.result is not None
         others = outcome.result["other_predictors"]
         scores = others.get(predictor, {}) if predictor else outcome.result["scores"]
-        record = scores.get(which)
-        if outcome.cell.entry == entry and record is not None and record[metric] is not None:
-            found.append(float(record[metric]))
-    return found
+        values = scores.get(which)
+        if outcome.cell.entry == entry and values is not None and values[metric] is not None:
+            scores_of_seeds.append(float(values[metric]))
+    return scores_of_seeds
 
 
 def _lines(

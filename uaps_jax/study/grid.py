@@ -161,7 +161,7 @@ def cells(grid: Grid) -> list[Cell]:
       ConfigError: with every problem of the study and of its configurations.
     """
     problems = list(_problems(grid))
-    found: dict[Path, Cell] = {}
+    by_folder: dict[Path, Cell] = {}
     for block in () if problems else grid.blocks:
         for dataset in block.datasets:
             for ratio in block.ratios or (None,):
@@ -172,17 +172,17 @@ def cells(grid: Grid) -> list[Cell]:
                         except ConfigError as error:
                             problems.append(f"{name} on {dataset}: {error}")
                             continue
-                        other = found.setdefault(cell.folder, cell)
+                        other = by_folder.setdefault(cell.folder, cell)
                         if flags(other) != flags(cell) or other.entry != cell.entry:
                             problems.append(
                                 f"entries {other.entry!r} and {cell.entry!r} would share the "
                                 f"folder {cell.folder}; rename one"
                             )
-    problems += _unfair(grid, list(found.values()))
+    problems += _unfair(grid, list(by_folder.values()))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(problems))
         raise ConfigError(f"the study cannot be run:\n{lines}")
-    return list(found.values())
+    return list(by_folder.values())
 
 
 def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -> Cell:

@@ -22,16 +22,16 @@ def rows_of(
       checkpoint: "best" or "latest".
       metrics: names that a record holds in any case, None where the dataset has no such class.
     """
-    found = []
+    rows = []
     for outcome in outcomes:
         if outcome.result is None:
             continue
         cell = outcome.cell
-        found.append(
+        rows.append(
             {
                 "entry": cell.entry,
                 **dict.fromkeys(metrics),
-                "labeled_groups": None,  # results of before do not say that
+                "labeled_groups": None,  # older results do not have it
                 "budget": budget(cell.config.data),
                 **outcome.result["scores"][checkpoint],
                 "dataset": cell.dataset,
@@ -49,7 +49,7 @@ def rows_of(
                 "parameters": outcome.result["parameters"],
             }
         )
-    return found
+    return rows
 
 
 def budget(data: DataConfig) -> str:

@@ -30,11 +30,11 @@ def draw(title: str, y_label: str, values: Mapping[str, Sequence[float]], target
     )
     means = {name: statistics.fmean(scores) for name, scores in values.items() if len(scores)}
     close = bool(means) and min(means.values()) > 0.5 * max(means.values())
-    for place, (name, scores) in enumerate(values.items()):
+    for position, (name, scores) in enumerate(values.items()):
         if name not in means:
             axes.annotate(
                 "no score",
-                (place, 0),
+                (position, 0),
                 xycoords=("data", "axes fraction"),
                 xytext=(0, 6),
                 textcoords="offset points",
@@ -44,9 +44,9 @@ def draw(title: str, y_label: str, values: Mapping[str, Sequence[float]], target
             )
             continue
         if not close:
-            axes.bar(place, means[name], width=0.62, color=style.BLUE, alpha=0.75)
+            axes.bar(position, means[name], width=0.62, color=style.BLUE, alpha=0.75)
         axes.errorbar(
-            place,
+            position,
             means[name],
             yerr=style.deviation(scores),
             fmt="o" if close else "none",
@@ -57,14 +57,14 @@ def draw(title: str, y_label: str, values: Mapping[str, Sequence[float]], target
             capsize=5,
         )
         if len(scores) > 1:
-            beside = np.full(len(scores), place + 0.2)
+            beside = np.full(len(scores), position + 0.2)
             axes.plot(beside, scores, "o", color="0.35", markersize=3, markerfacecolor="white")
         top = max(
             means[name] + (style.deviation(scores) or 0), *scores, 0 if not close else -np.inf
         )
         axes.annotate(
             f"{means[name]:.2f}",
-            (place, top),
+            (position, top),
             xytext=(0, 5 if len(scores) > 1 or not close else 8),
             textcoords="offset points",
             ha="center",

@@ -58,16 +58,16 @@ def draw(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path) -> 
         sharey=True,
     )
     scores, parameters, macs, times = axes
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         both = len(row.ensemble) > 0
-        _score(scores, place - 0.17 * both, row.main, style.BLUE, "o")
-        _score(scores, place + 0.17 * both, row.ensemble, style.ORANGE, "D")
-        _length(parameters, place, row.parameters / 1e6, style.GREY)
-        _length(macs, place, row.macs / 1e9, style.GREY)
+        _score(scores, position - 0.17 * both, row.main, style.BLUE, "o")
+        _score(scores, position + 0.17 * both, row.ensemble, style.ORANGE, "D")
+        _length(parameters, position, row.parameters / 1e6, style.GREY)
+        _length(macs, position, row.macs / 1e9, style.GREY)
         timed = row.ensemble_ms is not None
-        _length(times, place - 0.18 * timed, row.main_ms, style.BLUE, height=0.34)
+        _length(times, position - 0.18 * timed, row.main_ms, style.BLUE, height=0.34)
         if row.ensemble_ms is not None:
-            _length(times, place + 0.18, row.ensemble_ms, style.ORANGE, height=0.34)
+            _length(times, position + 0.18, row.ensemble_ms, style.ORANGE, height=0.34)
     for panel, (heading, unit) in zip(
         axes,
         (
@@ -105,7 +105,7 @@ def draw(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path) -> 
 
 def _score(
     axes: Axes,
-    place: float,
+    position: float,
     scores: Sequence[float],
     colour: tuple[float, ...],
     marker: str,
@@ -113,15 +113,15 @@ def _score(
     if not len(scores):
         return
     mean, deviation = statistics.fmean(scores), style.deviation(scores)
-    axes.errorbar(mean, place, xerr=deviation, fmt=marker, color=colour, markersize=6, capsize=3)
-    _beside(axes, mean + (deviation or 0), place, f"{mean:.2f}")
+    axes.errorbar(mean, position, xerr=deviation, fmt=marker, color=colour, markersize=6, capsize=3)
+    _beside(axes, mean + (deviation or 0), position, f"{mean:.2f}")
 
 
 def _length(
-    axes: Axes, place: float, value: float, colour: str | tuple[float, ...], height: float = 0.5
+    axes: Axes, position: float, value: float, colour: str | tuple[float, ...], height: float = 0.5
 ) -> None:
-    axes.barh(place, value, height=height, color=colour)
-    _beside(axes, value, place, f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
+    axes.barh(position, value, height=height, color=colour)
+    _beside(axes, value, position, f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
 
 
 def _beside(axes: Axes, x: float, y: float, text: str) -> None:
