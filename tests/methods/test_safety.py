@@ -1,19 +1,15 @@
-"""Every method stays finite on batches without a learning signal, and uses no key twice.
-
-The network is the README's own, of an outside author: what all methods run on.
-"""
+"""Every method stays finite on batches without a learning signal, and uses no key twice."""
 
 import dataclasses
-import sys
 
 import jax
 import numpy as np
 import pytest
 
-from tests import readme, tiny
+from tests import tiny
 from tests.training.test_loop import frozen
-from uaps_jax import methods, models, outside
-from uaps_jax.config import METHODS, NETWORKS
+from uaps_jax import methods
+from uaps_jax.config import METHODS
 from uaps_jax.data import streams
 from uaps_jax.labels import IGNORE
 from uaps_jax.training import optimizers, sharding
@@ -37,21 +33,10 @@ IMAGES = {
 SURE = 1e3
 
 
-@pytest.fixture(scope="module")
-def network(tmp_path_factory):
-    """The settings of the README's network, of other settings."""
-    module = readme.imported("Add a network", tmp_path_factory.mktemp("plain") / "my_network.py")
-    yield lambda settings: module.PlainConfig.like(settings, width=4)
-    del sys.modules["my_network"], models.NETWORKS["plain"], NETWORKS["plain"]
-    del outside.FILES["network", "plain"]
-
-
 @pytest.fixture(scope="module", params=sorted(METHODS))
-def stepped(request, network):
+def stepped(request):
     """A method's step, compiled once, and its start."""
-    config = tiny.config(request.param, steps=STEPS)
-    config.network = network(config.network)
-    config = frozen(config)
+    config = frozen(tiny.config(request.param, steps=STEPS))
     method, shards = methods.build(config), sharding.over_devices()
     optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)

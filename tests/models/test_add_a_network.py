@@ -2,16 +2,20 @@
 
 import sys
 
+import chex
 import jax
+import numpy as np
 import pytest
 
 from tests import readme, tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods, models, outside
 from uaps_jax.config import ConfigError
+from uaps_jax.data import streams
 from uaps_jax.inference import export
-from uaps_jax.training import checkpoints, optimizers
+from uaps_jax.training import checkpoints, optimizers, sharding
 from uaps_jax.training import state as state_lib
+from uaps_jax.training.step import make_train_step, traced_hyperparameters
 
 SECTION = "Add a network"
 
@@ -34,23 +38,49 @@ def test_it_is_short():
     assert len(readme.code(SECTION).splitlines()) < 60
 
 
-def test_every_method_has_a_configuration_on_it(mine):
-    for name in methods.METHODS:
-        config = mine.get_config(f"dataset=synthetic,method={name}")
-        config.data.classes = 5
-        method = methods.build(config_lib.validate(config))
-        params, _ = jax.eval_shape(lambda m=method: m.init(0))
-        assert "conv_0" in params["encoder"]
-    config = mine.get_config()
+def on(mine, name):
+    settings = tiny.config(name)
+    settings.network = mine.PlainConfig.like(settings.network, width=4)
+    return config_lib.validate(settings)
+
+
+def step_and_inputs(config):
+    method, shards = methods.build(config), sharding.over_devices()
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    batch = streams.batch(config, method.streams, tiny.pools().train, 0)
+    rest = (batch, jax.random.key(0), traced_hyperparameters(method))
+    return make_train_step(method, optimizer, config, shards), (state, *rest)
+
+
+@pytest.mark.parametrize("name", sorted(methods.METHODS))
+def test_every_method_takes_a_step_on_it(mine, name):
+    """Traced whole; one of them is compiled and taken below."""
+    step, inputs = step_and_inputs(on(mine, name))
+    state, metrics = jax.eval_shape(step, *inputs)
+    jax.tree.map(lambda a, b: chex.assert_equal_shape([a, b]), state, inputs[0])
+    assert metrics["loss"].shape == ()
+
+
+def test_it_learns(mine):
+    step, (state, *rest) = step_and_inputs(on(mine, "supervised"))
+    losses = []
+    for _ in range(12):
+        state, metrics = step(state, *rest)
+        losses.append(float(metrics["loss"]))
+    assert np.isfinite(losses).all()
+    assert min(losses[-3:]) < losses[0]
+
+
+def test_images_are_multiples_of_its_stride(mine):
+    config = mine.get_config("dataset=synthetic,method=cps")
     config.data.height = 30
     with pytest.raises(ConfigError, match="must be a multiple of 4, the stride of the network"):
         config_lib.validate(config)
 
 
 def test_a_run_remembers_the_file_of_its_network(mine, tmp_path):
-    settings = tiny.config("supervised", steps=1)
-    settings.network = mine.PlainConfig.like(settings.network, width=4)
-    settings = config_lib.validate(settings)
+    settings = on(mine, "supervised")
     method = methods.build(settings)
     optimizer = optimizers.build(settings.optimizer, method.parameter_groups)
     state = state_lib.create(method, optimizer, settings.optimizer, settings.train.seed)
@@ -69,8 +99,7 @@ def test_a_run_remembers_the_file_of_its_network(mine, tmp_path):
 
 
 def test_it_has_no_onnx_form(mine):
-    settings = tiny.config("supervised")
-    settings.network = mine.PlainConfig.like(settings.network, width=4)
+    settings = on(mine, "supervised")
     predictor = methods.build(settings).predictor("")
     with pytest.raises(export.ExportError, match=r"network plain .* unet"):
         export.to_onnx(settings, predictor, {}, tiny.CLASS_NAMES, {})
