@@ -239,7 +239,7 @@ def test_objective_and_gradient_equal_the_oracle(name):
     for place, array_name in enumerate(order):
         gradient = np.asarray(gradients[place])
         if array_name not in case.free:
-            if "spread" not in array_name:  # a variance is moved by the depressor alone, below
+            if "variance" not in array_name:  # a variance is moved by the depressor alone, below
                 assert_array_equal(gradient, 0)
             continue
 
