@@ -19,17 +19,30 @@ FILES: dict[tuple[str, str], Path] = {}
 """Kind and name -> the file that registered it, for those from outside the package."""
 
 
-def store_file(kind: str, name: str) -> None:
-    """Stores in `FILES` which file registers a method or a network: that of the caller's caller."""
-    FILES.pop((kind, name), None)
+def claim_name(kind: str, name: str, registered: Collection[str]) -> None:
+    """Stores in `FILES` which file registers a method or a network: that of the caller's caller.
+
+    Args:
+      kind: "method" or "network".
+      name: to be registered.
+      registered: the names so far.
+
+    Raises:
+      ValueError: the package, or another file, has registered the name.
+    """
     frame = inspect.currentframe()
     for _ in range(2):
         frame = None if frame is None else frame.f_back
-    if frame is None:
+    file = None if frame is None else Path(frame.f_code.co_filename).resolve()
+    if file is None or PACKAGE in file.parents or not file.is_file():
         return
-    file = Path(frame.f_code.co_filename).resolve()
-    if PACKAGE not in file.parents and file.is_file():
-        FILES[kind, name] = file
+    if name in registered and FILES.get((kind, name)) != file:
+        owner = FILES.get((kind, name), "uaps_jax itself")
+        raise ValueError(
+            f"{file} registers a {kind} of the name {name!r}, which {owner} has registered: "
+            "choose another name"
+        )
+    FILES[kind, name] = file
 
 
 def files_of(config: Config) -> dict[str, str]:
@@ -59,8 +72,13 @@ def import_missing(
     """
     for kind in KINDS:
         name, file = str(stored.get(f"{kind}.name", "")), files.get(f"{kind}_file")
-        if name in known[kind] or file is None:
+        if file is None or (kind, name) in FILES:
             continue
+        if name in known[kind]:
+            raise ConfigError(
+                f"the {kind} {name} of this run is defined in {file}, and uaps_jax has one of the "
+                "same name by now: rename it there, and train again"
+            )
         cure = "pass --config=FILE with its new path, or restore it"
         what = f"{file}, which defines the {kind} {name} of this run,"
         if not Path(file).is_file():

@@ -32,8 +32,13 @@ def shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     7-pixel box removes most defects at 64 px.
     """
     shorter, stride = min(config.data.height, config.data.width), config.network.stride
-    config.data.height = round(size * config.data.height / shorter / stride) * stride
-    config.data.width = round(size * config.data.width / shorter / stride) * stride
+
+    def shortened(pixels: int) -> int:
+        return round(size * pixels / shorter / stride) * stride
+
+    config.data.height, config.data.width = map(shortened, (config.data.height, config.data.width))
+    for view in (config.views.labeled, config.views.unlabeled):
+        view.crop_height, view.crop_width = map(shortened, (view.crop_height, view.crop_width))
     config.train.steps = steps
     config.train.batch_labeled = config.train.batch_unlabeled = batch
     config.train.eval_every = steps // 10

@@ -58,7 +58,7 @@ def test_tiles_cover_an_image_and_come_back_to_their_places(size, transpose, cha
     pixels = picture(size)
     corners = prepare.corners(size, data)
     tiles = np.stack([prepare.tile(pixels, corner, data) for corner in corners])
-    assert tiles.shape[1:] == (*prepare.network_size(data), channels)
+    assert tiles.shape[1:] == (*data.network_size, channels)
     whole = untiled(tiles[..., 0].astype(float), corners, size, data)
     np.testing.assert_allclose(whole, prepare.channels(pixels, data)[..., 0], rtol=1e-6, atol=1e-4)
 

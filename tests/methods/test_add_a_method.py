@@ -10,7 +10,7 @@ import pytest
 from configs.studies import base
 from tests import readme, tiny
 from uaps_jax import config as config_lib
-from uaps_jax import methods, outside
+from uaps_jax import methods, modules, outside
 from uaps_jax.config import ConfigError
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Block, Entry
@@ -154,3 +154,16 @@ def test_a_section_whose_types_are_texts_is_refused():
     with pytest.raises(TypeError, match="from __future__ import annotations"):
         methods.register(namespace["Mine"], lambda config: None)
     assert "mine" not in methods.METHODS
+
+
+def test_a_name_that_is_taken_is_refused(mine, tmp_path):
+    other = tmp_path / "my_other.py"
+    other.write_text(readme.code(SECTION))
+    with pytest.raises(ValueError, match=r"my_other.*'entropy', which .*my_entropy\.py has"):
+        readme.imported(SECTION, other)
+    other.write_text(readme.code(SECTION).replace('"entropy"', '"uaps"'))
+    with pytest.raises(ValueError, match="'uaps', which uaps_jax itself has registered"):
+        modules.run_file(other, "my_other")
+    assert methods.METHODS["entropy"] is mine.build
+    sys.modules.pop("my_other", None)
+    modules.run_file(tmp_path / "my_entropy.py", "again")  # the same file, as `--config` loads it

@@ -644,10 +644,16 @@ def test_released_dueb_never_moves_its_variance_heads_and_the_repaired_form_does
         assert ("heads" in params) == moves
         key = jax.random.key(0)
         inputs = inputs_of(method, params, state, views_of(method, key), key, 9)
-        loss = jax.jit(jax.grad(lambda p, m=method, i=inputs: m.loss(i._replace(params=p)).loss))
-        gradient = loss(params)
+
+        def loss(p, method=method, inputs=inputs):
+            result = method.loss(inputs._replace(params=p))
+            return result.loss, result.state
+
+        gradient, after = jax.jit(jax.grad(loss, has_aux=True))(params)
         if moves:
             assert np.abs(gradient["heads"]["variance"]["kernel"]).max() > 0
+        else:
+            jax.tree.map(assert_array_equal, after["heads"], state["heads"])
         variables = method.variables(params, state)
         assert "variance" in variables["params"]["heads"]
 

@@ -18,6 +18,7 @@ from uaps_jax.data import streams
 from uaps_jax.methods.base import Write, labeled_stream
 from uaps_jax.training import feed, optimizers, sharding
 from uaps_jax.training import state as state_lib
+from uaps_jax.training import step as step_lib
 from uaps_jax.training.step import learn, make_train_step, traced_hyperparameters
 
 
@@ -254,3 +255,30 @@ def test_memory_takes_the_rows_of_a_step_and_drops_those_of_one_that_is_not_fini
     state, _ = step(dataclasses.replace(state, params=sound), *rest)
     assert bool(state.halted)
     assert int(state.step) == 1
+    np.testing.assert_array_equal(state.memory["masks"], written)
+
+
+def test_rows_that_are_not_finite_and_rows_outside_are_not_written():
+    memory = {"bank": jnp.arange(4.0)}
+    rows = Write(jnp.array([-1, 2, 4, 9]), jnp.array([10.0, 20.0, 30.0, 40.0]))
+    after = step_lib._written(memory, {"bank": rows}, jnp.asarray(True))
+    np.testing.assert_array_equal(after["bank"], [0, 1, 20, 3])
+
+    def with_nan(method):
+        def loss(inputs):
+            at, bad = jnp.zeros(1, jnp.int32), jnp.full((1,), jnp.nan)
+            return method.loss(inputs)._replace(writes={"bank": Write(at, bad)})
+
+        return dataclasses.replace(method, loss=loss, memory=lambda: {"bank": np.zeros(2)})
+
+    config, shards = tiny.config("supervised"), sharding.over_devices(1)
+    method = with_nan(methods.build(config))
+    optimizer = optimizers.build(config.optimizer, method.parameter_groups)
+    state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
+    batch = streams.batch(config, method.streams, tiny.pools().train, 0)
+    step = make_train_step(method, optimizer, config, shards)
+    state = sharding.place(state, shards.replicated)
+    state, metrics = step(state, batch, jax.random.key(0), traced_hyperparameters(method))
+    assert bool(state.halted)
+    assert np.isfinite(metrics["loss"])
+    np.testing.assert_array_equal(state.memory["bank"], [0, 0])

@@ -40,7 +40,8 @@ def conclude(
             return {"latest": latest, "best": latest}
         return {"latest": latest, "best": scorer.score(best, "test", dataset, test, predictor)}
 
-    by_predictor = {name: scores(name) for name in (run.predictor, *run.method.predictors)}
+    names = dict.fromkeys((run.predictor, *run.method.predictors))
+    by_predictor = {name: scores(name) for name in names}
     predictions = pictures.write_test(run, best, test)
     results.write(
         directory,

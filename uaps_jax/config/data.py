@@ -90,6 +90,11 @@ class DataConfig(Section):
     # seed of the labeled/unlabeled draw (and of "grouped")
     split_seed: int = field(metadata=SEEDS)
 
+    @property
+    def network_size(self) -> tuple[int, int]:
+        """Height and width of the images that the network sees."""
+        return (self.width, self.height) if self.transpose else (self.height, self.width)
+
     def problems(self, config: "Config") -> Iterator[str]:
         """Values for another number of channels, and settings that exclude each other."""
         for key in ("data.mean", "data.std"):

@@ -78,7 +78,8 @@ class ViewConfig(PhotometricConfig):
 
     def size(self, data: DataConfig) -> tuple[int, int]:
         """Height and width of the view."""
-        return self.crop_height or data.height, self.crop_width or data.width
+        height, width = data.network_size
+        return self.crop_height or height, self.crop_width or width
 
 
 @dataclass(slots=True, kw_only=True)

@@ -12,11 +12,6 @@ from uaps_jax.labels import IGNORE
 GREY = np.array([299, 587, 114], np.int32)  # thousandths of R, G, B (ITU-R BT.601)
 
 
-def network_size(data: DataConfig) -> tuple[int, int]:
-    """Height and width that the network sees."""
-    return (data.width, data.height) if data.transpose else (data.height, data.width)
-
-
 def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
     """An image, uint8 `[H, W, 3]` of any size, as the network sees it.
 

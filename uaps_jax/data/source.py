@@ -240,7 +240,7 @@ def files(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Files:
 
 def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
     """Decodes images and masks, several at a time, at the network's size, in order of `names`."""
-    height, width = prepare.network_size(data)
+    height, width = data.network_size
     images = np.empty((len(names), height, width, data.channels), np.uint8)
     masks = np.empty((len(names), height, width), np.uint8)
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)

@@ -33,11 +33,12 @@ def register(section: type[MethodConfig], build: Build) -> None:
 
     Raises:
       TypeError: the types of the section's fields are strings.
+      ValueError: the name is taken.
     """
     config_lib.require_types(section)
+    outside.claim_name("method", section.name, METHODS)
     METHODS[section.name] = build
     config_lib.METHODS[section.name] = section
-    outside.store_file("method", section.name)
 
 
 register(supervised.SupervisedConfig, supervised.build)

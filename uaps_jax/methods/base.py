@@ -52,7 +52,7 @@ class Write(NamedTuple):
     """Rows to write into an array of `memory`.
 
     Attributes:
-      at: int32 `[M]`, row indices; a row with an index beyond the end is not written.
+      at: int32 `[M]`, row indices; an index outside the array drops its row.
       rows: `[M, ...]`.
     """
 

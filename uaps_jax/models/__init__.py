@@ -26,11 +26,12 @@ def register(section: type[NetworkConfig], build: Build) -> None:
 
     Raises:
       TypeError: the types of the section's fields are strings.
+      ValueError: the name is taken.
     """
     config_lib.require_types(section)
+    outside.claim_name("network", section.name, NETWORKS)
     NETWORKS[section.name] = build
     config_lib.NETWORKS[section.name] = section
-    outside.store_file("network", section.name)
 
 
 register(unet.UNetConfig, unet.build)

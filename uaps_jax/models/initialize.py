@@ -18,8 +18,9 @@ from uaps_jax.trees import Tree
 def fill(shapes: Tree, seed: int) -> Tree:
     """Fills a tree of `ShapeDtypeStruct` with PyTorch's defaults.
 
-    A layer with a `kernel` `[..., kh, kw, C_in, C_out]` gets kernel and bias from
-    U(-1/sqrt(fan_in), 1/sqrt(fan_in)); axes in front of the last four are stacked networks.
+    A layer with a `kernel` `[..., kh, kw, C_in, C_out]` or `[..., C_in, C_out]` gets kernel and
+    bias `[..., C_out]` from U(-1/sqrt(fan_in), 1/sqrt(fan_in)); axes in front are stacked networks.
+    A kernel without a bias is that of a convolution.
     BatchNorm's `scale` and running `var` are one, its `bias` and running `mean` zero.
 
     Args:
@@ -39,7 +40,9 @@ def fill(shapes: Tree, seed: int) -> Tree:
 def _fill(node: Mapping[str, Any], generator: np.random.Generator, path: tuple[str, ...]) -> Tree:
     bound = None
     if "kernel" in node:
-        bound = 1 / np.sqrt(np.prod(node["kernel"].shape[-4:-1]))
+        shape = node["kernel"].shape
+        stacked = node["bias"].ndim - 1 if "bias" in node else len(shape) - 4
+        bound = 1 / np.sqrt(np.prod(shape[stacked:-1]))
     filled: Tree = {}
     for name in sorted(node):
         leaf = node[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 from pathlib import Path
 from types import ModuleType
@@ -30,7 +31,7 @@ def load(file: str) -> Config:
         raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
     if not isinstance(config, Config):
         raise ConfigError(f"{file}: get_config returns no configuration of a training")
-    return config
+    return copy.deepcopy(config)  # a file may return the same object every time
 
 
 @functools.cache

@@ -180,7 +180,12 @@ def repeat(folder: Path) -> Repetition:
         return learn(method, config, state, batch, key, hyperparameters)
 
     before = _not_finite(
-        {"params": state.params, "method_state": state.method_state, "optimizer": state.opt_state}
+        {
+            "params": state.params,
+            "method_state": state.method_state,
+            "memory": state.memory,
+            "optimizer": state.opt_state,
+        }
     )
     learnt = gradients(state, batch)
     origin = _origin(gradients, state, batch)

@@ -82,7 +82,8 @@ class Progress:
         if left > LONG_RUN_HOURS * 3600 and jax.default_backend() == "cpu":
             logging.warning(
                 "This setting is meant for a GPU: here it would take about %s. The shortened "
-                "settings take minutes to an hour: --config=FILE.py:small or FILE.py:medium.",
+                "settings take minutes to an hour: --config=FILE.py:small, or variant=small behind "
+                "configs/train.py.",
                 duration(left),
             )
 

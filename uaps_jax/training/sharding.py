@@ -63,8 +63,12 @@ def check_batches(config: Config, streams: Iterable[Stream], shardings: Sharding
     """
     devices, pieces = shardings.mesh.size, config.train.accumulate
     wanted = devices * pieces
-    sizes = sorted({(stream.pool, stream.batch) for stream in streams})
-    problems = [f"train.batch_{pool} = {size}" for pool, size in sizes if size % wanted]
+    problems = [
+        f"train.batch_{pool} = {size}" if size == given else f"a batch of {size} {pool} images"
+        for pool, size in sorted({(stream.pool, stream.batch) for stream in streams})
+        if size % wanted
+        for given in (getattr(config.train, f"batch_{pool}"),)
+    ]
     if problems:
         times = f" times train.accumulate = {pieces}" if pieces > 1 else ""
         raise ConfigError(

@@ -64,7 +64,7 @@ def make_train_step(
             **learnt.metrics,
             "learning_rate": rate,
             "gradient_norm": optax.tree.norm(learnt.gradients),
-            "state_norm": _norm((params, method_state)),
+            "state_norm": _norm((params, method_state, learnt.writes)),
         }
         checked = [jnp.asarray(metrics[name], jnp.float32) for name in FINITE]
         is_valid = jnp.isfinite(jnp.stack(checked)).all() & ~state.halted
@@ -97,7 +97,7 @@ def _written(memory: Tree, writes: Mapping[str, Write], is_valid: jax.Array) -> 
     written = dict(memory)
     for name, write in writes.items():
         array = memory[name]
-        at = jnp.where(is_valid, write.at, len(array))
+        at = jnp.where(is_valid & (write.at >= 0), write.at, len(array))
         written[name] = array.at[at].set(write.rows.astype(array.dtype), mode="drop")
     return written
 

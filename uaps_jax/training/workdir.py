@@ -124,10 +124,11 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
 
 def _flags_of_old(changed: Sequence[config_lib.Difference]) -> str:
     """The end of a message: flags that set the changed settings to their old values, if few."""
-    simple = all(isinstance(value, str | int | float) for d in changed for value in (d.old, d.new))
+    simple = all(isinstance(d.old, str | int | float | list) for d in changed)
     if not simple or len(changed) > 4 or any(d.key == "method.name" for d in changed):
         return "."
-    flags = (shlex.quote(f"--config.{d.key}={d.old}") for d in changed)
+    old = ((d.key, tuple(d.old) if isinstance(d.old, list) else d.old) for d in changed)
+    flags = (shlex.quote(f"--config.{key}={value}") for key, value in old)
     return f": add {' '.join(flags)}"
 
 
