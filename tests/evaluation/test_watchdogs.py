@@ -3,11 +3,13 @@
 import json
 import math
 
+import jax.numpy as jnp
 import pytest
 
 from tests import tiny
 from tests.training.test_loop import frozen, run
 from uaps_jax.evaluation import watchdogs
+from uaps_jax.methods import teacher
 from uaps_jax.training import loop, workdir
 
 NAMES = ("background", "scratch", "dent")
@@ -117,7 +119,7 @@ def test_warnings_of_a_run_are_logged_stored_and_the_same_when_it_is_resumed(tmp
     monkeypatch.setattr(
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": 12.0}
     )
-    monkeypatch.setattr(loop.teacher, "distance", lambda teacher, student: 3.0)
+    monkeypatch.setattr(teacher, "distance", lambda variables: {"distance": jnp.asarray(3.0)})
     config = tiny.config("mean_teacher", steps=6)
     config.train.eval_every = 1
     run(frozen(config), tmp_path / "whole")
@@ -125,15 +127,15 @@ def test_warnings_of_a_run_are_logged_stored_and_the_same_when_it_is_resumed(tmp
     assert any(line.startswith("step 3, teacher: it diverges") for line in output)
     assert any(line.startswith("step 4, validation: image_dice has been 12") for line in output)
 
-    record = loop._record
+    real_log = loop._log_step
 
     def stopping(pending, *rest):
         if pending[0] == 2:
             raise KeyboardInterrupt
-        record(pending, *rest)
+        real_log(pending, *rest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "_record", stopping)
+        patched.setattr(loop, "_log_step", stopping)
         with pytest.raises(KeyboardInterrupt):
             run(frozen(config), tmp_path / "cut")
     run(frozen(config), tmp_path / "cut")

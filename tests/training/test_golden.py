@@ -48,7 +48,7 @@ def test_checksums_that_are_gone_are_missed(tmp_path):
 def test_a_checkpoint_predicts_what_it_did(written):
     folder, expected = written
     checkpoints.verify(folder, 2)
-    result = make.found(folder)
+    result = make.result(folder)
     assert result["record"] == expected["record"]
     half = pytest.approx(expected["scores"], abs=0.5, nan_ok=True)  # a pixel on the edge
     assert result["scores"] == half
