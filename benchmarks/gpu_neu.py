@@ -182,7 +182,7 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
     peaks = [line["train/peak_memory_gib"] for line in lines if line.get("train/peak_memory_gib")]
     settings = json.loads((directory / "config.json").read_text())
     batch = settings["train.batch_labeled"]
-    batch += settings["train.batch_unlabeled"] if config == "neu_uaps" else 0
+    batch += settings["train.batch_unlabeled"] if config != "neu_supervised" else 0
     rate = sorted(rates)[len(rates) // 2] if rates else None
     summary = {
         "run": name,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
+FIELDS = ("image", "mask")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stream:
@@ -20,5 +22,7 @@ class Stream:
     fields: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        if unknown := set(self.fields) - set(FIELDS):
+            raise ValueError(f"a stream has the fields {', '.join(FIELDS)}, not {min(unknown)!r}")
         if self.pool != "labeled" and "mask" in self.fields:
             raise ValueError(f"a stream of pool {self.pool!r} has no masks")
