@@ -311,7 +311,7 @@ def test_a_folder_of_everything_that_can_be_bad(shared, tmp_path):
 MISTAKES = [
     (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
     (["--config.train.steps=1.5"], "train.steps"),
-    (["--config.train.batch_unlabeled=3"], "must equal train.batch_labeled"),
+    (["--config.train.batch_unlabeled=0"], "train.batch_unlabeled = 0: must be at least 1"),
     (["--config.train.steps=41"], "train.steps: 32 -> 41"),
     (["--config.data.height=64", "--config.data.width=64"], "data.height: 32 -> 64"),
     (["--mode=evaluate", "--checkpoint=7"], "--checkpoint=7: must be best, latest or one of"),

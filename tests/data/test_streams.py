@@ -7,8 +7,9 @@ import pytest
 
 from tests import tiny
 from uaps_jax.data import streams
+from uaps_jax.methods.one_network import both_streams
 
-STREAMS = {"labeled": "labeled", "unlabeled": "unlabeled"}
+STREAMS = ("labeled", "unlabeled")
 
 
 def config(**train):
@@ -20,7 +21,9 @@ def config(**train):
 
 def batches(settings, pools, start=0, **options):
     alone = {"process": 0, "processes": 1}
-    return list(streams.decoded(settings, STREAMS, pools, start, **(alone | options)))
+    return list(
+        streams.decoded(settings, both_streams(settings), pools, start, **(alone | options))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +45,7 @@ def test_decoded_batches_are_the_rows_of_the_step(pools):
     assert len(made) == 12
     resident = tiny.pools().train
     for step, batch in enumerate(made):
-        for stream, chosen in streams.rows(config(), STREAMS, pools, step).items():
+        for stream, chosen in streams.rows(config(), both_streams(config()), pools, step).items():
             np.testing.assert_array_equal(batch[stream]["index"], chosen)
             np.testing.assert_array_equal(batch[stream]["image"], resident[stream].images[chosen])
         labeled = resident["labeled"].masks[batch["labeled"]["index"]]
@@ -83,7 +86,7 @@ def test_pools_of_any_size_fill_every_batch_evenly(labeled, unlabeled):
     settings = config()
     shown = {"labeled": [], "unlabeled": []}
     for step in range(60):
-        for stream, chosen in streams.rows(settings, STREAMS, pools, step).items():
+        for stream, chosen in streams.rows(settings, both_streams(settings), pools, step).items():
             assert chosen.shape == (4,)
             shown[stream].extend(chosen.tolist())
     for stream, pool in pools.items():
@@ -94,5 +97,8 @@ def test_pools_of_any_size_fill_every_batch_evenly(labeled, unlabeled):
 def test_another_seed_shows_other_images(pools):
     first = [batches(config(seed=seed), pools)[0]["unlabeled"]["index"] for seed in (0, 1)]
     assert not np.array_equal(*first)
-    orders = [streams.rows(config(), STREAMS, pools, step)["unlabeled"] for step in range(3)]
+    orders = [
+        streams.rows(config(), both_streams(config()), pools, step)["unlabeled"]
+        for step in range(3)
+    ]
     assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(orders))

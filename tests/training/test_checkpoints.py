@@ -3,6 +3,7 @@
 import errno
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import jax
@@ -160,13 +161,13 @@ def test_a_checkpoint_of_a_later_version_is_refused_and_left_where_it_is(
 ):
     _, folder, _ = trained
     shutil.copytree(folder, tmp_path / "run")
-    monkeypatch.setattr(checkpoints, "FORMAT", 1)
+    monkeypatch.setattr(sys.modules[checkpoints.verify.__module__], "FORMAT", 2)
     for refused in (
         lambda: checkpoints.verify(tmp_path / "run", STEPS),
         lambda: checkpoints.move_damaged(tmp_path / "run"),
         lambda: checkpoints.read_config(tmp_path / "run", STEPS),
     ):
-        with pytest.raises(checkpoints.NewerFormatError, match="is of format 2; this version"):
+        with pytest.raises(checkpoints.NewerFormatError, match="is of format 3; this version"):
             refused()
     assert checkpoints.saved_steps(tmp_path / "run") == [4, STEPS]
 
