@@ -7,6 +7,7 @@ the default predictor.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 
 import jax
@@ -14,11 +15,9 @@ import jax
 from uaps_jax.config import Config
 from uaps_jax.losses import uncertainty
 from uaps_jax.methods import loss as loss_lib
-from uaps_jax.methods import passes
-from uaps_jax.methods import views as view_lib
+from uaps_jax.methods import one_network, passes
 from uaps_jax.methods.base import FindPseudoLabels, Loss, Method, Predictor, Views
-from uaps_jax.methods.loss import Run, ramp_hyperparameters
-from uaps_jax.methods.one_network import both_streams, normalized
+from uaps_jax.methods.loss import Run
 from uaps_jax.models import stacked
 from uaps_jax.models.network import Network, Outputs, main_variables
 from uaps_jax.stream import Stream
@@ -82,11 +81,26 @@ def build(
       hyperparameters: without those of the ramp, which are added.
       predictors: `mean` of both networks' logits, `first`, `second`; the default comes first.
       pseudo_labels: as in `Method`, but of normalised images.
-      streams: `both_streams` if None.
-      views: a weak view of each stream if None.
+      streams: as in `one_network.build`.
+      views: likewise.
     """
-    streams = both_streams(config) if streams is None else streams
-    normalize = view_lib.normalizer(config)
+
+    def divergence(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        del key
+        logits = both_logits(network, variables, images)
+        return uncertainty.kl_to_mean(logits).mean(0)
+
+    # Params and state are those of one network, but for the leading axis.
+    method = one_network.build(
+        config,
+        network,
+        loss,
+        hyperparameters=hyperparameters,
+        streams=streams,
+        views=views,
+        pseudo_labels=pseudo_labels,
+        uncertainty=divergence,
+    )
 
     def start(seed: int) -> tuple[Tree, Tree]:
         variables = init(network, seed)
@@ -96,23 +110,10 @@ def build(
         def networks(variables: Tree) -> list[Tree]:
             return [main_variables(stacked.entry(variables, number)) for number in numbers]
 
-        return Predictor(network=network, normalize=normalize, networks=networks, mean_of="logits")
-
-    def divergence(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        del key
-        logits = both_logits(network, variables, images)
-        return uncertainty.kl_to_mean(logits).mean(0)
+        main = method.predictors["main"]
+        return dataclasses.replace(main, networks=networks, mean_of="logits")
 
     known = {"mean": predictor(0, 1), "first": predictor(0), "second": predictor(1)}
-    return Method(
-        streams=streams,
-        hyperparameters={**hyperparameters, **ramp_hyperparameters(config)},
-        init=start,
-        views=views or view_lib.weak_views(config, streams),
-        loss=loss,
-        variables=lambda params, state: {"params": params, "batch_stats": state["batch_stats"]},
-        predictors={name: known[name] for name in predictors},
-        parameter_groups=network.parameter_groups,
-        pseudo_labels=normalized(normalize, pseudo_labels),
-        uncertainty=normalized(normalize, divergence),
+    return dataclasses.replace(
+        method, init=start, predictors={name: known[name] for name in predictors}
     )
