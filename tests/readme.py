@@ -5,6 +5,8 @@ import re
 import sys
 from pathlib import Path
 
+from uaps_jax import outside
+
 README = Path(__file__).resolve().parents[1] / "README.md"
 
 
@@ -24,3 +26,10 @@ def imported(section: str, file: Path):
     sys.modules[file.stem] = module
     spec.loader.exec_module(module)
     return module
+
+
+def forget(kind: str, name: str, *tables: dict) -> None:
+    """As in a new process that has not read the block: no table knows the name."""
+    for table in tables:
+        table.pop(name, None)
+    outside.FILES.pop((kind, name), None)

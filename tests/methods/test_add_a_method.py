@@ -28,10 +28,7 @@ def mine(tmp_path):
 
 
 def forget():
-    """As in a new process, which has not seen the file."""
-    for table in (methods.METHODS, config_lib.METHODS):
-        table.pop("entropy", None)
-    outside.FILES.pop(("method", "entropy"), None)
+    readme.forget("method", "entropy", methods.METHODS, config_lib.METHODS)
 
 
 def test_it_is_short():

@@ -9,7 +9,7 @@ import pytest
 
 from tests import readme, tiny
 from uaps_jax import config as config_lib
-from uaps_jax import methods, models, outside
+from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
 from uaps_jax.inference import export
@@ -28,10 +28,7 @@ def mine(tmp_path):
 
 
 def forget():
-    """As in a new process, which has not seen the file."""
-    for table in (models.NETWORKS, config_lib.NETWORKS):
-        table.pop("plain", None)
-    outside.FILES.pop(("network", "plain"), None)
+    readme.forget("network", "plain", models.NETWORKS, config_lib.NETWORKS)
 
 
 def test_it_is_short():
