@@ -9,7 +9,6 @@ output layer of every decoder, for example a predicted variance.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -193,7 +192,7 @@ class Network:
     def parameter_groups(self, params: Tree) -> Tree:
         """`params` with "encoder", "decoders" or "heads" in place of each array."""
         return {
-            group: jax.tree.map(functools.partial(_named, group), tree)
+            group: jax.tree.map(lambda _, group=group: group, tree)
             for group, tree in params.items()
         }
 
@@ -229,11 +228,6 @@ def main_variables(variables: Tree) -> Tree:
         }
         for collection, tree in variables.items()
     }
-
-
-def _named(name: str, leaf: Any) -> str:
-    del leaf
-    return name
 
 
 def _wide(x: jax.Array) -> jax.Array:

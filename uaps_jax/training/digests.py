@@ -6,17 +6,14 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
+
+from uaps_jax.trees import named_leaves
 
 
 def of(tree: Any) -> dict[str, int]:
     """Name -> CRC-32 of the bytes, the shape and the type of every array of a tree."""
-    leaves = jax.tree_util.tree_leaves_with_path(tree)
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): _checksum(np.asarray(leaf))
-        for path, leaf in leaves
-    }
+    return {name: _checksum(np.asarray(leaf)) for name, leaf in named_leaves(tree).items()}
 
 
 def of_text(text: str) -> int:

@@ -28,7 +28,7 @@ from uaps_jax.training import checkpoints, optimizers, processes, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.state import TrainState
 from uaps_jax.training.step import FINITE, Learnt, learn, make_train_step, traced_hyperparameters
-from uaps_jax.trees import Tree
+from uaps_jax.trees import Tree, named_leaves
 
 ABOUT = "step.json"
 BATCH = "batch.npz"
@@ -225,8 +225,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, dict[str, np.ndarray]
 def _not_finite(tree: Tree) -> list[str]:
     """Names of the arrays that hold NaN or infinity."""
     return [
-        jax.tree_util.keystr(path, simple=True, separator="/")
-        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+        name
+        for name, leaf in named_leaves(tree).items()
         if jnp.issubdtype(leaf.dtype, jnp.floating) and not jnp.isfinite(leaf).all()
     ]
 

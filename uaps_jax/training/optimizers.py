@@ -106,7 +106,7 @@ def learning_rate(
         case "plateau":
             rate = plateau.learning_rate
         case "constant":
-            rate = jnp.asarray(optax.constant_schedule(initial)(step))
+            rate = jnp.asarray(initial)
         case "poly":
             rate = optax.polynomial_schedule(initial, 0.0, config.poly_power, steps)(step)
         case "cosine":

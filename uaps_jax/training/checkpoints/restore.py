@@ -18,7 +18,7 @@ from uaps_jax.training.checkpoints import formats
 from uaps_jax.training.checkpoints.files import CheckpointError, folder, read_arrays, saved_steps
 from uaps_jax.training.checkpoints.verify import SMALL_ITEMS, verify
 from uaps_jax.training.state import TrainState
-from uaps_jax.trees import Tree
+from uaps_jax.trees import Tree, named_leaves
 
 
 def read_config(workdir: Path, step: int) -> Config:
@@ -82,12 +82,8 @@ def restore_variables(workdir: Path, step: int, like: Tree) -> Tree:
 def _restore(workdir: Path, step: int, item: str, like: Any) -> Any:
     """The arrays of an item of any format, in the structure of `like`."""
     path = folder(workdir) / str(step)
-    paths = [_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(like)]
-    wanted = dict(zip(paths, jax.tree.leaves(like), strict=True))
-    stored = {
-        _name(path): leaf
-        for path, leaf in jax.tree_util.tree_leaves_with_path(read_arrays(path / item))
-    }
+    wanted = named_leaves(like)
+    stored = named_leaves(read_arrays(path / item))
     arrays = formats.upgraded(stored, _format(path), wanted)
     differences = [
         f"  {name}: the checkpoint has {_shape(arrays.get(name))}, the configuration needs "
@@ -100,7 +96,7 @@ def _restore(workdir: Path, step: int, item: str, like: Any) -> Any:
         raise CheckpointError(
             f"checkpoint {path} is of another network:\n" + "\n".join(differences[:8] + more)
         )
-    leaves = [np.asarray(arrays[name]).astype(wanted[name].dtype) for name in paths]
+    leaves = [np.asarray(arrays[name]).astype(leaf.dtype) for name, leaf in wanted.items()]
     return jax.tree.unflatten(jax.tree.structure(like), leaves)
 
 
@@ -109,10 +105,6 @@ def _format(path: Path) -> int:
     if not (path / "written_by").is_dir():
         return 1
     return int(ocp.JsonCheckpointHandler().restore(path / "written_by")["format"])
-
-
-def _name(path: Any) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _shape(array: Any) -> str:
