@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,11 @@ from uaps_jax.methods.base import Method
 from uaps_jax.training import checkpoints, workdir
 from uaps_jax.trees import Tree
 
-ADJUSTABLE = (
-    *(f"{key}:" for key in workdir.MACHINE),
-    "checkpoint.",
-    "evaluation.",
-    "network.dtype:",
-    "data.folder.white:",
-)
+ADJUSTABLE = (*workdir.MACHINE, "network.dtype", "data.folder.white")
 """Settings that may differ between training and evaluation."""
+
+ADJUSTABLE_SECTIONS = ("checkpoint.", "evaluation.")
+"""Sections all of whose settings may."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,7 @@ class Checkpoint:
     step: int
     variables: Tree
 
-    @property
+    @functools.cached_property
     def record(self) -> dict[str, Any]:
         """The record of its data, which the earliest checkpoints do not have."""
         return checkpoints.read_record(self.directory, self.step)
@@ -87,7 +85,7 @@ def open_run(request: Request, step: int) -> TrainedRun:
     changed = [
         difference
         for difference in config_lib.differences(stored, asked)
-        if not f"{difference.key}:".startswith(ADJUSTABLE)
+        if difference.key not in ADJUSTABLE and not difference.key.startswith(ADJUSTABLE_SECTIONS)
     ]
     if changed:
         raise ConfigError(
