@@ -38,6 +38,27 @@ def test_equals_the_plain_convolution(size, inputs, outputs, width):
         assert_allclose(result, expected, rtol=1e-4, atol=1e-5 * abs(expected).max())
 
 
+def test_a_layer_has_these_gradients():
+    draw = np.random.default_rng(0).normal
+    x, w = (draw(size=s).astype(np.float32) for s in ((2, 5, 4, 3), (3, 3, 3, 2)))
+    g = draw(size=(2, 5, 4, 2)).astype(np.float32)
+
+    def layer(x, w):
+        numbers = lax.conv_dimension_numbers(x.shape, w.shape, cpu_conv.DIMENSIONS)
+        return cpu_conv.conv_general_dilated(
+            x, w, (1, 1), ((1, 1), (1, 1)), dimension_numbers=numbers
+        )
+
+    def values(function):
+        y, transposed = jax.vjp(function, x, w)
+        return y, *transposed(g)
+
+    for result, expected in zip(values(layer), values(plain), strict=True):
+        assert_allclose(result, expected, rtol=1e-4, atol=1e-5)
+    text = jax.jit(jax.grad(lambda w: (layer(x, w) * g).sum())).lower(w).compile().as_text()
+    assert "lhs_dilate" not in text
+
+
 @pytest.mark.parametrize(
     "change",
     [

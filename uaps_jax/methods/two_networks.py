@@ -44,7 +44,7 @@ def forward(
         outputs, stats = passes.forward(network, p, s, k, *batches)
         return stacked.entry(outputs, 0), stats
 
-    return jax.vmap(one)(params, batch_stats, jax.random.split(key, NETWORKS))
+    return jax.vmap(stacked.looped(one))(params, batch_stats, jax.random.split(key, NETWORKS))
 
 
 def show(*names: str) -> Run:
@@ -54,7 +54,7 @@ def show(*names: str) -> Run:
 
 def both_logits(network: Network, variables: Tree, images: jax.Array) -> jax.Array:
     """Logits `[2, B, H, W, C]` in evaluation mode."""
-    return jax.vmap(lambda v: network.main_logits(v, images))(
+    return jax.vmap(stacked.looped(lambda v: network.main_logits(v, images)))(
         {"params": variables["params"], "batch_stats": variables["batch_stats"]}
     )
 

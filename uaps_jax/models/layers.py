@@ -9,19 +9,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from uaps_jax.models.looped_conv import looped_conv
+from uaps_jax.models import cpu_conv
 
 LEAKY_SLOPE = 0.01  # PyTorch's default for LeakyReLU
 
 
 def conv(features: int, kernel: int, dtype: jnp.dtype | None, name: str) -> nn.Conv:
-    """A stride-1 convolution with bias, padded to keep the image size; not grouped under vmap."""
+    """A stride-1 convolution with bias, padded to keep the image size."""
     return nn.Conv(
         features,
         (kernel, kernel),
         padding=kernel // 2,
         dtype=dtype,
-        conv_general_dilated=looped_conv,
+        conv_general_dilated=cpu_conv.conv_general_dilated,
         name=name,
     )
 

@@ -160,7 +160,7 @@ class Network:
             return self._outputs(decoded, heads), updates["batch_stats"]
 
         heads = params.get("heads", {})
-        outputs, decoder_stats = jax.vmap(decode)(
+        outputs, decoder_stats = jax.vmap(stacked.looped(decode))(
             params["decoders"], stats["decoders"], heads, pyramids
         )
         return outputs, {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
@@ -186,8 +186,8 @@ class Network:
 
         decoders = _part(variables, "decoders")
         if key is None:
-            return jax.vmap(decode, in_axes=(0, None))(decoders, pyramid)
-        return jax.vmap(decode)(decoders, self.perturbed(pyramid, key, parts=1))
+            return jax.vmap(stacked.looped(decode), in_axes=(0, None))(decoders, pyramid)
+        return jax.vmap(stacked.looped(decode))(decoders, self.perturbed(pyramid, key, parts=1))
 
     def parameter_groups(self, params: Tree) -> Tree:
         """`params` with "encoder", "decoders" or "heads" in place of each array."""
