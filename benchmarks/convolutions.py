@@ -23,8 +23,8 @@ import torch
 from jax import lax
 
 from benchmarks.measuring import record
-from configs.parts import networks
 from uaps_jax import compiler
+from uaps_jax.configs.parts import networks
 from uaps_jax.models import cpu_conv
 
 PARTS = ("forward", "images", "kernel")

@@ -77,8 +77,8 @@ def _configured(size: int) -> tuple[Any, Any, Any]:
     """The configuration, the method and variables with running statistics as after training."""
     import jax
 
-    from configs.parts import datasets
     from uaps_jax import methods
+    from uaps_jax.configs.parts import datasets
 
     config = datasets.neu_seg()
     config.data.height = config.data.width = size

@@ -25,10 +25,10 @@ import torch
 from PIL import Image
 
 from benchmarks.measuring import record
-from configs import train
-from configs.parts import datasets
 from uaps_jax import config as config_lib
 from uaps_jax import methods
+from uaps_jax.configs import train
+from uaps_jax.configs.parts import datasets
 from uaps_jax.data import protocols, source, streams
 
 WARM_UP_BATCHES = 20

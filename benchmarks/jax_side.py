@@ -16,10 +16,10 @@ import numpy as np
 from benchmarks import roofline, torch_names
 from benchmarks.measuring import seconds
 from benchmarks.sides import WEIGHTS, serve
-from configs import train
-from configs.parts.views import view
 from uaps_jax import methods
 from uaps_jax.config import assign
+from uaps_jax.configs import train
+from uaps_jax.configs.parts.views import view
 from uaps_jax.methods import uaps
 from uaps_jax.models import cost
 from uaps_jax.training import feed, optimizers, sharding, step

@@ -4,8 +4,8 @@ python run.py --config=configs/folder_supervised.py:small --workdir=runs/mine \
     --config.data.manual_dir=FOLDER
 """
 
-from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
+from uaps_jax.configs.parts import datasets, methods, variants
 
 
 def get_config(variant: str = "") -> Config:

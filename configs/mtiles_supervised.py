@@ -3,8 +3,8 @@
 python run.py --config=configs/mtiles_supervised.py
 """
 
-from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
+from uaps_jax.configs.parts import datasets, methods, variants
 
 
 def get_config(variant: str = "") -> Config:

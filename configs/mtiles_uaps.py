@@ -5,8 +5,8 @@ Its released script leaves L_un out of the ramp and weighs it with 1.
     python run.py --config=configs/mtiles_uaps.py
 """
 
-from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
+from uaps_jax.configs.parts import datasets, methods, variants
 
 
 def get_config(variant: str = "") -> Config:

@@ -5,8 +5,8 @@
     python run.py --config=configs/neu_mean_teacher.py
 """
 
-from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
+from uaps_jax.configs.parts import datasets, methods, variants
 
 
 def get_config(variant: str = "") -> Config:

@@ -5,8 +5,8 @@ Published test image_iou at 10 % labels: 75.77.
 python run.py --config=configs/neu_uaps.py
 """
 
-from configs.parts import datasets, methods, variants
 from uaps_jax.config import Config
+from uaps_jax.configs.parts import datasets, methods, variants
 
 
 def get_config(variant: str = "") -> Config:

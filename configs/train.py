@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from configs.parts import choices, variants
-from configs.parts.datasets import DATASETS
-from configs.parts.methods import METHODS
-from configs.parts.networks import NETWORKS
 from uaps_jax.config import Config
+from uaps_jax.configs.parts import choices, variants
+from uaps_jax.configs.parts.datasets import DATASETS
+from uaps_jax.configs.parts.methods import METHODS
+from uaps_jax.configs.parts.networks import NETWORKS
 
 PARTS: dict[str, Iterable[str]] = {
     "dataset": DATASETS,

@@ -2,7 +2,4 @@
 
 Each sub-package is one dataset in TFDS's own folder layout. None of them needs TensorFlow, and
 every one of them checks all of its files before it writes the first example.
-
-This package is used from the root of the project. Installed on its own, it would hide other
-packages called `datasets`.
 """

@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
-from datasets.common import DataError
+from uaps_jax.datasets.common import DataError
 
 
 class ArrayRecordBuilder(tfds.core.GeneratorBasedBuilder):

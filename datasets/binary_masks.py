@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.common import UnreadableError, read_image
+from uaps_jax.datasets.common import UnreadableError, read_image
 
 MIDDLE = 127
 """The usual threshold: what is nearer to white than to black is defect."""

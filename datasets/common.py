@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from datasets.plain_text import shown
-from datasets.regular_files import read_regular
+from uaps_jax.datasets.plain_text import shown
+from uaps_jax.datasets.regular_files import read_regular
 from uaps_jax.labels import IGNORE
 
 Source = str | os.PathLike | bytes

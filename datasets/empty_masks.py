@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from datasets.common import UnreadableError
-from datasets.file_trees import Read
-from datasets.segmentation_builder import Example, RawData
+from uaps_jax.datasets.common import UnreadableError
+from uaps_jax.datasets.file_trees import Read
+from uaps_jax.datasets.segmentation_builder import Example, RawData
 
 
 def without_empty(raw: RawData, decode_mask: Callable[[bytes, Example], np.ndarray]) -> RawData:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from datasets.regular_files import check_regular, read_regular
+from uaps_jax.datasets.regular_files import check_regular, read_regular
 
 MOST_ARCHIVED_BYTES = 2**28
 """The most bytes of an unpacked file of an archive; those of the published data are far smaller."""

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from absl import logging
 
-from datasets.common import DataError, NothingFoundError, Problem
-from datasets.file_trees import Archive, FileTree, Folder
+from uaps_jax.datasets.common import DataError, NothingFoundError, Problem
+from uaps_jax.datasets.file_trees import Archive, FileTree, Folder
 
 
 class Layout(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from datasets.segmentation_builder import Example
+from uaps_jax.datasets.segmentation_builder import Example
 
 
 def own_groups(examples: Iterable[Example]) -> list[Example]:

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from datasets.regular_files import MOST_TEXT_BYTES, read_regular
+from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tqdm import tqdm
 
-from datasets.array_record_builder import ArrayRecordBuilder, manual_dir
-from datasets.common import DataError, Problem, check_pair, read_image, read_mask
-from datasets.file_trees import FileTree, Read
+from uaps_jax.datasets.array_record_builder import ArrayRecordBuilder, manual_dir
+from uaps_jax.datasets.common import DataError, Problem, check_pair, read_image, read_mask
+from uaps_jax.datasets.file_trees import FileTree, Read
 from uaps_jax.labels import IGNORE
 
 

@@ -1,4 +1,4 @@
-"""Several command lines of `run.py` in one process, which takes seconds to start."""
+"""Several command lines in one process, which takes seconds to start."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from absl import flags
+from absl import flags as absl_flags
 
-import run
+from uaps_jax.command_line import flags
 
 
 def parse(arguments: Sequence[str]) -> list[str]:
-    """`run.parse`, as if it were the first command line of the process."""
-    flags.FLAGS.unparse_flags()
-    for name in [name for name in flags.FLAGS if name.startswith("config.")]:
-        delattr(flags.FLAGS, name)  # ml_collections defines a flag for each override
+    """`flags.parse`, as if it were the first command line of the process."""
+    absl_flags.FLAGS.unparse_flags()
+    for name in [name for name in absl_flags.FLAGS if name.startswith("config.")]:
+        delattr(absl_flags.FLAGS, name)  # ml_collections defines a flag for each override
     sys.argv = list(arguments)  # where it reads them
-    return run.parse(sys.argv)
+    return flags.parse(sys.argv)
 
 
 def main() -> None:
     """Runs the command lines of standard input, a JSON list, and prints the exit of each."""
     for arguments in json.load(sys.stdin):
         try:
-            end = run.main(parse(arguments))
+            end = flags.run(parse(arguments))
         except SystemExit as stopped:
             end = stopped.code
         except BaseException:

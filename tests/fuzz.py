@@ -30,19 +30,19 @@ from typing import Any
 import jax
 from absl import logging
 
-import run
-from datasets.common import DataError, UnreadableError, read_image, read_mask
-from datasets.crackforest import mat_masks
-from datasets.folder import class_map, folder_dataset_builder, images, scan
-from datasets.neu_seg import layouts, neu_seg_dataset_builder
 from tests import command_lines
 from tests.datasets import test_crackforest, test_dagm, test_folder
 from tests.datasets.raw_files import mask_of, picture, write_files, write_zip
 from tests.golden import make
 from uaps_jax import config as config_lib
 from uaps_jax import methods
+from uaps_jax.command_line import flags
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
+from uaps_jax.datasets.common import DataError, UnreadableError, read_image, read_mask
+from uaps_jax.datasets.crackforest import mat_masks
+from uaps_jax.datasets.folder import class_map, folder_dataset_builder, images, scan
+from uaps_jax.datasets.neu_seg import layouts, neu_seg_dataset_builder
 from uaps_jax.evaluation import watchdogs
 from uaps_jax.training import checkpoints, digests, results, workdir
 
@@ -377,7 +377,7 @@ def attempt_override(generator: random.Random) -> bool:
     before = sys.argv
     try:
         command_lines.parse(arguments)
-        config = run.CONFIG.value
+        config = flags.CONFIG.value
         if not isinstance(config, Config):
             return False
         config_lib.validate(config)

@@ -3,9 +3,11 @@
 import ast
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -30,22 +32,15 @@ LAYERS = {
     "compiler": set(),
     "files": set(),
     "modules": set(),
+    "datasets": {"labels"},
     "config": {"labels"},
+    "configuration_files": {"config", "modules"},
     "outside": {"config", "modules"},
     "losses": {"labels"},
     "transforms": {"config", "labels"},
     "models": {"config", "outside", "trees"},
-    "data": {"config", "labels", "stream"},
-    "methods": {
-        "config",
-        "labels",
-        "losses",
-        "models",
-        "outside",
-        "stream",
-        "transforms",
-        "trees",
-    },
+    "data": {"config", "datasets", "labels", "stream"},
+    "methods": {"config", "labels", "losses", "models", "outside", "stream", "transforms", "trees"},
     "evaluation": {"compiler", "data", "labels", "trees"},
     "training": {
         "compiler",
@@ -62,6 +57,7 @@ LAYERS = {
         "compiler",
         "config",
         "data",
+        "datasets",
         "evaluation",
         "files",
         "labels",
@@ -69,10 +65,11 @@ LAYERS = {
         "models",
         "trees",
     },
-    "reports": {"data", "inference"},
+    "reports": {"data", "datasets", "inference"},
     "study": {
         "compiler",
         "config",
+        "configuration_files",
         "data",
         "files",
         "methods",
@@ -84,6 +81,7 @@ LAYERS = {
     "commands": {
         "config",
         "data",
+        "datasets",
         "evaluation",
         "files",
         "inference",
@@ -94,8 +92,24 @@ LAYERS = {
         "training",
         "trees",
     },
-    "command_line": {"commands", "config", "files", "study", "training"},
+    "command_line": {
+        "commands",
+        "compiler",
+        "config",
+        "configuration_files",
+        "files",
+        "study",
+        "training",
+    },
+    "configs": {"config", "methods", "models", "study"},
 }
+
+
+def modules():
+    """The files of the package, `uaps_jax/configs` and `uaps_jax/datasets` included."""
+    package = PROJECT / "uaps_jax"
+    for top in (package, package / "configs", package / "datasets"):
+        yield from sorted(top.rglob("*.py"))
 
 
 def imported_layers(file):
@@ -109,7 +123,7 @@ def imported_layers(file):
 
 
 def test_modules_import_only_from_lower_layers():
-    for file in sorted((PROJECT / "uaps_jax").rglob("*.py")):
+    for file in modules():
         layer = file.relative_to(PROJECT / "uaps_jax").parts[0].removesuffix(".py")
         if layer == "__init__":
             continue
@@ -141,11 +155,63 @@ def is_private(name):
 
 
 def test_no_module_uses_private_names_of_another():
-    folders = ("uaps_jax", "datasets", "configs", "benchmarks")
-    files = [file for folder in folders for file in (PROJECT / folder).rglob("*.py")]
-    used = {str(file): list(private_names(file)) for file in (*files, PROJECT / "run.py")}
+    files = (*modules(), *(PROJECT / "benchmarks").rglob("*.py"), PROJECT / "run.py")
+    used = {str(file): list(private_names(file)) for file in files}
     allowed = {"os._exit"}  # documented, in spite of its name
     assert {file: names for file, names in used.items() if set(names) - allowed} == {}
+
+
+TAKEN = ("configs", "datasets")
+"""Names that other packages have as well: `datasets` is that of Hugging Face."""
+
+
+def bare_names(text):
+    """The lines that name a module of the package without the package in front."""
+    names = "|".join(TAKEN)
+    pattern = rf"""^\s*["']?(import|from) ({names})\b|["'`]({names})\.(\w+\.\w|{{)|-m ({names})\."""
+    return [line for line in text.splitlines() if re.search(pattern, line)]
+
+
+def test_the_pattern_finds_bare_names():
+    for line in (
+        "import datasets",
+        "    from configs.parts import views",
+        '"from datasets import pieces"',
+        'import_module(f"datasets.{base}.{base}_dataset_builder")',
+        'import_module("configs.studies.base")',
+        "python -m datasets.neu_seg.find_groups",
+    ):
+        assert bare_names(line) == [line]
+    for line in (
+        "from uaps_jax import datasets",
+        "config = datasets.neu_seg()",
+        "import datasetsx",
+    ):
+        assert bare_names(line) == []
+
+
+def test_modules_are_imported_by_their_names_in_the_package():
+    files = [
+        file
+        for folder in ("benchmarks", "configs", "datasets", "docs", "tests", "uaps_jax")
+        for file in (PROJECT / folder).rglob("*")
+        if file.suffix in (".py", ".md") and file != Path(__file__)
+    ]
+    assert len(files) > 300
+    named = {file: bare_names(file.read_text()) for file in (*files, *PROJECT.glob("*.md"))}
+    assert {file: lines for file, lines in named.items() if lines} == {}
+
+
+def test_dependencies_are_lists_that_the_package_can_read():
+    dynamic = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"][
+        "dynamic"
+    ]
+    read = [dynamic["dependencies"], *dynamic["optional-dependencies"].values()]
+    files = [file for entry in read for file in entry["file"]]
+    assert files == ["requirements-cpu.txt", "requirements-cuda.txt", "requirements-test.txt"]
+    for file in files:
+        for line in (PROJECT / file).read_text().splitlines():
+            assert line.startswith("#") or Requirement(line), f"{file}: {line}"
 
 
 def test_nothing_is_too_large_or_of_the_raw_data():

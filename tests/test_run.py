@@ -235,10 +235,13 @@ def test_two_processes_train_one_run_and_one_process_resumes_it(shared, trained)
 
 def test_a_process_starts_itself_again_for_huge_pages(shared):
     _, environment = shared
-    script = "import os; print(os.environ.get('GLIBC_TUNABLES'))"
-    text = (PROJECT / "run.py").read_text().partition("from absl import")[0] + script
     copy = shared[0] / "start.py"
-    copy.write_text(text)
+    copy.write_text(
+        "import os\n"
+        "from uaps_jax.command_line import huge_pages\n"
+        "huge_pages.restart_process_with_huge_pages()\n"
+        "print(os.environ.get('GLIBC_TUNABLES'))\n"
+    )
     for before, expected in (({}, "glibc.malloc.hugetlb=1"), ({"UAPS_JAX_STARTED": "1"}, "None")):
         clean = {k: v for k, v in environment.items() if k not in TUNED} | before
         clean["PYTHONPATH"] = str(PROJECT)

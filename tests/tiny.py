@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from configs import train
 from uaps_jax.config import Config
+from uaps_jax.configs import train
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.training.pools import TrainingPools

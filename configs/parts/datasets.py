@@ -12,9 +12,9 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from configs.parts import networks, variants
-from configs.parts.views import view
 from uaps_jax import config as c
+from uaps_jax.configs.parts import networks, variants
+from uaps_jax.configs.parts.views import view
 from uaps_jax.methods.supervised import SupervisedConfig
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from configs.parts.views import photometric, view
 from uaps_jax import config as c
+from uaps_jax.configs.parts.views import photometric, view
 from uaps_jax.methods.cct import CctConfig
 from uaps_jax.methods.cpcl import CpclConfig
 from uaps_jax.methods.cps import CpsConfig

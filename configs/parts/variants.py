@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from configs.parts import choices
 from uaps_jax import config as c
+from uaps_jax.configs.parts import choices
 
 VARIANTS = {
     "small": {"size": 64, "batch": 4, "steps": 800},

@@ -7,7 +7,7 @@
 About three quarters of an hour on two CPU cores.
 """
 
-from configs.studies import base
+from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Grid, Panels
 
 

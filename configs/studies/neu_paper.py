@@ -8,7 +8,7 @@ UAPS 75.77.
     python run.py --config=configs/studies/neu_paper.py
 """
 
-from configs.studies import base
+from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Grid
 
 

@@ -8,7 +8,7 @@ weights are each method's own. Supervised, Mean Teacher and UAPS with three seed
 About an hour and a half on two CPU cores.
 """
 
-from configs.studies import base
+from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Grid, Panels
 
 

@@ -9,7 +9,7 @@ About a quarter of an hour on two CPU cores.
 
 import dataclasses
 
-from configs.studies import base
+from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Grid
 
 

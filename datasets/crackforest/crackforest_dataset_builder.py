@@ -11,10 +11,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets.crackforest import layouts
-from datasets.crackforest.mat_masks import CRACK, REGIONS, read_segmentation
-from datasets.own_groups import own_groups
-from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+from uaps_jax.datasets.crackforest import layouts
+from uaps_jax.datasets.crackforest.mat_masks import CRACK, REGIONS, read_segmentation
+from uaps_jax.datasets.own_groups import own_groups
+from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 from uaps_jax.labels import IGNORE
 
 LABELS = ("background", "crack")

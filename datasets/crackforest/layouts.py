@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from datasets import locate
-from datasets.common import Problem
-from datasets.segmentation_builder import Example
+from uaps_jax.datasets import locate
+from uaps_jax.datasets.common import Problem
+from uaps_jax.datasets.segmentation_builder import Example
 
 _IMAGES = "image"
 _MASKS = "groundTruth"

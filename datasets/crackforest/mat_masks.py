@@ -7,8 +7,8 @@ import io
 import numpy as np
 import scipy.io
 
-from datasets.common import UnreadableError
-from datasets.crackforest import mat_size
+from uaps_jax.datasets.common import UnreadableError
+from uaps_jax.datasets.crackforest import mat_size
 
 BACKGROUND, CRACK, REGIONS = 1, 2, (3, 4)
 """The values of a segmentation; 3 and 4 are regions that cracks enclose."""

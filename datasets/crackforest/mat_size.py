@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-from datasets.common import UnreadableError
+from uaps_jax.datasets.common import UnreadableError
 
 MOST_BYTES = 2**24
 """The largest size of a file and of each unpacked variable; annotations take about a megabyte."""

@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets.binary_masks import read_binary
-from datasets.common import UnreadableError, read_mask
-from datasets.dagm import layouts
-from datasets.own_groups import own_groups
-from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+from uaps_jax.datasets.binary_masks import read_binary
+from uaps_jax.datasets.common import UnreadableError, read_mask
+from uaps_jax.datasets.dagm import layouts
+from uaps_jax.datasets.own_groups import own_groups
+from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 SIX = (1, 2, 6, 7, 9, 10)
 """The classes of the UAPS study, in the order of their ids there."""

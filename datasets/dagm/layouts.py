@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from datasets import locate
-from datasets.common import DataError, Problem
-from datasets.dagm import labels
-from datasets.file_trees import FileTree, Union
-from datasets.pairs import Pair, match
+from uaps_jax.datasets import locate
+from uaps_jax.datasets.common import DataError, Problem
+from uaps_jax.datasets.dagm import labels
+from uaps_jax.datasets.file_trees import FileTree, Union
+from uaps_jax.datasets.pairs import Pair, match
 
 OFFICIAL = "official"
 SPLITS = ("Train", "Test")

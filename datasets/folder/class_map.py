@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from datasets.common import LOSSY, SIXTEEN_BIT_GREY, UnreadableError, decode
-from datasets.folder import class_file
-from datasets.pieces import pieces
-from datasets.plain_text import is_plain
-from datasets.regular_files import read_regular
+from uaps_jax.datasets.common import LOSSY, SIXTEEN_BIT_GREY, UnreadableError, decode
+from uaps_jax.datasets.folder import class_file
+from uaps_jax.datasets.pieces import pieces
+from uaps_jax.datasets.plain_text import is_plain
+from uaps_jax.datasets.regular_files import read_regular
 from uaps_jax.labels import IGNORE
 
 IGNORE_NAME = "ignore"

@@ -12,12 +12,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from datasets.common import DataError, Problem, UnreadableError, open_image
-from datasets.file_trees import Folder
-from datasets.folder import class_map, images
-from datasets.folder import scan as scanning
-from datasets.regular_files import read_regular
-from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
+from uaps_jax.datasets.file_trees import Folder
+from uaps_jax.datasets.folder import class_map, images
+from uaps_jax.datasets.folder import scan as scanning
+from uaps_jax.datasets.regular_files import read_regular
+from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 _KEPT = {("PNG", "L"), ("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "RGB")}
 _UPRIGHT = 1

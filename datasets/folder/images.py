@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode, open_image, rgb
-from datasets.pieces import pieces
+from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode, open_image, rgb
+from uaps_jax.datasets.pieces import pieces
 
 _ORIENTATION = 0x0112  # EXIF tag
 _UPRIGHT = 1

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
-from datasets.common import DataError, NothingFoundError, Problem
-from datasets.plain_text import NAME_REASON, is_plain
-from datasets.regular_files import MOST_TEXT_BYTES, check_regular, read_regular
+from uaps_jax.datasets.common import DataError, NothingFoundError, Problem
+from uaps_jax.datasets.plain_text import NAME_REASON, is_plain
+from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, check_regular, read_regular
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 OTHER_SUFFIXES = frozenset(

@@ -12,11 +12,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets.binary_masks import read_binary
-from datasets.empty_masks import without_empty
-from datasets.ksdd2 import layouts
-from datasets.own_groups import own_groups
-from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+from uaps_jax.datasets.binary_masks import read_binary
+from uaps_jax.datasets.empty_masks import without_empty
+from uaps_jax.datasets.ksdd2 import layouts
+from uaps_jax.datasets.own_groups import own_groups
+from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 LABELS = ("background", "defect")
 """Class names; their positions are the class ids of the masks."""

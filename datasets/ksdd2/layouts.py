@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from absl import logging
 
-from datasets import locate
-from datasets.common import DataError, Problem
-from datasets.file_trees import Archive, FileTree
-from datasets.pairs import Pair, match
+from uaps_jax.datasets import locate
+from uaps_jax.datasets.common import DataError, Problem
+from uaps_jax.datasets.file_trees import Archive, FileTree
+from uaps_jax.datasets.pairs import Pair, match
 
 OFFICIAL = "official"
 SPLITS = ("train", "test")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from datasets.protocols import Parts, Protocol, of_split, train_test_split
+from uaps_jax.datasets.protocols import Parts, Protocol, of_split, train_test_split
 
 
 def _reconstructed(names: Mapping[str, str]) -> Parts:

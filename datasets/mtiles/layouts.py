@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets import locate
-from datasets.common import Problem
-from datasets.mtiles.groups import UNKNOWN, groups
-from datasets.pairs import match
-from datasets.segmentation_builder import Example
+from uaps_jax.datasets import locate
+from uaps_jax.datasets.common import Problem
+from uaps_jax.datasets.mtiles.groups import UNKNOWN, groups
+from uaps_jax.datasets.pairs import match
+from uaps_jax.datasets.segmentation_builder import Example
 
 OFFICIAL = "official"
 FREE = "Free"

@@ -11,11 +11,11 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets.binary_masks import MIDDLE, read_binary
-from datasets.common import UnreadableError, read_mask
-from datasets.empty_masks import without_empty
-from datasets.mtiles import layouts
-from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+from uaps_jax.datasets.binary_masks import MIDDLE, read_binary
+from uaps_jax.datasets.common import UnreadableError, read_mask
+from uaps_jax.datasets.empty_masks import without_empty
+from uaps_jax.datasets.mtiles import layouts
+from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 LABELS = ("background", "blowhole", "break", "crack", "fray", "uneven")
 """Class names; their positions are the class ids of the masks."""

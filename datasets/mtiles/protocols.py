@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from datasets.protocols import Parts, Protocol, read_list, require, train_test_split
+from uaps_jax.datasets.protocols import Parts, Protocol, read_list, require, train_test_split
 
 _FOLDER = Path(__file__).parent
 _PPL_SIZES = (137, 270, 538)

@@ -1,6 +1,6 @@
 """Finds the rotation groups of NEU-Seg and writes `groups.csv`.
 
-    python -m datasets.neu_seg.find_groups --manual_dir=<folder> --output=groups.csv
+    python -m uaps_jax.datasets.neu_seg.find_groups --manual_dir=<folder> --output=groups.csv
 
 Most of the data set is 1110 pictures in four rotations each, and the rotations are spread over the
 official training and test split. No two files are equal, for each rotation was saved as a JPEG
@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from absl import app, flags
 
-from datasets import similarity
-from datasets.common import read_image
-from datasets.neu_seg import layouts
+from uaps_jax.datasets import similarity
+from uaps_jax.datasets.common import read_image
+from uaps_jax.datasets.neu_seg import layouts
 
 THRESHOLD = 0.97
 """Correlation above which two images share a group.

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from datasets import locate
-from datasets.common import Problem
-from datasets.file_trees import FileTree
+from uaps_jax.datasets import locate
+from uaps_jax.datasets.common import Problem
+from uaps_jax.datasets.file_trees import FileTree
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg")
 MASK_SUFFIX = ".png"

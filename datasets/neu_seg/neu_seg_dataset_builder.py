@@ -10,9 +10,9 @@ from typing import ClassVar
 import tensorflow_datasets as tfds
 from absl import logging
 
-from datasets.neu_seg import layouts
-from datasets.neu_seg.groups import UNKNOWN, groups
-from datasets.segmentation_builder import Example, RawData, SegmentationBuilder
+from uaps_jax.datasets.neu_seg import layouts
+from uaps_jax.datasets.neu_seg.groups import UNKNOWN, groups
+from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 LABELS = ("background", "inclusion", "patches", "scratches")
 """Class names; their positions are the class ids of the masks."""

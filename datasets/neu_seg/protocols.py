@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from datasets.protocols import Parts, Protocol, of_split, read_list, require
+from uaps_jax.datasets.protocols import Parts, Protocol, of_split, read_list, require
 
 _FOLDER = Path(__file__).parent
 _PPL_SIZES = (226, 453, 907, 1815)

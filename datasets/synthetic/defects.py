@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datasets.synthetic.fields import (
+from uaps_jax.datasets.synthetic.fields import (
     UNITS,
     Grid,
     chance,
@@ -20,7 +20,7 @@ from datasets.synthetic.fields import (
     sign,
     uniform,
 )
-from datasets.synthetic.strokes import blob_distance, coverage, polyline_distance
+from uaps_jax.datasets.synthetic.strokes import blob_distance, coverage, polyline_distance
 
 
 class Mark(NamedTuple):

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from datasets.synthetic.fields import UNITS, Grid, integer, rotate, sign, uniform
-from datasets.synthetic.strokes import coverage
+from uaps_jax.datasets.synthetic.fields import UNITS, Grid, integer, rotate, sign, uniform
+from uaps_jax.datasets.synthetic.strokes import coverage
 
 Distractor = Callable[[np.random.Generator, Grid], np.ndarray]
 

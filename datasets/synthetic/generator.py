@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from datasets.synthetic.defects import DEFECTS
-from datasets.synthetic.distractors import DISTRACTORS
-from datasets.synthetic.fields import (
+from uaps_jax.datasets.synthetic.defects import DEFECTS
+from uaps_jax.datasets.synthetic.distractors import DISTRACTORS
+from uaps_jax.datasets.synthetic.fields import (
     blur,
     chance,
     generator,
@@ -22,7 +22,7 @@ from datasets.synthetic.fields import (
     uniform,
     white_noise,
 )
-from datasets.synthetic.surfaces import SURFACES, illumination
+from uaps_jax.datasets.synthetic.surfaces import SURFACES, illumination
 
 T = TypeVar("T")
 

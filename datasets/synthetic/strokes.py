@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.synthetic.fields import Grid, uniform
+from uaps_jax.datasets.synthetic.fields import Grid, uniform
 
 
 def polyline_distance(grid: Grid, points: np.ndarray, half_widths: np.ndarray) -> np.ndarray:

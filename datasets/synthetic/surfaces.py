@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from datasets.synthetic.fields import (
+from uaps_jax.datasets.synthetic.fields import (
     Grid,
     chance,
     fractal_noise,

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from datasets.array_record_builder import ArrayRecordBuilder
-from datasets.segmentation_builder import features
-from datasets.synthetic.generator import LABELS, SPLITS, make_example
+from uaps_jax.datasets.array_record_builder import ArrayRecordBuilder
+from uaps_jax.datasets.segmentation_builder import features
+from uaps_jax.datasets.synthetic.generator import LABELS, SPLITS, make_example
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)

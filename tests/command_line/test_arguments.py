@@ -4,15 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from configs import synthetic_uaps
-from configs.studies import neu_small
 from uaps_jax import commands
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.command_line.default_workdir import default_workdir
 from uaps_jax.commands import study, train
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import synthetic_uaps
+from uaps_jax.configs.studies import neu_small
 
 NOTHING = {
+    "program": "run.py",
     "config": None,
     "config_file": None,
     "overrides": (),

@@ -2,9 +2,9 @@
 
 import json
 
-from configs import folder_supervised
 from tests.data.test_audit import defect, save, texture
 from uaps_jax.commands.request import Request
+from uaps_jax.configs import folder_supervised
 
 CLASSES = "background: 0\nscratch: 1\ndent: 2\n"
 

@@ -3,11 +3,11 @@
 import dataclasses
 import shutil
 
-from configs import folder_uaps
 from tests.commands.mine import request, scores, settings
 from uaps_jax.commands.evaluate import evaluate
 from uaps_jax.commands.predict import predict
 from uaps_jax.commands.train import train
+from uaps_jax.configs import folder_uaps
 
 
 def test_a_folder_is_trained_evaluated_and_predicted(root):

@@ -6,13 +6,13 @@ import logging
 
 import pytest
 
-from configs import folder_uaps
 from tests.commands.mine import request, settings
 from tests.data.test_audit import save, texture
 from uaps_jax.commands import opening
 from uaps_jax.commands.split import split
 from uaps_jax.commands.train import train
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import folder_uaps
 
 
 def test_a_split_can_be_written_changed_and_used(root):

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import folder_uaps
-from datasets.common import DataError
 from tests.commands.mine import CLASSES, request, settings
 from tests.data.test_audit import defect, save, texture
 from uaps_jax.commands.evaluate import evaluate
 from uaps_jax.commands.train import train
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import folder_uaps
+from uaps_jax.datasets.common import DataError
 
 
 def test_streamed_from_the_dataset_equals_resident(root):

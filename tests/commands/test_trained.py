@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from configs import neu_supervised
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.commands.request import Request
 from uaps_jax.commands.trained import open_run
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import neu_supervised
 from uaps_jax.training import checkpoints, optimizers
 from uaps_jax.training import state as state_lib
 

@@ -6,9 +6,9 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
-from configs import neu_uaps
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import neu_uaps
 
 PROJECT = Path(__file__).resolve().parents[2]
 

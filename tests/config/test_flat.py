@@ -2,9 +2,9 @@
 
 import pytest
 
-from configs import neu_supervised, neu_uaps
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import neu_supervised, neu_uaps
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from configs import neu_uaps, neu_ucc
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.config.section import settings
+from uaps_jax.configs import neu_uaps, neu_ucc
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
@@ -40,7 +40,7 @@ def test_all_problems_are_reported_together():
 
 def test_no_setting_has_a_default_value():
     for name in FILES:
-        for setting in settings(importlib.import_module(f"configs.{name}").get_config()):
+        for setting in settings(importlib.import_module(f"uaps_jax.configs.{name}").get_config()):
             assert setting.field.default is setting.field.default_factory is dataclasses.MISSING
 
 
@@ -87,7 +87,7 @@ def test_every_setting_has_a_comment():
         for file in (PROJECT / "uaps_jax" / folder).glob("*.py")
     ]
     source = [line for file in files for line in file.read_text().splitlines()]
-    configs = [importlib.import_module(f"configs.{name}").get_config() for name in FILES]
+    configs = [importlib.import_module(f"uaps_jax.configs.{name}").get_config() for name in FILES]
     names = {key.rsplit(".", 1)[-1] for config in configs for key in config_lib.flatten(config)}
     commented = set()
     for before, line in itertools.pairwise(source):

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from configs import folder_uaps, neu_uaps, neu_ucc
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError, stored
+from uaps_jax.configs import folder_uaps, neu_uaps, neu_ucc
 
 
 def test_an_unknown_family_is_answered_with_those_there_are():

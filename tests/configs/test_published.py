@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from configs import neu_supervised, neu_uaps
 from uaps_jax import config as config_lib
+from uaps_jax.configs import neu_supervised, neu_uaps
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
@@ -16,7 +16,7 @@ FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
 @pytest.mark.parametrize("name", FILES)
 @pytest.mark.parametrize("variant", ["", "small", "medium"])
 def test_every_configuration_is_valid_and_survives_json(name, variant):
-    config = importlib.import_module(f"configs.{name}").get_config(variant)
+    config = importlib.import_module(f"uaps_jax.configs.{name}").get_config(variant)
     config_lib.validate(config)
     flat = json.loads(config_lib.to_json(config))
     again = config_lib.from_stored(flat)
@@ -40,7 +40,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("dataset", PUBLISHED)
 def test_the_papers_settings_are_the_defaults(dataset):
-    config = importlib.import_module(f"configs.{dataset}_uaps").get_config()
+    config = importlib.import_module(f"uaps_jax.configs.{dataset}_uaps").get_config()
     method, train = config.method, config.train
     assert (
         train.steps,

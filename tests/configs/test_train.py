@@ -4,12 +4,12 @@ import pytest
 from absl import flags
 from ml_collections import config_flags
 
-from configs import neu_uaps, train
-from configs.parts import datasets, methods, networks, variants
-from configs.parts.views import photometric, view
 from uaps_jax import config as config_lib
 from uaps_jax import methods as method_lib
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import neu_uaps, train
+from uaps_jax.configs.parts import datasets, methods, networks, variants
+from uaps_jax.configs.parts.views import photometric, view
 
 NO_SQUARES = ("ksdd2", "crackforest")
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import folder_uaps
-from datasets.common import DataError
 from uaps_jax.commands import audit as audit_command
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import folder_uaps
 from uaps_jax.data import audit, protocols, source, survey
+from uaps_jax.datasets.common import DataError
 from uaps_jax.reports import audit_page
 
 SIZE = 48

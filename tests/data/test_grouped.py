@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from datasets.neu_seg import groups as neu_groups
 from uaps_jax.data import grouped, leakage, splits
 from uaps_jax.data.protocols import GENERAL
+from uaps_jax.datasets.neu_seg import groups as neu_groups
 
 TENTH = splits.Labeled(names=(), count=0, ratio=0.1, seed=0)
 NEU_SHARES = {"train": 3085 / 4470, "val": 545 / 4470, "test": 840 / 4470}

@@ -8,12 +8,12 @@ from collections import Counter
 
 import pytest
 
-from configs import mtiles_uaps, synthetic_uaps
-from datasets.dagm import labels
-from datasets.dagm.protocols import PROTOCOLS as DAGM
-from datasets.ksdd2.protocols import PROTOCOLS as KSDD2
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import mtiles_uaps, synthetic_uaps
 from uaps_jax.data import leakage, protocols, source, splits
+from uaps_jax.datasets.dagm import labels
+from uaps_jax.datasets.dagm.protocols import PROTOCOLS as DAGM
+from uaps_jax.datasets.ksdd2.protocols import PROTOCOLS as KSDD2
 
 SIX = (1, 2, 6, 7, 9, 10)
 

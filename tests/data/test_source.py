@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from configs import neu_uaps, synthetic_uaps, train
-from datasets.common import DataError
-from datasets.synthetic.generator import make_example
 from tests import oracles
 from tests.datasets.test_neu_seg import make_files, write_files
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import neu_uaps, synthetic_uaps, train
 from uaps_jax.data import leakage, prepare, protocols, source
+from uaps_jax.datasets.common import DataError
+from uaps_jax.datasets.synthetic.generator import make_example
 
 
 @pytest.fixture(scope="module")

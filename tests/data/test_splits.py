@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split as sklearn_split
 
-from datasets import protocols as lists
-from datasets.neu_seg import groups as neu_groups
-from datasets.neu_seg import protocols as neu
 from tests import oracles
 from uaps_jax.data import leakage, splits
+from uaps_jax.datasets import protocols as lists
+from uaps_jax.datasets.neu_seg import groups as neu_groups
+from uaps_jax.datasets.neu_seg import protocols as neu
 
 TENTH = splits.Labeled(names=(), count=0, ratio=0.1, seed=45)
 

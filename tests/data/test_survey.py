@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from datasets import pieces
 from uaps_jax.data import survey
+from uaps_jax.datasets import pieces
 
 
 def test_a_histogram_counts_every_pixel_of_every_channel(monkeypatch):

@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import dataset_metadata
 
-from datasets.common import DataError
+from uaps_jax.datasets.common import DataError
 
 
 def encode(array: np.ndarray, kind: str = "PNG") -> bytes:

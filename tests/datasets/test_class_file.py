@@ -2,8 +2,8 @@
 
 import pytest
 
-from datasets.folder import class_map
-from datasets.folder.class_file import MOST_BYTES, ClassFileError, entries
+from uaps_jax.datasets.folder import class_map
+from uaps_jax.datasets.folder.class_file import MOST_BYTES, ClassFileError, entries
 
 LAUGHS = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]\n" for i in range(1, 30))
 MERGED = "a0: &a0 {x: 1}\n" + "".join(

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets import common
-from datasets.common import (
+from uaps_jax.datasets import common
+from uaps_jax.datasets.common import (
     IGNORE,
     DataError,
     UnreadableError,

@@ -12,9 +12,6 @@ import numpy as np
 import pytest
 import scipy.io
 
-from datasets.common import UnreadableError
-from datasets.crackforest import crackforest_dataset_builder, layouts, mat_size
-from datasets.crackforest.mat_masks import read_segmentation
 from tests.datasets.raw_files import (
     assert_package,
     assert_reasons,
@@ -27,6 +24,9 @@ from tests.datasets.raw_files import (
     write_files,
     write_zip,
 )
+from uaps_jax.datasets.common import UnreadableError
+from uaps_jax.datasets.crackforest import crackforest_dataset_builder, layouts, mat_size
+from uaps_jax.datasets.crackforest.mat_masks import read_segmentation
 
 Builder = crackforest_dataset_builder.Builder
 

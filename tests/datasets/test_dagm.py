@@ -11,8 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.dagm import dagm_dataset_builder, labels, layouts
-from datasets.file_trees import Folder, Union
 from tests.datasets.raw_files import (
     assert_package,
     assert_reasons,
@@ -26,6 +24,8 @@ from tests.datasets.raw_files import (
     write_files,
     write_zip,
 )
+from uaps_jax.datasets.dagm import dagm_dataset_builder, labels, layouts
+from uaps_jax.datasets.file_trees import Folder, Union
 
 Builder = dagm_dataset_builder.Builder
 

@@ -7,8 +7,8 @@ import zipfile
 
 import pytest
 
-from datasets import file_trees, locate
-from datasets.file_trees import Archive, Folder
+from uaps_jax.datasets import file_trees, locate
+from uaps_jax.datasets.file_trees import Archive, Folder
 
 LAYOUT = locate.Layout("plain", ("images",), ("",))
 

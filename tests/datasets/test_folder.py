@@ -15,10 +15,10 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
-from datasets.common import DataError, UnreadableError
-from datasets.folder import class_map, folder_dataset_builder, images
-from datasets.folder import scan as scanning
-from datasets.folder.scan import Settings
+from uaps_jax.datasets.common import DataError, UnreadableError
+from uaps_jax.datasets.folder import class_map, folder_dataset_builder, images
+from uaps_jax.datasets.folder import scan as scanning
+from uaps_jax.datasets.folder.scan import Settings
 
 Builder = folder_dataset_builder.Builder
 HEIGHT, WIDTH = 12, 10

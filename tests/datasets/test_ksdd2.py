@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datasets.ksdd2 import ksdd2_dataset_builder, layouts
 from tests.datasets.raw_files import (
     assert_package,
     assert_reasons,
@@ -24,6 +23,7 @@ from tests.datasets.raw_files import (
     write_files,
     write_zip,
 )
+from uaps_jax.datasets.ksdd2 import ksdd2_dataset_builder, layouts
 
 Builder = ksdd2_dataset_builder.Builder
 

@@ -14,10 +14,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.binary_masks import read_binary
-from datasets.common import UnreadableError, read_image
-from datasets.mtiles import groups as tiles
-from datasets.mtiles import layouts, mtiles_dataset_builder, protocols
 from tests.datasets.raw_files import (
     assert_package,
     assert_reasons,
@@ -32,6 +28,10 @@ from tests.datasets.raw_files import (
     write_files,
     write_zip,
 )
+from uaps_jax.datasets.binary_masks import read_binary
+from uaps_jax.datasets.common import UnreadableError, read_image
+from uaps_jax.datasets.mtiles import groups as tiles
+from uaps_jax.datasets.mtiles import layouts, mtiles_dataset_builder, protocols
 
 Builder = mtiles_dataset_builder.Builder
 

@@ -17,10 +17,10 @@ import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import dataset_metadata
 
-from datasets import locate, similarity
-from datasets.common import DataError, read_mask
-from datasets.neu_seg import find_groups, layouts, neu_seg_dataset_builder, protocols
-from datasets.neu_seg.groups import GROUPS_FILE, groups
+from uaps_jax.datasets import locate, similarity
+from uaps_jax.datasets.common import DataError, read_mask
+from uaps_jax.datasets.neu_seg import find_groups, layouts, neu_seg_dataset_builder, protocols
+from uaps_jax.datasets.neu_seg.groups import GROUPS_FILE, groups
 
 Builder = neu_seg_dataset_builder.Builder
 PACKAGE = Path(neu_seg_dataset_builder.__file__).parent

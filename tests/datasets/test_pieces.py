@@ -4,7 +4,7 @@ import tracemalloc
 
 import numpy as np
 
-from datasets import pieces
+from uaps_jax.datasets import pieces
 
 
 def test_pieces_cover_everything_once_and_in_order(monkeypatch):

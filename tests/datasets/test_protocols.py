@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from datasets.protocols import read_list
+from uaps_jax.datasets.protocols import read_list
 
 
 def test_comments_and_empty_lines_are_no_names(tmp_path):

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from datasets.regular_files import check_regular, read_regular
+from uaps_jax.datasets.regular_files import check_regular, read_regular
 
 
 def test_files_and_links_to_them_are_read(tmp_path):

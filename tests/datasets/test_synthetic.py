@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from tensorflow_datasets.core import dataset_metadata
 
-from datasets.synthetic import synthetic_dataset_builder
-from datasets.synthetic.fields import generator, make_grid, value_noise, white_noise
-from datasets.synthetic.generator import LABELS, SPLITS, make_example
-from datasets.synthetic.strokes import blob_distance, coverage, polyline_distance
+from uaps_jax.datasets.synthetic import synthetic_dataset_builder
+from uaps_jax.datasets.synthetic.fields import generator, make_grid, value_noise, white_noise
+from uaps_jax.datasets.synthetic.generator import LABELS, SPLITS, make_example
+from uaps_jax.datasets.synthetic.strokes import blob_distance, coverage, polyline_distance
 
 PACKAGE = Path(synthetic_dataset_builder.__file__).parent
 Builder = synthetic_dataset_builder.Builder

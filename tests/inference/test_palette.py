@@ -5,7 +5,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from datasets import pieces
+from uaps_jax.datasets import pieces
 from uaps_jax.inference import palette
 
 

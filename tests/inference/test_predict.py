@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from datasets.common import DataError
 from tests import tiny
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
+from uaps_jax.datasets.common import DataError
 from uaps_jax.inference import predict
 
 

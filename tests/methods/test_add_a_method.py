@@ -7,11 +7,11 @@ import jax
 import numpy as np
 import pytest
 
-from configs.studies import base
 from tests import readme, tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods, modules, outside
 from uaps_jax.config import ConfigError
+from uaps_jax.configs.studies import base
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Block, Entry
 from uaps_jax.training import checkpoints, loop, optimizers, workdir

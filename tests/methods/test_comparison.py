@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from configs import train
-from configs.parts.views import photometric, view
 from tests import method_oracles as oracle
 from tests import oracles, tiny
 from tests.compare import relative_difference
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import train
+from uaps_jax.configs.parts.views import photometric, view
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import (
@@ -405,7 +405,7 @@ def test_the_moving_average():
 
 def test_mean_teacher_waits_and_ua_mt_raises_its_threshold():
     """The logged parts of a run show the schedule of its steps."""
-    settings = importlib.import_module("configs.neu_mean_teacher").get_config()
+    settings = importlib.import_module("uaps_jax.configs.neu_mean_teacher").get_config()
     assert (settings.method.delay, settings.method.ramp_interval * settings.method.ramp_length) == (
         1000,
         30_000,
@@ -671,7 +671,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_studys_settings_are_the_defaults(name):
-    config = importlib.import_module(f"configs.neu_{name}").get_config()
+    config = importlib.import_module(f"uaps_jax.configs.neu_{name}").get_config()
     method = config.method
     assert (
         config.train.steps,

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from configs import neu_uaps
 from tests import oracles
 from tests.compare import relative_difference, report
 from uaps_jax import methods
+from uaps_jax.configs import neu_uaps
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, segmentation, uncertainty
 from uaps_jax.methods import passes, supervised, uaps

@@ -1,7 +1,7 @@
 """Small networks for tests."""
 
-from configs.parts import datasets
 from uaps_jax import models
+from uaps_jax.configs.parts import datasets
 from uaps_jax.models.network import Network
 
 

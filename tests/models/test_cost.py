@@ -4,10 +4,10 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from configs import neu_uaps
 from tests import method_oracles
 from tests.models.networks import small
 from uaps_jax import models
+from uaps_jax.configs import neu_uaps
 from uaps_jax.models import cost, initialize
 
 # D: parameters in millions, multiply-accumulates in billions at 256 px, as printed.

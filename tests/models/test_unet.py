@@ -10,10 +10,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from benchmarks import torch_names
-from configs.parts import datasets as settings
 from tests.compare import relative_difference, report
 from tests.models.networks import small
 from uaps_jax import models
+from uaps_jax.configs.parts import datasets as settings
 from uaps_jax.models import initialize
 
 KEY = jax.random.key(0)

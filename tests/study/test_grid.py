@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from configs.studies import base
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError
+from uaps_jax.configs import neu_uaps
+from uaps_jax.configs.studies import base
 from uaps_jax.study import draw, rows, runner
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Bars, Block, Entry, Lines
@@ -29,7 +30,7 @@ def study(**changes):
 
 @pytest.mark.parametrize("name", [n for n in STUDIES if n != "base"])
 def test_every_study_of_the_project_can_be_run(name):
-    grid = importlib.import_module(f"configs.studies.{name}").get_config()
+    grid = importlib.import_module(f"uaps_jax.configs.studies.{name}").get_config()
     cells = grid_lib.cells(grid)
     shown = {entry for figure in grid.figures for entry in grid_lib.shown(figure)}
     assert shown <= {cell.entry for cell in cells}
@@ -102,7 +103,7 @@ def test_entries_override_and_the_flags_say_the_same():
     assert flags[0] == "--config=configs/neu_uaps.py:small"
     assert "--config.method.energy_margins=(-2.0, -1.0)" in flags
     # Every setting that differs from the file's is among the flags.
-    file = config_lib.flatten(importlib.import_module("configs.neu_uaps").get_config("small"))
+    file = config_lib.flatten(neu_uaps.get_config("small"))
     mine = config_lib.flatten(cell.config)
     named = {flag.split("=")[0].removeprefix("--config.") for flag in flags[1:]}
     assert {key for key in mine if mine[key] != file[key]} <= named
@@ -150,7 +151,7 @@ def test_differences_between_the_rows_of_a_table_are_refused_unless_an_entry_dec
 
 
 OUTSIDE = """
-from configs import train
+from uaps_jax.configs import train
 from uaps_jax.config import Config
 
 

@@ -14,7 +14,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parents[2]
 
 STUDY = """
-from configs.studies import base
+from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Decoders, Entry, Lines, Panels
 
 

@@ -11,8 +11,8 @@ import optax
 import pytest
 from numpy.testing import assert_allclose
 
-from configs import neu_uaps
 from tests import oracles
+from uaps_jax.configs import neu_uaps
 from uaps_jax.training import optimizers, state
 from uaps_jax.training import plateau as plateau_lib
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs.parts.views import view
 from tests import tiny
 from tests.training.test_loop import frozen, run
 from uaps_jax import compiler, methods
 from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts.views import view
 from uaps_jax.data import streams
 from uaps_jax.methods.base import Write, labeled_stream
 from uaps_jax.training import feed, optimizers, sharding

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from configs import neu_uaps
-from configs.parts import views as configured
 from tests import oracles
+from uaps_jax.configs import neu_uaps
+from uaps_jax.configs.parts import views as configured
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods import views as method_views
 from uaps_jax.methods.base import labeled_stream, unlabeled_stream

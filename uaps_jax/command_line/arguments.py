@@ -1,4 +1,4 @@
-"""The flags of `run.py` as a record, and which of them belong together."""
+"""The flags as a record, and which of them belong together."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from uaps_jax.study.grid import Grid
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What was given on the command line; `run.py` describes each flag.
+    """What was given on the command line; `flags.py` describes each flag.
 
     Attributes:
+      program: the script that this process runs, `run.py` or `uaps-jax`.
       config: what `--config` returned, its overrides included; None without one.
       config_file: the value of `--config`; None without one.
       overrides: dotted keys that `--config.KEY=VALUE` names.
@@ -32,6 +33,7 @@ class Arguments:
       input: folder of images; None for none.
     """
 
+    program: str
     config: Config | Grid | None
     config_file: str | None
     overrides: Collection[str]
@@ -83,6 +85,7 @@ class Arguments:
             order.
         """
         return Request(
+            program=Path(self.program).resolve(),
             config=self.config,
             overrides=self.overrides,
             workdir=self._workdir(),

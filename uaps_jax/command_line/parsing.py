@@ -10,6 +10,7 @@ from pathlib import Path
 from absl import flags
 from ml_collections import config_flags
 
+from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study.grid import Grid
 
@@ -29,6 +30,7 @@ def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
     """
     if last_value(argv, "mode") == "study":
         sys.exit("error: --mode=study: leave it out; the --config of a study runs the study")
+    argv = with_found_files(argv, config.name)
     file = last_value(argv, config.name)
     if file is not None:
         _check_file(file)
@@ -58,15 +60,25 @@ def last_value(argv: Sequence[str], flag: str) -> str | None:
     return value
 
 
+def with_found_files(argv: Sequence[str], flag: str) -> list[str]:
+    """The command line with the files that `configuration_files.find` gives for `--flag=FILE`."""
+    result = list(argv)
+    for position, argument in enumerate(argv):
+        name, equals, file = argument.partition("=")
+        if name not in (f"-{flag}", f"--{flag}"):
+            continue
+        if equals:
+            result[position] = f"{name}={configuration_files.find(file)}"
+        elif position + 1 < len(argv):
+            result[position + 1] = configuration_files.find(argv[position + 1])
+    return result
+
+
 def _check_file(file: str) -> None:
     """Exits if a configuration file is not there, or is not a Python file."""
     path = Path(file.partition(":")[0])
-    try:
-        exists = path.is_file()
-    except ValueError:  # a character that no name of a file has
-        exists = False
-    if not exists:
-        known = ", ".join(sorted(str(p) for p in Path("configs").glob("[!_]*_*.py")))
+    if not configuration_files.exists(path):
+        known = ", ".join(configuration_files.packaged_names())
         sys.exit(
             f"error: --config={file}: there is no such file; there are {known}; and "
             "configs/train.py:dataset=NAME,method=NAME for any method on any dataset"

@@ -1,4 +1,4 @@
-"""What `run.py` can do, a file a command: each reads a request, and writes a work directory."""
+"""The commands, one file each: they read a request, and write a work directory."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
-from datasets.common import DataError
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.datasets.common import DataError
 from uaps_jax.study.conduct import UnfinishedStudy
 from uaps_jax.study.grid import Grid
 from uaps_jax.training import checkpoints, failures
@@ -31,6 +31,7 @@ class Request:
       overrides: dotted keys of those settings that the command line names.
       workdir: folder of the run.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
+      program: script that a study starts for each of its trainings; None for none.
       input: folder of images to predict; None for the test split.
       demo: number of test images to draw when evaluating.
       profile: first and last training step, from 1, of a trace.
@@ -41,6 +42,7 @@ class Request:
     workdir: Path
     checkpoint: str
     input: Path | None
+    program: Path | None = None
     demo: int = 0
     profile: tuple[int, int] | None = None
 

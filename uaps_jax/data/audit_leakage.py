@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from datasets.similarity import twins
 from uaps_jax.data import leakage, splits
 from uaps_jax.data.findings import Finding
 from uaps_jax.data.survey import Survey
+from uaps_jax.datasets.similarity import twins
 
 NEAR = 0.97
 """Correlation of 40 x 40 thumbnails above which two images are near duplicates."""

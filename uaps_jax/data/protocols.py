@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from datasets.common import read_mask
-from datasets.protocols import Parts, Protocol, of_split, read_list
-from datasets.regular_files import MOST_TEXT_BYTES, read_regular
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import grouped, leakage, splits
 from uaps_jax.data.places import expanded
 from uaps_jax.data.source import Dataset
+from uaps_jax.datasets.common import read_mask
+from uaps_jax.datasets.protocols import Parts, Protocol, of_split, read_list
+from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
 from uaps_jax.labels import IGNORE
 
 GENERAL = {
@@ -103,7 +103,7 @@ def available(dataset: Dataset) -> list[str]:
 
 def published_protocols(name: str) -> Mapping[str, Protocol]:
     """The protocols of one dataset, from its package; none if it has no such module."""
-    package = f"datasets.{name}"
+    package = f"uaps_jax.datasets.{name}"
     if importlib.util.find_spec(f"{package}.protocols") is None:
         return {}
     protocols: Mapping[str, Protocol] = importlib.import_module(f"{package}.protocols").PROTOCOLS

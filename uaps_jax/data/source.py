@@ -15,13 +15,13 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-import datasets
-from datasets.common import DataError, NothingFoundError, read_image, read_mask
-from datasets.folder import scan
-from datasets.segmentation_builder import SegmentationBuilder
+from uaps_jax import datasets
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import prepare
 from uaps_jax.data.places import expanded, raw_folder
+from uaps_jax.datasets.common import DataError, NothingFoundError, read_image, read_mask
+from uaps_jax.datasets.folder import scan
+from uaps_jax.datasets.segmentation_builder import SegmentationBuilder
 
 READ_THREADS = 4
 SOURCE = "source.txt"  # in a build: a digest of the names of what it was made of
@@ -120,7 +120,7 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
     known = sorted(m.name for m in pkgutil.iter_modules(datasets.__path__) if m.ispkg)
     if base not in known:
         raise ConfigError(f"data.name = {base!r}: must be one of {', '.join(known)}")
-    module = importlib.import_module(f"datasets.{base}.{base}_dataset_builder")
+    module = importlib.import_module(f"uaps_jax.datasets.{base}.{base}_dataset_builder")
     builder = module.Builder
     variants = [f"{base}/{c}" for c in builder.builder_configs]
     if variant and data.name not in variants:

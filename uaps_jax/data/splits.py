@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Collection, Mapping, Sequence
 
-from datasets.protocols import Parts, cut
+from uaps_jax.datasets.protocols import Parts, cut
 
 Split = dict[str, list[str]]
 PARTS = ("labeled", "unlabeled", "val", "test")

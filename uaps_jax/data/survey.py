@@ -11,10 +11,10 @@ import grain
 import numpy as np
 from tqdm import tqdm
 
-from datasets.common import read_image, read_mask
-from datasets.pieces import count_values
-from datasets.similarity import THUMBNAIL, TURNS_AND_FLIPS, thumbnail, turned
 from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.datasets.common import read_image, read_mask
+from uaps_jax.datasets.pieces import count_values
+from uaps_jax.datasets.similarity import THUMBNAIL, TURNS_AND_FLIPS, thumbnail, turned
 from uaps_jax.labels import IGNORE
 
 

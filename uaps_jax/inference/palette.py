@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from datasets.pieces import pieces
+from uaps_jax.datasets.pieces import pieces
 from uaps_jax.labels import IGNORE
 
 # Okabe and Ito's colours, told apart by colour-blind readers, then darker ones.

@@ -13,15 +13,15 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from datasets.common import DataError, Problem, UnreadableError
-from datasets.folder.images import read_any_image
-from datasets.folder.scan import IMAGE_SUFFIXES, nested, walk
-from datasets.pieces import pieces
-from datasets.regular_files import read_regular
 from uaps_jax import compiler
 from uaps_jax.config import Config, ConfigError, DataConfig
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
+from uaps_jax.datasets.common import DataError, Problem, UnreadableError
+from uaps_jax.datasets.folder.images import read_any_image
+from uaps_jax.datasets.folder.scan import IMAGE_SUFFIXES, nested, walk
+from uaps_jax.datasets.pieces import pieces
+from uaps_jax.datasets.regular_files import read_regular
 from uaps_jax.evaluation import evaluate
 from uaps_jax.inference import palette
 from uaps_jax.labels import IGNORE

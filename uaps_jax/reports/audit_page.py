@@ -12,11 +12,11 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image
 
-from datasets.common import DataError, read_image, read_mask
 from uaps_jax.data import leakage, splits
 from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
+from uaps_jax.datasets.common import DataError, read_image, read_mask
 from uaps_jax.inference import palette
 
 _SIDE = 132  # pixels of a thumbnail's longer side

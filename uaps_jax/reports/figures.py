@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Patch
 
-from datasets.plain_text import shown
 from uaps_jax.data import order
 from uaps_jax.data.source import Pool
+from uaps_jax.datasets.plain_text import shown
 from uaps_jax.inference import palette
 from uaps_jax.inference.predict import Predictions
 from uaps_jax.reports import canvas

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from uaps_jax import config as config_lib
+from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError, Section
-from uaps_jax.study import configuration_files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -225,7 +225,7 @@ def _file(entry: Entry, dataset: str, variant: str) -> str:
         file = entry.config.replace("{dataset}", dataset).replace("{variant}", variant)
         return f"{file}:{variant}" if variant and ":" not in entry.config else file
     published = f"configs/{dataset}_{entry.method}.py"
-    if Path(published).is_file():
+    if configuration_files.exists(configuration_files.find(published)):
         return f"{published}:{variant}" if variant else published
     file = f"configs/train.py:dataset={dataset},method={entry.method}"
     return f"{file},variant={variant}" if variant else file
@@ -283,7 +283,7 @@ def _compared(grid: Grid, cell: Cell) -> Iterator[str]:
 
 
 def flags(cell: Cell) -> list[str]:
-    """The flags of `run.py` that make this training's configuration."""
+    """The flags that make this training's configuration."""
     return [f"--config={cell.file}", *(f"--config.{k}={v}" for k, v in cell.overrides.items())]
 
 

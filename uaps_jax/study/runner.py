@@ -57,7 +57,7 @@ def run(
       cells: the trainings, and of each the digest of its data (`training.results.digest`).
       directory: of the study.
       workers: trainings at once; each worker has a GPU of its own where there are several.
-      command: what starts a training, its flags apart: (python, run.py).
+      command: what starts a training, its flags apart: (python, its script).
       finished: called after each training, by one thread at a time, with all outcomes so far.
 
     Returns:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Patch
 
-from datasets.plain_text import shown
+from uaps_jax.datasets.plain_text import shown
 from uaps_jax.inference import palette
 from uaps_jax.reports import canvas
 from uaps_jax.reports.plain import PLAIN, as_plain

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from datasets.plain_text import shown
+from uaps_jax.datasets.plain_text import shown
 from uaps_jax.inference import palette
 from uaps_jax.reports.plain import PLAIN
 

@@ -2,14 +2,14 @@
 
 import pytest
 
+from uaps_jax import configuration_files
 from uaps_jax.config import ConfigError
-from uaps_jax.study import configuration_files
 
 
 def test_a_file_is_run_once_and_asked_with_its_argument(tmp_path):
     file = tmp_path / "once.py"
     file.write_text(
-        "from configs import neu_uaps\n"
+        "from uaps_jax.configs import neu_uaps\n"
         "runs = []\n"
         "def get_config(variant='medium'):\n"
         "    runs.append(variant)\n"

@@ -10,6 +10,34 @@ from types import ModuleType
 from uaps_jax import modules
 from uaps_jax.config import Config, ConfigError
 
+PACKAGE = Path(__file__).resolve().parent
+FOLDER = "configs"
+
+
+def find(file: str) -> str:
+    """The configuration file that is meant, with its argument behind a colon if there is one.
+
+    `configs/NAME.py` that is not in the working directory is the package's own file of that name.
+    """
+    path, colon, argument = file.partition(":")
+    packaged = PACKAGE / path
+    if exists(path) or Path(path).parts[:1] != (FOLDER,) or not exists(packaged):
+        return file
+    return f"{packaged}{colon}{argument}"
+
+
+def exists(path: str | Path) -> bool:
+    """Whether there is a file of this name, which may be no possible name of a file."""
+    try:
+        return Path(path).is_file()
+    except ValueError:  # a character that no name of a file has
+        return False
+
+
+def packaged_names() -> list[str]:
+    """The package's own configurations of one training, as `find` takes them."""
+    return sorted(f"{FOLDER}/{file.name}" for file in (PACKAGE / FOLDER).glob("[!_]*_*.py"))
+
 
 def load(file: str) -> Config:
     """What `get_config` of a file returns, for its argument behind a colon if there is one.
@@ -19,7 +47,7 @@ def load(file: str) -> Config:
     Raises:
       ConfigError: the file is not there, cannot be run, or has no configuration of a training.
     """
-    path, colon, argument = file.partition(":")
+    path, colon, argument = find(file).partition(":")
     module = _module(Path(path).resolve())
     if not callable(getattr(module, "get_config", None)):
         raise ConfigError(f"{path} has no get_config()")

@@ -1,0 +1,77 @@
+"""The flags, and the run of the command that they name."""
+
+from __future__ import annotations
+
+import sys
+
+from absl import flags
+from ml_collections import config_flags
+
+import uaps_jax
+from uaps_jax import commands, compiler
+from uaps_jax.command_line import library_logs, parsing
+from uaps_jax.command_line.arguments import Arguments
+from uaps_jax.command_line.execute import execute
+from uaps_jax.study import runner
+
+CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
+)
+WORKDIR = flags.DEFINE_string(
+    "workdir", None, "Folder of the run; runs/<name of the configuration> if unset."
+)
+MODE = flags.DEFINE_enum(
+    "mode", None, list(commands.COMMANDS), "What to do with one training; train if unset."
+)
+CHECKPOINT = flags.DEFINE_string(
+    "checkpoint", "best", "best, latest, or a step; to evaluate, also a range: 100-500, or 100-."
+)
+DEMO = flags.DEFINE_integer("demo", 0, "evaluate: draw so many test images.", lower_bound=0)
+PROFILE = flags.DEFINE_list(
+    "profile_steps", [], "train: first and last step of a trace, like 10,15; in profile/."
+)
+COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "train with several processes: host:port of the first one."
+)
+PROCESSES = flags.DEFINE_integer("processes", None, "their number.", lower_bound=1)
+PROCESS = flags.DEFINE_integer("process", None, "which of them this is, from 0.", lower_bound=0)
+CLUSTER = flags.DEFINE_bool(
+    "cluster", False, "train with several processes, as the cluster started them (Slurm, MPI, ...)."
+)
+INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
+VERSION = flags.DEFINE_bool("version", False, "Print the version, and do nothing else.")
+
+
+def run(argv: list[str]) -> None:
+    """Runs the command of the flags, and exits."""
+    if VERSION.value:
+        print(f"uaps_jax {uaps_jax.__version__}")
+        sys.exit(0)
+    if len(argv) > 1:
+        sys.exit(f"error: unexpected arguments: {' '.join(argv[1:])}")
+    flag, is_given = flags.FLAGS["config"], CONFIG.value is not None
+    arguments = Arguments(
+        program=argv[0],
+        config=CONFIG.value,
+        config_file=config_flags.get_config_filename(flag) if is_given else None,
+        overrides=tuple(config_flags.get_override_values(flag)) if is_given else (),
+        mode=MODE.value,
+        workdir=WORKDIR.value,
+        checkpoint=CHECKPOINT.value,
+        demo=DEMO.value,
+        profile_steps=PROFILE.value,
+        coordinator=COORDINATOR.value,
+        processes=PROCESSES.value,
+        process=PROCESS.value,
+        cluster=CLUSTER.value,
+        input=INPUT.value,
+    )
+    runner.end_with_parent()
+    compiler.enable_compile_cache()
+    with library_logs.hidden(), compiler.unreadable_cache_entries_removed():
+        execute(arguments)
+
+
+def parse(argv: list[str]) -> list[str]:
+    """Parses the flags; exits with one sentence if they are wrong."""
+    return parsing.parse(argv, CONFIG)

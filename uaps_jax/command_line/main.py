@@ -1,0 +1,30 @@
+"""The command line: audits, splits, trains, evaluates, predicts, exports, repeats failed steps.
+
+    uaps-jax --config=configs/neu_uaps.py
+    uaps-jax --config=configs/neu_uaps.py --mode=evaluate --checkpoint=best
+    uaps-jax --mode=predict --workdir=runs/neu_uaps --input=folder/of/images
+    uaps-jax --config=configs/studies/neu_small.py
+
+In a checkout, `python run.py` is the same. Where there is no such file in the working directory,
+configs/NAME.py is the one that was installed. Any setting can be overridden:
+--config.optimizer.learning_rate=1e-4.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+from uaps_jax.command_line import huge_pages
+
+
+def main() -> NoReturn:
+    """Runs the command of this process's flags, and exits with its status."""
+    huge_pages.restart_process_with_huge_pages()
+    from absl import app, logging  # after it, as nothing of this process remains
+
+    from uaps_jax.command_line import flags
+
+    sys.modules["__main__"].__doc__ = __doc__  # which `--help` shows
+    logging.set_verbosity(logging.INFO)
+    app.run(flags.run, flags_parser=flags.parse)
