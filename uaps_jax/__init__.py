@@ -1,3 +1,31 @@
-"""uaps_jax: a functional JAX toolkit for semi-supervised defect segmentation."""
+"""uaps_jax: a functional JAX toolkit for semi-supervised defect segmentation.
+
+    import uaps_jax
+
+    model = uaps_jax.load("runs/first")
+    mask, probabilities, uncertainty = model.predict("part.png")
+
+JAX is imported by the first use of a function.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from uaps_jax.inference import load
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "load"]
+
+_OFFERED = {"load": "uaps_jax.inference"}
+"""Function -> module that defines it."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _OFFERED:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_OFFERED[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

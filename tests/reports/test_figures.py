@@ -5,7 +5,7 @@ import json
 from PIL import Image
 
 from tests import tiny
-from uaps_jax.inference.predict import Predictions
+from uaps_jax.inference.pools import Predictions
 from uaps_jax.reports import figures
 
 ODD = "$\\frac{ and $x^{ \udcff"

@@ -8,10 +8,10 @@ from typing import Any
 
 from uaps_jax.commands import pictures
 from uaps_jax.commands.scoring import Scorer
-from uaps_jax.commands.trained import TrainedRun
 from uaps_jax.config import Config
 from uaps_jax.data import source
 from uaps_jax.data.source import Dataset
+from uaps_jax.inference import trained
 from uaps_jax.reports import figures
 from uaps_jax.training import checkpoints, results, workdir
 
@@ -29,10 +29,9 @@ def conclude(
       parameters: number of trainable ones.
     """
     test = source.read(dataset, record["test"], config.data)
-    run = TrainedRun(config, directory)
-    scorer = Scorer(run)
-    last = run.restore("latest")
-    best = run.restore("best") if checkpoints.has_best(directory) else last
+    scorer = Scorer()
+    last = trained.restore(config, directory, "latest")
+    best = last.at("best") if checkpoints.has_best(directory) else last
 
     def scores(predictor: str) -> results.Scores:
         latest = scorer.score(last, "test", dataset, test, predictor)
@@ -40,17 +39,17 @@ def conclude(
             return {"latest": latest, "best": latest}
         return {"latest": latest, "best": scorer.score(best, "test", dataset, test, predictor)}
 
-    names = dict.fromkeys((run.predictor, *run.method.predictors))
+    names = dict.fromkeys((last.predictor, *last.predictors))
     by_predictor = {name: scores(name) for name in names}
-    predictions = pictures.write_test(run, best, test)
+    predictions = pictures.write_test(best, test)
     results.write(
         directory,
         config,
         record,
         parameters,
-        by_predictor.pop(run.predictor),
+        by_predictor.pop(last.predictor),
         by_predictor,
         workdir.warnings(directory),
     )
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
-    pictures.draw_contact_sheet(run, dataset, test, predictions)
+    pictures.draw_contact_sheet(best, dataset, test, predictions)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from uaps_jax.commands import opening, pictures
+from uaps_jax.commands import loading, opening, pictures
 from uaps_jax.commands.request import Request
 from uaps_jax.commands.scoring import Scorer
-from uaps_jax.commands.trained import open_run
 from uaps_jax.data import source
 from uaps_jax.training import checkpoints
 
@@ -16,16 +15,19 @@ def evaluate(request: Request) -> None:
     With `request.demo`, each also draws so many test images: `demo/step_<N>.png`.
     """
     steps = checkpoints.find_steps(request.workdir, request.checkpoint)
-    run = open_run(request, steps[0])
-    _, dataset = opening.open_dataset(run.config)
-    record = checkpoints.read_record(request.workdir, steps[0])
-    opening.check_same_data(record, dataset)
-    pools = {part: source.read(dataset, record[part], run.config.data) for part in ("val", "test")}
-    scorer = Scorer(run)
-    for step in steps:
-        single = len(steps) == 1 and not request.checkpoint[0].isdigit()
-        checkpoint = run.restore(request.checkpoint if single else str(step))
+    is_range = len(steps) > 1 or request.checkpoint[0].isdigit()
+    names = [str(step) for step in steps] if is_range else [request.checkpoint]
+    model = loading.load(request, names[0])
+    _, dataset = opening.open_dataset(model.config)
+    opening.check_same_data(model.record, dataset)
+    pools = {
+        part: source.read(dataset, model.record[part], model.config.data)
+        for part in ("val", "test")
+    }
+    scorer = Scorer()
+    for number, name in enumerate(names):
+        model = model.at(name) if number else model
         for part, pool in pools.items():
-            scorer.score(checkpoint, part, dataset, pool)
+            scorer.score(model, part, dataset, pool)
         if request.demo:
-            pictures.draw_some(run, checkpoint, dataset, pools["test"], request.demo)
+            pictures.draw_some(model, dataset, pools["test"], request.demo)

@@ -2,39 +2,30 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from absl import logging
 
-from uaps_jax import methods
+from uaps_jax import inference
+from uaps_jax.commands import loading
 from uaps_jax.commands.request import Request
-from uaps_jax.commands.trained import open_run
-from uaps_jax.training import checkpoints
 
 
 def export(request: Request) -> None:
     """Writes a checkpoint as `export/step_<N>.onnx`, preprocessing and class names inside."""
     from uaps_jax.inference import export as exporter  # onnx takes a second to import
 
-    run = open_run(request, checkpoints.find_step(request.workdir, request.checkpoint))
-    checkpoint = run.restore(request.checkpoint)
-    exact = dataclasses.replace(run.config.network, dtype="float32")
-    config = dataclasses.replace(run.config, network=exact)
+    exact = loading.overrides(request) | {"network.dtype": "float32"}
+    model = inference.load(request.workdir, request.checkpoint, overrides=exact)
+    data = model.config.data
     about = {
-        "method": run.config.method.name,
-        "predictor": run.predictor,
-        "step": str(checkpoint.step),
-        "fit": config.data.fit,
-        "trained_size": f"{config.data.height} x {config.data.width}",
+        "method": model.config.method.name,
+        "predictor": model.predictor,
+        "step": str(model.step),
+        "fit": data.fit,
+        "trained_size": f"{data.height} x {data.width}",
     }
-    file = run.directory / "export" / f"step_{checkpoint.step}.onnx"
+    file = model.directory / "export" / f"step_{model.step}.onnx"
     difference = exporter.write(
-        file,
-        config,
-        methods.build(config),
-        checkpoint.variables,
-        checkpoint.record["classes"],
-        about,
+        file, model.config, model.method, model.variables, model.class_names, about
     )
     logging.info(
         "%s: %.1f MiB, probabilities within %.0e of the checkpoint's",

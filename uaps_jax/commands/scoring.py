@@ -6,9 +6,10 @@ from typing import Any
 
 import jax
 
-from uaps_jax.commands.trained import Checkpoint, TrainedRun
+from uaps_jax.data import leakage, protocols
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.evaluation import evaluate as evaluation
+from uaps_jax.inference import TrainedModel
 from uaps_jax.training import workdir
 
 HEADLINE = (
@@ -22,57 +23,56 @@ HEADLINE = (
 
 
 class Scorer:
-    """Scores checkpoints of a run; compiles each predictor once for all of them."""
+    """Scores checkpoints of one run; compiles each predictor once for all of them."""
 
-    def __init__(self, run: TrainedRun) -> None:
-        self._run = run
+    def __init__(self) -> None:
         self._confusions: dict[str, evaluation.ConfusionFunction] = {}
 
     def score(
-        self, checkpoint: Checkpoint, part: str, dataset: Dataset, pool: Pool, predictor: str = ""
+        self, model: TrainedModel, part: str, dataset: Dataset, pool: Pool, predictor: str = ""
     ) -> dict[str, Any]:
         """Scores a checkpoint on a pool, prints the result, adds it to evaluations.jsonl.
 
         Args:
-          checkpoint: whose variables.
+          model: of the checkpoint.
           part: name of the pool.
           dataset: it is of.
           pool: images and masks.
           predictor: one of the method's; the configuration's if "".
         """
-        config = self._run.config
-        predictor = predictor or self._run.predictor
+        config = model.config
+        predictor = predictor or model.predictor
         if predictor not in self._confusions:
             self._confusions[predictor] = evaluation.make_confusion_function(
-                self._run.method.predictor(predictor),
+                model.method.predictor(predictor),
                 config.data.classes,
                 deterministic=config.train.deterministic,
             )
         scores = evaluation.evaluate(
             self._confusions[predictor],
-            checkpoint.variables,
+            model.variables,
             pool,
             dataset.class_names,
             config.evaluation.batch_size,
         )
         entry = {
-            "checkpoint": checkpoint.which,
-            "step": checkpoint.step,
+            "checkpoint": model.checkpoint,
+            "step": model.step,
             "part": part,
             "predictor": predictor,
             "dataset": config.data.name,
             "build": dataset.build,
             "protocol": config.data.protocol,
-            "labeled": len(checkpoint.record["labeled"]),
-            "labeled_groups": checkpoint.labeled_groups,
+            "labeled": len(model.record["labeled"]),
+            "labeled_groups": _labeled_groups(model),
             "split_seed": config.data.split_seed,
             "method": config.method.name,
             "seed": config.train.seed,
             "device": jax.devices()[0].device_kind,
         } | scores
-        workdir.append_jsonl(self._run.directory / "evaluations.jsonl", entry)
+        workdir.append_jsonl(model.directory / "evaluations.jsonl", entry)
         lines = [
-            f"{part} scores, checkpoint {checkpoint.which} (step {checkpoint.step}), "
+            f"{part} scores, checkpoint {model.checkpoint} (step {model.step}), "
             f"predictor {predictor}, in percent:"
         ]
         lines += [f"  {name:32s} {scores[name]:6.2f}" for name in HEADLINE]
@@ -83,3 +83,9 @@ class Scorer:
         ]
         print("\n".join(lines), flush=True)
         return entry
+
+
+def _labeled_groups(model: TrainedModel) -> int | None:
+    """Leakage groups of the labeled images; None where the checkpoint does not say that."""
+    counts: leakage.Sizes = model.record.get(protocols.SIZES, {})
+    return counts["labeled"]["groups"] if counts else None

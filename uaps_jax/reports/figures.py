@@ -13,7 +13,7 @@ from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.plain_text import shown
 from uaps_jax.inference import palette
-from uaps_jax.inference.predict import Predictions
+from uaps_jax.inference.pools import Predictions
 from uaps_jax.reports import canvas
 from uaps_jax.reports.plain import PLAIN, as_plain
 

@@ -1,6 +1,7 @@
 """Prediction of folders: every size, either orientation, nothing written from bad input."""
 
 import dataclasses
+import functools
 import os
 
 import jax
@@ -15,7 +16,9 @@ from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.common import DataError
-from uaps_jax.inference import predict
+from uaps_jax.inference import files, pools, tiles
+from uaps_jax.inference import folder as folders
+from uaps_jax.inference.trained import TrainedModel
 
 
 def by_brightness(config):
@@ -30,6 +33,21 @@ def by_brightness(config):
 
     method = methods.build(config)
     return dataclasses.replace(method, predictors={"main": probabilities}, uncertainty=uncertainty)
+
+
+def model_of(config, method, variables, folder):
+    return TrainedModel(
+        config=config,
+        method=method,
+        directory=folder,
+        checkpoint="latest",
+        step=0,
+        variables=variables,
+    )
+
+
+def predict_folder(config, method, variables, folder, target):
+    return folders.predict_folder(model_of(config, method, variables, folder), folder, target)
 
 
 def save(file, array):
@@ -55,9 +73,7 @@ def test_results_have_the_size_and_orientation_of_the_images(tmp_path, transpose
     sizes = {"a": (64, 32), "deep/b": (16, 48), "c": (32, 16), "d": (32, 32), "e": (96, 64)}
     for name, size in sizes.items():
         save(tmp_path / "in" / f"{name}.png", striped(*size))
-    count = predict.predict_folder(
-        config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out"
-    )
+    count = predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
     assert count == 5
     for name, (height, width) in sizes.items():
         image = striped(height, width)
@@ -72,10 +88,11 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
     config = tiny.config()
     method = methods.build(config)
     variables = method.variables(*method.init(0))
-    run = predict.make_predictor(config, method)
-    pool = tiny.pool(8)
-    whole = run(variables, pool, 0)
     size = config.evaluation.batch_size
+    make = pools.make_predictor(config, method, soft=False)
+    run = functools.partial(make, batch_size=size)
+    pool = tiny.pool(8)
+    whole = run(variables, pool, first=0)
     pieces = [
         run(
             variables,
@@ -84,7 +101,7 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
                 images=pool.images[start : start + size],
                 masks=pool.masks[start : start + size],
             ),
-            start // size,
+            first=start // size,
         )
         for start in range(0, 8, size)
     ]
@@ -92,7 +109,7 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
     unsure = np.concatenate([p.uncertainty for p in pieces])
     np.testing.assert_array_equal(unsure, whole.uncertainty)
     assert unsure[:4].std() > 0
-    again = run(variables, pool, 1)
+    again = run(variables, pool, first=1)
     assert (again.uncertainty != whole.uncertainty).any()
 
 
@@ -108,8 +125,8 @@ def predicted_at_once(config, method, variables, images, first):
         images=tiles,
         masks=np.zeros(tiles.shape[:3], np.uint8),
     )
-    run = predict.make_predictor(config, method, soft=data.fit == "pad")
-    actual = run(variables, pool, first)
+    run = pools.make_predictor(config, method, soft=data.fit == "pad")
+    actual = run(variables, pool, first=first, batch_size=config.evaluation.batch_size)
     rows = iter(zip(actual.values, actual.uncertainty, strict=True))
     for image, places in zip(images, corners, strict=True):
         whole, unsure = (prepare.Whole(image.shape[:2], data) for _ in range(2))
@@ -141,21 +158,21 @@ def test_no_more_than_a_batch_is_held_and_that_changes_nothing(fit, held, tmp_pa
         for result in predicted_at_once(config, method, variables, group, first)
     ]
 
-    batches, written, make = [], [], predict.make_predictor
+    batches, written, make = [], [], pools.make_predictor
 
     def watched(*args, **kwargs):
         run = make(*args, **kwargs)
 
-        def watch(variables, pool, first):
+        def watch(variables, pool, *, first, batch_size):
             batches.append((first, len(pool.names)))
-            return run(variables, pool, first)
+            return run(variables, pool, first=first, batch_size=batch_size)
 
         return watch
 
-    monkeypatch.setattr(predict, "HELD_BYTES", held)
-    monkeypatch.setattr(predict, "make_predictor", watched)
-    monkeypatch.setattr(predict, "write_one", lambda *given: written.append(given))
-    predict.predict_folder(config, method, variables, tmp_path, tmp_path / "out")
+    monkeypatch.setattr(tiles, "HELD_BYTES", held)
+    monkeypatch.setattr(pools, "make_predictor", watched)
+    monkeypatch.setattr(files, "write", lambda *given: written.append(given))
+    predict_folder(config, method, variables, tmp_path, tmp_path / "out")
     assert batches == list(enumerate([4, 4, 3, 4, 3] if fit == "pad" else [4]))
     for row, (_, name, image, mask, unsure) in enumerate(written):
         assert name == str(row)
@@ -173,7 +190,7 @@ def test_a_result_that_would_lie_in_another_is_refused_before_anything_is_writte
     with pytest.raises(
         DataError, match=r"b\.png/y\.png: its result would lie in b\.png, the result"
     ):
-        predict.predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
+        predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -182,7 +199,7 @@ def test_pipes_and_names_with_control_characters_are_named(tmp_path):
     save(tmp_path / "in" / "new\nline.png", striped(16, 16))
     os.mkfifo(tmp_path / "in" / "pipe.png")
     with pytest.raises(DataError) as caught:
-        predict.predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
+        predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
     reasons = {p.path.rsplit("/", 1)[-1]: p.reason for p in caught.value.problems}
     assert reasons.keys() == {r"new\nline.png", "pipe.png"}
     assert reasons["pipe.png"] == "cannot be read: it is a pipe, not a file"
@@ -195,7 +212,7 @@ def test_all_bad_files_are_named_and_nothing_is_written(tmp_path):
     (tmp_path / "in" / "empty.png").write_bytes(b"")
     (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "good.png").read_bytes()[:40])
     with pytest.raises(DataError) as caught:
-        predict.predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
+        predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
     named = {problem.path.rsplit("/", 1)[-1] for problem in caught.value.problems}
     assert named == {"good.png", "empty.png", "cut.png"}
     assert not (tmp_path / "out").exists()
@@ -206,7 +223,7 @@ def test_no_name_leads_out_of_the_target(tmp_path):
     mask = np.zeros((16, 16), np.uint8)
     for name in (str(tmp_path / "raw"), "../raw", "a/../../raw"):
         with pytest.raises(ValueError, match="leads out of"):
-            predict.write_one(tmp_path / "out", name, image[..., None], mask, mask)
+            files.write(tmp_path / "out", name, image[..., None], mask, mask)
     assert not list(tmp_path.rglob("*.png"))
 
 
@@ -216,7 +233,7 @@ def test_hidden_files_and_earlier_results_are_left_out(tmp_path):
     (tmp_path / "._a.png").write_bytes(b"x")
     for _ in range(2):
         target = tmp_path / "results"
-        assert predict.predict_folder(config, by_brightness(config), {}, tmp_path, target) == 1
+        assert predict_folder(config, by_brightness(config), {}, tmp_path, target) == 1
 
 
 def test_a_folder_that_is_missing_or_has_no_image_is_reported(tmp_path):
@@ -224,4 +241,4 @@ def test_a_folder_that_is_missing_or_has_no_image_is_reported(tmp_path):
     (tmp_path / "notes.txt").write_text("no image")
     for folder, reason in ((tmp_path, "has no image"), (tmp_path / "none", "is not a folder")):
         with pytest.raises(ConfigError, match=reason):
-            predict.predict_folder(config, by_brightness(config), {}, folder, tmp_path / "out")
+            predict_folder(config, by_brightness(config), {}, folder, tmp_path / "out")

@@ -1,0 +1,220 @@
+"""A trained model from Python: predictions, other checkpoints, overrides, errors."""
+
+import dataclasses
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import uaps_jax
+from tests import tiny
+from uaps_jax import config as config_lib
+from uaps_jax import inference, methods
+from uaps_jax.config import ConfigError
+from uaps_jax.data import prepare
+from uaps_jax.inference import ImageError, TrainedModel, trained
+from uaps_jax.inference.folder import predict_folder
+from uaps_jax.training import checkpoints, optimizers
+from uaps_jax.training import state as state_lib
+from uaps_jax.training.checkpoints import CheckpointError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def save(folder, settings, steps):
+    """Checkpoints of a network that was not trained; each has other variables."""
+    settings = config_lib.validate(settings)
+    method = methods.build(settings)
+    optimizer = optimizers.build(settings.optimizer, method.parameter_groups)
+    with checkpoints.manager(folder, settings.checkpoint) as opened:
+        for step in steps:
+            state = state_lib.create(method, optimizer, settings.optimizer, seed=step)
+            state = dataclasses.replace(state, step=state.step + step)
+            variables = method.variables(state.params, state.method_state)
+            scores = {checkpoints.SELECTION: float(-step), "step": step}
+            checkpoints.save(opened, state, variables, settings, tiny.record(), scores)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A work directory of UAPS with two checkpoints, of which the first is the best."""
+    folder = tmp_path_factory.mktemp("run")
+    return folder, save(folder, tiny.config("uaps"), (3, 5))
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return uaps_jax.load(run[0])
+
+
+def random_image(height=24, width=20, channels=3):
+    shape = (height, width, channels)[: 2 + (channels > 1)]
+    return np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+
+
+def test_a_model_says_what_it_is(run, model):
+    assert isinstance(model, TrainedModel)
+    assert (model.step, model.checkpoint) == (3, "best")
+    assert model.config == run[1]
+    assert model.class_names == tiny.CLASS_NAMES
+    assert (model.predictor, model.predictors) == ("main", ("main", "ensemble"))
+    assert model.uncertainty_name == "KL of the decoders"
+
+
+def test_a_prediction_is_what_the_network_computes(model):
+    image = random_image()
+    mask, probabilities, uncertainty = model.predict(image)
+    small = prepare.image(image, model.config.data)
+    expected = np.asarray(model.method.predictor("main")(model.variables, small[None]))[0]
+    expected = prepare.resize(expected, 24, 20)
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    np.testing.assert_array_equal(mask, probabilities.argmax(-1))
+    assert (mask.shape, mask.dtype) == ((24, 20), np.uint8)
+    assert (probabilities.shape, probabilities.dtype) == ((24, 20, 3), np.float32)
+    assert (uncertainty.shape, uncertainty.dtype) == ((24, 20), np.float32)
+    assert uncertainty.min() >= 0
+    assert uncertainty.std() > 0
+
+
+def test_grey_arrays_and_files_are_images_too(model, tmp_path):
+    grey = random_image(channels=1)
+    Image.fromarray(grey).save(tmp_path / "a.png")
+    expected = model.predict(np.stack([grey] * 3, -1))
+    for image in (grey, str(tmp_path / "a.png"), tmp_path / "a.png"):
+        for actual, wanted in zip(model.predict(image), expected, strict=True):
+            np.testing.assert_array_equal(actual, wanted)
+
+
+@pytest.mark.parametrize("fit", ["resize", "pad"])
+def test_a_list_is_predicted_as_the_images_of_a_folder(run, tmp_path, fit):
+    config = config_lib.from_flat(config_lib.flatten(run[1]) | {"data.fit": fit})
+    model = trained.restore(config, run[0], "latest")
+    images = [random_image(20 + 3 * number, 17) for number in range(5)]
+    for number, image in enumerate(images):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(image).save(tmp_path / "in" / f"{number}.png")
+    predict_folder(model, tmp_path / "in", tmp_path / "out")
+    results = model.predict([images[0], tmp_path / "in" / "1.png", *images[2:]])
+    assert len(results) == 5
+    for number, prediction in enumerate(results):
+        written = np.array(Image.open(tmp_path / "out" / "mask" / f"{number}.png"))
+        np.testing.assert_array_equal(prediction.mask, written)
+        unsure = np.array(Image.open(tmp_path / "out" / "uncertainty" / f"{number}.png"))
+        expected = np.round(255 * prediction.uncertainty.clip(0, 1))
+        np.testing.assert_array_equal(unsure, expected)
+    assert model.predict([]) == []
+
+
+def test_another_checkpoint_has_other_variables_and_compiles_nothing(model):
+    image = random_image()
+    first = model.predict(image)
+    other = model.at(5)
+    assert (other.step, other.checkpoint) == (5, "5")
+    assert other.compiled is model.compiled
+    assert (other.predict(image).probabilities != first.probabilities).any()
+    np.testing.assert_array_equal(model.at("best").predict(image).mask, first.mask)
+
+
+def test_a_predictor_is_chosen_by_its_name(run, model):
+    ensemble = uaps_jax.load(run[0], predictor="ensemble")
+    assert ensemble.predictor == "ensemble"
+    difference = ensemble.predict(random_image())[1] - model.predict(random_image())[1]
+    assert np.abs(difference).max() > 1e-6
+    with pytest.raises(ConfigError, match="'teacher': must be one of main, ensemble"):
+        uaps_jax.load(run[0], predictor="teacher")
+
+
+def test_overrides_say_where_data_are_and_how_to_evaluate(run):
+    overrides = {"data.data_dir": "there", "evaluation.batch_size": 7, "data.classes": 0}
+    config = uaps_jax.load(run[0], overrides=overrides).config
+    expected = {"data.data_dir": "there", "evaluation.batch_size": 7}
+    assert config_lib.flatten(config) == config_lib.flatten(run[1]) | expected
+
+
+def test_overrides_that_contradict_the_checkpoint_are_all_named(run):
+    overrides = {"train.seed": 3, "data.mean": (0.0, 0.0, 0.0), "data.data_dir": "there"}
+    with pytest.raises(ConfigError) as refused:
+        uaps_jax.load(run[0], overrides=overrides)
+    assert "train.seed: 0 -> 3" in str(refused.value)
+    assert "data.mean: " in str(refused.value)
+    assert "data_dir" not in str(refused.value)
+    assert "Leave these overrides out" in str(refused.value)
+
+
+def test_a_setting_that_the_method_of_the_checkpoint_lacks_is_named(run):
+    with pytest.raises(ConfigError, match="method.delay does not exist .method uaps."):
+        uaps_jax.load(run[0], overrides={"method.delay": 1})
+
+
+def test_a_checkpoint_that_is_missing_is_named(run, tmp_path):
+    with pytest.raises(CheckpointError, match="holds no checkpoint; train first"):
+        uaps_jax.load(tmp_path)
+    with pytest.raises(CheckpointError, match="4: must be best, latest or one of 3, 5"):
+        uaps_jax.load(run[0], 4)
+
+
+BAD = {
+    "a float image": (
+        np.zeros((8, 8, 3), np.float32),
+        "image: is float32 [8, 8, 3]; give uint8 [H, W], grey, or [H, W, 3], RGB",
+    ),
+    "RGBA": (np.zeros((8, 8, 4), np.uint8), "image: is uint8 [8, 8, 4]; give"),
+    "a batch": (np.zeros((2, 8, 8, 3), np.uint8), "image: is uint8 [2, 8, 8, 3]; give"),
+    "no pixel": (np.zeros((0, 8), np.uint8), "image: is uint8 [0, 8]; give"),
+    "in a list": (
+        [np.zeros((8, 8), np.uint8), np.zeros((8, 8), int)],
+        "image 1: is int64 [8, 8]; give",
+    ),
+    "no file": ("nowhere.png", "nowhere.png: cannot be read: No such file or directory"),
+    "no image": (__file__, "test_trained.py: "),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_an_image_that_cannot_be_used_is_a_sentence(model, kind):
+    image, expected = BAD[kind]
+    with pytest.raises(ImageError) as refused:
+        model.predict(image)
+    assert expected in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+    assert isinstance(refused.value, ValueError)
+
+
+SCRIPT = """
+import sys
+import numpy
+import uaps_jax
+assert not {"jax", "absl"} & set(sys.modules) - BEFORE, "importing is not cheap"
+model = uaps_jax.load(FOLDER, "latest")
+prediction = model.predict(numpy.zeros((9, 11), numpy.uint8))
+print(model.step, prediction.mask.shape, prediction.probabilities.shape, model.class_names)
+"""
+
+
+def test_a_model_is_used_from_another_directory_without_a_command_line(run, tmp_path):
+    head = "import sys, numpy\nBEFORE = set(sys.modules)\n" + f"FOLDER = {str(run[0])!r}\n"
+    done = subprocess.run(
+        [sys.executable, "-c", head + SCRIPT, "--mode=nothing"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.strip() == "5 (9, 11) (9, 11, 3) ('background', 'dark', 'bright')"
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_package_names_what_it_offers():
+    assert uaps_jax.load is inference.load
+    assert "load" in dir(uaps_jax)
+    with pytest.raises(AttributeError, match="module 'uaps_jax' has no attribute 'lod'"):
+        _ = uaps_jax.lod

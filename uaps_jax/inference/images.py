@@ -1,0 +1,71 @@
+"""Images as callers give them: arrays, or paths of files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from uaps_jax.datasets.common import UnreadableError
+from uaps_jax.datasets.folder.images import read_any_image
+from uaps_jax.datasets.plain_text import shown
+from uaps_jax.datasets.regular_files import read_regular
+
+Image = np.ndarray | str | os.PathLike[str]
+"""uint8 `[H, W]`, grey, or `[H, W, 3]`, RGB; or the path of an image file."""
+
+
+class ImageError(ValueError):
+    """An image that cannot be used.
+
+    Attributes:
+      reason: why, without the name of the image.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)  # all arguments, so that the error survives pickling
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{shown(self.args[0])}: {self.reason}"
+
+
+def rgb(image: Image, name: str, white: int) -> np.ndarray:
+    """An image as uint8 RGB `[H, W, 3]`.
+
+    Args:
+      image: array or path.
+      name: of an array, for errors.
+      white: as `read`.
+
+    Raises:
+      ImageError: it is no such array, or the file cannot be read.
+    """
+    if not isinstance(image, np.ndarray):
+        return read(Path(image), white)
+    is_grey, is_rgb = image.ndim == 2, image.ndim == 3 and image.shape[2] == 3
+    if image.dtype != np.uint8 or not (is_grey or is_rgb) or not image.size:
+        shape = ", ".join(map(str, image.shape))
+        raise ImageError(
+            name, f"is {image.dtype} [{shape}]; give uint8 [H, W], grey, or [H, W, 3], RGB"
+        )
+    return np.repeat(image[..., None], 3, axis=2) if is_grey else image
+
+
+def read(file: Path, white: int) -> np.ndarray:
+    """An image file as uint8 RGB `[H, W, 3]`.
+
+    Args:
+      file: PNG, JPEG, BMP or TIFF.
+      white: the value that becomes 255 in a 16-bit image.
+
+    Raises:
+      ImageError: it cannot be read.
+    """
+    try:
+        return read_any_image(read_regular(file), white)
+    except UnreadableError as error:
+        raise ImageError(str(file), str(error)) from error
+    except OSError as error:
+        raise ImageError(str(file), f"cannot be read: {error.strerror or error}") from error

@@ -1,0 +1,224 @@
+"""A trained model: a checkpoint, and what it takes to predict with it.
+
+model = uaps_jax.load("runs/first")
+mask, probabilities, uncertainty = model.predict("part.png")
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, overload
+
+import jax
+import numpy as np
+
+from uaps_jax import methods
+from uaps_jax.config import Config
+from uaps_jax.data.source import Pool
+from uaps_jax.inference import images, pools, settings, tiles
+from uaps_jax.inference.images import Image
+from uaps_jax.inference.pools import Predictions, PredictPool
+from uaps_jax.methods.base import Method
+from uaps_jax.training import checkpoints
+from uaps_jax.trees import Tree
+
+
+class Prediction(NamedTuple):
+    """The prediction of an image of `[H, W]` pixels.
+
+    Attributes:
+      mask: class ids, uint8 `[H, W]`.
+      probabilities: of the classes, float32 `[H, W, C]`.
+      uncertainty: in nats, float32 `[H, W]`; `TrainedModel.uncertainty_name` says of what.
+    """
+
+    mask: np.ndarray
+    probabilities: np.ndarray
+    uncertainty: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedModel:
+    """The checkpoint of a run, read only.
+
+    Attributes:
+      config: validated settings of the training, and how to evaluate.
+      method: that it names.
+      directory: work directory of the run.
+      checkpoint: what was asked for: "best", "latest" or a step.
+      step: which one that is.
+      variables: of the method.
+      compiled: its predictors, of class ids (False) and of probabilities (True).
+    """
+
+    config: Config
+    method: Method = dataclasses.field(repr=False)
+    directory: Path
+    checkpoint: str
+    step: int
+    variables: Tree = dataclasses.field(repr=False)
+    compiled: dict[bool, PredictPool] = dataclasses.field(default_factory=dict, repr=False)
+
+    @functools.cached_property
+    def record(self) -> dict[str, Any]:
+        """What it was trained on: build, classes, protocol, names of the images by part.
+
+        Raises:
+          CheckpointError: it is one of the earliest, which do not have it.
+        """
+        return checkpoints.read_record(self.directory, self.step)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """By class id, background first; raises as `record`."""
+        return tuple(self.record["classes"])
+
+    @property
+    def predictors(self) -> tuple[str, ...]:
+        """Names of the predictors that the method has."""
+        return tuple(self.method.predictors)
+
+    @property
+    def predictor(self) -> str:
+        """Name of the predictor that is used."""
+        return self.config.evaluation.predictor or self.predictors[0]
+
+    @property
+    def uncertainty_name(self) -> str:
+        """What the uncertainty is: the KL of the decoders to their mean, or the entropy."""
+        return pools.uncertainty_name(self.method)
+
+    def at(self, checkpoint: str | int) -> TrainedModel:
+        """The model of another checkpoint of the run; nothing is compiled again.
+
+        Raises:
+          CheckpointError: there is none, or it is damaged.
+        """
+        step = checkpoints.find_step(self.directory, str(checkpoint))
+        variables = _variables(self.method, self.directory, step)
+        return dataclasses.replace(self, checkpoint=str(checkpoint), step=step, variables=variables)
+
+    @overload
+    def predict(self, image: Image) -> Prediction: ...
+
+    @overload
+    def predict(self, image: list[Any] | tuple[Any, ...]) -> list[Prediction]: ...
+
+    def predict(self, image: Any) -> Prediction | list[Prediction]:
+        """The prediction of an image of any size, in that size, or of each one of a list.
+
+        An image is fitted to the network's input as in training (`data.fit`): resized, or,
+        unscaled, covered by tiles. A list goes through the network in batches of
+        `evaluation.batch_size`, as the images of a folder do with `--mode=predict`; a single image
+        is a batch of its own tiles, which is faster. The uncertainty by perturbed decoders depends
+        on the batch.
+
+        Args:
+          image: uint8 `[H, W]`, grey, or `[H, W, 3]`, RGB; or the path of an image file; or a list
+            of these.
+
+        Raises:
+          ImageError: an image is none of that, or cannot be read; a `ValueError`.
+        """
+        data, size = self.config.data, self.config.evaluation.batch_size
+        several: Sequence[Image] = image if isinstance(image, list | tuple) else [image]
+        names = [f"image {row}" for row in range(len(several))] if several is image else ["image"]
+        tiled: Iterable[tiles.Tiled] = (
+            tiles.tiled(
+                name, functools.partial(images.rgb, one, name, data.folder.white), data, size
+            )
+            for name, one in zip(names, several, strict=True)
+        )
+        if several is not image:
+            tiled = list(tiled)
+            size = min(size, len(tiled[0].corners))
+        predictions = [
+            _prediction(output) for output in self.outputs(tiled, soft=True, batch_size=size)
+        ]
+        return predictions if several is image else predictions[0]
+
+    def predict_pool(self, pool: Pool) -> Predictions:
+        """Class ids and uncertainties of images at the network's size."""
+        batch_size = self.config.evaluation.batch_size
+        return self._predictor(False)(self.variables, pool, first=0, batch_size=batch_size)
+
+    def outputs(
+        self, tiled: Iterable[tiles.Tiled], *, soft: bool, batch_size: int
+    ) -> Iterator[tiles.Output]:
+        """The outputs of images of any size; with `soft` probabilities, else class ids."""
+        predictor = self._predictor(soft)
+
+        def predict(pool: Pool, number: int) -> Predictions:
+            return predictor(self.variables, pool, first=number, batch_size=batch_size)
+
+        return tiles.outputs(tiled, predict, self.config.data, batch_size)
+
+    def _predictor(self, soft: bool) -> PredictPool:
+        if soft not in self.compiled:
+            self.compiled[soft] = pools.make_predictor(self.config, self.method, soft=soft)
+        return self.compiled[soft]
+
+
+def load(
+    workdir: str | os.PathLike[str],
+    checkpoint: str | int = "best",
+    *,
+    predictor: str = "",
+    overrides: Mapping[str, Any] | None = None,
+) -> TrainedModel:
+    """The trained model of a work directory.
+
+    Example:
+      model = load("runs/first", overrides={"evaluation.batch_size": 8})
+
+    Args:
+      workdir: of the run.
+      checkpoint: "best" (on validation), "latest", or a step.
+      predictor: one of the method's (`TrainedModel.predictors`); "" for the run's own.
+      overrides: settings by dotted key, of those that may differ between training and evaluation:
+        `evaluation.*`, `network.dtype`, `data.folder.white` and where data are.
+
+    Raises:
+      CheckpointError: there is no such checkpoint, or it is damaged.
+      ConfigError: an override does not exist or cannot be changed, or the method has no such
+        predictor.
+    """
+    directory = Path(workdir)
+    step = checkpoints.find_step(directory, str(checkpoint))
+    chosen = {"evaluation.predictor": predictor} if predictor else {}
+    config = settings.read(directory, step, {**(overrides or {}), **chosen})
+    return restore(config, directory, str(checkpoint))
+
+
+def restore(config: Config, directory: Path, checkpoint: str) -> TrainedModel:
+    """The model of a checkpoint, with the settings of its training at hand.
+
+    Raises:
+      CheckpointError, ConfigError: as `load`.
+    """
+    step = checkpoints.find_step(directory, checkpoint)
+    method = methods.build(config)
+    method.predictor(config.evaluation.predictor)
+    return TrainedModel(
+        config=config,
+        method=method,
+        directory=directory,
+        checkpoint=checkpoint,
+        step=step,
+        variables=_variables(method, directory, step),
+    )
+
+
+def _variables(method: Method, directory: Path, step: int) -> Tree:
+    """The variables of a method in a checkpoint."""
+    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
+    return checkpoints.restore_variables(directory, step, like)
+
+
+def _prediction(output: tiles.Output) -> Prediction:
+    probabilities = output.values.astype(np.float32, copy=False)
+    return Prediction(tiles.likeliest(probabilities), probabilities, output.uncertainty)
