@@ -215,6 +215,19 @@ def test_dependencies_are_lists_that_the_package_can_read():
             assert line.startswith("#") or Requirement(line), f"{file}: {line}"
 
 
+def test_the_package_brings_every_file():
+    settings = tomllib.loads((PROJECT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert settings["packages"]["find"]["include"] == ["uaps_jax*"]
+    suffixes = {Path(name).suffix for name in settings["package-data"]["*"]}
+    package = PROJECT / "uaps_jax"
+    for top in (package, package / "configs", package / "datasets"):
+        for file in top.rglob("*"):
+            if file.suffix == ".pyc" or file.is_dir():
+                continue
+            assert (file.parent / "__init__.py").is_file(), f"{file} is in no package"
+            assert file.suffix in {".py", *suffixes} or file.name == "py.typed", file
+
+
 def test_nothing_is_too_large_or_of_the_raw_data():
     listed = subprocess.run(
         ["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=False

@@ -2,6 +2,9 @@
 
     import uaps_jax
 
+    config = uaps_jax.load_config("configs/synthetic_uaps.py")
+    model = uaps_jax.train(config, "runs/first")
+
     model = uaps_jax.load("runs/first")
     mask, probabilities, uncertainty = model.predict("part.png")
 
@@ -12,12 +15,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from uaps_jax.commands.training import train
+    from uaps_jax.configuration_files import load_config
     from uaps_jax.inference import load
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = ["__version__", "load", "load_config", "train"]
 
-_OFFERED = {"load": "uaps_jax.inference"}
+_OFFERED = {
+    "load": "uaps_jax.inference",
+    "load_config": "uaps_jax.configuration_files",
+    "train": "uaps_jax.commands.training",
+}
 """Function -> module that defines it."""
 
 

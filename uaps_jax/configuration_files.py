@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import copy
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+from uaps_jax import config as config_lib
 from uaps_jax import modules
 from uaps_jax.config import Config, ConfigError
 
@@ -39,13 +42,22 @@ def packaged_names() -> list[str]:
     return sorted(f"{FOLDER}/{file.name}" for file in (PACKAGE / FOLDER).glob("[!_]*_*.py"))
 
 
-def load(file: str) -> Config:
-    """What `get_config` of a file returns, for its argument behind a colon if there is one.
+def load_config(file: str, overrides: Mapping[str, Any] | None = None) -> Config:
+    """The configuration of a file, as `--config` and its overrides give it.
 
     A file is run once in a process, so that a method that it registers stays the same.
 
+    Example:
+      config = load_config("configs/neu_uaps.py:small", {"data.manual_dir": "downloads"})
+
+    Args:
+      file: path, with the argument of its `get_config` behind a colon if there is one. Where there
+        is no such file in the working directory, `configs/NAME.py` is the package's own.
+      overrides: values of settings, by dotted key.
+
     Raises:
-      ConfigError: the file is not there, cannot be run, or has no configuration of a training.
+      ConfigError: the file is not there, cannot be run, or has no configuration of a training; or
+        a setting does not exist.
     """
     path, colon, argument = find(file).partition(":")
     module = _module(Path(path).resolve())
@@ -59,7 +71,20 @@ def load(file: str) -> Config:
         raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
     if not isinstance(config, Config):
         raise ConfigError(f"{file}: get_config returns no configuration of a training")
-    return copy.deepcopy(config)  # a file may return the same object every time
+    config = copy.deepcopy(config)  # a file may return the same object every time
+    override(config, overrides or {})
+    return config
+
+
+def override(config: Config, values: Mapping[str, Any]) -> None:
+    """Sets settings by dotted key.
+
+    Raises:
+      ConfigError: one does not exist; the text names the nearest.
+    """
+    for key, value in values.items():
+        config_lib.check_key(config, key)
+        config_lib.assign(config, key, value)
 
 
 @functools.cache

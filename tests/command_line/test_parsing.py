@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+import uaps_jax
+from uaps_jax.command_line import parsing
+
 PROJECT = Path(__file__).resolve().parents[2]
 
 FILES = {
@@ -86,7 +89,39 @@ def test_a_configuration_alone_is_enough_where_raw_data_are_missing_that_is_one_
 
 
 def test_the_work_directory_is_made_where_the_command_is_run(tmp_path):
-    done = run(tmp_path, f"--config={PROJECT / 'configs' / 'synthetic_uaps.py'}", "--mode=split")
+    done = run(tmp_path, "--config=configs/synthetic_uaps.py", "--mode=split")  # the packaged file
     assert done.returncode == 0, done.stderr[-3000:]
     assert (tmp_path / "runs" / "synthetic_uaps" / "split.json").is_file()
     assert (tmp_path / "data" / "synthetic").is_dir()
+
+
+def test_the_version_is_that_of_the_package(tmp_path):
+    done = run(tmp_path, "--version")
+    assert done.returncode == 0
+    assert done.stdout == f"uaps_jax {uaps_jax.__version__}\n"
+
+
+def test_the_help_shows_the_flags_and_what_the_program_does(tmp_path):
+    done = run(tmp_path, "--help")
+    for expected in ("uaps-jax --config=configs/neu_uaps.py", "--workdir:", "--mode:", "--input:"):
+        assert expected in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--config=configs/train.py:dataset=neu"], ["--config=/p/configs/train.py:dataset=neu"]),
+        (["-config", "configs/train.py", "x"], ["-config", "/p/configs/train.py", "x"]),
+        (["--config=mine.py"], ["--config=mine.py"]),
+        (["--config"], ["--config"]),
+        (["--config.a=configs/train.py"], ["--config.a=configs/train.py"]),
+        (["--workdir=configs/train.py"], ["--workdir=configs/train.py"]),
+    ],
+)
+def test_packaged_files_are_found_in_either_spelling_of_the_flag(
+    given, expected, monkeypatch, tmp_path
+):
+    monkeypatch.chdir(tmp_path)
+    package = str(Path(uaps_jax.__file__).parent)
+    found = parsing.with_found_files(["run.py", *given], "config")
+    assert [part.replace(package, "/p") for part in found] == ["run.py", *expected]

@@ -2,91 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
-import jax
-from absl import logging
-
-from uaps_jax import config as config_lib
-from uaps_jax.commands import opening
-from uaps_jax.commands.conclude import conclude
+from uaps_jax.commands import training
 from uaps_jax.commands.request import Request, training_config
-from uaps_jax.config import Config
-from uaps_jax.data import order, protocols, source, splits
-from uaps_jax.data.source import Dataset, Images, Pool
-from uaps_jax.evaluation import health
-from uaps_jax.methods.base import Method
-from uaps_jax.models import initialize
-from uaps_jax.training import checkpoints, loop, processes, results, workdir
-from uaps_jax.training.pools import TrainingPools
-from uaps_jax.training.progress import duration
 
 
 def train(request: Request) -> None:
     """Trains or resumes, then scores the test split at the best and the last checkpoint."""
-    given = training_config(request, "train")
-    config_lib.validate(given)
-    config, dataset = processes.first_then_others("built", lambda: opening.open_dataset(given))
-    method, split = opening.trainable(config, dataset)
-    with workdir.locked(request.workdir):
-        _train(request, config, dataset, method, split)
-
-
-def _train(
-    request: Request, config: Config, dataset: Dataset, method: Method, split: splits.Split
-) -> None:
-    """The training itself, in a work directory that no other process uses."""
-    record = protocols.record(dataset, config.data, split)
-    if processes.is_first():
-        checkpoints.move_damaged(request.workdir)
-        workdir.claim(request.workdir, config, record)
-    processes.wait("claimed")
-    processes.check_same("the data", results.digest(record))
-    opening.log_split(dataset, config, split)
-    logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
-    params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
-    logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
-
-    started = time.perf_counter()
-    names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
-    size = source.mebibytes(sum(map(len, names.values())), config.data)
-    bring = source.read if size <= config.data.resident_mib else source.files
-    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
-    pools = TrainingPools(
-        train=train_pools,
-        val=source.read(dataset, split["val"], config.data),
-        probe=_probe(method, dataset, config, split),
-        labeled_shares=_labeled_shares(method, train_pools["labeled"], dataset),
-    )
-    where = "live on the devices" if bring is source.read else "are streamed"
-    logging.info(
-        "images read in %.1f s; training images (%.0f MiB) %s",
-        time.perf_counter() - started,
-        size,
-        where,
-    )
-    started = time.perf_counter()
-    loop.train(config, request.workdir, pools, dataset.class_names, record, request.profile)
-    logging.info("training took %s", duration(time.perf_counter() - started))
-    if processes.is_first():
-        conclude(request.workdir, config, dataset, record, params)
-    processes.wait("concluded")
-
-
-def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
-    """The unlabeled images on which pseudo-labels are measured, the same for all methods."""
-    count = min(config.evaluation.probe_images, len(parts["unlabeled"]))
-    if method.pseudo_labels is None or not count:
-        return None
-    names = sorted(parts["unlabeled"])
-    rows = order.batch_indices(seed=0, stream="probe", step=0, batch=count, size=len(names))
-    return source.read(dataset, [names[row] for row in rows], config.data)
-
-
-def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:
-    """Class -> percent of the labeled pixels; nothing where nothing is held against it."""
-    if method.pseudo_labels is None:
-        return {}
-    if isinstance(images, Pool):
-        return health.class_shares([images.masks], dataset.class_names)
-    return health.class_shares((images.load(n)[1] for n in images.names), dataset.class_names)
+    training.train(training_config(request, "train"), request.workdir, request.profile)

@@ -188,7 +188,7 @@ def cells(grid: Grid) -> list[Cell]:
 def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -> Cell:
     entry = grid.entries[name]
     file = _file(entry, dataset, grid.variant)
-    config = configuration_files.load(file)
+    config = configuration_files.load_config(file)
     overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed} | COMPARABLE
     if grid.manual_dir:
         overrides["data.manual_dir"] = grid.manual_dir
@@ -198,7 +198,7 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
     if ratio is not None:
         overrides["data.labeled_ratio"] = ratio
     overrides |= entry.overrides
-    _override(config, overrides)
+    configuration_files.override(config, overrides)
     if grid.ramp_share or "train.steps" in overrides:
         before = config_lib.flatten(config.method, "method.")
         share = grid.ramp_share or type(config.method).ramp_share
@@ -206,7 +206,7 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
         after = config_lib.flatten(config.method, "method.")
         scaled = {key: value for key, value in after.items() if before[key] != value}
         overrides = scaled | overrides
-        _override(config, overrides)
+        configuration_files.override(config, overrides)
     config_lib.validate(config)
     return Cell(
         dataset=dataset,
@@ -229,12 +229,6 @@ def _file(entry: Entry, dataset: str, variant: str) -> str:
         return f"{published}:{variant}" if variant else published
     file = f"configs/train.py:dataset={dataset},method={entry.method}"
     return f"{file},variant={variant}" if variant else file
-
-
-def _override(config: Config, overrides: dict[str, Any]) -> None:
-    for key, value in overrides.items():
-        config_lib.check_key(config, key)
-        config_lib.assign(config, key, value)
 
 
 COMMON = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")

@@ -1,0 +1,75 @@
+"""Training from Python: without flags, from any directory, and its errors."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import uaps_jax
+from tests.commands.mine import settings
+from uaps_jax.config import ConfigError
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+def test_a_training_gives_the_model_of_its_best_checkpoint(root):
+    workdir = root.parent / "run"
+    model = uaps_jax.train(settings(root), workdir)
+    result = json.loads((workdir / "result.json").read_text())
+    assert (model.step, model.checkpoint) == (result["scores"]["best"]["step"], "best")
+    assert model.class_names == ("background", "scratch", "dent")
+    image = np.zeros((20, 30, 3), np.uint8)
+    again = uaps_jax.load(workdir)
+    for actual, expected in zip(again.predict(image), model.predict(image), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+    before = (workdir / "metrics.jsonl").read_bytes()
+    assert uaps_jax.train(settings(root), str(workdir)).step == model.step  # there is nothing to do
+    assert (workdir / "metrics.jsonl").read_bytes() == before
+
+
+def test_settings_that_cannot_be_trained_are_a_sentence(root):
+    config = settings(root)
+    config.train.steps = 0
+    with pytest.raises(ConfigError, match="train.steps = 0: must be at least 1"):
+        uaps_jax.train(config, root.parent / "run")
+    assert not (root.parent / "run").exists()
+
+
+SCRIPT = """
+import uaps_jax
+
+config = uaps_jax.load_config(
+    "configs/train.py:dataset=folder,method=uaps,variant=small",
+    {
+        "data.manual_dir": "mine",
+        "data.height": 16,
+        "data.width": 16,
+        "network.widths": (4, 6),
+        "network.dropout": (0.0, 0.0),
+        "train.steps": 1,
+        "train.eval_every": 1,
+    },
+)
+model = uaps_jax.train(config, "runs/first")
+print(model.step, model.class_names, model.predict("mine/images/part_00.png").mask.shape)
+"""
+
+
+def test_a_script_trains_in_its_own_directory_with_a_packaged_configuration(root):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, "--config=nothing"],
+        cwd=root.parent,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    last = done.stdout.splitlines()[-1]
+    assert last == "1 ('background', 'scratch', 'dent') (48, 48)"
+    names = sorted(entry.name for entry in root.parent.iterdir())
+    assert names == ["data", "mine", "runs"]
