@@ -21,10 +21,15 @@ from uaps_jax.command_line import huge_pages
 def main() -> NoReturn:
     """Runs the command of this process's flags, and exits with its status."""
     huge_pages.restart_process_with_huge_pages()
-    from absl import app, logging  # after it, as nothing of this process remains
+    # Here, as nothing of this process remains.
+    from absl import app, logging
+    from absl.flags import FLAGS
 
     from uaps_jax.command_line import flags
 
-    sys.modules["__main__"].__doc__ = __doc__  # which `--help` shows
+    # `--help` shows the docstring and the flags of the script.
+    sys.modules["__main__"].__doc__ = __doc__
+    for flag in FLAGS.get_key_flags_for_module(flags.__name__):
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     logging.set_verbosity(logging.INFO)
     app.run(flags.run, flags_parser=flags.parse)
