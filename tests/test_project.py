@@ -194,7 +194,7 @@ def test_the_pattern_finds_bare_names():
 def test_modules_are_imported_by_their_names_in_the_package():
     files = [
         file
-        for folder in ("benchmarks", "configs", "datasets", "docs", "tests", "uaps_jax")
+        for folder in ("benchmarks", "configs", "datasets", "docs", "examples", "tests", "uaps_jax")
         for file in (PROJECT / folder).rglob("*")
         if file.suffix in (".py", ".md") and file != Path(__file__)
     ]
@@ -209,7 +209,8 @@ def test_dependencies_are_lists_that_the_package_can_read():
     ]
     read = [dynamic["dependencies"], *dynamic["optional-dependencies"].values()]
     files = [file for entry in read for file in entry["file"]]
-    assert files == ["requirements-cpu.txt", "requirements-cuda.txt", "requirements-test.txt"]
+    names = ("cpu", "cuda", "docs", "test")
+    assert files == [f"requirements-{name}.txt" for name in names]
     for file in files:
         for line in (PROJECT / file).read_text().splitlines():
             assert line.startswith("#") or Requirement(line), f"{file}: {line}"

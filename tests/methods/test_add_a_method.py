@@ -1,4 +1,4 @@
-"""The README's "Add a method" section, followed exactly."""
+"""A method in a file of its own: `examples/my_entropy.py`."""
 
 import importlib.util
 import sys
@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests import readme, tiny
+from tests import example_files, tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods, modules, outside
 from uaps_jax.config import ConfigError
@@ -17,22 +17,22 @@ from uaps_jax.study.grid import Block, Entry
 from uaps_jax.training import checkpoints, loop, optimizers, workdir
 from uaps_jax.training import state as state_lib
 
-SECTION = "Add a method"
+EXAMPLE = "my_entropy.py"
 
 
 @pytest.fixture
 def mine(tmp_path):
-    yield readme.imported(SECTION, tmp_path / "my_entropy.py")
+    yield example_files.imported(EXAMPLE, tmp_path / "my_entropy.py")
     del sys.modules["my_entropy"]
     forget()
 
 
 def forget():
-    readme.forget("method", "entropy", methods.METHODS, config_lib.METHODS)
+    example_files.forget("method", "entropy", methods.METHODS, config_lib.METHODS)
 
 
 def test_it_is_short():
-    assert len(readme.code(SECTION).splitlines()) < 60
+    assert len(example_files.code(EXAMPLE).splitlines()) < 60
 
 
 def test_its_objective_equals_the_formula(mine):
@@ -155,10 +155,10 @@ def test_a_section_whose_types_are_texts_is_refused():
 
 def test_a_name_that_is_taken_is_refused(mine, tmp_path):
     other = tmp_path / "my_other.py"
-    other.write_text(readme.code(SECTION))
+    other.write_text(example_files.code(EXAMPLE))
     with pytest.raises(ValueError, match=r"my_other.*'entropy', which .*my_entropy\.py has"):
-        readme.imported(SECTION, other)
-    other.write_text(readme.code(SECTION).replace('"entropy"', '"uaps"'))
+        example_files.imported(EXAMPLE, other)
+    other.write_text(example_files.code(EXAMPLE).replace('"entropy"', '"uaps"'))
     with pytest.raises(ValueError, match="'uaps', which uaps_jax itself has registered"):
         modules.run_file(other, "my_other")
     assert methods.METHODS["entropy"] is mine.build

@@ -1,0 +1,14 @@
+"""An exported model with ONNX Runtime alone."""
+
+# --8<-- [start:predict]
+import json
+
+import numpy
+import onnxruntime
+from PIL import Image
+
+session = onnxruntime.InferenceSession("step_600.onnx")
+print(json.loads(session.get_modelmeta().custom_metadata_map["classes"]))
+image = numpy.asarray(Image.open("part.png").convert("RGB"))
+mask, probabilities = session.run(["mask", "probabilities"], {"images": image[None]})
+# --8<-- [end:predict]
