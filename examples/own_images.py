@@ -23,7 +23,6 @@ from matplotlib import pyplot
 from PIL import Image, ImageDraw
 
 import uaps_jax
-from uaps_jax.configs import folder_uaps
 from uaps_jax.configs.parts import variants
 
 # %% tags=["parameters"]
@@ -31,6 +30,7 @@ FOLDER = "mine"  # with images, masks and classes.yaml
 WORKDIR = "runs/mine"
 SIZE = 64  # pixels of the network's input
 STEPS = 800
+SETTINGS = {"data.manual_dir": FOLDER}  # and whatever else is to differ, by its key
 
 # %% [markdown]
 # ## The folder
@@ -74,8 +74,7 @@ if not Path(FOLDER).exists():
 
 # %%
 # --8<-- [start:train]
-config = folder_uaps.get_config()
-config.data.manual_dir = FOLDER
+config = uaps_jax.load_config("configs/folder_uaps.py", SETTINGS)
 variants.shorten(config, size=SIZE, batch=4, steps=STEPS)
 uaps_jax.train(config, WORKDIR)
 # --8<-- [end:train]

@@ -15,7 +15,16 @@ from uaps_jax.commands.export import export
 from uaps_jax.commands.request import Request
 from uaps_jax.study import grid as grid_lib
 
-PARAMETERS = {"SIZE": 16, "STEPS": 10}
+PARAMETERS = {
+    "SIZE": 16,
+    "STEPS": 10,
+    "SETTINGS": {
+        "data.manual_dir": "mine",
+        "network.auxiliary": 1,
+        "network.widths": (4, 6),
+        "network.dropout": (0.0, 0.0),
+    },
+}
 
 
 def with_parameters(text, parameters):
