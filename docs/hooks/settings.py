@@ -69,7 +69,7 @@ def methods_table(folder: Path) -> str:
     """Every registered method with the first line of its file, and its page if there is one."""
     from uaps_jax import methods
 
-    lines = ["| `method.name` | |", "|---|---|"]
+    lines = ["| `method.name` | what it is |", "|---|---|"]
     for name, build in methods.METHODS.items():
         doc = inspect.getdoc(inspect.getmodule(build)) or ""
         linked = f"[`{name}`]({name}.md)" if (folder / f"{name}.md").is_file() else f"`{name}`"

@@ -28,7 +28,7 @@ def name(file: Path) -> str:
 
 def commands(file: Path) -> Iterator[list[str]]:
     """The arguments of every command line of the program in a document."""
-    for found in COMMAND.finditer(file.read_text()):
+    for found in COMMAND.finditer(file.read_text().replace("\\\n", " ")):
         yield shlex.split(found.group(1))
 
 
