@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 
 import numpy as np
 import pytest
@@ -101,6 +102,34 @@ def test_counts_and_shares(root):
     assert background == ("background", f"{100 - share:.4f}", "25", "100.00")
 
 
+def test_a_mask_with_no_annotated_pixel_is_not_clean(root):
+    save(root, "clean", texture(91), np.zeros((SIZE, SIZE), np.uint8))
+    save(root, "empty", texture(92), np.full((SIZE, SIZE), 255, np.uint8))
+    (root / "classes.yaml").write_text("background: 0\nscratch: 1\nignore: 255\n")
+    findings, page = audited(root)
+    assert findings["masks without a defect"].names == ("clean",)
+    assert findings["masks with no annotated pixel"].names == ("empty",)
+    assert findings["masks with no annotated pixel"].level == "warning"
+    background, scratch = audit_page.class_rows(page.dataset, page.survey)
+    assert (background[2:], scratch[2:]) == (("25", "100.00"), ("24", "96.00"))
+    counts = "26 images, 26 with a mask, 1 of them with no annotated pixel"
+    assert audit_page.text_report(page).startswith(f"mine: {counts}\n")
+    html = audit_page.render(page)
+    assert f"<p>{counts}. " in html
+    (gallery,) = re.findall("<h2>without a defect</h2>(.*?)<h2>", html, re.DOTALL)
+    assert re.findall('alt="([^"]*)"', gallery) == ["clean"]
+
+
+def test_the_page_is_named_after_the_audit_and_its_tables_can_be_reached_by_keyboard(root):
+    _, page = audited(root)
+    html = audit_page.render(page)
+    assert "<title>Audit of mine</title>" in html
+    regions = re.findall(r'<section class="wide" tabindex="0" aria-label="(\w+)"><table>', html)
+    assert regions == ["Classes", "Parts", "Sizes"]
+    assert html.count("<table>") == 3
+    assert "<th>" not in html
+
+
 @pytest.mark.parametrize("way", ["same", "turned", "mirrored"])
 def test_exact_duplicates_and_masks_that_differ(way, root):
     change = {"same": lambda a: a, "turned": np.rot90, "mirrored": np.fliplr}[way]
@@ -161,8 +190,8 @@ def test_unlabeled_copies_of_labeled_images_are_a_note_and_every_part_counts_gro
     assert ["unlabeled", "17", "17"] in lines
     assert ["left", "out", "7", "7"] in lines
     html = audit_page.render(page)
-    assert "<th>leakage groups</th>" in html
-    assert "<tr><td>left out</td><td>7</td><td>7</td><td>0</td></tr>" in html
+    assert '<th scope="col">leakage groups</th>' in html
+    assert '<tr><th scope="row">left out</th><td>7</td><td>7</td><td>0</td></tr>' in html
     excluded, page = audited(root, folder=with_group(root), labeled_group_copies="exclude")
     assert title not in excluded
     assert ["left", "out", "24", "24"] in [
@@ -216,7 +245,7 @@ def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys)
     page = (root / "out" / "audit.html").read_text()
     assert "part_00.png" in page
     assert "Training cannot start" in page
-    assert "1 problems in the files" in page
+    assert "1 problem in the files" in page
 
     save(root, "part_00", texture(0), defect())
     with pytest.raises(ConfigError, match="no unlabeled images are left"):

@@ -7,9 +7,9 @@ import re
 import numpy as np
 from PIL import Image
 
+from uaps_jax import palette
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import DataError
-from uaps_jax.inference import palette
 from uaps_jax.reports import audit_page
 
 

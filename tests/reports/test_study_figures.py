@@ -5,7 +5,7 @@ import pytest
 from matplotlib import pyplot
 from PIL import Image
 
-from uaps_jax.inference import palette
+from uaps_jax import palette
 from uaps_jax.reports.study_figures import bars, decoders, lines, panels
 from uaps_jax.reports.study_figures.decoders import DecoderRow
 

@@ -1,5 +1,6 @@
 """The page of a study."""
 
+import dataclasses
 import re
 from html.parser import HTMLParser
 
@@ -61,6 +62,18 @@ def test_the_page_is_complete_and_loads_no_other_files():
     parts = ("CCT, seed 2", "Variant :medium.", "60.50 ± 0.71 (2)", "Label efficiency", "Ablation")
     places = [text.index(part) for part in parts]
     assert places == sorted(places)
+
+
+def test_every_table_is_in_a_scroll_region_with_a_name_of_its_own():
+    twice = [*some_tables(), *(dataclasses.replace(t, title="other") for t in some_tables())]
+    page = study_page.render("A study", twice, [], [], [])
+    regions = re.findall(r'<section class="wide" tabindex="0" aria-label="([^"]*)"><table>', page)
+    assert regions == [
+        "Scores: neu, 16 labeled images of 4 leakage groups (labeled_count 16)",
+        "Scores: other",
+    ]
+    assert page.count("<table>") == 2
+    assert page.count("<main>") == 1
 
 
 def test_every_text_is_escaped():

@@ -1,11 +1,8 @@
 """Scores over the seeds and differences to the baseline, against numbers worked by hand."""
 
-import csv
-import io
-
 import pytest
 
-from uaps_jax.reports import tables
+from uaps_jax.reports import table_texts, tables
 
 RATE = "clean_image_false_positive_rate"
 
@@ -49,7 +46,7 @@ def test_only_common_seeds_are_paired():
     new = only(rows).rows["new"]["iou"]
     assert (new.count, new.mean, new.pairs, new.difference) == (4, 83.0, 2, 2.0)
     assert new.interval == pytest.approx(12.7062, abs=1e-4)
-    assert "+2.00 ± 12.71 (2 pairs)" in tables.markdown([only(rows)])
+    assert "+2.00 ± 12.71 (2 pairs)" in table_texts.markdown([only(rows)])
 
 
 def test_single_pair_and_no_common_seed():
@@ -59,7 +56,7 @@ def test_single_pair_and_no_common_seed():
     assert (new.pairs, new.deviation, new.interval) == (1, None, None)
     assert new.difference == pytest.approx(-1.2)
     assert (other.pairs, other.difference, other.interval) == (0, None, None)
-    text = tables.markdown([table])
+    text = table_texts.markdown([table])
     assert "| new | 1 | 68.80 | -1.20 (1 pair) |" in text
     assert "| other | 1 | **90.00** | no common seed |" in text
     assert "| base | 2 | 65.00 ± 7.07 (2) | baseline |" in text
@@ -76,7 +73,7 @@ def test_fewest_false_positives_are_best():
     table = only(rows, metrics=("iou", RATE))
     assert [table.rows[name]["iou"].best for name in ("base", "new")] == [False, True]
     assert [table.rows[name][RATE].best for name in ("base", "new")] == [True, False]
-    assert f"of {RATE} the lowest" in tables.caption(table)
+    assert f"of {RATE} the lowest" in table_texts.caption(table)
 
 
 def test_what_cannot_be_measured_counts_nowhere():
@@ -88,10 +85,10 @@ def test_what_cannot_be_measured_counts_nowhere():
     assert (new.count, new.mean, new.pairs, new.difference) == (2, 85.25, 1, 1.5)
     assert (other.count, other.mean, other.best) == (0, None, False)
     assert table.runs == {"base": 3, "new": 3, "other": 2}
-    assert "| other | 2 | n/a | n/a |" in tables.markdown([table])
-    assert "could not be measured" in tables.caption(table)
+    assert "| other | 2 | n/a | n/a |" in table_texts.markdown([table])
+    assert "could not be measured" in table_texts.caption(table)
     lonely = only(runs("new", None, 3.0))
-    assert "| new | 2 | **3.00 (1)** |" in tables.markdown([lonely])
+    assert "| new | 2 | **3.00 (1)** |" in table_texts.markdown([lonely])
 
 
 def test_all_entries_unmeasured_have_no_best():
@@ -115,9 +112,9 @@ def test_one_table_a_dataset_and_ratio_entries_in_the_given_order():
         ("neu", 0.2, "32 labeled images", ("new",)),
     ]
     assert result[1].title == "neu, 16 labeled images (labeled_ratio 0.1)"
-    assert "7 to 9 labeled images; 2 seeds an entry" in tables.caption(result[0])
+    assert "7 to 9 labeled images; 2 seeds an entry" in table_texts.caption(result[0])
     assert [t.compared for t in result] == [False, True, False]
-    assert "difference" not in tables.markdown(result[:1]) + tables.html(result[:1])
+    assert "difference" not in table_texts.markdown(result[:1]) + table_texts.html(result[:1])
 
 
 def test_labeled_images_are_counted_with_their_leakage_groups():
@@ -131,7 +128,9 @@ def test_labeled_images_are_counted_with_their_leakage_groups():
     )
     result = only(rows[1:])
     assert result.title.endswith("of 1 to 9 leakage groups (labeled_ratio 0.1, labeled_count 30)")
-    assert "; 1 to 30 labeled images of 1 to 9 leakage groups; 1 seed an" in tables.caption(result)
+    assert "; 1 to 30 labeled images of 1 to 9 leakage groups; 1 seed an" in table_texts.caption(
+        result
+    )
     one = tables.labeled_text([rows[2]])
     assert one == "1 labeled image of 1 leakage group"
     # Of a training of before it is not known.
@@ -154,57 +153,3 @@ def test_the_same_training_twice_is_refused():
 def test_a_metric_that_no_row_has_is_refused():
     with pytest.raises(ValueError, match="seed 0: no dice"):
         tables.tables([row("new", 0, 1.0)], ("new",), ("iou", "dice"), "base")
-
-
-def test_the_caption_explains_the_numbers():
-    text = tables.caption(only(runs("base", 1.0, 2.0, 3.0) + runs("new", 2.0)))
-    for words in (
-        "Percent",
-        "16 labeled images",
-        "1 to 3 seeds",
-        "± the sample standard deviation",
-        "best mean of its column (the highest), not a significance",
-        "Differences to base",
-        "95 % confidence interval",
-        "Student's t",
-    ):
-        assert words in text
-
-
-def test_markdown_is_a_table_and_shows_names_as_they_are():
-    rows = runs("base", 70.0, 71.0) + runs("a|b <script>*", 70.0, 71.5)
-    text = tables.markdown([only(rows, entries=("base", "a|b <script>*"))])
-    assert "| base | 2 | 70.50 ± 0.71 (2) | baseline |" in text
-    assert r"| a\|b &lt;script&gt;\* | 2 | **70.75 ± 1.06 (2)** | +0.25 ± 3.18 |" in text
-    drawn = [line for line in text.splitlines() if line.startswith("|")]
-    assert len(drawn) == 4
-    assert {line.replace(r"\|", "").count("|") for line in drawn} == {5}
-
-
-def test_no_minus_before_zero():
-    text = tables.markdown([only(runs("base", 1.0) + runs("new", 0.999))])
-    assert "+0.00 (1 pair)" in text
-
-
-def test_html_escapes_every_name():
-    name = "<script>alert('x')</script>"
-    rows = [
-        row(name, seed, 1.0 + seed, dataset=name) | {name: float(i + seed)}
-        for i, seed in enumerate((0, 1))
-    ] + [row("new", 0, 5.0, dataset=name) | {name: 2.0}]
-    (table,) = tables.tables(rows, (name, "new"), (name,), name)
-    text = tables.html([table])
-    assert "<script" not in text
-    assert text.count("&lt;script&gt;alert(&#x27;x&#x27;)&lt;/script&gt;") == 5
-    assert '<td class="best"><b>2.00</b></td><td>+2.00 (1 pair)</td>' in text
-    assert "not a significance" in text
-
-
-def test_csv_has_all_keys_and_empty_cells():
-    rows = [{"entry": 'a,"b"', "iou": None, "dice": float("nan")}, {"entry": "c", "more": 1.25}]
-    text = tables.csv_text(rows)
-    assert list(csv.reader(io.StringIO(text))) == [
-        ["entry", "iou", "dice", "more"],
-        ['a,"b"', "", "", ""],
-        ["c", "", "", "1.25"],
-    ]

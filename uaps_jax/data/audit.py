@@ -76,13 +76,12 @@ def _masks(survey: Survey) -> Iterator[Finding]:
             text=f"{len(bare)} of {len(survey.names)}; they serve as unlabeled ones.",
             names=tuple(bare),
         )
-    clean = survey.has_mask & (survey.pixels[:, 1:-1].sum(1) == 0)
-    if clean.any():
+    if survey.clean.any():
         yield Finding(
             level="note",
             title="masks without a defect",
-            text=f"{clean.sum()} of {survey.has_mask.sum()} masks hold background only.",
-            names=_named(survey, clean),
+            text=f"{survey.clean.sum()} of {survey.has_mask.sum()} masks contain background only.",
+            names=_named(survey, survey.clean),
         )
     ignored = survey.has_mask & (survey.pixels[:, -1] > 0)
     if ignored.any():
@@ -93,13 +92,14 @@ def _masks(survey: Survey) -> Iterator[Finding]:
             text=f"in {ignored.sum()} masks, {100 * share:.2f} % of all their pixels.",
             names=_named(survey, ignored),
         )
-    unlabeled = survey.has_mask & (survey.pixels[:, :-1].sum(1) == 0)
-    if unlabeled.any():
+    empty = survey.has_mask & ~survey.annotated
+    if empty.any():
         yield Finding(
             level="warning",
-            title="masks without any label",
-            text=f"{unlabeled.sum()} masks are 255 throughout and teach nothing.",
-            names=_named(survey, unlabeled),
+            title="masks with no annotated pixel",
+            text=f"in {empty.sum()} of {survey.has_mask.sum()} masks every pixel is 255: training "
+            "cannot use them, and they do not count as images without a defect.",
+            names=_named(survey, empty),
         )
 
 

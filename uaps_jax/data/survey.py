@@ -42,6 +42,18 @@ class Survey:
     content: tuple[str, ...]
     mask_content: tuple[str, ...]
 
+    @property
+    def annotated(self) -> np.ndarray:
+        """Images whose mask gives at least one pixel a class, bool `[N]`."""
+        annotated: np.ndarray = self.has_mask & (self.pixels[:, :-1].sum(1) > 0)
+        return annotated
+
+    @property
+    def clean(self) -> np.ndarray:
+        """Images whose mask has annotated pixels, all of them background, bool `[N]`."""
+        clean: np.ndarray = self.annotated & (self.pixels[:, 1:-1].sum(1) == 0)
+        return clean
+
 
 def survey(dataset: Dataset) -> Survey:
     """Reads every image and mask of a dataset."""

@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 
 EPSILON = 1e-10
+NO_OVERLAP = 200 * EPSILON
+"""No score in percent that `EPSILON` alone makes positive is larger."""
 
 
 def overlap_per_image(confusions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from uaps_jax import palette
 from uaps_jax.datasets.pieces import pieces
-from uaps_jax.inference import palette
 
 
 def write(

@@ -1,1 +1,1 @@
-"""Pictures of a run."""
+"""Figures, tables and HTML pages."""

@@ -1,4 +1,4 @@
-"""The audit as a page: one HTML file, pictures inside, that needs nothing else."""
+"""The audit of a dataset as text, and as an HTML page that contains its pictures."""
 
 from __future__ import annotations
 
@@ -12,46 +12,47 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from PIL import Image
 
+from uaps_jax import palette
 from uaps_jax.data import leakage, splits
 from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
 from uaps_jax.datasets.common import DataError, read_image, read_mask
-from uaps_jax.inference import palette
+from uaps_jax.reports import html_page
 
 _SIDE = 132  # pixels of a thumbnail's longer side
-_PER_CLASS = 6
-_PER_FINDING = 8
-_MOST_SIZES = 12
+_IMAGES_PER_CLASS = 6
+_IMAGES_PER_FINDING = 8
+_MAX_SIZES = 12  # rows of the table of sizes
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 66rem;
-       padding: 0 1rem; color: #222; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; }
-table { border-collapse: collapse; } td, th { padding: .25rem .7rem .25rem 0; text-align: right; }
-td:first-child, th:first-child, .share { text-align: left; }
+body { max-width: 66rem; }
+h2 { font-size: 1.15rem; margin-top: 2.2rem; }
+td, th { padding: .25rem .7rem .25rem 0; text-align: right; vertical-align: top; }
 thead th { border-bottom: 1px solid #bbb; }
+thead th:first-child, .text td, .text th { text-align: left; }
+.text td, .text th { overflow-wrap: anywhere; min-width: 6rem; }
 .finding { border-left: 5px solid #bbb; padding: .1rem .9rem; margin: .8rem 0; }
 .warning { border-color: #e69f00; } .note { border-color: #56b4e9; }
 .level { text-transform: uppercase; font-size: .75rem; letter-spacing: .05em; color: #555; }
 figure { display: inline-block; margin: .3rem .5rem .3rem 0; vertical-align: top; }
-figcaption { font-size: .72rem; color: #555; max-width: 132px; overflow-wrap: anywhere; }
-.bar { display: inline-block; height: .7rem; background: #009e73; vertical-align: middle; }
+figcaption { font-size: .72rem; color: #555; max-width: 132px; }
+.bar { white-space: nowrap; } .bar svg { fill: #009e73; vertical-align: middle; }
 .verdict { font-weight: 600; }
 """
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Page:
-    """What the page shows.
+    """The content of the page.
 
     Attributes:
-      title: of the dataset.
+      title: name of the dataset.
       dataset: the dataset.
       survey: its measurements.
       findings: of the audit.
-      split: who would see which image.
-      protocol: by which protocol.
+      split: part -> names of its images.
+      protocol: of the split.
     """
 
     title: str
@@ -63,8 +64,8 @@ class Page:
 
 
 def text_report(page: Page) -> str:
-    """The report as lines for a terminal."""
-    lines = [f"{page.title}: {len(page.survey.names)} images", ""]
+    """The report as plain text."""
+    lines = [f"{page.title}: {_counts(page.survey)}", ""]
     lines += [
         f"  {row[0]:24s} " + "  ".join(f"{cell:>12s}" for cell in row[1:])
         for row in (_CLASS_HEAD, *class_rows(page.dataset, page.survey))
@@ -81,25 +82,36 @@ def text_report(page: Page) -> str:
 
 
 def verdict(findings: Sequence[Finding]) -> str:
-    """Whether training may start, in a sentence."""
+    """Sentences that say that training may start, and how many warnings there are."""
     warnings = sum(finding.level == "warning" for finding in findings)
-    return f"Training may start. {warnings} warnings."
+    return f"Training may start. {_counted(warnings, 'warning')}."
+
+
+def _counts(survey: Survey) -> str:
+    """The numbers of images, masks, and masks without an annotated pixel if there are any."""
+    text = f"{_counted(len(survey.names), 'image')}, {survey.has_mask.sum()} with a mask"
+    empty = int((survey.has_mask & ~survey.annotated).sum())
+    return text + (f", {empty} of them with no annotated pixel" if empty else "")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 _CLASS_HEAD = ("class", "% of pixels", "images", "% of images")
 
 
 def class_rows(dataset: Dataset, survey: Survey) -> list[tuple[str, str, str, str]]:
-    """Name, share of labeled pixels, images, share of images with a mask: a row a class."""
-    pixels = survey.pixels[survey.has_mask]
-    labeled = max(int(pixels[:, :-1].sum()), 1)
+    """Name, percentage of the annotated pixels, images, percentage of the images with any."""
+    pixels = survey.pixels[survey.annotated]
+    annotated = max(int(pixels[:, :-1].sum()), 1)
     rows = []
     for label, name in enumerate(dataset.class_names):
         images = int((pixels[:, label] > 0).sum())
         rows.append(
             (
                 name,
-                f"{100 * pixels[:, label].sum() / labeled:.4f}",
+                f"{100 * pixels[:, label].sum() / annotated:.4f}",
                 str(images),
                 f"{100 * images / max(len(pixels), 1):.2f}",
             )
@@ -110,47 +122,46 @@ def class_rows(dataset: Dataset, survey: Survey) -> list[tuple[str, str, str, st
 def render(page: Page) -> str:
     """The whole page."""
     body = [
-        f"<h1>{html.escape(page.title)}</h1>",
-        f"<p>{len(page.survey.names)} images, {int(page.survey.has_mask.sum())} with a mask. "
+        f"<p>{_counts(page.survey)}. "
         f'<span class="verdict">{html.escape(verdict(page.findings))}</span></p>',
         "<h2>Findings</h2>",
         *(_finding(page.dataset, finding) for finding in page.findings),
         "<h2>Classes</h2>",
-        _table(_CLASS_HEAD, class_rows(page.dataset, page.survey), bar_column=1),
+        _table("Classes", _CLASS_HEAD, class_rows(page.dataset, page.survey), bar_column=1),
         f"<h2>Parts, protocol <code>{html.escape(page.protocol)}</code></h2>",
         _parts(page),
         "<h2>Sizes</h2>",
         _sizes(page.survey),
         *_gallery(page),
     ]
-    return document(page.title, body)
+    return html_page.document(_heading(page.title), _STYLE, body)
 
 
 def render_refusal(title: str, error: Exception) -> str:
-    """The page where training could not start, for bad files or other reasons."""
-    body = [f"<h1>{html.escape(title)}</h1>", '<p class="verdict">Training cannot start.</p>']
+    """The page of a dataset on which training cannot start.
+
+    Args:
+      title: name of the dataset.
+      error: the reason.
+    """
+    body = ['<p class="verdict">Training cannot start.</p>']
     if isinstance(error, DataError):
         rows = [(problem.path, problem.reason) for problem in error.problems]
-        body += [f"<p>{len(rows)} problems in the files:</p>"]
-        body += [_table(("where", "what is wrong"), rows)]
+        body += [f"<p>{_counted(len(rows), 'problem')} in the files:</p>"]
+        table = _table("Problems in the files", ("file", "problem"), rows)
+        body += [f'<div class="text">{table}</div>']
         body += [f"<pre>{html.escape(error.remedy)}</pre>"]
     else:
         body += [f"<pre>{html.escape(str(error))}</pre>"]
-    return document(title, body)
+    return html_page.document(_heading(title), _STYLE, body)
 
 
-def document(title: str, body: Iterable[str]) -> str:
-    """An HTML document with this body."""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head>\n<body>\n"
-        + "\n".join(body)
-        + "\n</body></html>\n"
-    )
+def _heading(title: str) -> str:
+    return f"Audit of {title}"
 
 
 def _finding(dataset: Dataset, finding: Finding) -> str:
-    pictures = "".join(_figure(dataset, name) for name in finding.names[:_PER_FINDING])
+    pictures = "".join(_figure(dataset, name) for name in finding.names[:_IMAGES_PER_FINDING])
     return (
         f'<div class="finding {finding.level}"><p><span class="level">{finding.level}</span> '
         f"<b>{html.escape(finding.title)}</b><br>{html.escape(finding.text)}</p>{pictures}</div>"
@@ -158,7 +169,7 @@ def _finding(dataset: Dataset, finding: Finding) -> str:
 
 
 def _parts(page: Page) -> str:
-    """Images, leakage groups, and images of each class: a row a part."""
+    """The table of the images, leakage groups, and images with each class, of every part."""
     index = {name: i for i, name in enumerate(page.survey.names)}
     used = {name for part in splits.PARTS for name in page.split[part]}
     rows = []
@@ -167,31 +178,31 @@ def _parts(page: Page) -> str:
         pixels = page.survey.pixels[[index[name] for name in names]]
         counts = (pixels[:, 1:-1] > 0).sum(0) if len(pixels) else np.zeros(0, int)
         rows.append((part, str(size["images"]), str(size["groups"]), *map(str, counts.tolist())))
-    return _table(("part", "images", "leakage groups", *page.dataset.class_names[1:]), rows)
+    head = ("part", "images", "leakage groups", *page.dataset.class_names[1:])
+    return _table("Parts", head, rows)
 
 
 def _sizes(survey: Survey) -> str:
     counts = Counter((int(w), int(h)) for h, w in survey.sizes)
-    rows = [(f"{w} x {h}", str(count)) for (w, h), count in counts.most_common(_MOST_SIZES)]
-    if len(counts) > _MOST_SIZES:
-        rows.append((f"{len(counts) - _MOST_SIZES} other sizes", ""))
-    return _table(("width x height", "images"), rows)
+    rows = [(f"{w} x {h}", str(count)) for (w, h), count in counts.most_common(_MAX_SIZES)]
+    if len(counts) > _MAX_SIZES:
+        rows.append((f"{len(counts) - _MAX_SIZES} other sizes", ""))
+    return _table("Sizes", ("width x height", "images"), rows)
 
 
 def _gallery(page: Page) -> list[str]:
     survey = page.survey
     shown = []
     for label, name in enumerate(page.dataset.class_names):
-        own = survey.pixels[:, label] > 0
+        contains = survey.pixels[:, label] > 0
         if label == 0:
-            own = survey.has_mask & (survey.pixels[:, 1:-1].sum(1) == 0)
-            name = "without a defect"
-        rows = np.flatnonzero(own)
+            contains, name = survey.clean, "without a defect"
+        rows = np.flatnonzero(contains)
         if len(rows):
-            chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _PER_CLASS).astype(int))]
+            chosen = rows[np.unique(np.linspace(0, len(rows) - 1, _IMAGES_PER_CLASS).astype(int))]
             shown += [f"<h2>{html.escape(name)}</h2>", _figures(page, chosen)]
     order = np.argsort(survey.brightness, kind="stable")
-    ends = [*order[: _PER_CLASS // 2], *order[-_PER_CLASS // 2 :]]
+    ends = [*order[: _IMAGES_PER_CLASS // 2], *order[-_IMAGES_PER_CLASS // 2 :]]
     return [*shown, "<h2>Darkest and brightest</h2>", _figures(page, ends)]
 
 
@@ -217,16 +228,30 @@ def _figure(dataset: Dataset, name: str) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], bar_column: int = -1) -> str:
+def _table(
+    label: str, head: Sequence[str], rows: Iterable[Sequence[str]], bar_column: int = -1
+) -> str:
+    """A table in a scroll region; the first column names the rows.
+
+    Args:
+      label: of the scroll region.
+      head: titles of the columns.
+      rows: texts.
+      bar_column: its texts are percentages, which bars of so many pixels show; -1 for none.
+    """
+
     def cell(column: int, text: str) -> str:
+        if column == 0:
+            return f'<th scope="row">{html.escape(text)}</th>'
         if column != bar_column:
             return f"<td>{html.escape(text)}</td>"
-        return (
-            f'<td>{html.escape(text)} <span class="bar" style="width:{float(text)}px"></span></td>'
-        )
+        bar = f'<rect width="{float(text)}" height="11"/>'
+        drawn = f'<svg width="100" height="11" aria-hidden="true">{bar}</svg>'
+        return f'<td class="bar">{html.escape(text)} {drawn}</td>'
 
     lines = [
         "<tr>" + "".join(cell(i, text) for i, text in enumerate(row)) + "</tr>" for row in rows
     ]
-    titles = "".join(f"<th>{html.escape(text)}</th>" for text in head)
-    return f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    titles = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
+    table = f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return html_page.scroll_region(label, table)

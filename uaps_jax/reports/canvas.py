@@ -1,4 +1,4 @@
-"""Figures in memory alone: no window, no backend that is chosen for the whole process."""
+"""Figures that are drawn in memory: no window is opened and pyplot's backend is not used."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ def subplots(
     """A figure with a constrained layout, and its axes.
 
     Args:
-      rows: of axes.
-      columns: likewise.
+      rows: number of rows of axes.
+      columns: number of columns of axes.
       figsize: width and height in inches.
-      **options: as of `matplotlib.figure.Figure.subplots`.
+      **options: of `matplotlib.figure.Figure.subplots`.
     """
     figure = Figure(figsize=figsize, layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""The figures of a run: its curves and its contact sheet."""
+"""The figures of a training: its curves and its contact sheet."""
 
 from __future__ import annotations
 
@@ -9,34 +9,39 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Patch
 
+from uaps_jax import palette
 from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.plain_text import shown
-from uaps_jax.inference import palette
 from uaps_jax.inference.pools import Predictions
 from uaps_jax.reports import canvas
-from uaps_jax.reports.plain import PLAIN, as_plain
+from uaps_jax.reports.mathtext import NO_MATH, disable_math
 
 WARNING = "#b3400a"
-WARNINGS = 8
-"""So many are written under the curves."""
+MAX_WARNINGS = 8
+"""The largest number of warnings that are written under the curves."""
+NOT_DRAWN = {
+    f"train/{name}"
+    for name in (
+        "learning_rate",
+        "gradient_norm",
+        "state_norm",
+        "steps_per_second",
+        "waiting_for_data",
+    )
+}
 
 
 def curves(metrics: Path, target: Path) -> None:
-    """Losses, validation scores and warnings over the steps, from a run's `metrics.jsonl`."""
+    """Draws losses, validation scores and warnings over the steps.
+
+    Args:
+      metrics: `metrics.jsonl` of a run.
+      target: the PNG to write.
+    """
     records = [json.loads(line) for line in metrics.read_text().splitlines()]
     figure, (left, right) = canvas.subplots(1, 2, figsize=(11, 4))
-    hidden = {
-        f"train/{name}"
-        for name in (
-            "learning_rate",
-            "gradient_norm",
-            "state_norm",
-            "steps_per_second",
-            "waiting_for_data",
-        )
-    }
-    names = sorted({n for r in records for n in r if n.startswith("train/")} - hidden)
+    names = sorted({n for r in records for n in r if n.startswith("train/")} - NOT_DRAWN)
     for name in names:
         left.plot(*_series(records, name), label=name.removeprefix("train/"), linewidth=1)
     left.set(xlabel="step", title="training, labeled and unlabeled batch", yscale="symlog")
@@ -45,15 +50,16 @@ def curves(metrics: Path, target: Path) -> None:
         right.plot(*_series(records, name), label=name.removeprefix("val/"), marker=".")
     right.set(xlabel="step", ylabel="percent", title="validation")
     for axes in (left, right):
-        as_plain(axes.legend(frameon=False).get_texts())
+        disable_math(axes.legend(frameon=False).get_texts())
         axes.grid(alpha=0.3)
-    warned = [record for record in records if "warning" in record]
-    for record in warned:
+    warnings = [record for record in records if "warning" in record]
+    for record in warnings:
         right.axvline(record["step"], color=WARNING, linewidth=1, linestyle="--")
-    lines = [f"step {record['step']}, {record['warning']}" for record in warned[:WARNINGS]]
-    lines += [f"and {len(warned) - WARNINGS} more"] * (len(warned) > WARNINGS)
+    lines = [f"step {record['step']}, {record['warning']}" for record in warnings[:MAX_WARNINGS]]
+    if len(warnings) > MAX_WARNINGS:
+        lines.append(f"and {len(warnings) - MAX_WARNINGS} more")
     if lines:
-        figure.supxlabel("\n".join(lines), fontsize=9, color=WARNING, ha="left", x=0.01, **PLAIN)
+        figure.supxlabel("\n".join(lines), fontsize=9, color=WARNING, ha="left", x=0.01, **NO_MATH)
     canvas.save(figure, target, dpi=110)
 
 
@@ -65,7 +71,15 @@ def _series(records: Sequence[dict[str, float]], name: str) -> tuple[list[float]
 def contact_sheet(
     pool: Pool, predictions: Predictions, class_names: Sequence[str], target: Path, *, rows: int
 ) -> None:
-    """Image, truth, prediction, errors and uncertainty of images spread evenly over a pool."""
+    """Draws image, truth, prediction, errors and uncertainty, a row an image.
+
+    Args:
+      pool: images and masks.
+      predictions: of the whole pool.
+      class_names: background first.
+      target: the PNG to write.
+      rows: number of images, spread evenly over the pool; all of them if it has fewer.
+    """
     chosen = order.evenly(len(pool.names), rows)
     columns = (
         "image",
@@ -80,7 +94,7 @@ def contact_sheet(
         figsize=(1.75 * len(columns) + 0.7, 1.75 * len(chosen) + 0.9),
         squeeze=False,
     )
-    ceiling = max(float(np.quantile(predictions.uncertainty[chosen], 0.995)), 1e-6)
+    highest = max(float(np.quantile(predictions.uncertainty[chosen], 0.995)), 1e-6)
     for row, index in enumerate(chosen):
         image, truth, mask = pool.images[index], pool.masks[index], predictions.masks[index]
         pictures = (
@@ -91,15 +105,15 @@ def contact_sheet(
         )
         for column, picture in enumerate(pictures):
             axes[row, column].imshow(picture, interpolation="nearest")
-        heat = axes[row, -1].imshow(
-            predictions.uncertainty[index], cmap="inferno", vmin=0, vmax=ceiling
+        uncertainty = axes[row, -1].imshow(
+            predictions.uncertainty[index], cmap="inferno", vmin=0, vmax=highest
         )
-        axes[row, 0].set_ylabel(shown(pool.names[index]), fontsize=7, **PLAIN)
+        axes[row, 0].set_ylabel(shown(pool.names[index]), fontsize=7, **NO_MATH)
     for axis, title in zip(axes[0], columns, strict=True):
         axis.set_title(title, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    figure.colorbar(heat, ax=axes, label="nats", shrink=0.3, aspect=30, pad=0.01)
+    figure.colorbar(uncertainty, ax=axes, label="nats", shrink=0.3, aspect=30, pad=0.01)
     classes = [
         Patch(
             color=palette.COLOURS[(i - 1) % (len(palette.COLOURS) - 1) + 1] / 255,
@@ -108,13 +122,17 @@ def contact_sheet(
         for i, name in enumerate(class_names)
         if i
     ]
-    kinds = (("right", "white"), ("missed", "#d73027"), ("invented", "#4575b4"))
-    mistakes = [
-        Patch(facecolor=fill, edgecolor="grey", label=label)
-        for label, fill in (*kinds, ("wrong class", "#fee04c"))
+    errors = [
+        Patch(facecolor=colour, edgecolor="grey", label=label)
+        for label, colour in (
+            ("correct", "white"),
+            ("missed", "#d73027"),
+            ("false positive", "#4575b4"),
+            ("wrong class", "#fee04c"),
+        )
     ]
     legend = figure.legend(
-        handles=classes + mistakes, loc="outside lower center", ncols=5, frameon=False, fontsize=8
+        handles=classes + errors, loc="outside lower center", ncols=5, frameon=False, fontsize=8
     )
-    as_plain(legend.get_texts())
+    disable_math(legend.get_texts())
     canvas.save(figure, target, dpi=120)

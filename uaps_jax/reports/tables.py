@@ -1,15 +1,11 @@
-"""The tables of a study: scores over the seeds, and differences to a baseline seed by seed."""
+"""The numbers of a study's tables: scores over the seeds, differences to a baseline by seed."""
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 import math
-import re
 import statistics
 from collections.abc import Collection, Mapping, Sequence
-from html import escape
 from typing import Any
 
 from scipy import stats
@@ -141,13 +137,14 @@ def labeled_text(rows: Sequence[Row]) -> str:
     """How many images are labeled in some trainings, and of how many leakage groups if known."""
     images = {row["labeled"] for row in rows}
     groups = {row["labeled_groups"] for row in rows}
-    of = "" if None in groups else f" of {_counted(groups, 'leakage group')}"
-    return f"{_counted(images, 'labeled image')}{of}"
+    of = "" if None in groups else f" of {counted(groups, 'leakage group')}"
+    return f"{counted(images, 'labeled image')}{of}"
 
 
-def _counted(counts: Collection[int], noun: str) -> str:
-    """`1 image`, `3 images`, `1 to 3 images`."""
-    return f"{_range(sorted(counts))} {noun}{'s' * (set(counts) != {1})}"
+def counted(counts: Collection[int], noun: str) -> str:
+    """`1 image`, `3 images`, or `1 to 3 images` for the smallest and the largest count."""
+    low, high = min(counts), max(counts)
+    return f"{low if low == high else f'{low} to {high}'} {noun}{'s' * (set(counts) != {1})}"
 
 
 def _column(
@@ -179,10 +176,11 @@ def _column(
 
 def _measured(metric: str, runs: Mapping[int, Row]) -> dict[int, float]:
     scores = {seed: row[metric] for seed, row in runs.items()}
-    return {seed: value for seed, value in scores.items() if not _nothing(value)}
+    return {seed: value for seed, value in scores.items() if not is_missing(value)}
 
 
-def _nothing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Whether a score could not be measured: None or NaN."""
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
@@ -193,131 +191,3 @@ def half_width(values: Sequence[float]) -> float:
     """
     quantile = float(stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1))
     return quantile * statistics.stdev(values) / math.sqrt(len(values))
-
-
-def caption(table: Table) -> str:
-    """What the numbers of a table are, in sentences."""
-    lowest = [name for name in table.metrics if name in LOWER_IS_BETTER]
-    exception = f", of {', '.join(lowest)} the lowest" if lowest else ""
-    counts = set(table.runs.values())
-    summaries = [summary for columns in table.rows.values() for summary in columns.values()]
-    sentences = [
-        f"Percent; {table.labeled}; {_counted(counts, 'seed')} an entry, one training each.",
-        "Scores are the mean ± the sample standard deviation over the seeds, whose number stands "
-        "in parentheses; a single run has neither.",
-        f"Bold is the best mean of its column (the highest{exception}), not a significance.",
-    ]
-    if any(summary.mean is None for summary in summaries):
-        sentences.append("n/a: could not be measured.")
-    if table.compared:
-        sentences.append(
-            f"Differences to {table.baseline} are the mean over the seeds that both have, paired "
-            f"by seed, ± half the width of its {100 * CONFIDENCE:g} % confidence interval by "
-            "Student's t; a single pair has none. The intervals hold for one comparison each: "
-            "they are not widened for their number."
-        )
-    return " ".join(sentences)
-
-
-def markdown(tables: Sequence[Table]) -> str:
-    """The tables with their titles and captions, as GitHub's Markdown."""
-    return "\n".join(_markdown(table) for table in tables)
-
-
-def _markdown(table: Table) -> str:
-    versus = [f"difference to {table.baseline}"] if table.compared else []
-    head = ["entry", "seeds", *(text for name in table.metrics for text in (name, *versus))]
-    rule = ["---"] + ["---:"] * (len(head) - 1)
-    lines = [map(_plain, head), rule, *(_markdown_row(table, name) for name in table.rows)]
-    drawn = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"### {_plain(table.title)}\n\n{drawn}\n{_plain(caption(table))}\n"
-
-
-def _markdown_row(table: Table, name: str) -> list[str]:
-    cells = [_plain(name), str(table.runs[name])]
-    for summary in table.rows[name].values():
-        score = _score(summary, table.runs[name])
-        cells.append(f"**{score}**" if summary.best else score)
-        if table.compared:
-            cells.append(_difference(summary, table.baseline))
-    return cells
-
-
-def _plain(text: str) -> str:
-    """Text that Markdown shows as it is, in one line."""
-    one_line = " ".join(escape(text, quote=False).split())
-    return re.sub(r"([\\|*`\[\]])", r"\\\1", one_line)
-
-
-def html(tables: Sequence[Table]) -> str:
-    """The tables with their titles and captions, as HTML without a document around them."""
-    return "\n".join(_html(table) for table in tables)
-
-
-def _html(table: Table) -> str:
-    span = 1 + table.compared
-    metrics = "".join(f'<th colspan="{span}">{escape(name)}</th>' for name in table.metrics)
-    rows_down = 2 if table.compared else 1
-    head = (
-        f'<tr><th rowspan="{rows_down}">entry</th><th rowspan="{rows_down}">seeds</th>'
-        f"{metrics}</tr>"
-    )
-    if table.compared:
-        versus = f"<th>score</th><th>difference to {escape(table.baseline)}</th>"
-        head += f"<tr>{versus * len(table.metrics)}</tr>"
-    body = "\n".join(_html_row(table, name) for name in table.rows)
-    return (
-        f'<section class="scores"><h3>{escape(table.title)}</h3>\n'
-        f'<div class="wide"><table><thead>{head}</thead>\n<tbody>\n{body}\n</tbody></table></div>\n'
-        f'<p class="caption">{escape(caption(table))}</p></section>'
-    )
-
-
-def _html_row(table: Table, name: str) -> str:
-    cells = [f'<th scope="row">{escape(name)}</th>', f"<td>{table.runs[name]}</td>"]
-    for summary in table.rows[name].values():
-        score = _score(summary, table.runs[name])
-        best = f'<td class="best"><b>{score}</b></td>'
-        cells.append(best if summary.best else f"<td>{score}</td>")
-        if table.compared:
-            cells.append(f"<td>{_difference(summary, table.baseline)}</td>")
-    return f"<tr>{''.join(cells)}</tr>"
-
-
-def csv_text(rows: Sequence[Row]) -> str:
-    """All rows as comma-separated values.
-
-    The columns are the keys in the order in which they first appear; None, NaN and what a row
-    lacks are left empty.
-    """
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    file = io.StringIO()
-    writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({name: "" if _nothing(value) else value for name, value in row.items()})
-    return file.getvalue()
-
-
-def _score(summary: Summary, runs: int) -> str:
-    if summary.mean is None:
-        return "n/a"
-    if summary.deviation is None:
-        return f"{summary.mean:.2f}" + (" (1)" if runs > 1 else "")
-    return f"{summary.mean:.2f} ± {summary.deviation:.2f} ({summary.count})"
-
-
-def _difference(summary: Summary, baseline: str) -> str:
-    if summary.entry == baseline:
-        return "baseline"
-    if summary.difference is None:
-        return "no common seed" if summary.count else "n/a"
-    if summary.interval is None:
-        return f"{summary.difference:+z.2f} (1 pair)"
-    fewer = f" ({summary.pairs} pairs)" if summary.pairs < summary.count else ""
-    return f"{summary.difference:+z.2f} ± {summary.interval:.2f}{fewer}"
-
-
-def _range(counts: Sequence[int]) -> str:
-    """Ascending numbers in words: `3`, or `1 to 3`."""
-    return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

@@ -14,7 +14,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import files, methods
 from uaps_jax.data import leakage, protocols, source, splits
 from uaps_jax.data.source import Dataset
-from uaps_jax.reports import study_page, tables
+from uaps_jax.reports import study_page, table_texts, tables
 from uaps_jax.study import draw, runner
 from uaps_jax.study import grid as grid_lib
 from uaps_jax.study.grid import Cell, Decoders, Grid
@@ -128,9 +128,9 @@ def report(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, figures:
     failed = "".join(f"- failed: {failure}\n" for failure in failures)
     listed, failed = html.escape(listed, quote=False), html.escape(failed, quote=False)
     title = html.escape(grid.title, quote=False)
-    text = f"# {title}\n\n{listed}{failed}\n{tables.markdown(made)}\n{pictures}"
+    text = f"# {title}\n\n{listed}{failed}\n{table_texts.markdown(made)}\n{pictures}"
     files.write_text(directory / "report.md", text)
-    files.write_text(directory / "results.csv", tables.csv_text(rows))
+    files.write_text(directory / "results.csv", table_texts.csv_text(rows))
 
 
 def _failures(outcomes: Sequence[Outcome]) -> list[str]:

@@ -18,7 +18,7 @@ from uaps_jax.models import cost
 from uaps_jax.reports import tables
 from uaps_jax.reports.study_figures import bars, decoders, lines, panels
 from uaps_jax.study.grid import Bars, Cell, Decoders, Figure, Grid, Lines, Panels
-from uaps_jax.study.rows import rows_of
+from uaps_jax.study.rows import rows_of, without_epsilon
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
 
@@ -68,7 +68,7 @@ def _scores(
         scores = others.get(predictor, {}) if predictor else outcome.result["scores"]
         values = scores.get(which)
         if outcome.cell.entry == entry and values is not None and values[metric] is not None:
-            scores_of_seeds.append(float(values[metric]))
+            scores_of_seeds.append(float(without_epsilon(values)[metric]))
     return scores_of_seeds
 
 

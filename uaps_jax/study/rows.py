@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from uaps_jax import files
 from uaps_jax.config import DataConfig
+from uaps_jax.evaluation import metrics as metric_lib
 from uaps_jax.study.runner import Outcome
 
 
@@ -33,7 +34,7 @@ def rows_of(
                 **dict.fromkeys(metrics),
                 "labeled_groups": None,  # older results do not have it
                 "budget": budget(cell.config.data),
-                **outcome.result["scores"][checkpoint],
+                **without_epsilon(outcome.result["scores"][checkpoint]),
                 "dataset": cell.dataset,
                 "ratio": cell.ratio,
                 "seed": cell.seed,
@@ -50,6 +51,14 @@ def rows_of(
             }
         )
     return rows
+
+
+def without_epsilon(scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores, with 0 for those that are positive by the epsilon of the metrics alone."""
+    return {
+        name: 0.0 if isinstance(value, float) and value <= metric_lib.NO_OVERLAP else value
+        for name, value in scores.items()
+    }
 
 
 def budget(data: DataConfig) -> str:

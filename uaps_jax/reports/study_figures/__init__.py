@@ -1,1 +1,1 @@
-"""The figures of a study, a file a kind: curves over a number, bars, decoders, segmented images."""
+"""The figures of a study, one kind a file."""

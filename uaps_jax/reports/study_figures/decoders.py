@@ -1,4 +1,4 @@
-"""What decoders cost and gain."""
+"""Scores and costs of networks with auxiliary decoders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 
 from uaps_jax.reports import canvas
-from uaps_jax.reports.plain import PLAIN
+from uaps_jax.reports.mathtext import NO_MATH
 from uaps_jax.reports.study_figures import style
 
 
@@ -20,9 +20,9 @@ class DecoderRow:
     """One network of the comparison of decoders.
 
     Attributes:
-      name: what it is called.
+      name: of the network.
       main: scores of the main decoder, one a seed.
-      ensemble: scores of all decoders together; empty where there is one decoder.
+      ensemble: scores of the mean of all decoders, one a seed; empty where there is one decoder.
       parameters: number of trained parameters.
       macs: multiply-accumulates of one forward pass.
       main_ms: inference time with the main decoder, milliseconds.
@@ -39,10 +39,9 @@ class DecoderRow:
 
 
 def draw(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path) -> None:
-    """What decoders cost and gain: three panels, with the networks one below the other.
+    """Draws scores, parameters, multiply-accumulates and inference times, a panel each.
 
-    Scores of the main decoder and of the ensemble, as points on an axis that is cut to their
-    range; parameters and multiply-accumulates, on an axis each; inference times.
+    Scores of the main decoder and of the ensemble are points on an axis that is cut to their range.
 
     Args:
       title: over the figure.
@@ -59,15 +58,15 @@ def draw(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path) -> 
     )
     scores, parameters, macs, times = axes
     for position, row in enumerate(rows):
-        both = len(row.ensemble) > 0
-        _score(scores, position - 0.17 * both, row.main, style.BLUE, "o")
-        _score(scores, position + 0.17 * both, row.ensemble, style.ORANGE, "D")
-        _length(parameters, position, row.parameters / 1e6, style.GREY)
-        _length(macs, position, row.macs / 1e9, style.GREY)
-        timed = row.ensemble_ms is not None
-        _length(times, position - 0.18 * timed, row.main_ms, style.BLUE, height=0.34)
+        has_ensemble = len(row.ensemble) > 0
+        _score(scores, position - 0.17 * has_ensemble, row.main, style.BLUE, "o")
+        _score(scores, position + 0.17 * has_ensemble, row.ensemble, style.ORANGE, "D")
+        _bar(parameters, position, row.parameters / 1e6, style.GREY)
+        _bar(macs, position, row.macs / 1e9, style.GREY)
+        has_two_times = row.ensemble_ms is not None
+        _bar(times, position - 0.18 * has_two_times, row.main_ms, style.BLUE, height=0.34)
         if row.ensemble_ms is not None:
-            _length(times, position + 0.18, row.ensemble_ms, style.ORANGE, height=0.34)
+            _bar(times, position + 0.18, row.ensemble_ms, style.ORANGE, height=0.34)
     for panel, (heading, unit) in zip(
         axes,
         (
@@ -86,7 +85,7 @@ def draw(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path) -> 
         panel.locator_params(axis="x", nbins=6 if panel is scores else 4)
         panel.tick_params(axis="y", length=0)
         style.remove_frame(panel)
-    scores.set_yticks(range(len(rows)), [style.wrapped(row.name, 24) for row in rows], **PLAIN)
+    scores.set_yticks(range(len(rows)), [style.wrapped(row.name, 24) for row in rows], **NO_MATH)
     scores.set_ylim(len(rows) - 0.45, -0.55)
     style.write_title(figure, title)
     handles = [Patch(color=style.BLUE, label="main"), Patch(color=style.ORANGE, label="ensemble")]
@@ -114,17 +113,17 @@ def _score(
         return
     mean, deviation = statistics.fmean(scores), style.deviation(scores)
     axes.errorbar(mean, position, xerr=deviation, fmt=marker, color=colour, markersize=6, capsize=3)
-    _beside(axes, mean + (deviation or 0), position, f"{mean:.2f}")
+    _annotate_right(axes, mean + (deviation or 0), position, f"{mean:.2f}")
 
 
-def _length(
+def _bar(
     axes: Axes, position: float, value: float, colour: str | tuple[float, ...], height: float = 0.5
 ) -> None:
     axes.barh(position, value, height=height, color=colour)
-    _beside(axes, value, position, f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
+    _annotate_right(axes, value, position, f"{value:,.0f}" if value >= 100 else f"{value:.3g}")
 
 
-def _beside(axes: Axes, x: float, y: float, text: str) -> None:
+def _annotate_right(axes: Axes, x: float, y: float, text: str) -> None:
     axes.annotate(
         text, (x, y), xytext=(5, 0), textcoords="offset points", va="center", fontsize=8.5
     )

@@ -1,4 +1,4 @@
-"""Mean scores over a number: curves with whiskers."""
+"""Mean scores over a number, such as the label ratio."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
 from uaps_jax.reports import canvas
-from uaps_jax.reports.plain import as_plain
+from uaps_jax.reports.mathtext import disable_math
 from uaps_jax.reports.study_figures import style
 
 
@@ -25,10 +25,10 @@ def draw(
     *,
     counts: Mapping[float, str] | None = None,
 ) -> None:
-    """Mean scores over a number, a line a series, with standard deviations as whiskers.
+    """Draws mean scores over a number, a line a series, with standard deviations as whiskers.
 
-    The horizontal axis is linear for shares, all in [0, 1], such as label ratios. Positive numbers
-    beyond, the largest at least a hundred times the smallest, are drawn on a logarithmic one.
+    The horizontal axis is logarithmic if all numbers are positive, the largest is above 1 and at
+    least a hundred times the smallest. Otherwise, as for ratios, it is linear.
 
     Args:
       title: over the figure.
@@ -37,14 +37,14 @@ def draw(
       series: name of a line -> its points: x and the scores of the seeds. Points without a score
         are left out.
       target: the PNG to write.
-      counts: x -> what it stands for, in words; written below the axis.
+      counts: x -> its number of images in words; written below the axis.
     """
     figure, axes = canvas.subplots(figsize=(7.5, 4.8))
-    drawn = {
+    lines = {
         name: sorted((x, tuple(scores)) for x, scores in points if len(scores))
         for name, points in series.items()
     }
-    for index, (name, points) in enumerate(drawn.items()):
+    for index, (name, points) in enumerate(lines.items()):
         axes.errorbar(
             [x for x, _ in points],
             [statistics.fmean(scores) for _, scores in points],
@@ -61,28 +61,30 @@ def draw(
             capsize=3,
             capthick=1.1,
         )
-    _horizontal(axes, sorted({x for points in drawn.values() for x, _ in points}))
-    said = "; ".join(f"{x:g}: {text}" for x, text in sorted((counts or {}).items()))
-    below = f"{x_label}\n{textwrap.fill(said, 90)}" if said else x_label
-    axes.set(xlabel=below, ylabel=y_label)
+    _scale_x(axes, sorted({x for points in lines.values() for x, _ in points}))
+    explanations = "; ".join(f"{x:g}: {text}" for x, text in sorted((counts or {}).items()))
+    if explanations:
+        x_label += f"\n{textwrap.fill(explanations, 90)}"
+    axes.set(xlabel=x_label, ylabel=y_label)
     axes.grid(alpha=0.3)
     style.remove_frame(axes)
     style.write_headings(figure, axes, title, style.OVER_SEEDS)
     legend = figure.legend(
         loc="outside lower center", ncols=3, frameon=False, fontsize=9, handlelength=3.2
     )
-    as_plain(legend.get_texts())
+    disable_math(legend.get_texts())
     canvas.save(figure, target, dpi=style.DPI)
 
 
-def _horizontal(axes: Axes, places: Sequence[float]) -> None:
-    """Chooses the horizontal scale; marks the points themselves where their labels have room."""
-    if len(places) < 2:
-        axes.set_xticks(places)
+def _scale_x(axes: Axes, positions: Sequence[float]) -> None:
+    """Chooses the horizontal scale, and the points as its ticks where their labels have room."""
+    if len(positions) < 2:
+        axes.set_xticks(positions)
         return
-    wide = places[0] > 0 and places[-1] > 1 and places[-1] >= 100 * places[0]
-    axes.set_xscale("log" if wide else "linear")
-    drawn = np.log(places) if wide else np.array(places)
-    if np.diff(drawn).min() >= 0.07 * (drawn[-1] - drawn[0]):
-        axes.set_xticks(places, [f"{x:g}" for x in places])
+    low, high = positions[0], positions[-1]
+    logarithmic = low > 0 and high > 1 and high >= 100 * low
+    axes.set_xscale("log" if logarithmic else "linear")
+    on_axis = np.log(positions) if logarithmic else np.array(positions)
+    if np.diff(on_axis).min() >= 0.07 * (on_axis[-1] - on_axis[0]):
+        axes.set_xticks(positions, [f"{x:g}" for x in positions])
         axes.xaxis.set_minor_locator(NullLocator())

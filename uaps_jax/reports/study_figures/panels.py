@@ -1,4 +1,4 @@
-"""The same images, segmented by several entries."""
+"""The predictions of several entries on the same images."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Patch
 
+from uaps_jax import palette
 from uaps_jax.datasets.plain_text import shown
-from uaps_jax.inference import palette
 from uaps_jax.reports import canvas
-from uaps_jax.reports.plain import PLAIN, as_plain
+from uaps_jax.reports.mathtext import NO_MATH, disable_math
 from uaps_jax.reports.study_figures import style
 
 
@@ -25,19 +25,19 @@ def draw(
     class_names: Sequence[str],
     target: Path,
 ) -> None:
-    """The same images segmented by several entries: a row an image, a column an entry.
+    """Draws the predictions of several entries on the same images: rows images, columns entries.
 
     Args:
       title: over the figure.
       images: uint8 `[N, H, W, 1 or 3]`.
-      truths: class ids `[N, H, W]`; 255 is not labeled.
+      truths: class ids `[N, H, W]`; 255 where there is none.
       predictions: entry -> class ids `[N, H, W]`, from left to right.
       names: of the images.
       class_names: background first.
       target: the PNG to write.
 
     Raises:
-      ValueError: where there is no image, or masks or names do not fit the images.
+      ValueError: there is no image, or masks or names do not fit the images.
     """
     masks = [truths, *predictions.values()]
     if not (len(images) == len(names) > 0) or any(m.shape != images.shape[:3] for m in masks):
@@ -50,7 +50,7 @@ def draw(
     columns, classes = len(headings), _classes(class_names)
     side = 1.3  # inches
     height = min(side * images.shape[1] / images.shape[2], 2.0)
-    # A pixel of an image gets one of the picture, so that thin defects stay, up to a limit.
+    # Up to a limit, each pixel of an image gets a pixel of the figure, to keep thin defects.
     density = 1.15 * max(images.shape[1] / height, images.shape[2] / side)
     interpolation = "nearest" if density <= style.HIGHEST_DPI else "antialiased"
     text_lines = max(text.count("\n") for text in headings)
@@ -73,15 +73,15 @@ def draw(
             axis.imshow(picture, interpolation=interpolation)
             axis.set(xticks=[], yticks=[])
         axes[row, 0].set_ylabel(
-            labels[row], fontsize=7, rotation=0, ha="right", va="center", **PLAIN
+            labels[row], fontsize=7, rotation=0, ha="right", va="center", **NO_MATH
         )
     for axis, heading in zip(axes[0], headings, strict=True):
-        axis.set_title(heading, fontsize=8.5, **PLAIN)
+        axis.set_title(heading, fontsize=8.5, **NO_MATH)
     style.write_title(figure, title)
     legend = figure.legend(
         handles=classes, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
-    as_plain(legend.get_texts())
+    disable_math(legend.get_texts())
     canvas.save(figure, target, dpi=min(max(style.DPI, density), style.HIGHEST_DPI))
 
 

@@ -1,4 +1,4 @@
-"""What the figures of a study share: colours, marks, headings, and how they are written."""
+"""Colours, markers and headings of the figures of a study."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from uaps_jax import palette
 from uaps_jax.datasets.plain_text import shown
-from uaps_jax.inference import palette
-from uaps_jax.reports.plain import PLAIN
+from uaps_jax.reports.mathtext import NO_MATH
 
-# Okabe and Ito's colours without the yellow that is lost on white, the strongest contrasts first.
+# Okabe and Ito's colours, the strongest contrasts first, without yellow, which is hard to see on
+# white.
 COLOURS = [tuple((palette.COLOURS[i] / 255).tolist()) for i in (7, 5, 1, 4, 3, 2, 0, 9)]
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 STYLES = ("-", "--", ":", "-.")
@@ -24,7 +25,7 @@ OVER_SEEDS = "mean over the seeds; whiskers: sample standard deviation, none for
 
 
 def deviation(scores: Sequence[float]) -> float | None:
-    """Sample standard deviation, or nothing to draw for a single score."""
+    """Sample standard deviation; None for a single score."""
     return statistics.stdev(scores) if len(scores) > 1 else None
 
 
@@ -36,17 +37,17 @@ def wrapped(text: str, width: int) -> str:
 
 
 def write_title(figure: Figure, title: str) -> None:
-    """Writes a title over a figure, in as many lines as it needs."""
+    """Writes a title over a figure, wrapped to its width."""
     text = textwrap.fill(title, int(8 * figure.get_figwidth()))
-    figure.suptitle(text, fontweight="bold", **PLAIN)
+    figure.suptitle(text, fontweight="bold", **NO_MATH)
 
 
 def write_headings(figure: Figure, axes: Axes, title: str, note: str) -> None:
-    """Writes a title over a figure, and a note in small letters over its axes."""
+    """Writes a title over a figure, and a note in small type over its axes."""
     write_title(figure, title)
     axes.set_title(textwrap.fill(note, int(14 * figure.get_figwidth())), fontsize=8, color="0.35")
 
 
 def remove_frame(axes: Axes) -> None:
-    """Leaves the axes on the left and below."""
+    """Removes the lines of the axes at the top and on the right."""
     axes.spines[["top", "right"]].set_visible(False)

@@ -5,8 +5,8 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from uaps_jax import palette
 from uaps_jax.datasets import pieces
-from uaps_jax.inference import palette
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -52,7 +52,10 @@ def shrunk(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def errors(truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
-    """RGB error map: white agreement on a defect, red missed, blue invented, yellow wrong class."""
+    """The errors of a prediction, both class ids `[H, W]`, as uint8 RGB `[H, W, 3]`.
+
+    White is a correct defect, red a missed one, blue a false positive, yellow another class.
+    """
     picture = np.zeros((*truth.shape, 3), np.uint8)
     labeled = truth != 255
     picture[labeled & (truth > 0) & (truth == prediction)] = (255, 255, 255)
