@@ -102,7 +102,7 @@ def write(folder: Path, size: int, *, with_onnx: bool) -> None:
         from uaps_jax.inference import export
 
         names = [f"class {index}" for index in range(CLASSES)]
-        export.write(folder / "model.onnx", config, method, variables, names, {})
+        export.write(folder / "model.onnx", config, method, variables, names, {}, "entropy")
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     masks = jax.jit(method.predictor(""))(variables, images).argmax(-1)
     stored: dict[str, Any] = {"images": images, "masks": masks}

@@ -21,6 +21,7 @@ NOTHING = {
     "workdir": None,
     "checkpoint": "best",
     "demo": 0,
+    "uncertainty": "entropy",
     "profile_steps": [],
     "coordinator": None,
     "processes": None,
@@ -65,6 +66,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
     ("given", "reason"),
     [
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not train"),
+        ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not predict"),
         ({"demo": 3, "config": neu_small.get_config()}, "not a study"),
         ({"coordinator": "localhost:1"}, "belong together"),
         ({"processes": 2, "cluster": True}, "belong together"),

@@ -21,7 +21,9 @@ def test_a_checkpoint_is_exported_with_its_classes(root):
     assert json.loads(about["classes"]) == ["background", "scratch", "dent"]
     assert about["method"] == "supervised"
     image = np.asarray(Image.open(root / "images" / "part_00.png").convert("RGB"))
-    mask, _ = session.run(None, {"images": image[None]})
+    mask, _, uncertainty = session.run(None, {"images": image[None]})
+    assert about["uncertainty"] == "entropy"
+    assert uncertainty.shape == mask.shape
     predict(dataclasses.replace(request(root, None), input=root / "images"))
     drawn = root.parent / "run/predictions/step_2/folder/mask/part_00.png"
     assert (mask[0] == np.asarray(Image.open(drawn))).mean() > 0.999

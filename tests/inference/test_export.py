@@ -1,5 +1,6 @@
 """The ONNX file computes what the checkpoint does, preprocessing included."""
 
+import dataclasses
 import json
 
 import jax
@@ -9,11 +10,14 @@ import onnxruntime
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+import uaps_jax
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import prepare
-from uaps_jax.inference import export
+from uaps_jax.data.source import Pool
+from uaps_jax.inference import export, onnx_model, pools
+from uaps_jax.inference.onnx_graph import Graph
 from uaps_jax.models import layers
 
 ABOUT = {"method": "tiny", "step": "7"}
@@ -32,8 +36,12 @@ def trained(config, seed=0):
     return method, jax.tree_util.tree_map_with_path(moved, method.variables(*method.init(seed)))
 
 
-def session(config, predictor, variables):
-    model = export.to_onnx(config, predictor, variables, tiny.CLASS_NAMES, ABOUT)
+def exported(config, predictor, variables, divergence=None):
+    return onnx_model.to_onnx(config, predictor, divergence, variables, tiny.CLASS_NAMES, ABOUT)
+
+
+def session(config, predictor, variables, divergence=None):
+    model = exported(config, predictor, variables, divergence)
     return onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
@@ -68,7 +76,83 @@ def test_probabilities_equal_the_checkpoints(name, predictor, change):
     opened = session(config, chosen, variables)
     for count in (1, 3):
         images = photographs(count, config.data.height, config.data.width)
-        assert export.disagreement(opened, config, chosen, variables, images) <= 1e-5
+        found = export.differences(opened, config, chosen, None, variables, images)
+        assert found.probabilities <= 1e-5
+        assert found.uncertainty <= 1e-4
+
+
+@pytest.mark.parametrize(
+    ("name", "predictor"),
+    [("uaps", "main"), ("uaps", "ensemble"), ("cct", "main"), ("cps", "first")],
+)
+@pytest.mark.parametrize("change", ["", "transpose"])
+def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, change, tmp_path):
+    config = tiny.config(name)
+    config.data.transpose = change == "transpose"
+    for view in (config.views.labeled, config.views.unlabeled):
+        view.rot90 = 0.0
+    config.evaluation.predictor = predictor
+    method, variables = trained(config)
+    file = tmp_path / "x.onnx"
+    about = (tiny.CLASS_NAMES, ABOUT, "method")
+    found = export.write(file, config, method, variables, *about)
+    assert found.probabilities <= 1e-5
+    assert found.uncertainty <= 1e-4
+    opened = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    images = photographs(2, config.data.height, config.data.width)
+    (actual,) = opened.run(["uncertainty"], {"images": images})
+    # The maps that `predict` writes, here on clean features as well.
+    clean = dataclasses.replace(method.uncertainty, perturb=False)
+    given = images.swapaxes(1, 2) if config.data.transpose else images
+    pool = Pool(names=("a", "b"), images=given, masks=given[..., 0])
+    predict = pools.make_predictor(
+        config, dataclasses.replace(method, uncertainty=clean), soft=False
+    )
+    expected = predict(variables, pool, first=0, batch_size=2).uncertainty
+    if config.data.transpose:
+        expected = expected.swapaxes(1, 2)
+    assert actual.max() > 1e-3
+    assert_allclose(actual, expected, rtol=1e-3, atol=3e-6)
+
+
+def test_entropy_is_in_nats_and_0_for_a_certain_prediction():
+    graph = Graph()
+    graph.output("entropy", onnx_model._entropy(graph, "p"))
+    shape = ["N", "C", "h", "w"]
+    ends = [
+        onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, shape)
+        for end in ("p", "entropy")
+    ]
+    model = onnx.helper.make_model(
+        onnx.helper.make_graph(graph.nodes, "test", ends[:1], ends[1:], graph.constants),
+        opset_imports=[onnx.helper.make_opsetid("", onnx_model.OPSET)],
+        ir_version=10,
+    )
+    opened = onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    p = np.array([[1.0, 0.0], [0.5, 0.5]], np.float32).reshape(2, 2, 1, 1)
+    (entropy,) = opened.run(None, {"p": p})
+    assert_allclose(entropy.ravel(), [0.0, np.log(2)], rtol=1e-6)
+
+
+def test_an_uncertainty_without_an_onnx_form_is_refused(tmp_path):
+    config = tiny.config("uaps")
+    method, variables = trained(config)
+    other = dataclasses.replace(method, uncertainty=lambda variables, images, key: images[..., 0])
+    with pytest.raises(export.ExportError, match="--uncertainty=entropy"):
+        export.write(
+            tmp_path / "x.onnx", config, other, variables, tiny.CLASS_NAMES, ABOUT, "method"
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_shared_encoder_and_decoder_are_in_the_file_once():
+    config = tiny.config("uaps")
+    method, variables = trained(config)
+    model = exported(config, method.predictor("main"), variables, method.uncertainty)
+    encoder, decoder = 4, 4
+    assert sum(node.op_type == "Conv" for node in model.graph.node) == encoder + 4 * decoder
 
 
 @pytest.mark.parametrize("size", [(40, 23), (7, 90), (16, 16)])
@@ -77,7 +161,8 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     method, variables = trained(config)
     predictor = method.predictor("main")
     images = photographs(2, *size)
-    mask, probabilities = session(config, predictor, variables).run(None, {"images": images})
+    outputs = session(config, predictor, variables).run(None, {"images": images})
+    mask, probabilities, uncertainty = outputs
     seen = np.stack([prepare.image(image, config.data) for image in images])
     expected = np.asarray(jax.jit(predictor)(variables, seen))
     assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
@@ -85,6 +170,9 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     assert mask.dtype == np.uint8
     assert_array_equal(mask, np.stack([prepare.resize(m, *size) for m in ids]))
     assert len(np.unique(mask)) > 1
+    entropy = -(expected * np.log(expected)).sum(-1)
+    resized = np.stack([prepare.resize(e, *size) for e in entropy])
+    assert_allclose(uncertainty, resized, atol=1e-4)
 
 
 def test_with_pad_a_photograph_is_segmented_whole():
@@ -93,22 +181,34 @@ def test_with_pad_a_photograph_is_segmented_whole():
     method, variables = trained(config)
     predictor = method.predictor("main")
     images = photographs(1, 37, 50)  # the network needs even sides
-    mask, probabilities = session(config, predictor, variables).run(None, {"images": images})
+    outputs = session(config, predictor, variables).run(None, {"images": images})
+    mask, probabilities, uncertainty = outputs
     padded = np.pad(images, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :37]
     assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
     assert_array_equal(mask, expected.argmax(-1))
+    assert_allclose(uncertainty, -(expected * np.log(expected)).sum(-1), atol=1e-4)
 
 
 def test_class_names_and_origin_are_in_the_file(tmp_path):
     config = tiny.config("supervised")
     method, variables = trained(config)
     file = tmp_path / "export" / "step_7.onnx"
-    difference = export.write(file, config, method, variables, tiny.CLASS_NAMES, ABOUT)
-    assert 0 < difference <= 1e-5
-    properties = {p.key: p.value for p in onnx.load(file).metadata_props}
+    found = export.write(file, config, method, variables, tiny.CLASS_NAMES, ABOUT, "entropy")
+    assert 0 < found.probabilities <= 1e-5
+    assert 0 < found.uncertainty <= 1e-4
+    model = onnx.load(file)
+    properties = {p.key: p.value for p in model.metadata_props}
     assert json.loads(properties["classes"]) == list(tiny.CLASS_NAMES)
     assert properties["step"] == "7"
+    assert properties["uncertainty"] == "entropy"
+    assert (model.producer_name, model.producer_version) == ("uaps_jax", uaps_jax.__version__)
+    assert "background, dark, bright" in model.doc_string
+    texts = {info.name: info.doc_string for info in (*model.graph.input, *model.graph.output)}
+    assert set(texts) == {"images", "mask", "probabilities", "uncertainty"}
+    assert "RGB" in texts["images"]
+    assert "0 background, 1 dark, 2 bright" in texts["mask"]
+    assert "entropy of the probabilities" in texts["uncertainty"]
     assert [f.name for f in file.parent.iterdir()] == ["step_7.onnx"]
 
 
@@ -117,11 +217,13 @@ def test_an_export_that_differs_from_the_checkpoint_is_not_written(tmp_path, mon
     method, variables = trained(config)
     monkeypatch.setattr(layers, "LEAKY_SLOPE", 0.2)
     jax.clear_caches()
-    folded = export.to_onnx(config, method.predictor(""), variables, tiny.CLASS_NAMES, ABOUT)
+    folded = exported(config, method.predictor(""), variables)
     monkeypatch.undo()
-    monkeypatch.setattr(export, "to_onnx", lambda *arguments: folded)
+    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: folded)
     with pytest.raises(export.ExportError, match="is not written"):
-        export.write(tmp_path / "x.onnx", config, method, variables, tiny.CLASS_NAMES, ABOUT)
+        export.write(
+            tmp_path / "x.onnx", config, method, variables, tiny.CLASS_NAMES, ABOUT, "entropy"
+        )
     assert not list(tmp_path.iterdir())
 
 
@@ -130,7 +232,7 @@ def test_only_the_heads_of_the_predictor_are_in_the_file():
     method, variables = trained(config)
     counts = []
     for name in ("main", "ensemble"):
-        model = export.to_onnx(config, method.predictor(name), variables, tiny.CLASS_NAMES, ABOUT)
+        model = exported(config, method.predictor(name), variables)
         counts.append(sum(node.op_type == "Conv" for node in model.graph.node))
     encoder, decoder = 4, 4  # two blocks of two; a reduction, a block of two, a classifier
     assert counts == [encoder + decoder, encoder + 4 * decoder]

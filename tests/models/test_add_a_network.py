@@ -12,7 +12,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
-from uaps_jax.inference import export
+from uaps_jax.inference import onnx_model
 from uaps_jax.training import checkpoints, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_hyperparameters
@@ -98,5 +98,5 @@ def test_a_run_remembers_the_file_of_its_network(mine, tmp_path):
 def test_it_has_no_onnx_form(mine):
     settings = on(mine, "supervised")
     predictor = methods.build(settings).predictor("")
-    with pytest.raises(export.ExportError, match=r"network plain .* unet"):
-        export.to_onnx(settings, predictor, {}, tiny.CLASS_NAMES, {})
+    with pytest.raises(onnx_model.ExportError, match=r"network plain .* unet"):
+        onnx_model.to_onnx(settings, predictor, None, {}, tiny.CLASS_NAMES, {})

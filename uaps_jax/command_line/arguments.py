@@ -25,6 +25,7 @@ class Arguments:
       workdir: likewise.
       checkpoint: "best", "latest", a step or a range.
       demo: number of images.
+      uncertainty: "entropy" or "method".
       profile_steps: first and last, as texts; empty for none.
       coordinator: of several processes; None for one.
       processes: likewise.
@@ -41,6 +42,7 @@ class Arguments:
     workdir: str | None
     checkpoint: str
     demo: int
+    uncertainty: str
     profile_steps: Sequence[str]
     coordinator: str | None
     processes: int | None
@@ -67,6 +69,8 @@ class Arguments:
         what = "a study" if isinstance(self.config, Grid) else self.mode or "train"
         if self.demo and what != "evaluate":
             raise ConfigError(f"--demo={self.demo} is for --mode=evaluate, not {what}")
+        if self.uncertainty != "entropy" and what != "export":
+            raise ConfigError(f"--uncertainty={self.uncertainty} is for --mode=export, not {what}")
         several = [self.coordinator, self.processes, self.process]
         if any(v is not None for v in several) and (None in several or self.cluster):
             raise ConfigError(
@@ -92,6 +96,7 @@ class Arguments:
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),
             demo=self.demo,
+            uncertainty=self.uncertainty,
             profile=self._profile(),
         )
 

@@ -27,6 +27,13 @@ CHECKPOINT = flags.DEFINE_string(
     "checkpoint", "best", "best, latest, or a step; to evaluate, also a range: 100-500, or 100-."
 )
 DEMO = flags.DEFINE_integer("demo", 0, "evaluate: draw so many test images.", lower_bound=0)
+UNCERTAINTY = flags.DEFINE_enum(
+    "uncertainty",
+    "entropy",
+    ["entropy", "method"],
+    "export: entropy of the probabilities, or the method's, as predict writes it, but on clean "
+    "features; for UAPS, all decoders are then in the file.",
+)
 PROFILE = flags.DEFINE_list(
     "profile_steps", [], "train: first and last step of a trace, like 10,15; in profile/."
 )
@@ -59,6 +66,7 @@ def run(argv: list[str]) -> None:
         workdir=WORKDIR.value,
         checkpoint=CHECKPOINT.value,
         demo=DEMO.value,
+        uncertainty=UNCERTAINTY.value,
         profile_steps=PROFILE.value,
         coordinator=COORDINATOR.value,
         processes=PROCESSES.value,

@@ -10,7 +10,7 @@ from uaps_jax.commands.request import Request
 
 
 def export(request: Request) -> None:
-    """Writes a checkpoint as `export/step_<N>.onnx`, preprocessing and class names inside."""
+    """Writes a checkpoint as `export/step_<N>.onnx`, with preprocessing and class names inside."""
     from uaps_jax.inference import export as exporter  # onnx takes a second to import
 
     exact = loading.overrides(request) | {"network.dtype": "float32"}
@@ -24,12 +24,19 @@ def export(request: Request) -> None:
         "trained_size": f"{data.height} x {data.width}",
     }
     file = model.directory / "export" / f"step_{model.step}.onnx"
-    difference = exporter.write(
-        file, model.config, model.method, model.variables, model.class_names, about
+    differences = exporter.write(
+        file,
+        model.config,
+        model.method,
+        model.variables,
+        model.class_names,
+        about,
+        request.uncertainty,
     )
     logging.info(
-        "%s: %.1f MiB, probabilities within %.0e of the checkpoint's",
+        "%s: %.1f MiB; the largest differences from the checkpoint are %.0e of a probability and "
+        "%.0e nats of uncertainty",
         file,
         file.stat().st_size / 2**20,
-        difference,
+        *differences,
     )

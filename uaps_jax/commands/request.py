@@ -34,6 +34,7 @@ class Request:
       program: script that a study starts for each of its trainings; None for none.
       input: folder of images to predict; None for the test split.
       demo: number of test images to draw when evaluating.
+      uncertainty: of an exported model, "entropy" or "method".
       profile: first and last training step, from 1, of a trace.
     """
 
@@ -44,6 +45,7 @@ class Request:
     input: Path | None
     program: Path | None = None
     demo: int = 0
+    uncertainty: str = "entropy"
     profile: tuple[int, int] | None = None
 
 

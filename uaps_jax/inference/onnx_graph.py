@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,36 @@ from onnx import helper, numpy_helper
 
 @dataclasses.dataclass
 class Graph:
-    """Nodes and constants in the order in which they were added."""
+    """Nodes and constants in the order in which they were added, each of them once.
+
+    A node of the same operation, inputs and attributes as an earlier one is that node, so that
+    predictions that share an encoder or a decoder compute it once.
+    """
 
     nodes: list[onnx.NodeProto] = dataclasses.field(default_factory=list)
     constants: list[onnx.TensorProto] = dataclasses.field(default_factory=list)
+    _names: dict[Hashable, str] = dataclasses.field(default_factory=dict)
 
-    def add(self, operation: str, *inputs: str, name: str = "", **attributes: Any) -> str:
+    def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
         """Adds a node; returns the name of its output."""
-        name = name or f"{operation}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operation, inputs, [name], **attributes))
-        return name
+        key = (operation, inputs, repr(sorted(attributes.items())))
+        if key not in self._names:
+            self._names[key] = f"{operation}_{len(self.nodes)}"
+            self.nodes.append(helper.make_node(operation, inputs, [self._names[key]], **attributes))
+        return self._names[key]
+
+    def output(self, name: str, value: str) -> None:
+        """Names an output of the graph."""
+        self.nodes.append(helper.make_node("Identity", [value], [name]))
 
     def constant(self, value: Any, kind: Any = None) -> str:
         """Adds a constant array; returns its name."""
-        name = f"constant_{len(self.constants)}"
-        self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
-        return name
+        array = np.asarray(value, kind)
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._names:
+            self._names[key] = f"constant_{len(self.constants)}"
+            self.constants.append(numpy_helper.from_array(array, self._names[key]))
+        return self._names[key]
 
     def number(self, value: int) -> str:
         """Adds an int64 scalar."""
@@ -35,10 +50,30 @@ class Graph:
 
     def softmax(self, x: str) -> str:
         """Over the classes of `[N, C, h, w]`; ONNX Runtime's own transposes the array for that."""
-        highest = self.add("ReduceMax", x, axes=[1], keepdims=1)
-        powers = self.add("Exp", self.add("Sub", x, highest))
-        axes = self.constant([1], np.int64)
-        return self.add("Div", powers, self.add("ReduceSum", powers, axes, keepdims=1))
+        powers = self.add("Exp", self._below_maximum(x))
+        return self.add("Div", powers, self.sum_over_classes(powers))
+
+    def log_softmax(self, x: str) -> str:
+        """Likewise, the logarithm."""
+        below = self._below_maximum(x)
+        total = self.sum_over_classes(self.add("Exp", below))
+        return self.add("Sub", below, self.add("Log", total))
+
+    def log_probability(self, p: str) -> str:
+        """The logarithm of numbers in [0, 1]; that of the smallest normal float32 for 0."""
+        smallest = self.constant(np.finfo(np.float32).tiny, np.float32)
+        return self.add("Log", self.add("Max", p, smallest))
+
+    def mean(self, *values: str) -> str:
+        """The mean of one or more arrays of the same shape."""
+        return self.add("Mean", *values) if len(values) > 1 else values[0]
+
+    def sum_over_classes(self, x: str) -> str:
+        """`[N, C, h, w]` to `[N, 1, h, w]`."""
+        return self.add("ReduceSum", x, self.constant([1], np.int64), keepdims=1)
+
+    def _below_maximum(self, x: str) -> str:
+        return self.add("Sub", x, self.add("ReduceMax", x, axes=[1], keepdims=1))
 
     def convolution(self, x: str, *, kernel: np.ndarray, bias: np.ndarray) -> str:
         """A convolution that keeps the size; `kernel` `[k, k, C_in, C_out]`."""

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.losses import uncertainty as uncertainties
 from uaps_jax.models.network import Network
 from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
@@ -116,13 +117,35 @@ class Predictor:
 
     def __call__(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Probabilities `[B, H, W, C]` of images `[B, H, W, channels]` on the 0..255 scale."""
-        x = self.normalize(images)
-        logits = jnp.concatenate(
-            [self.network.all_logits(n, x, None) for n in self.networks(variables)]
-        )
+        logits = self.logits(variables, images, None)
         if self.mean_of == "logits":
             return jax.nn.softmax(logits.mean(0))
         return jax.nn.softmax(logits).mean(0)
+
+    def logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
+        """Logits `[K, B, H, W, C]` of the K decoders; a key is for perturbed features."""
+        x = self.normalize(images)
+        return jnp.concatenate(
+            [self.network.all_logits(n, x, key) for n in self.networks(variables)]
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Divergence:
+    """An `Uncertainty`: the mean KL of several decoders to their mean, in nats.
+
+    Attributes:
+      predictor: its decoders are compared.
+      perturb: whether the auxiliary decoders read perturbed features.
+    """
+
+    predictor: Predictor
+    perturb: bool
+
+    def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
+        """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""
+        logits = self.predictor.logits(variables, images, key if self.perturb else None)
+        return uncertainties.kl_to_mean(logits).mean(0)
 
 
 class Init(Protocol):
@@ -210,7 +233,7 @@ class Method:
         (`Network.parameter_groups`).
       memory: the arrays of `Inputs.memory` before the first step.
       after_update: updates the state after the optimizer.
-      uncertainty: None for the entropy of the prediction.
+      uncertainty: None for the entropy of the prediction; a `Divergence` can be exported.
       pseudo_labels: None for a method without pseudo-labels.
       diagnostics: by name; logged as `<name>/<key>`.
     """

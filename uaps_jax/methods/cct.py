@@ -79,5 +79,5 @@ def build(config: Config, network: Network) -> Method:
         pseudo_labels=lambda variables, images, key, step: pseudo_labels_of(
             network.all_logits(variables, images, key)
         ),
-        uncertainty=one_network.divergence(network, perturb=True),
+        divergence="perturbed",
     )

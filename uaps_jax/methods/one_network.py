@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import jax
 
 from uaps_jax.config import Config
-from uaps_jax.losses import uncertainty as uncertainties
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import (
+    Divergence,
     FindPseudoLabels,
     Loss,
     Method,
     Predictor,
-    Uncertainty,
     Views,
     labeled_stream,
     unlabeled_stream,
@@ -39,7 +38,7 @@ def build(
     streams: Mapping[str, Stream] | None = None,
     views: Views | None = None,
     pseudo_labels: FindPseudoLabels | None = None,
-    uncertainty: Uncertainty | None = None,
+    divergence: Literal["clean", "perturbed"] | None = None,
 ) -> Method:
     """A method with the params of one network and the state `batch_stats`.
 
@@ -54,7 +53,8 @@ def build(
       streams: `both_streams` if None.
       views: a weak view of each stream if None.
       pseudo_labels: as in `Method`, but of normalised images.
-      uncertainty: as in `Method`, but of normalised images.
+      divergence: the features on which the decoders are compared for the uncertainty; None for the
+        entropy of the prediction.
     """
     streams = both_streams(config) if streams is None else streams
     normalize = view_lib.normalizer(config)
@@ -69,6 +69,11 @@ def build(
     predictors = {"main": predictor(lambda variables: [main_variables(variables)])}
     if network.auxiliary:
         predictors["ensemble"] = predictor(lambda variables: [variables])
+    uncertainty = None
+    if divergence is not None:
+        uncertainty = Divergence(
+            predictor=predictors["ensemble"], perturb=divergence == "perturbed"
+        )
     return Method(
         streams=streams,
         hyperparameters={**hyperparameters, **ramp_hyperparameters(config)},
@@ -79,7 +84,7 @@ def build(
         predictors=predictors,
         parameter_groups=network.parameter_groups,
         pseudo_labels=normalized(normalize, pseudo_labels),
-        uncertainty=normalized(normalize, uncertainty),
+        uncertainty=uncertainty,
     )
 
 
@@ -88,13 +93,3 @@ def normalized(normalize: Callable[[jax.Array], jax.Array], function: Any) -> An
     if function is None:
         return None
     return lambda variables, images, *rest: function(variables, normalize(images), *rest)
-
-
-def divergence(network: Network, *, perturb: bool) -> Uncertainty:
-    """The mean KL of several decoders to their mean, on perturbed or on clean features."""
-
-    def uncertainty(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        logits = network.all_logits(variables, images, key if perturb else None)
-        return uncertainties.kl_to_mean(logits).mean(0)
-
-    return uncertainty

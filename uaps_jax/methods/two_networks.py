@@ -13,10 +13,9 @@ from collections.abc import Mapping, Sequence
 import jax
 
 from uaps_jax.config import Config
-from uaps_jax.losses import uncertainty
 from uaps_jax.methods import loss as loss_lib
 from uaps_jax.methods import one_network, passes
-from uaps_jax.methods.base import FindPseudoLabels, Loss, Method, Predictor, Views
+from uaps_jax.methods.base import Divergence, FindPseudoLabels, Loss, Method, Predictor, Views
 from uaps_jax.methods.loss import Run
 from uaps_jax.models import stacked
 from uaps_jax.models.network import Network, Outputs, main_variables
@@ -84,12 +83,6 @@ def build(
       streams: as in `one_network.build`.
       views: likewise.
     """
-
-    def divergence(variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        del key
-        logits = both_logits(network, variables, images)
-        return uncertainty.kl_to_mean(logits).mean(0)
-
     # Params and state are those of one network, but for the leading axis.
     method = one_network.build(
         config,
@@ -99,7 +92,6 @@ def build(
         streams=streams,
         views=views,
         pseudo_labels=pseudo_labels,
-        uncertainty=divergence,
     )
 
     def start(seed: int) -> tuple[Tree, Tree]:
@@ -115,5 +107,8 @@ def build(
 
     known = {"mean": predictor(0, 1), "first": predictor(0), "second": predictor(1)}
     return dataclasses.replace(
-        method, init=start, predictors={name: known[name] for name in predictors}
+        method,
+        init=start,
+        predictors={name: known[name] for name in predictors},
+        uncertainty=Divergence(predictor=known["mean"], perturb=False),
     )

@@ -193,5 +193,5 @@ def build(config: Config, network: Network) -> Method:
         pseudo_labels=lambda variables, images, key, step: pseudo_labels_of(
             network.all_logits(variables, images, key)
         ),
-        uncertainty=one_network.divergence(network, perturb=options.perturb_at_eval),
+        divergence="perturbed" if options.perturb_at_eval else "clean",
     )

@@ -108,7 +108,7 @@ def build(config: Config, network: Network) -> Method:
         pseudo_labels=lambda variables, images, key, step: all_kept(
             *network.all_logits(variables, images, key)[::-1]
         ),
-        uncertainty=one_network.divergence(network, perturb=True),
+        divergence="perturbed",
     )
 
 

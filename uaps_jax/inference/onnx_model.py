@@ -1,0 +1,190 @@
+"""A trained model as an ONNX graph that contains all that a user of it needs.
+
+The graph takes photographs as they are, any number of any one size, and gives masks of that size:
+it resizes as training did (nearest neighbour, in whole numbers), normalises, runs the networks of a
+predictor with batch normalisation folded into the convolutions, and averages. The names of the
+classes are in its metadata.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+import uaps_jax
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.inference import onnx_images, onnx_networks
+from uaps_jax.inference.onnx_graph import Graph
+from uaps_jax.methods.base import Divergence, Predictor
+from uaps_jax.trees import Tree
+
+OPSET = 17
+
+
+class ExportError(ConfigError):
+    """What has no ONNX form, or a file that computes other numbers than its checkpoint."""
+
+
+def to_onnx(
+    config: Config,
+    predictor: Predictor,
+    divergence: Divergence | None,
+    variables: Tree,
+    class_names: Sequence[str],
+    about: Mapping[str, str],
+) -> onnx.ModelProto:
+    """The ONNX model of a predictor and an uncertainty.
+
+    Args:
+      config: size, channels, fit and normalisation are read from it.
+      predictor: of the method.
+      divergence: the uncertainty, computed on clean features; None for the entropy of the
+        probabilities.
+      variables: of the checkpoint.
+      class_names: by class id.
+      about: further entries of the metadata.
+
+    Returns:
+      A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
+      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size, and
+      `uncertainty`, float32 `[N, H, W]` in nats. With `data.fit` "resize", h and w are the
+      configuration's; with "pad" they are H and W: images go through the network whole, not in
+      tiles as `predict_folder` takes them, and the sides are extended to multiples of the network's
+      stride by repeating the last row and column.
+
+    Raises:
+      ExportError: the family of networks has no ONNX form.
+    """
+    graph = Graph()
+    x, size = onnx_images.network_input(graph, config)
+    probabilities = _probabilities(
+        graph, _logits(graph, config, predictor, variables, x), predictor
+    )
+    if divergence is None:
+        name, uncertainty = "entropy", _entropy(graph, probabilities)
+    else:
+        name = "KL of the decoders"
+        logits = _logits(graph, config, divergence.predictor, variables, x)
+        uncertainty = _divergence(graph, logits)
+    probabilities, uncertainty = (
+        onnx_images.upright(graph, config, value, size) for value in (probabilities, uncertainty)
+    )
+    mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
+    mask = onnx_images.at_original_size(graph, config, mask, size)
+    graph.output("mask", graph.add("Cast", mask, to=TensorProto.UINT8))
+    graph.output("probabilities", probabilities)
+    uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
+    graph.output("uncertainty", onnx_images.at_original_size(graph, config, uncertainty, size))
+
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            "uaps_jax",
+            _inputs(),
+            _output_infos(config, class_names, name),
+            graph.constants,
+        ),
+        opset_imports=[helper.make_opsetid("", OPSET)],
+        producer_name="uaps_jax",
+        producer_version=uaps_jax.__version__,
+        doc_string=(
+            f"Segments photographs into the classes {', '.join(class_names)}. Resizing and "
+            "normalisation are part of the model."
+        ),
+        ir_version=10,
+    )
+    classes = json.dumps(list(class_names))
+    helper.set_model_props(model, {"classes": classes, "uncertainty": name, **about})
+    onnx.checker.check_model(model)
+    return model
+
+
+def _inputs() -> list[onnx.ValueInfoProto]:
+    text = "Photographs, RGB, 0 to 255, channels last: any number N of any one size H x W."
+    return [helper.make_tensor_value_info("images", TensorProto.UINT8, ["N", "H", "W", 3], text)]
+
+
+def _output_infos(
+    config: Config, class_names: Sequence[str], uncertainty: str
+) -> list[onnx.ValueInfoProto]:
+    height_and_width: list[Any] = ["h", "w"]
+    size = "the size of the photographs"
+    if config.data.fit == "resize":
+        height_and_width = [config.data.height, config.data.width]
+        size = "the size of the network's input"
+    ids = ", ".join(f"{label} {name}" for label, name in enumerate(class_names))
+    infos = (
+        (
+            "mask",
+            TensorProto.UINT8,
+            ["N", "H", "W"],
+            f"The most probable class of each pixel: {ids}.",
+        ),
+        (
+            "probabilities",
+            TensorProto.FLOAT,
+            ["N", config.data.classes, *height_and_width],
+            f"The probability of each class, at {size}.",
+        ),
+        (
+            "uncertainty",
+            TensorProto.FLOAT,
+            ["N", "H", "W"],
+            f"The uncertainty of each pixel in nats: {_UNCERTAINTIES[uncertainty]}.",
+        ),
+    )
+    return [helper.make_tensor_value_info(*info) for info in infos]
+
+
+_UNCERTAINTIES = {
+    "entropy": "the entropy of the probabilities",
+    "KL of the decoders": "the mean KL divergence of the decoders to their mean, on clean features",
+}
+
+
+def _logits(
+    graph: Graph, config: Config, predictor: Predictor, variables: Tree, x: str
+) -> list[str]:
+    """The logits `[N, C, h, w]` of every decoder of a predictor.
+
+    Raises:
+      ExportError: the family of networks has no ONNX form.
+    """
+    emit = onnx_networks.NETWORKS.get(config.network.name)
+    if emit is None:
+        raise ExportError(
+            f"network {config.network.name} has no ONNX form; there is one of "
+            f"{', '.join(onnx_networks.NETWORKS)}"
+        )
+    return [
+        logits
+        for network in predictor.networks(variables)
+        for logits in emit(graph, jax.tree.map(np.asarray, network), x)
+    ]
+
+
+def _probabilities(graph: Graph, logits: Sequence[str], predictor: Predictor) -> str:
+    """The mean of the decoders, `[N, C, h, w]`."""
+    if predictor.mean_of == "logits":
+        return graph.softmax(graph.mean(*logits))
+    return graph.mean(*(graph.softmax(one) for one in logits))
+
+
+def _entropy(graph: Graph, probabilities: str) -> str:
+    """-sum_c p_c log p_c, `[N, C, h, w]` to `[N, 1, h, w]`."""
+    terms = graph.add("Mul", probabilities, graph.log_probability(probabilities))
+    return graph.add("Neg", graph.sum_over_classes(terms))
+
+
+def _divergence(graph: Graph, logits: Sequence[str]) -> str:
+    """1/K sum_k KL(mean_j p_j || p_k), `[N, C, h, w]` each to `[N, 1, h, w]`."""
+    log_p = [graph.log_softmax(one) for one in logits]
+    mean = graph.mean(*(graph.add("Exp", one) for one in log_p))
+    difference = graph.add("Sub", graph.log_probability(mean), graph.mean(*log_p))
+    return graph.sum_over_classes(graph.add("Mul", mean, difference))
