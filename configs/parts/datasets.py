@@ -215,7 +215,7 @@ def _config(
         data=c.DataConfig(**(shared | data)),
         views=c.ViewsConfig(labeled=view, unlabeled=dataclasses.replace(view)),
         network=networks.unet(),
-        method=SupervisedConfig(),
+        method=SupervisedConfig(ema_decay=0.0),
         optimizer=c.OptimizerConfig(
             name="adam",
             learning_rate=1e-3,

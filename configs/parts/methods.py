@@ -11,23 +11,25 @@ from collections.abc import Callable
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts.views import photometric, view
+from uaps_jax.configs.parts.views import photometric, view, weak_to_strong
 from uaps_jax.methods.cct import CctConfig
 from uaps_jax.methods.cpcl import CpclConfig
 from uaps_jax.methods.cps import CpsConfig
 from uaps_jax.methods.dct import DctConfig
 from uaps_jax.methods.dueb import DuebConfig
+from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
 from uaps_jax.methods.supervised import SupervisedConfig
 from uaps_jax.methods.ua_mt import UaMtConfig
 from uaps_jax.methods.uaps import UapsConfig
 from uaps_jax.methods.ucc import UccConfig
+from uaps_jax.methods.unimatch_v2 import UnimatchV2Config
 
 
-def supervised(config: c.Config) -> c.Config:
+def supervised(config: c.Config, **settings: Any) -> c.Config:
     """One decoder on clean features, labeled images only."""
     config.network.auxiliary = 0
-    config.method = SupervisedConfig()
+    config.method = SupervisedConfig(**({"ema_decay": 0.0} | settings))
     return config
 
 
@@ -133,6 +135,34 @@ def dueb(config: c.Config, **settings: Any) -> c.Config:
     return _with_method(config, DuebConfig, ours, settings)
 
 
+WEAK_TO_STRONG: dict[str, Any] = {
+    "weight": 1.0,
+    "ema_decay": 0.99,
+    "threshold": 0.95,
+    "threshold_rule": "fixed",
+    "threshold_momentum": 0.999,
+    "unlabeled_loss": "cross_entropy_and_dice",
+    "cutmix": 0.5,
+    "cutmix_area": (0.02, 0.4),
+}
+"""The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch."""
+
+
+def fixmatch(config: c.Config, **settings: Any) -> c.Config:
+    """FixMatch with an EMA teacher, a strong view of UniMatch and CutMix."""
+    config.network.auxiliary = 0
+    config.method = FixmatchConfig(**({"strong": weak_to_strong()} | WEAK_TO_STRONG | settings))
+    return config
+
+
+def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
+    """UniMatch V2: two strong views; half of the images lose complementary channels."""
+    config.network.auxiliary = 0
+    usual = WEAK_TO_STRONG | {"strong": weak_to_strong(), "channel_dropout": 0.5}
+    config.method = UnimatchV2Config(**(usual | settings))
+    return config
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "mean_teacher": mean_teacher,
@@ -142,6 +172,8 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "dct": dct,
     "ucc": ucc,
     "uaps": uaps,
+    "fixmatch": fixmatch,
+    "unimatch_v2": unimatch_v2,
     "cpcl": cpcl,
     "dueb": dueb,
 }

@@ -75,6 +75,12 @@ def _views_without_what_came_later(flat: dict[str, Any]) -> dict[str, Any]:
     return added | flat
 
 
+def _supervised_without_an_average(flat: dict[str, Any]) -> dict[str, Any]:
+    """Supervised learning had no averaged network."""
+    added = {"method.ema_decay": 0.0} if flat.get("method.name") == "supervised" else {}
+    return added | flat
+
+
 MIGRATIONS = (
     # Settings that were stored without a version: some had these already.
     Migration(added={"train.accumulate": 1, "train.deterministic": False}),
@@ -97,6 +103,7 @@ MIGRATIONS = (
             "optimizer.clip_norm": 0.0,
         }
     ),
+    Migration(adjust=_supervised_without_an_average),
 )
 """The changes of the schema, in order; entry i turns settings of version i into version i + 1."""
 

@@ -13,11 +13,13 @@ from uaps_jax.methods import (
     cps,
     dct,
     dueb,
+    fixmatch,
     mean_teacher,
     supervised,
     ua_mt,
     uaps,
     ucc,
+    unimatch_v2,
 )
 from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
@@ -49,6 +51,8 @@ register(cps.CpsConfig, cps.build)
 register(dct.DctConfig, dct.build)
 register(ucc.UccConfig, ucc.build)
 register(uaps.UapsConfig, uaps.build)
+register(fixmatch.FixmatchConfig, fixmatch.build)
+register(unimatch_v2.UnimatchV2Config, unimatch_v2.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 

@@ -18,7 +18,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import consistency, segmentation
 from uaps_jax.methods import one_network
-from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.base import Inputs, Method, PseudoLabels, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
 from uaps_jax.transforms import geometric
@@ -88,7 +88,8 @@ def build(config: Config, network: Network) -> Method:
     options = config.method
     assert isinstance(options, DctConfig)
 
-    def prepare(views: Tree, keys: Sequence[jax.Array]) -> Tree:
+    def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
+        del inputs
         turns = jax.random.randint(keys[0], (), 0, 4)
         turned = turn(views["unlabeled"]["image"], turns)
         return views | {"turned": {"image": turned}, "turns": turns}

@@ -76,6 +76,10 @@ Run = Callable[[Network, Tree, Tree, jax.Array, Tree], tuple[Mapping[str, Output
 """`(network, params, batch_stats, key, views)` to outputs by name and the new statistics."""
 
 
+Prepare = Callable[[Tree, Inputs, Sequence[jax.Array]], Tree]
+"""`(views, inputs, extra keys)` to all views."""
+
+
 def show(*names: str, forward: Callable[..., Any] = passes.forward) -> Run:
     """A `Run` of the named views; `forward` is that of one network or of two."""
 
@@ -96,7 +100,7 @@ def one_objective(
     run: Run | None = None,
     ramped: bool = True,
     extra_keys: int = 0,
-    prepare: Callable[[Tree, Sequence[jax.Array]], Tree] = lambda views, keys: views,
+    prepare: Prepare = lambda views, inputs, keys: views,
     all_params: Callable[[Tree, Tree], Tree] = lambda params, state: params,
 ) -> Loss:
     """The loss that runs a network on views and computes an objective of its outputs.
@@ -107,7 +111,7 @@ def one_objective(
       run: the forward passes; None for `show("labeled", "unlabeled")`.
       ramped: whether r(t) is the ramp of `ramp_hyperparameters`; otherwise it is 1.
       extra_keys: number of random keys for `prepare` and the objective.
-      prepare: `(views, keys) -> views`, adds views that are computed from others.
+      prepare: `(views, inputs, keys) -> views`, adds views that are computed from others.
       all_params: `(params, state) -> params` of the network, for methods that keep some of them in
         the state.
     """
@@ -115,7 +119,7 @@ def one_objective(
 
     def loss(inputs: Inputs) -> Result:
         keys = list(jax.random.split(inputs.key, 1 + extra_keys)) if extra_keys else [inputs.key]
-        views = prepare(inputs.views, keys[1:])
+        views = prepare(inputs.views, inputs, keys[1:])
         params, stats = all_params(inputs.params, inputs.state), inputs.state["batch_stats"]
         outputs, stats = run(network, params, stats, keys[0], views)
         ramp = ramp_of(inputs.step, inputs.hyperparameters) if ramped else jnp.ones(())

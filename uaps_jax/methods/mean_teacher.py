@@ -85,6 +85,8 @@ def build(config: Config, network: Network) -> Method:
         network,
         one_objective(network, term, extra_keys=2),
         hyperparameters={"consistency": options.weight, "delay": options.delay},
+        ema_decay=options.ema_decay,
+        average_statistics=options.average_statistics,
         pseudo_labels=lambda variables, images, key, step: teacher.pseudo_labels(
             network, variables, images
         ),

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.models.network import Network, Outputs
+from uaps_jax.models.network import Change, Network, Outputs
 from uaps_jax.trees import Tree
+
+PartsChange = Callable[[jax.Array, jax.Array, int], jax.Array]
+"""`(key, z, level)` to a changed level `[B, parts, H, W, C]` of the pyramids of several batches."""
 
 
 def forward(
-    network: Network, params: Tree, batch_stats: Tree, key: jax.Array, *batches: jax.Array
+    network: Network,
+    params: Tree,
+    batch_stats: Tree,
+    key: jax.Array,
+    *batches: jax.Array,
+    change: PartsChange | None = None,
 ) -> tuple[list[Outputs], Tree]:
     """All decoders on batches `[B, H, W, C]`, in order.
 
     Batches of one shape share a pass as batch parts, each with its own batch statistics and
     perturbations. Otherwise there is a pass per batch.
+
+    Args:
+      network: to run.
+      params: of the network.
+      batch_stats: likewise.
+      key: for dropout, the perturbations and `change`.
+      *batches: normalised images.
+      change: of the encoder's pyramid; needs batches of one shape.
 
     Returns:
       The outputs of every batch, and the new statistics.
@@ -23,8 +41,15 @@ def forward(
     if len({batch.shape for batch in batches}) == 1:
         variables = {"params": params, "batch_stats": batch_stats}
         parts = len(batches)
-        outputs, stats = network.train_outputs(variables, interleave(*batches), key, parts=parts)
+        outputs, stats = network.train_outputs(
+            variables,
+            interleave(*batches),
+            key,
+            parts=parts,
+            change=None if change is None else in_parts(change, parts),
+        )
         return [separate(outputs, part, parts) for part in range(parts)], stats
+    assert change is None, "batches of one shape are needed"
     all_outputs = []
     for number, batch in enumerate(batches):
         variables = {"params": params, "batch_stats": batch_stats}
@@ -41,6 +66,15 @@ def interleave(*batches: jax.Array) -> jax.Array:
     """
     stacked = jnp.stack(batches, axis=1)
     return stacked.reshape(-1, *stacked.shape[2:])
+
+
+def in_parts(change: PartsChange, parts: int) -> Change:
+    """The change of an interleaved level `[B * parts, ...]`."""
+
+    def interleaved(key: jax.Array, z: jax.Array, level: int) -> jax.Array:
+        return change(key, z.reshape(-1, parts, *z.shape[1:]), level).reshape(z.shape)
+
+    return interleaved
 
 
 def separate(outputs: Outputs, part: int, parts: int) -> Outputs:

@@ -2,7 +2,9 @@
 
     L = 1/K sum_k 1/2 [CE(f_k(x), y) + Dice(softmax f_k(x), y)]
 
-with K = 1 decoder on clean features in the study; more decoders give UAPS's L_sup.
+with K = 1 decoder on clean features in the study; more decoders give UAPS's L_sup. With
+`ema_decay`, an exponential moving average of the network is a second predictor: the baseline of
+methods whose EMA teacher predicts.
 """
 
 import dataclasses
@@ -10,9 +12,10 @@ from typing import ClassVar
 
 import jax
 
+from uaps_jax import config as c
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import one_network
+from uaps_jax.methods import one_network, teacher
 from uaps_jax.methods.base import Method, labeled_stream
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
@@ -22,6 +25,9 @@ from uaps_jax.models.network import Network
 class SupervisedConfig(MethodConfig):
     name: ClassVar[str] = "supervised"
 
+    # largest decay of the averaged network, the predictor "ema"; 0: none
+    ema_decay: float = dataclasses.field(metadata=c.below_one())
+
 
 def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
     """L_sup of `logits` `[K, B, H, W, C]` and `labels` `[B, H, W]`."""
@@ -29,15 +35,27 @@ def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
 
 
 def build(config: Config, network: Network) -> Method:
+    options = config.method
+    assert isinstance(options, SupervisedConfig)
+    streams = {"labeled": labeled_stream(config)}
 
     def term(seen: Seen) -> Term:
         value = objective(seen.logits("labeled"), seen.labels)
         return Term(value, {"supervised": value})
 
-    return one_network.build(
+    loss = one_objective(network, term, run=show("labeled"), ramped=False)
+    if not options.ema_decay:
+        return one_network.build(config, network, loss, hyperparameters={}, streams=streams)
+    method = teacher.build(
         config,
         network,
-        one_objective(network, term, run=show("labeled"), ramped=False),
+        loss,
         hyperparameters={},
-        streams={"labeled": labeled_stream(config)},
+        ema_decay=options.ema_decay,
+        average_statistics=True,
+        pseudo_labels=None,
+        streams=streams,
     )
+    of = method.predictors
+    predictors = {"main": of["student"], "ema": of["teacher"]}
+    return dataclasses.replace(method, predictors=predictors, diagnostics={})

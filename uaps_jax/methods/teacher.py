@@ -24,6 +24,7 @@ from uaps_jax.methods.base import (
     all_kept,
 )
 from uaps_jax.models.network import Network, main_variables
+from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
 
 
@@ -110,7 +111,10 @@ def build(
     loss: Loss,
     *,
     hyperparameters: Mapping[str, float],
-    pseudo_labels: FindPseudoLabels,
+    ema_decay: float,
+    average_statistics: bool,
+    pseudo_labels: FindPseudoLabels | None,
+    streams: Mapping[str, Stream] | None = None,
     views: Views | None = None,
 ) -> Method:
     """A method that trains a student and updates an EMA teacher.
@@ -120,20 +124,22 @@ def build(
     hyperparameter `ema_decay`.
 
     Args:
-      config: of the run; `config.method` is a `TeacherConfig`.
+      config: of the run.
       network: of both.
       loss: of a step.
       hyperparameters: without those of teacher and ramp, which are added.
+      ema_decay: largest decay of the teacher.
+      average_statistics: whether its running statistics are averaged as well.
       pseudo_labels: as in `one_network.build`.
+      streams: likewise.
       views: a weak view of each stream if None.
     """
-    options = config.method
-    assert isinstance(options, TeacherConfig)
     student = one_network.build(
         config,
         network,
         loss,
-        hyperparameters={**hyperparameters, "ema_decay": options.ema_decay},
+        hyperparameters={**hyperparameters, "ema_decay": ema_decay},
+        streams=streams,
         views=views,
         pseudo_labels=pseudo_labels,
     )
@@ -148,7 +154,7 @@ def build(
     ) -> Tree:
         alpha, teacher = decay(step, hyperparameters["ema_decay"]), state["teacher"]
         teacher = teacher | {"params": ema(teacher["params"], params, alpha)}
-        if options.average_statistics:
+        if average_statistics:
             stats = ema(teacher["batch_stats"], state["batch_stats"], alpha)
             teacher = teacher | {"batch_stats": stats}
         return state | {"teacher": teacher}

@@ -139,6 +139,8 @@ def build(config: Config, network: Network) -> Method:
         network,
         one_objective(network, term, extra_keys=2),
         hyperparameters={"consistency": options.weight},
+        ema_decay=options.ema_decay,
+        average_statistics=options.average_statistics,
         pseudo_labels=pseudo_labels,
     )
     return method

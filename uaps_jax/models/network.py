@@ -9,7 +9,7 @@ output layer of every decoder, for example a predicted variance.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import flax.linen as nn
@@ -22,6 +22,9 @@ from uaps_jax.trees import Tree
 
 Pyramid = Sequence[jax.Array]
 COLLECTIONS = ("params", "batch_stats")
+
+Change = Callable[[jax.Array, jax.Array, int], jax.Array]
+"""`(key, z, level)` to a changed level of the encoder's pyramid, for all decoders."""
 
 
 class Encoder(Protocol):
@@ -131,7 +134,13 @@ class Network:
         return variables
 
     def train_outputs(
-        self, variables: Tree, images: jax.Array, key: jax.Array, *, parts: int = 1
+        self,
+        variables: Tree,
+        images: jax.Array,
+        key: jax.Array,
+        *,
+        parts: int = 1,
+        change: Change | None = None,
     ) -> tuple[Outputs, Tree]:
         """The outputs of all decoders in training mode, and the new `batch_stats`.
 
@@ -140,6 +149,7 @@ class Network:
           images: `[B * parts, H, W, C]`, normalised; parts interleaved.
           key: for dropout and the perturbations.
           parts: number of batch parts; each has its own batch statistics and perturbations.
+          change: of every level of the encoder's pyramid, before the decoders' perturbations.
         """
         params, stats = variables["params"], variables["batch_stats"]
         dropout_key, perturb_key = jax.random.split(key)
@@ -151,6 +161,12 @@ class Network:
             rngs={"dropout": dropout_key},
             mutable=["batch_stats"],
         )
+        if change is not None:
+            change_key = jax.random.fold_in(key, 2)  # `split` made the keys 0 and 1
+            pyramid = [
+                change(jax.random.fold_in(change_key, level), z, level)
+                for level, z in enumerate(pyramid)
+            ]
         pyramids = self.perturbed(pyramid, perturb_key, parts=parts)
 
         def decode(p: Tree, s: Tree, heads: Tree, z: Pyramid) -> tuple[Outputs, Tree]:

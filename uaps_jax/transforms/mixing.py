@@ -10,6 +10,9 @@ import jax.numpy as jnp
 from uaps_jax.transforms.fields import Fields, fill_value
 from uaps_jax.transforms.keys import image_keys
 
+CUTMIX_ASPECT = (0.3, 1 / 0.3)
+"""Range of height / width of a CutMix box (UniMatch)."""
+
 TRIES = 256
 """Rectangles drawn until one is inside the image. With areas up to 0.4 and UniMatch's aspects, all
 of them fail for one image in 10^7."""

@@ -1,0 +1,63 @@
+"""UniMatch V2 (Yang et al., TPAMI 2025): two strong views with complementary channel dropout.
+
+As `fixmatch`, with two strong views s_1, s_2 of every unlabeled image. At every level of the
+encoder's pyramid their features are multiplied by
+
+    m_1 = 2 Bernoulli(1/2) per image and channel,     m_2 = 2 - m_1
+
+for half of the images, drawn anew at every step; those of the other images stay as they are. The
+unlabeled loss is the mean over both views. The published encoder has one width and one mask for all
+levels; here each level has its own. Published: AdamW on DINOv2, tau = 0.95, a loss divided by 2,
+which Adam does not see.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax import config as c
+from uaps_jax.config import Config
+from uaps_jax.methods import weak_to_strong
+from uaps_jax.methods.base import Method
+from uaps_jax.models.network import Network
+
+
+@dataclass(slots=True, kw_only=True)
+class UnimatchV2Config(weak_to_strong.WeakToStrongConfig):
+    name: ClassVar[str] = "unimatch_v2"
+
+    # share of the images whose features are dropped
+    channel_dropout: float = field(metadata=c.probability())
+
+
+def complementary_dropout(key: jax.Array, z: jax.Array, share: float) -> jax.Array:
+    """Multiplies the features of two views by complementary masks.
+
+    Args:
+      key: of this step and level.
+      z: `[B, parts, H, W, C]`; parts 1 and 2 are the two views, part 0 stays.
+      share: of the images.
+    """
+    mask_key, image_key = jax.random.split(key)
+    count, channels = len(z), z.shape[-1]
+    first = 2.0 * jax.random.bernoulli(mask_key, 0.5, (count, channels))
+    # The published code draws a random half: exactly that many.
+    order = jax.random.permutation(image_key, count)
+    dropped = (order < round(share * count))[:, None]
+    first = jnp.where(dropped, first, 1.0)
+    masks = jnp.stack([jnp.ones_like(first), first, 2 - first], axis=1).astype(z.dtype)
+    return z * masks[:, :, None, None, :]
+
+
+def build(config: Config, network: Network) -> Method:
+    options = config.method
+    assert isinstance(options, UnimatchV2Config)
+    share = options.channel_dropout
+
+    def change(key: jax.Array, z: jax.Array, level: int) -> jax.Array:
+        del level
+        return complementary_dropout(key, z, share)
+
+    return weak_to_strong.build(config, network, strong=2, change=change if share else None)

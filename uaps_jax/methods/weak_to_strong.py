@@ -1,0 +1,263 @@
+"""What the methods share that teach a strong view with the prediction of a weak one.
+
+An EMA teacher in evaluation mode labels a weak view of each unlabeled image; the student learns
+these labels on strong views of the same geometry, where the teacher is confident. A strong view may
+have a box from the strong view of the next image of the batch, with its label (CutMix). UniMatch
+takes the images in reverse order instead of the next one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import ClassVar, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax import config as c
+from uaps_jax.config import Config
+from uaps_jax.losses import segmentation
+from uaps_jax.methods import passes, teacher, thresholds
+from uaps_jax.methods import views as view_lib
+from uaps_jax.methods.base import Hyperparameters, Inputs, Method, PseudoLabels, Views
+from uaps_jax.methods.loss import Seen, Term, one_objective, show
+from uaps_jax.models.network import Network
+from uaps_jax.transforms import build as build_views
+from uaps_jax.transforms import mixing
+from uaps_jax.trees import Tree
+
+LossForm = Literal["cross_entropy_and_dice", "cross_entropy", "dice"]
+
+
+@dataclass(slots=True, kw_only=True)
+class WeakToStrongConfig(c.MethodConfig):
+    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
+
+    weight: float = field(metadata=c.at_least(0))  # lambda, of the unlabeled term
+    ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
+    # smallest confidence of a pixel that is learnt; of the most confident class if "classwise"
+    threshold: float = field(metadata=c.probability())
+    threshold_rule: thresholds.Rule
+    # m, of the averages of the rules "global" and "classwise"
+    threshold_momentum: float = field(metadata=c.below_one())
+    unlabeled_loss: LossForm
+    cutmix: float = field(metadata=c.probability())  # of a box from the next image
+    # range of its share of the image
+    cutmix_area: tuple[float, float] = field(
+        metadata=c.rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
+    )
+    strong: c.PhotometricConfig  # the strong views; their geometry is that of views.unlabeled
+
+
+class Target(NamedTuple):
+    """What a strong view is taught.
+
+    Attributes:
+      labels: class ids `[B, H, W]`.
+      weight: of each pixel in the loss, `[B, H, W]`.
+    """
+
+    labels: jax.Array
+    weight: jax.Array
+
+
+def confident(probabilities: jax.Array, limits: jax.Array) -> Target:
+    """The most probable class; weight 1 where its probability reaches its class's limit `[C]`."""
+    labels = probabilities.argmax(-1).astype(jnp.int32)
+    kept = probabilities.max(-1) >= limits[labels]
+    return Target(labels, kept.astype(probabilities.dtype))
+
+
+def next_image(x: jax.Array) -> jax.Array:
+    """For each image of a batch, the next one; the first for the last."""
+    return jnp.roll(x, -1, axis=0)
+
+
+def masked_loss(
+    logits: jax.Array, labels: jax.Array, weight: jax.Array, form: LossForm
+) -> jax.Array:
+    """The loss of one view from logits `[B, H, W, C]`, labels and weights `[B, H, W]`.
+
+    The sum of the weighted cross entropy is divided by the number of all pixels (UniMatch); Dice
+    leaves out pixels of weight 0.
+    """
+    if form == "cross_entropy":
+        return segmentation.cross_entropy(logits, labels, weight)
+    if form == "dice":
+        return segmentation.dice(logits, labels, weight)
+    return segmentation.cross_entropy_and_dice(logits, labels, weight)
+
+
+def objective(
+    labeled_logits: jax.Array,
+    labels: jax.Array,
+    strong_logits: Sequence[jax.Array],
+    targets: Sequence[Target],
+    weight: jax.Array,
+    form: LossForm,
+) -> tuple[jax.Array, dict[str, jax.Array]]:
+    """1/2 [CE(f(x), y) + Dice(f(x), y)] + lambda mean_v l(f(s_v), target_v).
+
+    Args:
+      labeled_logits: f(x), `[B, H, W, C]`.
+      labels: y, `[B, H, W]`.
+      strong_logits: f(s_v) of each strong view v, `[B, H, W, C]`.
+      targets: of each strong view.
+      weight: lambda.
+      form: l.
+
+    Returns:
+      The total and its terms by name.
+    """
+    l_sup = segmentation.cross_entropy_and_dice(labeled_logits, labels)
+    losses = [
+        masked_loss(logits, *target, form)
+        for logits, target in zip(strong_logits, targets, strict=True)
+    ]
+    l_u = jnp.stack(losses).mean()
+    kept = jnp.stack([target.weight.mean() for target in targets]).mean()
+    return l_sup + weight * l_u, {"supervised": l_sup, "pseudo": l_u, "kept": kept}
+
+
+def strong_names(count: int) -> tuple[str, ...]:
+    return tuple(f"strong_{number}" for number in range(count))
+
+
+def make_views(config: Config, options: WeakToStrongConfig, names: Sequence[str]) -> Views:
+    """`labeled`, `weak` and the named strong views, each with `box`, its CutMix mask."""
+    normalize, draw_view = view_lib.normalizer(config), view_lib.draw_view
+    labeled_view = build_views.view(config.views.labeled)
+    weak_view = build_views.view(config.views.unlabeled)
+    strong_view = build_views.view(config.views.unlabeled, options.strong)
+
+    def views(
+        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
+    ) -> Tree:
+        del step, hyperparameters
+        labeled_key, unlabeled_key = (
+            view_lib.stream_key(key, name) for name in ("labeled", "unlabeled")
+        )
+        labeled = draw_view(labeled_key, batch["labeled"], labeled_view)
+        weak = draw_view(unlabeled_key, batch["unlabeled"], weak_view)["image"]
+        made: Tree = {
+            "labeled": labeled | {"image": normalize(labeled["image"])},
+            "weak": {"image": normalize(weak)},
+        }
+        rectangle = partial(
+            mixing.random_rectangle,
+            size=(weak.shape[1], weak.shape[2]),
+            area=options.cutmix_area,
+            aspect=mixing.CUTMIX_ASPECT,
+        )
+        for name in names:
+            strong = draw_view(unlabeled_key, batch["unlabeled"], strong_view, name)["image"]
+            box_key = view_lib.stream_key(key, f"cutmix {name}")
+            box = mixing.boxes(box_key, len(strong), rectangle, options.cutmix)
+            made[name] = {"image": normalize(strong), "box": box}
+        return made
+
+    return views
+
+
+def build(
+    config: Config,
+    network: Network,
+    *,
+    strong: int,
+    change: passes.PartsChange | None = None,
+) -> Method:
+    """A method with the streams, the teacher and the loss of this file.
+
+    State: that of `teacher.build`, and `confidence`, the averages of `thresholds`. Predictors:
+    `teacher`, the default, and `student`.
+
+    Args:
+      config: of the run; `config.method` is a `WeakToStrongConfig`.
+      network: of student and teacher.
+      strong: number of strong views.
+      change: of the student's features; batch part 0 is the labeled batch, then come the strong
+        views.
+    """
+    options = config.method
+    assert isinstance(options, WeakToStrongConfig)
+    names = strong_names(strong)
+
+    def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
+        del keys
+        taught = jax.lax.stop_gradient(inputs.state["teacher"])
+        logits = network.main_logits(taught, views["weak"]["image"])
+        probabilities = jax.nn.softmax(logits)
+        averages, given = inputs.state["confidence"], inputs.hyperparameters
+        averages = thresholds.update(
+            options.threshold_rule, averages, probabilities, given["threshold_momentum"]
+        )
+        limits = thresholds.current(options.threshold_rule, given["threshold"], averages)
+        target = confident(probabilities, limits)
+        mixed: Tree = {"confidence": averages}
+        for name in names:
+            image, box = views[name]["image"], views[name]["box"]
+            labels, weight = (mixing.paste(box, x, next_image(x)) for x in target)
+            mixed[name] = {
+                "image": mixing.paste(box, image, next_image(image)),
+                "mask": labels,
+                "weight": weight,
+            }
+        return views | mixed
+
+    def term(seen: Seen) -> Term:
+        total, parts = objective(
+            seen.logits("labeled")[0],
+            seen.labels,
+            [seen.logits(name)[0] for name in names],
+            [Target(seen.views[name]["mask"], seen.views[name]["weight"]) for name in names],
+            seen.hyperparameters["weight"],
+            options.unlabeled_loss,
+        )
+        return Term(total, parts, {"confidence": seen.views["confidence"]})
+
+    def pseudo_labels(
+        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+    ) -> PseudoLabels:
+        del key, step
+        probabilities, student = (
+            jax.nn.softmax(network.main_logits(variables[name], images))
+            for name in ("teacher", "student")
+        )
+        tau = jnp.asarray(options.threshold, jnp.float32)
+        limits = thresholds.current(options.threshold_rule, tau, variables["confidence"])
+        labels, weight = confident(probabilities, limits)
+        return PseudoLabels(labels, weight > 0, student.argmax(-1))
+
+    method = teacher.build(
+        config,
+        network,
+        one_objective(
+            network,
+            term,
+            run=show("labeled", *names, forward=partial(passes.forward, change=change)),
+            ramped=False,
+            prepare=prepare,
+        ),
+        hyperparameters={
+            "weight": options.weight,
+            "threshold": options.threshold,
+            "threshold_momentum": options.threshold_momentum,
+        },
+        ema_decay=options.ema_decay,
+        average_statistics=True,
+        pseudo_labels=pseudo_labels,
+        views=make_views(config, options, names),
+    )
+
+    def init(seed: int) -> tuple[Tree, Tree]:
+        params, state = method.init(seed)
+        return params, state | {"confidence": thresholds.initial(config.data.classes)}
+
+    return replace(
+        method,
+        init=init,
+        variables=lambda params, state: (
+            method.variables(params, state) | {"confidence": state["confidence"]}
+        ),
+        predictors={name: method.predictors[name] for name in ("teacher", "student")},
+    )
