@@ -376,6 +376,21 @@ def dueb(
 # ---------------------------------------------------------------------------------------------
 
 
+def weak_to_strong(labeled, labels, strong, targets, kept, weight, form):
+    """UniMatch's released losses on strong views: pixels that are not kept are left out.
+
+    The cross entropy of kept pixels is divided by the number of all pixels; Dice sees labels that
+    are "ignore" where a pixel is not kept (its medical code).
+    """
+    total = 0.0
+    for logits, target, keep in zip(strong, targets, kept, strict=True):
+        ce = (oracles.cross_entropy_map(logits, target) * (keep > 0)).sum() / target.size
+        dice = oracles.dice_loss(logits, np.where(keep > 0, target, IGNORE))
+        losses = {"cross_entropy": ce, "dice": dice, "cross_entropy_and_dice": (ce + dice) / 2}
+        total += losses[form] / len(strong)
+    return oracles.supervised_loss(labeled, labels) + weight * total
+
+
 def cutmix_mask(boxes, height, width):
     """CutMix mask [H, W] of one sample: boxes (y0, x0, y1, x1), half open, joined by XOR.
 

@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests import method_oracles as oracle
 from tests import oracles, tiny
 from tests.compare import relative_difference
+from tests.methods.steps import batch_of, inputs_of, views_of
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
@@ -20,7 +21,6 @@ from uaps_jax.configs.parts.views import photometric, view
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import (
-    base,
     cct,
     cpcl,
     cps,
@@ -519,28 +519,6 @@ def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
 
 
 SEMI = [name for name in methods.METHODS if name != "supervised"]
-
-
-def batch_of(method, size=4):
-    pools = tiny.pools().train
-    made = {}
-    for name, stream in method.streams.items():
-        # Streams of one pool show different images.
-        rows = np.arange(size) + (5 if name.endswith("_1") else 0)
-        pool = pools[stream.pool]
-        known = {"image": pool.images[rows], "mask": pool.masks[rows]}
-        made[name] = {"index": rows.astype(np.int32)} | {f: known[f] for f in stream.fields}
-    return made
-
-
-def views_of(method, key):
-    traced = traced_hyperparameters(method)
-    return jax.jit(method.views)(key, batch_of(method), jnp.asarray(0), traced)
-
-
-def inputs_of(method, params, state, views, key, step, hyperparameters=None):
-    traced = hyperparameters or traced_hyperparameters(method)
-    return base.Inputs(params, state, method.memory(), views, key, jnp.asarray(step), traced)
 
 
 def plain(name):

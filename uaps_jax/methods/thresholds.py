@@ -43,7 +43,7 @@ def update(
         return averages
     classes = probabilities.shape[-1]
     confidence = probabilities.max(-1).astype(averages.dtype)
-    of_class = probabilities.argmax(-1)[..., None] == jnp.arange(classes)  # [B, H, W, C]
+    of_class = jax.nn.one_hot(probabilities.argmax(-1), classes, dtype=bool)  # [B, H, W, C]
     count = of_class.sum((0, 1, 2))
     present = count > 0
     if rule == "global":
