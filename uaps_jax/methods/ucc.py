@@ -31,7 +31,6 @@ from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Hyperparameters, Method, Views, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
-from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
@@ -114,27 +113,21 @@ def build(config: Config, network: Network) -> Method:
 
 def mixed_views(config: Config, options: UccConfig) -> Views:
     """Labeled images with boxes from the next one, and unlabeled views with boxes from these."""
-    normalize, draw_view = view_lib.normalizer(config), view_lib.draw_view
-    labeled_view = build_views.view(config.views.labeled)
-    weak_view = build_views.view(config.views.unlabeled)
-    strong_view = build_views.view(config.views.unlabeled, options.strong)
+    normalize = view_lib.normalizer(config)
+    draw = view_lib.weak_and_strong(config, options.strong, ("strong",))
 
     def views(
         key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
     ) -> Tree:
         del step, hyperparameters
-        keys = {
-            name: view_lib.stream_key(key, name)
-            for name in ("labeled", "unlabeled", "cutmix", "paste")
-        }
-        labeled = draw_view(keys["labeled"], batch["labeled"], labeled_view)
-        x, y = labeled["image"], labeled["mask"]
-        weak = draw_view(keys["unlabeled"], batch["unlabeled"], weak_view)["image"]
-        strong = draw_view(keys["unlabeled"], batch["unlabeled"], strong_view, "strong")["image"]
+        drawn = draw(key, batch)
+        x, y = drawn["labeled"]["image"], drawn["labeled"]["mask"]
+        weak, strong = drawn["weak"]["image"], drawn["strong"]["image"]
+        cutmix_key, paste_key = (view_lib.stream_key(key, n) for n in ("cutmix", "paste"))
         half = partial(mixing.random_half, size=(x.shape[1], x.shape[2]))
-        mixed = mixing.boxes(keys["cutmix"], len(x), half, options.cutmix)
+        mixed = mixing.boxes(cutmix_key, len(x), half, options.cutmix)
         image, mask = (mixing.paste(mixed, own, jnp.roll(own, -1, axis=0)) for own in (x, y))
-        pasted = mixing.boxes(keys["paste"], len(weak), half, options.paste)
+        pasted = mixing.boxes(paste_key, len(weak), half, options.paste)
         weak, strong = (mixing.paste(pasted, own, image) for own in (weak, strong))
         return {
             "labeled": {"image": normalize(image), "mask": mask},

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config
+from uaps_jax.config import Config, PhotometricConfig
 from uaps_jax.methods.base import Hyperparameters, Views
 from uaps_jax.stream import Stream
 from uaps_jax.transforms import build as build_views
@@ -55,3 +55,28 @@ def weak_views(config: Config, streams: Mapping[str, Stream]) -> Views:
         return made
 
     return views
+
+
+def weak_and_strong(
+    config: Config, strong: PhotometricConfig, names: Sequence[str]
+) -> Callable[[jax.Array, Tree], dict[str, Fields]]:
+    """A function `(key, batch) -> fields` of the views of both streams, on the 0..255 scale.
+
+    The views are `labeled`, `weak` and, for each name, one with the geometry of `weak` and the
+    photometric changes `strong`.
+    """
+    labeled = build_views.view(config.views.labeled)
+    weak = build_views.view(config.views.unlabeled)
+    changed = build_views.view(config.views.unlabeled, strong)
+
+    def draw_all(key: jax.Array, batch: Tree) -> dict[str, Fields]:
+        unlabeled_key = stream_key(key, "unlabeled")
+        drawn = {
+            "labeled": draw_view(stream_key(key, "labeled"), batch["labeled"], labeled),
+            "weak": draw_view(unlabeled_key, batch["unlabeled"], weak),
+        }
+        for name in names:
+            drawn[name] = draw_view(unlabeled_key, batch["unlabeled"], changed, name)
+        return drawn
+
+    return draw_all

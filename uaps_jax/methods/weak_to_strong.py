@@ -22,7 +22,6 @@ from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Hyperparameters, Inputs, Method, PseudoLabels, Views
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
-from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
@@ -125,35 +124,28 @@ def strong_names(count: int) -> tuple[str, ...]:
 
 def make_views(config: Config, options: WeakToStrongConfig, names: Sequence[str]) -> Views:
     """`labeled`, `weak` and the named strong views, each with `box`, its CutMix mask."""
-    normalize, draw_view = view_lib.normalizer(config), view_lib.draw_view
-    labeled_view = build_views.view(config.views.labeled)
-    weak_view = build_views.view(config.views.unlabeled)
-    strong_view = build_views.view(config.views.unlabeled, options.strong)
+    normalize = view_lib.normalizer(config)
+    draw = view_lib.weak_and_strong(config, options.strong, names)
 
     def views(
         key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
     ) -> Tree:
         del step, hyperparameters
-        labeled_key, unlabeled_key = (
-            view_lib.stream_key(key, name) for name in ("labeled", "unlabeled")
-        )
-        labeled = draw_view(labeled_key, batch["labeled"], labeled_view)
-        weak = draw_view(unlabeled_key, batch["unlabeled"], weak_view)["image"]
         made: Tree = {
-            "labeled": labeled | {"image": normalize(labeled["image"])},
-            "weak": {"image": normalize(weak)},
+            name: fields | {"image": normalize(fields["image"])}
+            for name, fields in draw(key, batch).items()
         }
+        count, height, width = made["weak"]["image"].shape[:3]
         rectangle = partial(
             mixing.random_rectangle,
-            size=(weak.shape[1], weak.shape[2]),
+            size=(height, width),
             area=options.cutmix_area,
             aspect=mixing.CUTMIX_ASPECT,
         )
         for name in names:
-            strong = draw_view(unlabeled_key, batch["unlabeled"], strong_view, name)["image"]
             box_key = view_lib.stream_key(key, f"cutmix {name}")
-            box = mixing.boxes(box_key, len(strong), rectangle, options.cutmix)
-            made[name] = {"image": normalize(strong), "box": box}
+            box = mixing.boxes(box_key, count, rectangle, options.cutmix)
+            made[name] = made[name] | {"box": box}
         return made
 
     return views
