@@ -16,6 +16,7 @@ from uaps_jax.methods.cct import CctConfig
 from uaps_jax.methods.cpcl import CpclConfig
 from uaps_jax.methods.cps import CpsConfig
 from uaps_jax.methods.dct import DctConfig
+from uaps_jax.methods.dirichlet_match import DirichletMatchConfig
 from uaps_jax.methods.dueb import DuebConfig
 from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
@@ -144,6 +145,7 @@ WEAK_TO_STRONG: dict[str, Any] = {
     "unlabeled_loss": "cross_entropy_and_dice",
     "cutmix": 0.5,
     "cutmix_area": (0.02, 0.4),
+    "labeled_paste": "none",
 }
 """The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch."""
 
@@ -163,6 +165,22 @@ def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
     return config
 
 
+def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
+    """All parts: four decoders, two strong views with channel dropout, labeled boxes."""
+    config.network.auxiliary = 3
+    usual = WEAK_TO_STRONG | {
+        "strong": weak_to_strong(),
+        "channel_dropout": 0.5,
+        "strong_views": 2,
+        "mixing": "dirichlet",
+        "discount": True,
+        "threshold_rule": "classwise",
+        "labeled_paste": "always",
+    }
+    config.method = DirichletMatchConfig(**(usual | settings))
+    return config
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "mean_teacher": mean_teacher,
@@ -174,6 +192,7 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "uaps": uaps,
     "fixmatch": fixmatch,
     "unimatch_v2": unimatch_v2,
+    "dirichlet_match": dirichlet_match,
     "cpcl": cpcl,
     "dueb": dueb,
 }

@@ -12,6 +12,7 @@ from uaps_jax.methods import (
     cpcl,
     cps,
     dct,
+    dirichlet_match,
     dueb,
     fixmatch,
     mean_teacher,
@@ -53,6 +54,7 @@ register(ucc.UccConfig, ucc.build)
 register(uaps.UapsConfig, uaps.build)
 register(fixmatch.FixmatchConfig, fixmatch.build)
 register(unimatch_v2.UnimatchV2Config, unimatch_v2.build)
+register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 

@@ -19,7 +19,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.methods import weak_to_strong
+from uaps_jax.methods import passes, weak_to_strong
 from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
 
@@ -51,13 +51,15 @@ def complementary_dropout(key: jax.Array, z: jax.Array, share: float) -> jax.Arr
     return z * masks[:, :, None, None, :]
 
 
+def change_of(share: float) -> passes.PartsChange | None:
+    """`complementary_dropout` of a share of the images; None if it is 0."""
+    if not share:
+        return None
+    return lambda key, z, level: complementary_dropout(key, z, share)
+
+
 def build(config: Config, network: Network) -> Method:
     options = config.method
     assert isinstance(options, UnimatchV2Config)
-    share = options.channel_dropout
-
-    def change(key: jax.Array, z: jax.Array, level: int) -> jax.Array:
-        del level
-        return complementary_dropout(key, z, share)
-
-    return weak_to_strong.build(config, network, strong=2, change=change if share else None)
+    change = change_of(options.channel_dropout)
+    return weak_to_strong.build(config, network, strong=2, change=change)

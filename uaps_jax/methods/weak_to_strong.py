@@ -3,10 +3,11 @@
 An EMA teacher in evaluation mode labels a weak view of each unlabeled image; the student learns
 these labels on strong views of the same geometry, where the teacher is confident. A strong view may
 have a box from the strong view of the next image of the batch, with its label (CutMix). UniMatch
-takes the images in reverse order instead of the next one.
+takes the images in reverse order instead of the next one. Then it may have a box from a labeled
+image, with its true label (AugSeg, Zhao et al. 2023; BCP, Bai et al. 2023).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import ClassVar, Literal, NamedTuple
@@ -17,7 +18,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import passes, teacher, thresholds
+from uaps_jax.methods import passes, supervised, teacher, thresholds
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Hyperparameters, Inputs, Method, PseudoLabels, Views
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
@@ -26,6 +27,7 @@ from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
 LossForm = Literal["cross_entropy_and_dice", "cross_entropy", "dice"]
+LabeledPaste = Literal["none", "unsure", "always"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -45,7 +47,15 @@ class WeakToStrongConfig(c.MethodConfig):
     cutmix_area: tuple[float, float] = field(
         metadata=c.rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
     )
+    # boxes from labeled images: none, in every strong view, or with a probability of 1 - the mean
+    # confidence of the image
+    labeled_paste: LabeledPaste
     strong: c.PhotometricConfig  # the strong views; their geometry is that of views.unlabeled
+
+    def problems(self, config: Config) -> Iterator[str]:
+        yield from c.MethodConfig.problems(self, config)
+        if self.labeled_paste != "none":
+            yield from c.paired_batches(config)
 
 
 class Target(NamedTuple):
@@ -65,6 +75,20 @@ def confident(probabilities: jax.Array, limits: jax.Array) -> Target:
     labels = probabilities.argmax(-1).astype(jnp.int32)
     kept = probabilities.max(-1) >= limits[labels]
     return Target(labels, kept.astype(probabilities.dtype))
+
+
+Teach = Callable[[Network, Tree, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+"""`(network, teacher, weak images, key)` to probabilities `[B, H, W, C]` and a weight of each pixel
+`[B, H, W]`."""
+
+
+def of_main_decoder(
+    network: Network, teacher: Tree, images: jax.Array, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The prediction of the main decoder; every pixel has weight 1."""
+    del key
+    probabilities = jax.nn.softmax(network.main_logits(teacher, images))
+    return probabilities, jnp.ones_like(probabilities[..., 0])
 
 
 def next_image(x: jax.Array) -> jax.Array:
@@ -95,12 +119,12 @@ def objective(
     weight: jax.Array,
     form: LossForm,
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """1/2 [CE(f(x), y) + Dice(f(x), y)] + lambda mean_v l(f(s_v), target_v).
+    """mean_k 1/2 [CE(f_k(x), y) + Dice(f_k(x), y)] + lambda mean_{v,k} l(f_k(s_v), target_v).
 
     Args:
-      labeled_logits: f(x), `[B, H, W, C]`.
+      labeled_logits: f_k(x) of the K decoders, `[K, B, H, W, C]`.
       labels: y, `[B, H, W]`.
-      strong_logits: f(s_v) of each strong view v, `[B, H, W, C]`.
+      strong_logits: f_k(s_v) of each strong view v, `[K, B, H, W, C]`.
       targets: of each strong view.
       weight: lambda.
       form: l.
@@ -108,9 +132,10 @@ def objective(
     Returns:
       The total and its terms by name.
     """
-    l_sup = segmentation.cross_entropy_and_dice(labeled_logits, labels)
+    l_sup = supervised.objective(labeled_logits, labels)
+    of_decoders = jax.vmap(partial(masked_loss, form=form), in_axes=(0, None, None))
     losses = [
-        masked_loss(logits, *target, form)
+        of_decoders(logits, target.labels, target.weight).mean()
         for logits, target in zip(strong_logits, targets, strict=True)
     ]
     l_u = jnp.stack(losses).mean()
@@ -123,7 +148,10 @@ def strong_names(count: int) -> tuple[str, ...]:
 
 
 def make_views(config: Config, options: WeakToStrongConfig, names: Sequence[str]) -> Views:
-    """`labeled`, `weak` and the named strong views, each with `box`, its CutMix mask."""
+    """`labeled`, `weak` and the named strong views.
+
+    Each strong view has `box`, its CutMix mask, and, with `labeled_paste`, `paste`, a second one.
+    """
     normalize = view_lib.normalizer(config)
     draw = view_lib.weak_and_strong(config, options.strong, names)
 
@@ -146,6 +174,9 @@ def make_views(config: Config, options: WeakToStrongConfig, names: Sequence[str]
             box_key = view_lib.stream_key(key, f"cutmix {name}")
             box = mixing.boxes(box_key, count, rectangle, options.cutmix)
             made[name] = made[name] | {"box": box}
+            if options.labeled_paste != "none":
+                paste_key = view_lib.stream_key(key, f"paste {name}")
+                made[name]["paste"] = mixing.boxes(paste_key, count, rectangle)
         return made
 
     return views
@@ -157,6 +188,7 @@ def build(
     *,
     strong: int,
     change: passes.PartsChange | None = None,
+    teach: Teach = of_main_decoder,
 ) -> Method:
     """A method with the streams, the teacher and the loss of this file.
 
@@ -169,38 +201,46 @@ def build(
       strong: number of strong views.
       change: of the student's features; batch part 0 is the labeled batch, then come the strong
         views.
+      teach: the teacher's prediction.
     """
     options = config.method
     assert isinstance(options, WeakToStrongConfig)
     names = strong_names(strong)
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
-        del keys
-        taught = jax.lax.stop_gradient(inputs.state["teacher"])
-        logits = network.main_logits(taught, views["weak"]["image"])
-        probabilities = jax.nn.softmax(logits)
+        teach_key, paste_key = keys
+        probabilities, certainty = jax.lax.stop_gradient(
+            teach(network, inputs.state["teacher"], views["weak"]["image"], teach_key)
+        )
         averages, given = inputs.state["confidence"], inputs.hyperparameters
         averages = thresholds.update(
             options.threshold_rule, averages, probabilities, given["threshold_momentum"]
         )
         limits = thresholds.current(options.threshold_rule, given["threshold"], averages)
         target = confident(probabilities, limits)
+        target = target._replace(weight=target.weight * certainty)
+        mean_confidence = probabilities.max(-1).mean((1, 2))
+        unsure = jax.random.bernoulli(paste_key, 1 - mean_confidence)
         mixed: Tree = {"confidence": averages}
         for name in names:
             image, box = views[name]["image"], views[name]["box"]
             labels, weight = (mixing.paste(box, x, next_image(x)) for x in target)
-            mixed[name] = {
-                "image": mixing.paste(box, image, next_image(image)),
-                "mask": labels,
-                "weight": weight,
-            }
+            image = mixing.paste(box, image, next_image(image))
+            if options.labeled_paste != "none":
+                box, labeled = views[name]["paste"], views["labeled"]
+                if options.labeled_paste == "unsure":
+                    box = box & unsure[:, None, None]
+                image = mixing.paste(box, image, labeled["image"])
+                labels = mixing.paste(box, labels, labeled["mask"])
+                weight = mixing.paste(box, weight, jnp.ones_like(weight))
+            mixed[name] = {"image": image, "mask": labels, "weight": weight}
         return views | mixed
 
     def term(seen: Seen) -> Term:
         total, parts = objective(
-            seen.logits("labeled")[0],
+            seen.logits("labeled"),
             seen.labels,
-            [seen.logits(name)[0] for name in names],
+            [seen.logits(name) for name in names],
             [Target(seen.views[name]["mask"], seen.views[name]["weight"]) for name in names],
             seen.hyperparameters["weight"],
             options.unlabeled_loss,
@@ -210,11 +250,9 @@ def build(
     def pseudo_labels(
         variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
     ) -> PseudoLabels:
-        del key, step
-        probabilities, student = (
-            jax.nn.softmax(network.main_logits(variables[name], images))
-            for name in ("teacher", "student")
-        )
+        del step
+        probabilities, _ = teach(network, variables["teacher"], images, key)
+        student = network.main_logits(variables["student"], images)
         tau = jnp.asarray(options.threshold, jnp.float32)
         limits = thresholds.current(options.threshold_rule, tau, variables["confidence"])
         labels, weight = confident(probabilities, limits)
@@ -228,6 +266,7 @@ def build(
             term,
             run=show("labeled", *names, forward=partial(passes.forward, change=change)),
             ramped=False,
+            extra_keys=2,
             prepare=prepare,
         ),
         hyperparameters={
