@@ -1,5 +1,6 @@
 """Training as a whole: it learns, resumes, refuses other settings and is interrupted."""
 
+import contextlib
 import dataclasses
 import json
 
@@ -250,6 +251,22 @@ def test_a_run_of_the_first_grouped_draw_is_resumed_by_its_name(begun, monkeypat
     assert json.loads((begun / "split.json").read_text()) == now
     with pytest.raises(ConfigError, match="version: 1 -> 2"):
         workdir.claim(begun, config, now | {"version": 2})
+
+
+@pytest.mark.parametrize(
+    ("protocol", "is_refused"), [("native", False), ("grouped_v1", False), ("grouped", True)]
+)
+def test_the_choice_about_copies_is_compared_where_it_has_an_effect(
+    begun, monkeypatch, protocol, is_refused
+):
+    config = tiny.config("supervised", steps=2)
+    config.data.protocol, config.data.labeled_group_copies = protocol, "unlabeled"
+    older = config_lib.from_flat(config_lib.flatten(config))
+    monkeypatch.setattr(checkpoints, "read_config", lambda *_: older)
+    config.data.labeled_group_copies = "exclude"
+    refusal = pytest.raises(ConfigError, match=r"copies: 'unlabeled' -> 'exclude'")
+    with refusal if is_refused else contextlib.nullcontext():
+        workdir.claim(begun, config, tiny.record())
 
 
 def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):

@@ -38,6 +38,32 @@ def test_a_result_of_other_settings_or_data_is_not_used(written):
     assert results.read(folder / "elsewhere", config, data) is None
 
 
+@pytest.mark.parametrize(
+    ("protocol", "is_read"), [("native", True), ("grouped_v1", True), ("grouped", False)]
+)
+def test_the_choice_about_copies_is_compared_where_it_has_an_effect(tmp_path, protocol, is_read):
+    config = tiny.config("supervised")
+    config.data.protocol, config.data.labeled_group_copies = protocol, "unlabeled"
+    scores = {"latest": {"image_iou": 1.0}, "best": {"image_iou": 2.0}}
+    results.write(tmp_path, config, tiny.record(), 7, scores, {}, [])
+    config.data.labeled_group_copies = "exclude"
+    result = results.read(tmp_path, config, results.digest(tiny.record()))
+    assert (result is not None) == is_read
+
+
+def test_a_folder_result_of_settings_without_a_choice_about_copies_is_read(tmp_path):
+    config = tiny.config("supervised")
+    config.data.name, config.data.labeled_group_copies = "folder", "exclude"
+    scores = {"latest": {"image_iou": 1.0}, "best": {"image_iou": 2.0}}
+    results.write(tmp_path, config, tiny.record(), 7, scores, {}, [])
+    file = tmp_path / results.FILE
+    old = json.loads(file.read_text())
+    old["config"]["config_version"] = 2
+    del old["config"]["data.labeled_group_copies"]
+    file.write_text(json.dumps(old))
+    assert results.read(tmp_path, config, results.digest(tiny.record())) is not None
+
+
 def test_a_result_of_before_had_other_predictors_at_the_best_checkpoint_among_its_scores(written):
     folder, config, data = written
     file = folder / results.FILE

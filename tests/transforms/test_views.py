@@ -358,6 +358,14 @@ def test_scale_crop_and_cutout_follow_their_settings():
     assert (np.asarray(strong) != y).any((1, 2)).mean() > 0.3  # a Cutout of its own
 
 
+def test_steps_of_the_same_name_are_refused():
+    images, masks = batch()
+    view = build.view(policy(hflip=0.5))
+    fields = {"image": images, "mask": masks}
+    with pytest.raises(ValueError, match=r"2 steps with the name 'flip'.*a name of its own"):
+        views.draw(KEY, fields, view + view)
+
+
 def test_streams_of_cropped_views_have_their_size():
     config = neu_uaps.get_config()
     config.views.labeled = policy(crop_height=8, crop_width=4)

@@ -62,7 +62,7 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
     """
     try:
         result: dict[str, Any] = json.loads((directory / FILE).read_text())
-        stored, wanted = map(config_lib.migrated, (result["config"], _settings(config)))
+        stored, wanted = map(_compared, (result["config"], _settings(config)))
         same = stored == wanted and result["data"] == data
         if not same or not set(CHECKPOINTS) <= result["scores"].keys():
             return None
@@ -95,6 +95,13 @@ def digest(record: Mapping[str, Any]) -> str:
     lists = {key: value for key, value in record.items() if key != protocols.SIZES}
     text = json.dumps(lists, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _compared(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Stored settings in their present form, without those that have no effect on a result."""
+    flat = config_lib.migrated(stored)
+    ignored = workdir.ignored_settings(flat)
+    return {key: value for key, value in flat.items() if key not in ignored}
 
 
 def _settings(config: Config) -> dict[str, Any]:

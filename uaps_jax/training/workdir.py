@@ -26,7 +26,19 @@ from uaps_jax.training import checkpoints, processes
 MACHINE = ("data.data_dir", "data.manual_dir", "data.stream_threads")
 """Settings of the machine: they may change when a run is resumed."""
 
+COPIES = "data.labeled_group_copies"
+"""A setting without effect unless `data.protocol` is "grouped"."""
+
 METRICS = "metrics.jsonl"
+
+
+def ignored_settings(flat: Mapping[str, Any]) -> set[str]:
+    """Keys of the settings on which no number of a run depends.
+
+    Args:
+      flat: the settings of the run, by their dotted keys.
+    """
+    return {*MACHINE, *(() if flat["data.protocol"] == "grouped" else (COPIES,))}
 
 
 def warnings(workdir: Path) -> list[str]:
@@ -110,7 +122,8 @@ def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:
     steps = checkpoints.saved_steps(workdir)
     if steps:
         old = config_lib.flatten(checkpoints.read_config(workdir, steps[-1]))
-        changed = [d for d in config_lib.differences(old, flat) if d.key not in MACHINE]
+        ignored = ignored_settings(old) & ignored_settings(flat)
+        changed = [d for d in config_lib.differences(old, flat) if d.key not in ignored]
         if changed:
             raise ConfigError(
                 f"{workdir} holds a run with another configuration:\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -48,7 +49,11 @@ def draw(key: jax.Array, fields: Fields, view: View, name: str = "") -> Fields:
 
     Returns:
       The same fields; `image` is float32 on the 0..255 scale, the others keep their types.
+
+    Raises:
+      ValueError: two steps have the same name.
     """
+    check_names(view)
 
     def one(key: jax.Array, fields: Fields) -> Fields:
         shared = step_keys(key)
@@ -59,6 +64,20 @@ def draw(key: jax.Array, fields: Fields, view: View, name: str = "") -> Fields:
         return fields
 
     return jax.vmap(one)(image_keys(key, len(fields["image"])), fields)
+
+
+def check_names(view: View) -> None:
+    """Checks that the names of the steps differ.
+
+    Raises:
+      ValueError: two steps have the same name.
+    """
+    for name, count in Counter(step.name for step in view).items():
+        if count > 1:
+            raise ValueError(
+                f"a view has {count} steps with the name {name!r}, and the random key of a step is "
+                "made from its name: give each step a name of its own"
+            )
 
 
 def step_keys(key: jax.Array) -> Callable[[str], jax.Array]:
