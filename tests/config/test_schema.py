@@ -59,8 +59,8 @@ def test_ucc_mixes_views_of_one_size_and_quarter_turns_need_squares():
     with pytest.raises(ConfigError) as error:
         config_lib.validate(config)
     for expected in (
-        "views.unlabeled.crop_height = 0: ucc mixes images of both streams, and labeled views "
-        "have a height of 128: must be the same",
+        "views.unlabeled.crop_height = 0: ucc mixes images of both streams, so unlabeled views "
+        "must have the height of labeled ones, 128",
         "views.labeled.rot90 = 0.3: needs square images, not 128 x 256; set it to 0",
     ):
         assert expected in str(error.value)

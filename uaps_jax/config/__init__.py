@@ -16,7 +16,7 @@ from uaps_jax.config.method import (
     MethodConfig,
     RampedConfig,
     TeacherMode,
-    paired_batches,
+    paired_batch_problems,
 )
 from uaps_jax.config.network import NETWORKS, NetworkConfig
 from uaps_jax.config.optimizer import OptimizerConfig
@@ -76,7 +76,7 @@ __all__ = [
     "low_high",
     "migrated",
     "one_of",
-    "paired_batches",
+    "paired_batch_problems",
     "probability",
     "require_types",
     "rule",

@@ -24,19 +24,19 @@ def check(config: Section, key: str, condition: bool, message: str) -> Iterator[
 
 
 def one_of(choices: Sequence[str]) -> str:
-    """The end of a line about a choice."""
+    """The part of a problem that lists the allowed values."""
     return f"must be one of {', '.join(choices)}"
 
 
 def type_problems(section: Section) -> Iterator[str]:
-    """Values of another type than their field's, and numbers that are not finite, a line each."""
+    """One line for each value of a wrong type and each number that is not finite."""
     for key, field, value in settings(section):
         if message := _mismatch(field.type, value):
             yield f"{key} = {value!r}: {message}"
 
 
 def value_problems(section: Section) -> Iterator[str]:
-    """Values of the right type that are no choice of theirs or out of range, a line each."""
+    """One line for each value of the right type that is not a choice or is out of range."""
     for key, field, value in settings(section):
         choices = typing.get_args(field.type) if _is_choice(field.type) else (value,)
         rule = field.metadata.get(RULE)
@@ -51,7 +51,7 @@ def _is_choice(kind: Any) -> bool:
 
 
 def _mismatch(kind: Any, value: Any) -> str | None:
-    """What is wrong with the type of a value; None if nothing is."""
+    """What is wrong with the type of a value; None if it is right."""
     if typing.get_origin(kind) is tuple:
         kinds, name = typing.get_args(kind), str(kind)
         if not isinstance(value, tuple):
@@ -69,7 +69,7 @@ def _mismatch(kind: Any, value: Any) -> str | None:
 
 
 def _is_a(kind: Any, value: Any) -> bool:
-    """Whether a value has a type; whole numbers are floats too, truth values are no numbers."""
+    """Whether a value has a type. An int is a float too; a bool is not a number."""
     if _is_choice(kind):
         return True  # `value_problems` names the choices
     wanted = (int, float) if kind is float else kind
@@ -77,7 +77,7 @@ def _is_a(kind: Any, value: Any) -> bool:
 
 
 def _is_finite(number: float) -> bool:
-    """Whether a float holds it: an int may be too large for that."""
+    """Whether a number is finite as a float; an int may be too large for one."""
     try:
         return math.isfinite(number)
     except OverflowError:

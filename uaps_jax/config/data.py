@@ -1,4 +1,4 @@
-"""Settings of the data: which images a run sees, and how they are split."""
+"""Settings of the data: the images of a run, their preparation and their split."""
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
@@ -19,33 +19,35 @@ SEEDS = within(0, 2**32 - 1)
 
 @dataclass(slots=True, kw_only=True)
 class FolderConfig(Section):
-    """Where a user's own images are (data.name = "folder"); relative to data.manual_dir."""
+    """Where a user's own images are (data.name = "folder"); paths relative to data.manual_dir."""
 
     images: str  # folder of images; "": images
     masks: str  # folder of masks of the same names, for some of the images; "": masks
     table: str  # in place of both: CSV with the columns image, mask, split, group
     classes: tuple[str, ...]  # "name=value", background first; (): data.manual_dir/classes.yaml
-    group: str  # regular expression: what in a name tells which part is shown; "": each its own
+    # regular expression; images whose names have the same match are one leakage group; "": every
+    # image is a group of its own
+    group: str
     # value of a 16-bit image that becomes 255: 65535, or 4095 for 12-bit cameras
     white: int = field(metadata=within(1, 2**16 - 1))
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """Settings of a folder for another dataset, and two ways to name the images."""
+        """Settings of a folder with another dataset, and a table together with folders."""
         for name in ("images", "masks", "table", "classes", "group"):
             key = f"data.folder.{name}"
-            unused = not getattr(self, name) or config.data.name == "folder"
-            yield from check(config, key, unused, 'is for data.name = "folder"')
+            is_allowed = not getattr(self, name) or config.data.name == "folder"
+            yield from check(config, key, is_allowed, 'can be set for data.name = "folder" only')
         yield from check(
             config,
             "data.folder.table",
             not (self.table and (self.images or self.masks)),
-            "takes the place of data.folder.images and data.folder.masks; set one or the other",
+            "replaces data.folder.images and data.folder.masks; set either the table or these",
         )
 
 
 @dataclass(slots=True, kw_only=True)
 class DataConfig(Section):
-    """Which images a run sees."""
+    """The images of a run, their preparation and their split."""
 
     name: str  # TFDS builder, optionally with its own config: "neu_seg", "synthetic/64px"
     data_dir: str  # folder of the built datasets
@@ -53,10 +55,11 @@ class DataConfig(Section):
     folder: FolderConfig
     height: int = field(metadata=above(0))  # the network sees height x width pixels
     width: int = field(metadata=above(0))
-    fit: Literal["resize", "pad"]  # nearest neighbour, as OpenCV; or pad (or crop), nothing scaled
+    # "resize": nearest neighbour, as OpenCV does it; "pad": pad or crop without scaling
+    fit: Literal["resize", "pad"]
     transpose: bool  # swap height and width after resizing, as the released KolektorSDD2 code does
     channels: int = field(metadata=rule(lambda v: v in (1, 3), "must be 1 or 3"))  # 1 for grey
-    classes: int = field(  # background included; 0: as many as the dataset has
+    classes: int = field(  # number, background included; 0: that of the dataset
         metadata=rule(
             lambda v: v == 0 or 2 <= v < IGNORE,
             f"must be 2 to {IGNORE - 1}, or 0 for as many as the dataset has",
@@ -64,9 +67,9 @@ class DataConfig(Section):
     )
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...] = field(metadata=each(above(0)))  # per channel, divided by after that
-    # training images up to this size live on the devices; more are streamed
+    # training images are kept in device memory up to this size, in MiB; otherwise they are streamed
     resident_mib: int = field(metadata=at_least(0))
-    # that decode streamed images; 0: half as many as there are processors
+    # threads that decode streamed images; 0: half the number of processors
     stream_threads: int = field(metadata=at_least(0))
     # how images are split into train, val and test
     protocol: Literal[
@@ -79,10 +82,10 @@ class DataConfig(Section):
         )
     )
     split_file: str  # "file": a split.json
-    # ratio of the training images with a mask that is labeled ("grouped": of their leakage groups,
-    # one image each); 1: every mask is used
+    # labeled ratio of the training images that have a mask ("grouped": of their leakage groups, one
+    # image of each); 1: all of these images
     labeled_ratio: float = field(metadata=rule(lambda v: 0 < v <= 1, "must be in (0, 1]"))
-    # if positive, so many are labeled, whatever labeled_ratio says
+    # number of labeled images ("grouped": of labeled leakage groups); 0: labeled_ratio decides
     labeled_count: int = field(metadata=at_least(0))
     labeled_list: str  # if set, a file with the names of the labeled images, one a line
     # "grouped": the other images of labeled leakage groups are in no part, or unlabeled
@@ -96,7 +99,7 @@ class DataConfig(Section):
         return (self.width, self.height) if self.transpose else (self.height, self.width)
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """Values for another number of channels, and settings that exclude each other."""
+        """A wrong number of channel values, and settings that exclude each other."""
         for key in ("data.mean", "data.std"):
             yield from check(
                 config,
@@ -109,18 +112,18 @@ class DataConfig(Section):
                 config,
                 key,
                 not lookup(config, key) or self.protocol != "file",
-                'is for protocols that choose the labeled images; "file" names them',
+                'cannot be set with data.protocol = "file": the file lists the labeled images',
             )
         yield from check(
             config,
             "data.labeled_list",
             not (self.labeled_list and self.labeled_count),
-            f"names the labeled images, data.labeled_count = {self.labeled_count} draws them; "
-            "set one",
+            f"lists the labeled images, and data.labeled_count = {self.labeled_count} draws them: "
+            "set only one of the two",
         )
         yield from check(
             config,
             "data.split_file",
             bool(self.split_file) == (self.protocol == "file"),
-            'belongs to data.protocol = "file", which needs it',
+            'must be set with data.protocol = "file", and only then',
         )

@@ -42,7 +42,9 @@ def check_key(config: Config, key: str) -> None:
         return
     inside = [k for k in known if k.startswith(f"{key}.")]
     if inside:
-        raise ConfigError(f"--config.{key} is a section; set one of {', '.join(inside)}")
+        raise ConfigError(
+            f"--config.{key} is a section; set one of its settings: {', '.join(inside)}"
+        )
     nearest = [
         *difflib.get_close_matches(key, known, n=1, cutoff=0.9),
         *(k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]),
@@ -56,19 +58,19 @@ def check_key(config: Config, key: str) -> None:
 
 
 class Absent(enum.Enum):
-    """Stands for the value of a setting that a configuration does not have."""
+    """The value of a setting that a configuration does not have."""
 
     ABSENT = "(absent)"
 
 
 @dataclasses.dataclass(frozen=True)
 class Difference:
-    """A setting that two configurations do not agree on.
+    """A setting whose values differ between two configurations.
 
     Attributes:
       key: dotted.
-      old: its value in the first one, `Absent.ABSENT` where it is not in there.
-      new: likewise, in the second one.
+      old: its value in the first one; `Absent.ABSENT` if that does not have it.
+      new: its value in the second one, likewise.
     """
 
     key: str
@@ -77,7 +79,7 @@ class Difference:
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Difference]:
-    """The settings on which two flattened configurations do not agree."""
+    """The settings that differ between two flattened configurations."""
     pairs = [
         Difference(key, old.get(key, Absent.ABSENT), new.get(key, Absent.ABSENT))
         for key in dict.fromkeys([*old, *new])
@@ -86,7 +88,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Differen
 
 
 def describe(difference: Difference) -> str:
-    """A difference in words: `key: old -> new`."""
+    """A difference as text: `key: old -> new`."""
     values = (
         value.value if isinstance(value, Absent) else repr(value)
         for value in (difference.old, difference.new)

@@ -1,4 +1,4 @@
-"""Settings of a method: what all methods share, and the table of them."""
+"""Settings that all methods have, and the table of methods."""
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from uaps_jax.config.schema import Config
 
 Form = Literal["released", "repaired"]
-"""What the published code computes, or what its paper means."""
+""""released": what the published code computes; "repaired": what the paper describes."""
 
 TeacherMode = Literal["train", "eval"]
-"""How a teacher predicts: with dropout and the statistics of its batch, or with running ones."""
+"""How a teacher predicts: "train" with dropout and batch statistics, "eval" with running ones."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,10 +26,10 @@ class MethodConfig(Section):
     """The settings of a method; each method's file has its own, registered in `uaps_jax.methods`.
 
     Attributes:
-      name: the method's.
-      ramp_share: in a shortened run, the share of the steps after which its weights are full.
-      heads: extra heads that its networks have, and their channels.
-      auxiliary: the smallest and the largest number of auxiliary decoders that it takes.
+      name: of the method.
+      ramp_share: fraction of the steps after which its ramps are complete, in a shortened run.
+      heads: name of an extra head of its networks -> channels.
+      auxiliary: the smallest and the largest number of auxiliary decoders.
     """
 
     name: ClassVar[str]
@@ -38,44 +38,49 @@ class MethodConfig(Section):
     auxiliary: ClassVar[tuple[float, float]] = (0, math.inf)
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """A number of auxiliary decoders that the method does not take."""
+        """A number of auxiliary decoders that the method cannot use."""
         least, most = self.auxiliary
-        wanted = f"has {least:g}" if least == most else f"needs at least {least:g}"
+        allowed = f"{least:g}" if least == most else f"at least {least:g}"
         yield from check(
             config,
             "network.auxiliary",
             least <= config.network.auxiliary <= most,
-            f"method {self.name} {wanted}",
+            f"must be {allowed} for method {self.name}",
         )
 
     def scale_ramps(self, steps: int, share: float) -> None:
-        """Fits what is counted in steps to a run of `steps`; ramps take `share` of them."""
+        """Scales the settings that count steps to a run of `steps`.
+
+        Args:
+          steps: of the run.
+          share: fraction of the steps that ramps take.
+        """
 
 
 @dataclass(slots=True, kw_only=True)
 class RampedConfig(MethodConfig):
-    """The settings of a method whose unlabeled terms grow over the first part of the run."""
+    """The settings of a method whose weight of the unlabeled loss has a ramp-up."""
 
-    ramp_interval: int = field(metadata=at_least(1))  # s: the ramp moves once every s steps
-    ramp_length: int = field(metadata=at_least(1))  # R: it saturates after s * R steps
+    ramp_interval: int = field(metadata=at_least(1))  # s: the ramp is updated every s steps
+    ramp_length: int = field(metadata=at_least(1))  # R: it is complete after s * R steps
 
     def scale_ramps(self, steps: int, share: float) -> None:
-        """Saturates after `share` of `steps`, moving at every step."""
+        """The ramp is complete after the fraction `share` of `steps`, and updated every step."""
         self.ramp_interval, self.ramp_length = 1, max(1, round(share * steps))
 
 
 METHODS: dict[str, type[MethodConfig]] = {}
-"""Settings by the method's name; `uaps_jax.methods.register` fills it."""
+"""Name of a method -> its settings; `uaps_jax.methods.register` adds to it."""
 
 
-def paired_batches(config: "Config") -> Iterator[str]:
-    """What is wrong with the batches of a method that mixes images of both streams."""
+def paired_batch_problems(config: "Config") -> Iterator[str]:
+    """Problems of the batches of a method that mixes labeled and unlabeled images."""
     yield from check(
         config,
         "train.batch_unlabeled",
         config.train.batch_unlabeled == config.train.batch_labeled,
-        f"{config.method.name} mixes images of both streams: must equal train.batch_labeled = "
-        f"{config.train.batch_labeled}",
+        f"must equal train.batch_labeled = {config.train.batch_labeled}, because "
+        f"{config.method.name} mixes images of both streams",
     )
     for index, side in enumerate(("height", "width")):
         labeled, unlabeled = (
@@ -85,6 +90,6 @@ def paired_batches(config: "Config") -> Iterator[str]:
             config,
             f"views.unlabeled.crop_{side}",
             labeled == unlabeled,
-            f"{config.method.name} mixes images of both streams, and labeled views have a "
-            f"{side} of {labeled}: must be the same",
+            f"{config.method.name} mixes images of both streams, so unlabeled views must have the "
+            f"{side} of labeled ones, {labeled}",
         )

@@ -1,4 +1,4 @@
-"""Settings of a network: what all families have, and the table of them."""
+"""Settings that all networks have, and the table of network families."""
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
@@ -19,7 +19,7 @@ class NetworkConfig(Section):
     """The settings of a network; each family's file has its own, registered in `uaps_jax.models`.
 
     Attributes:
-      name: the family's.
+      name: of the family.
     """
 
     name: ClassVar[str]
@@ -34,17 +34,17 @@ class NetworkConfig(Section):
 
     @classmethod
     def like(cls, network: "NetworkConfig", **own: Any) -> Self:
-        """Settings of this family: what all families have is that of another network."""
+        """Settings of this family whose common part is that of another network's."""
         names = [setting.name for setting in fields(NetworkConfig)]
         return cls(**{name: getattr(network, name) for name in names}, **own)
 
     @property
     def stride(self) -> int:
-        """Image sides are multiples of this."""
+        """Height and width of the images must be multiples of it."""
         raise NotImplementedError
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """Images whose sides are no multiples of the stride."""
+        """A height or width that is not a multiple of the stride."""
         for key in ("data.height", "data.width"):
             yield from check(
                 config,
@@ -55,4 +55,4 @@ class NetworkConfig(Section):
 
 
 NETWORKS: dict[str, type[NetworkConfig]] = {}
-"""Settings by the family's name; `uaps_jax.models.register` fills it."""
+"""Name of a family -> its settings; `uaps_jax.models.register` adds to it."""

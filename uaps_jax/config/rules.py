@@ -1,6 +1,6 @@
 """Ranges of settings, written beside the field: `rate: float = field(metadata=within(0, 1))`.
 
-Each function returns the metadata of a `dataclasses.field`, which stays without a default value.
+Each function returns the metadata of a `dataclasses.field`; the field has no default value.
 """
 
 from __future__ import annotations
@@ -10,18 +10,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 RULE = "rule"
-"""Key of the rule in a field's metadata."""
+"""The key of the rule in a field's metadata."""
 
 Metadata = Mapping[str, "Rule"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """What the value of a setting has to fulfil.
+    """A condition on the value of a setting.
 
     Attributes:
       holds: whether a value, which has the field's type, is allowed.
-      message: what the values that are allowed have in common, as in "must be positive".
+      message: the condition in words, such as "must be positive".
     """
 
     holds: Callable[[Any], bool]
@@ -29,7 +29,7 @@ class Rule:
 
 
 def rule(holds: Callable[[Any], bool], message: str) -> Metadata:
-    """Any condition on the value of one setting."""
+    """Any condition, with its message."""
     return {RULE: Rule(holds, message)}
 
 
@@ -39,14 +39,14 @@ def above(bound: float) -> Metadata:
 
 
 def at_least(bound: float) -> Metadata:
-    """The bound, or larger."""
+    """Not smaller than the bound."""
     return rule(
         lambda v: v >= bound, f"must be at least {bound}" if bound else "cannot be negative"
     )
 
 
 def within(low: float, high: float) -> Metadata:
-    """From `low` to `high`, both allowed."""
+    """In [low, high]."""
     return rule(lambda v: low <= v <= high, f"must be {low} to {high}")
 
 
@@ -66,13 +66,13 @@ def probability() -> Metadata:
 
 
 def each(metadata: Metadata) -> Metadata:
-    """A rule for every element of a tuple."""
+    """The rule of `metadata` for every element of a tuple."""
     one = metadata[RULE]
     return rule(lambda values: all(map(one.holds, values)), one.message)
 
 
 def low_high(minimum: float | None = None) -> Metadata:
-    """A pair (low, high) in order, not below a minimum if there is one."""
+    """A pair with low <= high and, if a minimum is given, low >= minimum."""
     message = "must be (low, high)"
     if minimum is None:
         return rule(lambda v: v[0] <= v[1], message)
@@ -81,5 +81,5 @@ def low_high(minimum: float | None = None) -> Metadata:
 
 
 def positive_range() -> Metadata:
-    """A pair (low, high) in order, above 0."""
+    """A pair with 0 < low <= high."""
     return rule(lambda v: 0 < v[0] <= v[1], "must be (low, high), above 0")

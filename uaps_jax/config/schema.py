@@ -1,8 +1,8 @@
-"""All settings of a run, and the check of them as a whole.
+"""The configuration of a run and its validation.
 
 A file in `configs/` builds a `Config`, absl flags override its fields, and `validate` checks the
-result once and freezes it. Settings have no defaults hidden in code: what a run used is what its
-`config.json` says. Lengths in time are counted in optimizer steps.
+result once and freezes it. Settings have no default values in code: the `config.json` of a run
+lists all of them. Durations are counted in optimizer steps.
 """
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
@@ -22,7 +22,7 @@ from uaps_jax.config.views import ViewsConfig
 
 @dataclass(slots=True, kw_only=True)
 class Config(Section):
-    """Everything that decides what a run computes."""
+    """All settings of a run."""
 
     data: DataConfig
     views: ViewsConfig
@@ -35,7 +35,7 @@ class Config(Section):
 
 
 def validate(config: Config) -> Config:
-    """Checks a configuration as a whole and freezes it.
+    """Checks all settings of a configuration and freezes it.
 
     Args:
       config: the settings, after all overrides.
@@ -59,10 +59,14 @@ def validate(config: Config) -> Config:
 
 
 def with_classes(config: Config, names: Sequence[str]) -> Config:
-    """The configuration with the number of classes that the dataset has.
+    """The configuration with the number of classes of the dataset.
+
+    Args:
+      config: `data.classes` is that number or 0.
+      names: of the classes of the dataset.
 
     Raises:
-      ConfigError: it asks for another number.
+      ConfigError: `data.classes` is another number.
     """
     if config.data.classes not in (0, len(names)):
         raise ConfigError(

@@ -1,4 +1,4 @@
-"""Groups of settings: mutable until they are frozen, walked by dotted keys."""
+"""Sections: groups of settings with dotted keys, mutable until they are frozen."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be run; its text names every problem found."""
+    """A configuration that cannot be run; the message lists all problems."""
 
 
 class Section:
-    """A group of settings: mutable until `freeze` is called on it.
+    """A group of settings, mutable until `freeze` is called.
 
-    Subclasses are dataclasses. A field has a type, which `Literal` limits to choices, and may have
-    a range (`rules`); both are checked by `validate`. Fields have no default values.
+    Subclasses are dataclasses. A field has a type (`Literal` for a choice) and may have a rule
+    (`rules.py`); `validate` checks both. Fields have no default values.
     """
 
     __slots__ = ("_frozen",)
@@ -26,12 +26,12 @@ class Section:
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "_frozen" and getattr(self, "_frozen", False):
             raise dataclasses.FrozenInstanceError(
-                f"the configuration is frozen; {name!r} has to be set before the run starts"
+                f"the configuration is frozen; set {name!r} before the run starts"
             )
         object.__setattr__(self, name, value)
 
     def freeze(self) -> None:
-        """Makes this section and the ones in it immutable."""
+        """Makes this section and its subsections immutable."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if isinstance(value, Section):
@@ -39,9 +39,9 @@ class Section:
         self._frozen = True
 
     def problems(self, config: Config) -> Iterator[str]:
-        """What is wrong between several settings, a line each, as `check` words them.
+        """Problems that involve several settings, one line each, in the form of `checks.check`.
 
-        Called on settings of the right types; some may be out of their ranges.
+        All settings have the right types when it is called; some may be out of range.
         """
         yield from ()
 
@@ -51,8 +51,8 @@ class Setting(NamedTuple):
 
     Attributes:
       key: dotted, `"optimizer.learning_rate"`.
-      field: of its section.
-      value: what it is set to.
+      field: the dataclass field.
+      value: the present value.
     """
 
     key: str
@@ -61,7 +61,7 @@ class Setting(NamedTuple):
 
 
 def settings(section: Section, prefix: str = "") -> Iterator[Setting]:
-    """All settings of a section and of the sections in it, in the order of the schema."""
+    """All settings of a section and its subsections, in the order of the schema."""
     for field in dataclasses.fields(section):  # type: ignore[arg-type]
         key, value = prefix + field.name, getattr(section, field.name)
         if isinstance(value, Section):
@@ -71,7 +71,7 @@ def settings(section: Section, prefix: str = "") -> Iterator[Setting]:
 
 
 def sections(section: Section) -> Iterator[Section]:
-    """A section and all sections in it."""
+    """A section and all its subsections."""
     yield section
     for field in dataclasses.fields(section):  # type: ignore[arg-type]
         value = getattr(section, field.name)
@@ -80,15 +80,15 @@ def sections(section: Section) -> Iterator[Section]:
 
 
 def require_types(section: type[Section]) -> None:
-    """Checks that the annotations of a section are types, by which overrides are read.
+    """Checks that the annotations of a section are types; overrides are parsed by them.
 
     Raises:
-      TypeError: they are texts.
+      TypeError: an annotation is a string.
     """
     if any(isinstance(kind, str) for kind in section.__annotations__.values()):
         raise TypeError(
-            f"{section.__name__} is in a file with `from __future__ import annotations`: leave "
-            "that out, overrides are read by the types of the fields"
+            f"{section.__name__} is in a file with `from __future__ import annotations`: remove "
+            "that line, because overrides are parsed by the types of the fields"
         )
 
 

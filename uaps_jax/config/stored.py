@@ -1,10 +1,10 @@
-"""Stored configurations: written with the version of the schema, read by every later one."""
+"""Stored configurations: written with the version of the schema, readable by later versions."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from uaps_jax.config.checks import one_of
@@ -17,13 +17,14 @@ from uaps_jax.config.section import ConfigError, Section
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Migration:
-    """What turns settings of one version into those of the next.
+    """The change from settings of one version to those of the next.
 
     Attributes:
       renamed: old key -> new key; an old key that ends in "." is a whole section.
-      removed: keys that went, whatever their values were.
-      added: keys that came, with the value that runs without them had.
-      adjust: what depends on several settings; takes and returns all of them, after the rest.
+      removed: keys that the next version does not have; their values are dropped.
+      added: new key -> the value that runs without it used.
+      adjust: a change that depends on several settings: from all settings, after the other changes,
+        to all settings.
     """
 
     renamed: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -32,7 +33,7 @@ class Migration:
     adjust: Callable[[dict[str, Any]], dict[str, Any]] = dict
 
     def apply(self, flat: Mapping[str, Any]) -> dict[str, Any]:
-        """Settings of the next version; what they have already stays."""
+        """Settings of the next version; values of keys that exist already are kept."""
         kept = {self._new_key(k): v for k, v in flat.items() if k not in self.removed}
         return self.adjust(dict(self.added) | kept)
 
@@ -43,11 +44,10 @@ class Migration:
         return key
 
 
-def _groups_that_were_labeled_whole(flat: dict[str, Any]) -> dict[str, Any]:
-    """Protocol "grouped" was what is "grouped_v1" now, which has no choice about copies.
+def _rename_first_grouped_protocol(flat: dict[str, Any]) -> dict[str, Any]:
+    """Renames protocol "grouped" to "grouped_v1", and adds `data.labeled_group_copies`.
 
-    The choice that is added is of no meaning for these runs; it is what `configs/` asks for, so
-    that they are resumed by the same configuration.
+    The added setting has no effect on these runs. Its value is that of `configs/`.
     """
     copies = "unlabeled" if flat.get("data.name") == "folder" else "exclude"
     grouped = flat.get("data.protocol") == "grouped"
@@ -55,8 +55,8 @@ def _groups_that_were_labeled_whole(flat: dict[str, Any]) -> dict[str, Any]:
     return flat | {"data.labeled_group_copies": copies} | changed
 
 
-def _views_without_what_came_later(flat: dict[str, Any]) -> dict[str, Any]:
-    """The views had no scale, crop, grayscale, Gaussian blur or Cutout, and one order of jitter."""
+def _add_view_settings(flat: dict[str, Any]) -> dict[str, Any]:
+    """Adds scale, crop, grayscale, Gaussian blur, Cutout and the fixed order of jitter to views."""
     colour = {
         "jitter_random_order": False,
         "grayscale": 0.0,
@@ -82,15 +82,15 @@ def _supervised_without_an_average(flat: dict[str, Any]) -> dict[str, Any]:
 
 
 MIGRATIONS = (
-    # Settings that were stored without a version: some had these already.
+    # Settings that were stored without a version; some have these keys already.
     Migration(added={"train.accumulate": 1, "train.deterministic": False}),
     Migration(
         renamed={"model.": "network."},
-        removed=("model.execution",),  # how the decoders ran, with the same numbers
+        removed=("model.execution",),  # selected one of two implementations with equal results
         added={"network.name": "unet"},
     ),
-    Migration(adjust=_groups_that_were_labeled_whole),
-    Migration(adjust=_views_without_what_came_later),
+    Migration(adjust=_rename_first_grouped_protocol),
+    Migration(adjust=_add_view_settings),
     Migration(
         added={
             "optimizer.name": "adam",
@@ -105,10 +105,10 @@ MIGRATIONS = (
     ),
     Migration(adjust=_supervised_without_an_average),
 )
-"""The changes of the schema, in order; entry i turns settings of version i into version i + 1."""
+"""The changes of the schema, in order; entry i is from version i to version i + 1."""
 
 VERSION = len(MIGRATIONS)
-"""Of the settings that are written now."""
+"""The version of the present schema."""
 
 VERSION_KEY = "config_version"
 
@@ -116,7 +116,7 @@ S = TypeVar("S", bound=Section)
 
 
 def to_stored(config: Config) -> dict[str, Any]:
-    """The configuration and the version of its schema, to be kept in a file."""
+    """The flat configuration with the version of its schema."""
     return {VERSION_KEY: VERSION, **flatten(config)}
 
 
@@ -126,7 +126,7 @@ def to_json(config: Config) -> str:
 
 
 def migrated(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Stored settings, of this version or an older one, flat and with the keys of this version.
+    """Flat settings of the present version from stored ones of this or an older version.
 
     Raises:
       ConfigError: they are of a later version.
@@ -144,7 +144,7 @@ def migrated(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def from_stored(stored: Mapping[str, Any]) -> Config:
-    """The configuration that `to_stored` of this version or an older one was made from.
+    """The configuration from the result of `to_stored`, of this version or an older one.
 
     Raises:
       ConfigError: keys are missing or unknown, with their names.
@@ -153,7 +153,7 @@ def from_stored(stored: Mapping[str, Any]) -> Config:
 
 
 def from_flat(flat: Mapping[str, Any]) -> Config:
-    """Rebuilds a configuration from `flatten`'s dict.
+    """The configuration from the result of `flatten`.
 
     Raises:
       ConfigError: keys are missing or unknown, with their names.
@@ -185,7 +185,11 @@ def from_flat(flat: Mapping[str, Any]) -> Config:
     config = build(Config, "")
     if missing or rest:
         raise ConfigError(
-            f"not a configuration of this version: missing {missing or 'nothing'}, "
-            f"unknown {list(rest) or 'nothing'}"
+            f"the settings do not fit this version: missing keys: {_listed(missing)}; "
+            f"unknown keys: {_listed(rest)}"
         )
     return config
+
+
+def _listed(keys: Iterable[str]) -> str:
+    return ", ".join(keys) or "none"

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 class TrainConfig(Section):
     """The length and size of a run."""
 
-    seed: int = field(metadata=SEEDS)  # initial weights, data order, views, perturbations
+    seed: int = field(metadata=SEEDS)  # of initial weights, data order, views, perturbations
     steps: int = field(metadata=at_least(1))  # optimizer steps
     batch_labeled: int = field(metadata=at_least(1))  # images per step, over all devices
     batch_unlabeled: int = field(metadata=at_least(1))  # likewise
-    deterministic: bool  # on a GPU, the same bits in every run, at a price; a CPU gives them anyway
-    # pieces of a batch, computed one after another to save memory; 1: whole
+    deterministic: bool  # bit-identical runs on a GPU, but slower; on a CPU they always are
+    # number of pieces of a batch that are computed one after another, to save memory; 1: the batch
+    # as a whole
     accumulate: int = field(metadata=at_least(1))
     log_every: int = field(metadata=at_least(1))  # steps between lines of metrics.jsonl
     # steps between evaluations on the validation split
@@ -33,7 +34,7 @@ class TrainConfig(Section):
 
 @dataclass(slots=True, kw_only=True)
 class CheckpointConfig(Section):
-    """What is kept besides the latest and the best checkpoint."""
+    """Which checkpoints are written, and which are kept besides the latest and the best."""
 
     # steps between checkpoints (an evaluation that is the best so far writes one, too)
     every: int = field(metadata=at_least(1))
@@ -42,20 +43,20 @@ class CheckpointConfig(Section):
     keep_at: tuple[int, ...]  # keep the checkpoints of these steps
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """Steps to keep that the run does not have."""
+        """Steps in `keep_at` that the run does not have."""
         yield from check(
             config,
             "checkpoint.keep_at",
             all(0 < step <= config.train.steps for step in self.keep_at),
-            f"steps go from 1 to train.steps = {config.train.steps}",
+            f"must be steps from 1 to train.steps = {config.train.steps}",
         )
 
 
 @dataclass(slots=True, kw_only=True)
 class EvaluationConfig(Section):
-    """How a model is scored."""
+    """How a model is evaluated."""
 
-    batch_size: int = field(metadata=at_least(1))  # images at once
+    batch_size: int = field(metadata=at_least(1))  # images per forward pass
     predictor: str  # which of the method's predictors; "" is its default
-    # unlabeled images on which pseudo-labels are measured while training; or 0
+    # number of unlabeled images on which pseudo-labels are evaluated during training; 0: none
     probe_images: int = field(metadata=at_least(0))

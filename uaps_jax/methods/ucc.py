@@ -55,7 +55,7 @@ class UccConfig(c.RampedConfig):
 
     def problems(self, config: Config) -> Iterator[str]:
         yield from c.RampedConfig.problems(self, config)
-        yield from c.paired_batches(config)
+        yield from c.paired_batch_problems(config)
 
 
 def objective(
