@@ -1,10 +1,10 @@
-"""The files of `examples/`, as an outside author has them: copied, and imported as modules."""
+"""The files of `examples/`, as an external author has them: copied, and imported as modules."""
 
 import importlib.util
 import sys
 from pathlib import Path
 
-from uaps_jax import outside
+from uaps_jax import external
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 
@@ -28,4 +28,4 @@ def forget(kind: str, name: str, *tables: dict) -> None:
     """As in a new process that has not read the file: no table knows the name."""
     for table in tables:
         table.pop(name, None)
-    outside.FILES.pop((kind, name), None)
+    external.FILES.pop((kind, name), None)

@@ -179,7 +179,9 @@ def test_a_full_disk_is_reported_and_the_run_is_resumed_later(shared, trained, s
     assert done.returncode == 1
     assert "error: no space is left on a disk: " in done.stderr
     assert "MiB are needed" not in done.stderr  # it began to write
-    assert done.stderr.rstrip().endswith("the same command goes on from the latest.")
+    assert done.stderr.rstrip().endswith(
+        "the same command again: it resumes from the latest checkpoint."
+    )
     small_disk(100_000)
     done = call(shared, disk / "run")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -201,7 +203,7 @@ def test_a_full_disk_is_reported_once(place, name, text, shown):
     record = logging.LogRecord(name, logging.ERROR, place, 1, text, (1, 2), None)
     if "%" not in text:
         record.args = ()
-    assert library_logs.is_worth_showing(record) == shown
+    assert library_logs.is_for_user(record) == shown
 
 
 def test_two_processes_train_one_run_and_one_process_resumes_it(shared, trained):
@@ -326,12 +328,12 @@ MISTAKES = [
     (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
     (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
     (["--mode=audit", "--config.data.labeled_ratio=1"], "no unlabeled images are left"),
-    (["--coordinator=localhost:1"], "belong together"),
+    (["--coordinator=localhost:1"], "must be given together"),
     (["--coordinator=localhost:1", "--processes=2", "--process=2"], "must be 0 to 1"),
     (["--profile_steps=5,2"], "must be a first and a last step"),
     (["--profile_steps=1,2", "--mode=split"], "is for --mode=train"),
-    (["--mode=study"], "leave it out; the --config of a study runs the study"),
-    (["--mode=study", "--config=configs/studies/neu_small.py"], "leave it out"),
+    (["--mode=study"], "give --config=FILE of the study, without --mode"),
+    (["--mode=study", "--config=configs/studies/neu_small.py"], "--mode=study does not exist"),
     (["--mode=learn"], "--mode=learn: value should be one of <audit|train|"),
     (["more"], "unexpected arguments: more"),
 ]

@@ -1,4 +1,4 @@
-"""Compiler options for long-running programs, and the compile cache."""
+"""Compiler options and the compile cache."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from absl import logging
 CPU_OPTIONS = {
     "xla_cpu_experimental_ynn_fusion_type": "LIBRARY_FUSION_TYPE_REDUCE,LIBRARY_FUSION_TYPE_DOT"
 }
-"""Convolutions by Eigen rather than YNNPACK, which takes twice as long from 32 channels on."""
+"""Convolutions use Eigen; YNNPACK takes twice as long with 32 channels or more."""
 
 
 GPU_DETERMINISTIC = {"xla_gpu_deterministic_ops": True}
-"""No atomic sums, and no choice of algorithms by their speed: the same bits in every run."""
+"""No atomic sums and no algorithms chosen by timing, so that runs are bit-identical."""
 
 
 def jit_optimized(
     function: Callable[..., Any], *, deterministic: bool = False, **arguments: Any
 ) -> Any:
-    """`jax.jit(function, **arguments)` with the options that speed up long runs on this backend.
+    """`jax.jit(function, **arguments)` with the compiler options for this backend.
 
-    With `deterministic`, a GPU gives the same bits in every run, but is slower; a CPU always does.
+    With `deterministic`, runs on a GPU are bit-identical, but slower; on a CPU they always are.
     """
     options: dict[str, str | bool] = dict(_options())
     if deterministic and jax.default_backend() == "gpu":

@@ -1,4 +1,4 @@
-"""Atomic writing of files, and errors of full disks."""
+"""Atomic writing of files, and errors about full disks."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ def is_disk_full(error: BaseException | None) -> bool:
 
 
 def says_disk_full(text: str) -> bool:
-    """Whether an error message of a library contains the system's message for a full disk."""
+    """Whether the error message of a library contains the system's message for a full disk."""
     return any(os.strerror(number) in text for number in FULL)
 
 
 def require_space(folder: Path, size: int) -> None:
     """Checks that `size` bytes are free on the disk of an existing folder.
 
-    A file system that does not report its size passes.
+    Nothing is checked on a file system that does not report its size.
 
     Raises:
-      OSError: there is less free space.
+      OSError: less space is free.
     """
     disk = os.statvfs(folder)
     free = disk.f_frsize * (disk.f_bfree if os.geteuid() == 0 else disk.f_bavail)

@@ -1,4 +1,4 @@
-"""The convention for class ids."""
+"""Class ids in masks."""
 
 IGNORE = 255
 """The class id of pixels without a label; 0 is the background."""

@@ -1,4 +1,4 @@
-"""Running Python files by their path, such as configuration files."""
+"""Runs Python files by their path, such as configuration files."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from types import ModuleType
 
 
 def run_file(file: Path, name: str) -> ModuleType:
-    """Runs a file as the module `name`, which is then in `sys.modules`.
+    """Runs a file as the module `name` and adds the module to `sys.modules`.
 
     Raises:
       ImportError: it is not a Python file.
-      Exception: whatever the file raises.
+      Exception: any exception that the file raises.
     """
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:

@@ -9,12 +9,12 @@ FIELDS = ("image", "mask")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Stream:
-    """Images that a step draws.
+    """A stream of training images.
 
     Attributes:
-      pool: "labeled" or "unlabeled".
+      pool: where its images are drawn from, "labeled" or "unlabeled".
       batch: images per step, over all devices.
-      fields: the arrays of an image: "image", and "mask" in the labeled pool.
+      fields: arrays of each image: "image", and "mask" from the labeled pool.
     """
 
     pool: str
@@ -23,6 +23,10 @@ class Stream:
 
     def __post_init__(self) -> None:
         if unknown := set(self.fields) - set(FIELDS):
-            raise ValueError(f"a stream has the fields {', '.join(FIELDS)}, not {min(unknown)!r}")
+            raise ValueError(
+                f"the fields of a stream are {', '.join(FIELDS)}, not {min(unknown)!r}"
+            )
         if self.pool != "labeled" and "mask" in self.fields:
-            raise ValueError(f"a stream of pool {self.pool!r} has no masks")
+            raise ValueError(
+                f"a stream of the pool {self.pool!r} has no masks: remove the field 'mask'"
+            )

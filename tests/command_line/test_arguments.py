@@ -1,4 +1,4 @@
-"""Flags that belong together, and the default work directory."""
+"""Combinations of flags, and the default work directory."""
 
 from pathlib import Path
 
@@ -54,10 +54,10 @@ def test_the_work_directory_is_named_after_the_configuration(file, folder):
 
 
 def test_without_a_configuration_the_run_has_to_be_named():
-    with pytest.raises(ConfigError, match="nothing says what to train: give --config=FILE"):
+    with pytest.raises(ConfigError, match="training needs a configuration: give --config=FILE"):
         arguments().request()
     for mode in ("evaluate", "predict", "export", "replay"):
-        with pytest.raises(ConfigError, match=f"--mode={mode} needs the run: .*--workdir=FOLDER"):
+        with pytest.raises(ConfigError, match=f"--mode={mode} needs a run: .*--workdir=FOLDER"):
             arguments(mode=mode).request()
         assert arguments(mode=mode, workdir="run").request().workdir == Path("run")
 
@@ -65,14 +65,14 @@ def test_without_a_configuration_the_run_has_to_be_named():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"demo": 3}, "--demo=3 is for --mode=evaluate, not train"),
-        ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not predict"),
-        ({"demo": 3, "config": neu_small.get_config()}, "not a study"),
-        ({"coordinator": "localhost:1"}, "belong together"),
-        ({"processes": 2, "cluster": True}, "belong together"),
-        ({"cluster": True, "mode": "export"}, "several processes are for --mode=train, not export"),
-        ({"cluster": True, "config": neu_small.get_config()}, "not a study"),
-        ({"profile_steps": ["1", "2"], "mode": "split"}, "is for --mode=train, not split"),
+        ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),
+        ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not for predict"),
+        ({"demo": 3, "config": neu_small.get_config()}, "not for a study"),
+        ({"coordinator": "localhost:1"}, "must be given together"),
+        ({"processes": 2, "cluster": True}, "must be given together"),
+        ({"cluster": True, "mode": "export"}, "are for --mode=train, not for export"),
+        ({"cluster": True, "config": neu_small.get_config()}, "not for a study"),
+        ({"profile_steps": ["1", "2"], "mode": "split"}, "is for --mode=train, not for split"),
     ],
 )
 def test_flags_that_do_not_belong_together_are_refused(given, reason):

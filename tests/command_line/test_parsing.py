@@ -20,17 +20,23 @@ FILES = {
     "none.py": "x = 1\n",
 }
 ENDS = [
-    ([], "nothing says what to train: give --config=FILE"),
-    (["--mode=evaluate"], "--mode=evaluate needs the run: give its folder, --workdir=FOLDER, or"),
-    (["--mode=study", "--config=configs/studies/neu_small.py"], "--mode=study: leave it out"),
+    ([], "training needs a configuration: give --config=FILE"),
+    (["--mode=evaluate"], "--mode=evaluate needs a run: give its folder, --workdir=FOLDER, or"),
+    (
+        ["--mode=study", "--config=configs/studies/neu_small.py"],
+        "--mode=study does not exist",
+    ),
     (["--config=README.md"], "--config=README.md: is not a Python file; give one with a function"),
     (["--config=README.md:small"], "is not a Python file"),
-    (["--config=nowhere.py"], "there is no such file; there are configs/"),
-    (["--config=nowhere\0.py"], "there is no such file"),
+    (["--config=nowhere.py"], "the file does not exist; published configurations: configs/"),
+    (["--config=nowhere\0.py"], "the file does not exist"),
     (["--config=FOLDER/broken.py"], "SyntaxError: "),
     (["--config=FOLDER/raises.py"], "raises.py: KeyError in line 2: 'method'"),
     (["--config=FOLDER/wrong.py:x"], "wrong.py:x: ValueError in line 2: mine"),
-    (["--config=FOLDER/other.py"], "has no get_config() that returns a Config or a Grid"),
+    (
+        ["--config=FOLDER/other.py"],
+        "must have a function get_config() that returns a Config",
+    ),
     (["--config=FOLDER/none.py"], "get_config"),
     (["--config=configs/neu_uaps.py:large"], "variant = 'large': must be one of small, medium"),
 ]

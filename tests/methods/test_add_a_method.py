@@ -9,7 +9,7 @@ import pytest
 
 from tests import example_files, tiny
 from uaps_jax import config as config_lib
-from uaps_jax import methods, modules, outside
+from uaps_jax import external, methods, modules
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.studies import base
 from uaps_jax.study import grid as grid_lib
@@ -136,8 +136,8 @@ def test_a_file_that_has_moved_is_named_with_what_to_do(saved):
 
 
 def test_methods_of_the_package_have_no_file():
-    assert outside.files_of(tiny.config("uaps")) == {}
-    assert outside.FILES == {}
+    assert external.files_of(tiny.config("uaps")) == {}
+    assert external.FILES == {}
 
 
 def test_a_section_whose_types_are_texts_is_refused():

@@ -1,1 +1,1 @@
-"""From the flags of a command line to a command, and from its end to an exit status."""
+"""From the flags of a command line to a command and its exit status."""

@@ -1,4 +1,4 @@
-"""The flags as a record, and which of them belong together."""
+"""The flags as a record, and the check of their combinations."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from uaps_jax.study.grid import Grid
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
-    """What was given on the command line; `flags.py` describes each flag.
+    """The flags of the command line; `flags.py` describes each.
 
     Attributes:
       program: the script that this process runs, `run.py` or `uaps-jax`.
-      config: what `--config` returned, its overrides included; None without one.
-      config_file: the value of `--config`; None without one.
-      overrides: dotted keys that `--config.KEY=VALUE` names.
-      mode: None where none is given.
+      config: the configuration of `--config` with its overrides; None without this flag.
+      config_file: the value of `--config`; None without this flag.
+      overrides: dotted keys that are set by `--config.KEY=VALUE`.
+      mode: None if not given.
       workdir: likewise.
       checkpoint: "best", "latest", a step or a range.
       demo: number of images.
       uncertainty: "entropy" or "method".
-      profile_steps: first and last, as texts; empty for none.
-      coordinator: of several processes; None for one.
-      processes: likewise.
-      process: likewise.
-      cluster: whether the environment names the processes.
-      input: folder of images; None for none.
+      profile_steps: first and last step, as strings; empty if not given.
+      coordinator: of several processes; None for one process.
+      processes: their number; None for one process.
+      process: index of this process; None for one process.
+      cluster: whether the processes are taken from the environment of a cluster.
+      input: folder of images; None if not given.
     """
 
     program: str
@@ -52,41 +52,44 @@ class Arguments:
 
     @property
     def is_training(self) -> bool:
-        """Whether one training is asked for."""
+        """Whether the command is a single training."""
         return self.mode in (None, "train") and not isinstance(self.config, Grid)
 
     @property
-    def are_several(self) -> bool:
+    def has_several_processes(self) -> bool:
         """Whether this is one of several processes of a training."""
         return self.cluster or self.coordinator is not None
 
     def check(self) -> None:
-        """Checks which flags are given together.
+        """Checks that the flags fit together.
 
         Raises:
-          ConfigError: flags belong together, or not to this mode.
+          ConfigError: a flag needs another one, or cannot be used with this mode.
         """
         what = "a study" if isinstance(self.config, Grid) else self.mode or "train"
         if self.demo and what != "evaluate":
-            raise ConfigError(f"--demo={self.demo} is for --mode=evaluate, not {what}")
+            raise ConfigError(f"--demo={self.demo} is for --mode=evaluate, not for {what}")
         if self.uncertainty != "entropy" and what != "export":
-            raise ConfigError(f"--uncertainty={self.uncertainty} is for --mode=export, not {what}")
+            raise ConfigError(
+                f"--uncertainty={self.uncertainty} is for --mode=export, not for {what}"
+            )
         several = [self.coordinator, self.processes, self.process]
         if any(v is not None for v in several) and (None in several or self.cluster):
             raise ConfigError(
-                "--coordinator, --processes and --process belong together; or --cluster"
+                "--coordinator, --processes and --process must be given together; --cluster "
+                "replaces all three"
             )
-        if self.are_several and not self.is_training:
-            raise ConfigError(f"several processes are for --mode=train, not {what}")
+        if self.has_several_processes and not self.is_training:
+            raise ConfigError(f"several processes are for --mode=train, not for {what}")
         if self.profile_steps and not self.is_training:
-            raise ConfigError(f"--profile_steps is for --mode=train, not {what}")
+            raise ConfigError(f"--profile_steps is for --mode=train, not for {what}")
 
     def request(self) -> Request:
-        """What is asked for.
+        """The request that these flags make.
 
         Raises:
-          ConfigError: no work directory can be told, or --profile_steps is not two numbers in
-            order.
+          ConfigError: neither --workdir nor --config gives a work directory, or --profile_steps is
+            not a first and a last step.
         """
         return Request(
             program=Path(self.program).resolve(),
@@ -107,10 +110,10 @@ class Arguments:
             return default_workdir(self.config_file)
         if self.is_training:
             raise ConfigError(
-                "nothing says what to train: give --config=FILE, such as configs/neu_uaps.py"
+                "training needs a configuration: give --config=FILE, such as configs/neu_uaps.py"
             )
         raise ConfigError(
-            f"--mode={self.mode} needs the run: give its folder, --workdir=FOLDER, or the "
+            f"--mode={self.mode} needs a run: give its folder, --workdir=FOLDER, or the "
             "--config=FILE that it was started with"
         )
 
@@ -124,6 +127,6 @@ class Arguments:
         if not 1 <= first <= last:
             given = ",".join(self.profile_steps)
             raise ConfigError(
-                f"--profile_steps={given}: must be a first and a last step, like 10,15"
+                f"--profile_steps={given}: must be a first and a last step, such as 10,15"
             )
         return first, last

@@ -1,4 +1,4 @@
-"""The work directory of a run for which none is given."""
+"""The default work directory of a run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ FOLDER = "runs"
 
 
 def default_workdir(config_file: str) -> Path:
-    """`runs/<name>`, in the working directory, for what `--config` names.
+    """`runs/<name>`, relative to the working directory.
 
-    The name is that of the file without `.py`, then what stands behind the colon, word by word: of
-    `key=value` the value.
+    The name consists of the name of the configuration file without `.py` and of the words of its
+    argument after the colon; of a word `key=value`, of the value.
+
+    Args:
+      config_file: the value of `--config`.
 
     Example:
       >>> str(default_workdir("configs/neu_uaps.py:small"))

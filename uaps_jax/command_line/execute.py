@@ -12,15 +12,15 @@ from uaps_jax.training import interrupt, processes
 
 
 def execute(arguments: Arguments) -> NoReturn:
-    """Does what is asked for, and exits.
+    """Runs the command of the arguments and exits.
 
-    The status is 0, or 1 with a text where a person can correct what is wrong, or 128 more than
-    the number of the signal that interrupted a training.
+    The exit status is 0 after success; 1, with a message, after an error that the user can correct;
+    128 plus the number of the signal after an interrupted training.
     """
     request: Request | None = None
     try:
         arguments.check()
-        if arguments.are_several:
+        if arguments.has_several_processes:
             processes.start(arguments.coordinator, arguments.processes, arguments.process)
         command = commands.choose(arguments.config, arguments.mode)
         request = arguments.request()
@@ -36,8 +36,8 @@ def execute(arguments: Arguments) -> NoReturn:
         reason = f"error: no space is left on a disk: {str(error).splitlines()[0]}"
         if request is not None and arguments.is_training:
             reason += (
-                f"\nThe checkpoints in {request.workdir} are whole. When there is space again, "
-                "the same command goes on from the latest."
+                f"\nThe checkpoints in {request.workdir} are complete. Free some space and run the "
+                "same command again: it resumes from the latest checkpoint."
             )
         processes.exit_process(reason, at_once=True)
     sys.exit(0)

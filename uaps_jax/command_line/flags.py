@@ -1,4 +1,4 @@
-"""The flags, and the run of the command that they name."""
+"""The flags, and the run of their command."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from uaps_jax.command_line.execute import execute
 from uaps_jax.study import runner
 
 CONFIG = config_flags.DEFINE_config_file(
-    "config", None, "Configuration file, with its variant: configs/neu_uaps.py:small."
+    "config", None, "Configuration file, optionally with a variant: configs/neu_uaps.py:small."
 )
 WORKDIR = flags.DEFINE_string(
     "workdir", None, "Folder of the run; runs/<name of the configuration> if unset."
 )
 MODE = flags.DEFINE_enum(
-    "mode", None, list(commands.COMMANDS), "What to do with one training; train if unset."
+    "mode", None, list(commands.COMMANDS), "The command for one training; train if unset."
 )
 CHECKPOINT = flags.DEFINE_string(
-    "checkpoint", "best", "best, latest, or a step; to evaluate, also a range: 100-500, or 100-."
+    "checkpoint", "best", "best, latest, or a step; evaluate: also a range, 100-500 or 100-."
 )
-DEMO = flags.DEFINE_integer("demo", 0, "evaluate: draw so many test images.", lower_bound=0)
+DEMO = flags.DEFINE_integer("demo", 0, "evaluate: number of test images to draw.", lower_bound=0)
 UNCERTAINTY = flags.DEFINE_enum(
     "uncertainty",
     "entropy",
@@ -35,18 +35,22 @@ UNCERTAINTY = flags.DEFINE_enum(
     "features; for UAPS, all decoders are then in the file.",
 )
 PROFILE = flags.DEFINE_list(
-    "profile_steps", [], "train: first and last step of a trace, like 10,15; in profile/."
+    "profile_steps", [], "train: first and last step of a trace, such as 10,15; in profile/."
 )
 COORDINATOR = flags.DEFINE_string(
-    "coordinator", None, "train with several processes: host:port of the first one."
+    "coordinator", None, "train with several processes: host:port of the first process."
 )
-PROCESSES = flags.DEFINE_integer("processes", None, "their number.", lower_bound=1)
-PROCESS = flags.DEFINE_integer("process", None, "which of them this is, from 0.", lower_bound=0)
+PROCESSES = flags.DEFINE_integer(
+    "processes", None, "with --coordinator: number of processes.", lower_bound=1
+)
+PROCESS = flags.DEFINE_integer(
+    "process", None, "with --coordinator: index of this process, from 0.", lower_bound=0
+)
 CLUSTER = flags.DEFINE_bool(
-    "cluster", False, "train with several processes, as the cluster started them (Slurm, MPI, ...)."
+    "cluster", False, "train with the processes that the cluster started (Slurm, MPI, ...)."
 )
 INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
-VERSION = flags.DEFINE_bool("version", False, "Print the version, and do nothing else.")
+VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
 
 def run(argv: list[str]) -> None:
@@ -76,10 +80,10 @@ def run(argv: list[str]) -> None:
     )
     runner.end_with_parent()
     compiler.enable_compile_cache()
-    with library_logs.hidden(), compiler.unreadable_cache_entries_removed():
+    with library_logs.filtered(), compiler.unreadable_cache_entries_removed():
         execute(arguments)
 
 
 def parse(argv: list[str]) -> list[str]:
-    """Parses the flags; exits with one sentence if they are wrong."""
+    """Parses the flags; exits with a message if they are wrong."""
     return parsing.parse(argv, CONFIG)

@@ -1,4 +1,4 @@
-"""What libraries log, and which of it is shown."""
+"""Filters the log messages of libraries."""
 
 from __future__ import annotations
 
@@ -10,32 +10,33 @@ from absl import logging
 
 from uaps_jax import files
 
-# Warnings of TFDS (about every configuration that is not in its table) and of Orbax (about every
-# checkpoint without a score) that warn of what is meant.
-MEANT = ("Using custom data configuration", "Requested `tracked_metric`")
+EXPECTED_WARNINGS = ("Using custom data configuration", "Requested `tracked_metric`")
+"""Beginnings of warnings without a cause to act: of TFDS, about a configuration that is not in its
+table; of Orbax, about a checkpoint without a score."""
 
 
 @contextlib.contextmanager
-def hidden() -> Iterator[None]:
-    """Leaves out of the log what `is_worth_showing` denies."""
+def filtered() -> Iterator[None]:
+    """Within this context, only messages for which `is_for_user` holds are logged."""
     handler = logging.get_absl_handler()
-    handler.addFilter(is_worth_showing)
+    handler.addFilter(is_for_user)
     try:
         yield
     finally:
-        handler.removeFilter(is_worth_showing)
+        handler.removeFilter(is_for_user)
 
 
-def is_worth_showing(record: std_logging.LogRecord) -> bool:
-    """Whether a line of the log is for the user.
+def is_for_user(record: std_logging.LogRecord) -> bool:
+    """Whether a log message is shown to the user.
 
-    Information of libraries is not: Orbax writes some forty lines for each save. Nor is what each
-    of Orbax's threads says of a full disk: what the save raises is said at the end.
+    Messages of libraries below the level of a warning are not: Orbax logs some forty lines for each
+    save. Messages of Orbax's threads about a full disk are not either, because the error of the
+    save itself is reported when the process exits.
     """
-    if str(record.msg).startswith(MEANT):
+    if str(record.msg).startswith(EXPECTED_WARNINGS):
         return False
     if "/orbax/" in record.pathname or record.name == "asyncio":
-        with contextlib.suppress(Exception):  # a text and arguments that do not fit each other
+        with contextlib.suppress(Exception):  # the message and its arguments do not match
             if files.says_disk_full(record.getMessage()):
                 return False
     return record.levelno > std_logging.INFO or "site-packages" not in record.pathname

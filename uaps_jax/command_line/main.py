@@ -1,12 +1,12 @@
-"""The command line: audits, splits, trains, evaluates, predicts, exports, repeats failed steps.
+"""The command line: audit, split, train, evaluate, predict, export, replay, and studies.
 
     uaps-jax --config=configs/neu_uaps.py
     uaps-jax --config=configs/neu_uaps.py --mode=evaluate --checkpoint=best
     uaps-jax --mode=predict --workdir=runs/neu_uaps --input=folder/of/images
     uaps-jax --config=configs/studies/neu_small.py
 
-In a checkout, `python run.py` is the same. Where there is no such file in the working directory,
-configs/NAME.py is the one that was installed. Any setting can be overridden:
+In a checkout, `python run.py` is the same. If configs/NAME.py does not exist in the working
+directory, the installed file of this name is used. Any setting can be overridden:
 --config.optimizer.learning_rate=1e-4.
 """
 
@@ -21,7 +21,7 @@ from uaps_jax.command_line import huge_pages
 def main() -> NoReturn:
     """Runs the command of this process's flags, and exits with its status."""
     huge_pages.restart_process_with_huge_pages()
-    # Here, as nothing of this process remains.
+    # Imported here, because the line above replaces this process.
     from absl import app, logging
     from absl.flags import FLAGS
 

@@ -1,4 +1,4 @@
-"""Reads the flags; what is wrong with them is said in a sentence."""
+"""Parses the flags, with a message for each kind of mistake."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.study.grid import Grid
 
-OF_FLAGS = (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error)
-"""What absl and ml_collections raise where a flag is wrong."""
+FLAG_ERRORS = (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error)
+"""Exceptions of absl and ml_collections for a wrong flag."""
 
 
 def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
-    """Parses the flags, and returns the arguments that are none.
+    """Parses the flags and returns the other arguments.
 
-    Exits with a sentence where a flag, the configuration file or an override is wrong; for an
-    unknown setting it names the nearest one.
+    Exits with a message if a flag, the configuration file or an override is wrong; for an unknown
+    setting, the message names the nearest one.
 
     Args:
-      argv: the command line, with the name of the program in front.
+      argv: the command line, beginning with the name of the program.
       config: the flag of the configuration.
     """
     if last_value(argv, "mode") == "study":
-        sys.exit("error: --mode=study: leave it out; the --config of a study runs the study")
+        sys.exit(
+            "error: --mode=study does not exist: give --config=FILE of the study, without --mode"
+        )
     argv = with_found_files(argv, config.name)
     file = last_value(argv, config.name)
     if file is not None:
@@ -37,26 +39,29 @@ def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
     try:
         rest: list[str] = flags.FLAGS(argv)
     except Exception as error:
-        # ml_collections puts a traceback in front of what a configuration file raises.
+        # ml_collections puts a traceback before the message of a configuration file's exception.
         before, raised, reason = str(error).rpartition("ConfigError: ")
         if not raised and file is not None:
             _explain_error_of_file(error, file)
             _explain_override(argv, file)
-        if not isinstance(error, OF_FLAGS):
+        if not isinstance(error, FLAG_ERRORS):
             raise
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
     if file is not None and not isinstance(config.value, Config | Grid):
-        sys.exit(f"error: --config={file}: has no get_config() that returns a Config or a Grid")
+        sys.exit(
+            f"error: --config={file}: must have a function get_config() that returns a Config or a "
+            "Grid"
+        )
     return rest
 
 
 def last_value(argv: Sequence[str], flag: str) -> str | None:
-    """What the last `--flag=VALUE` or `--flag VALUE` of a command line gives; None without one."""
+    """The value of the last `--flag=VALUE` or `--flag VALUE` in a command line; None if absent."""
     value = None
     for position, argument in enumerate(argv):
-        name, equals, behind = argument.lstrip("-").partition("=")
+        name, equals, after = argument.lstrip("-").partition("=")
         if name == flag and argument.startswith("-"):
-            value = behind if equals else next(iter(argv[position + 1 :]), "")
+            value = after if equals else next(iter(argv[position + 1 :]), "")
     return value
 
 
@@ -75,13 +80,13 @@ def with_found_files(argv: Sequence[str], flag: str) -> list[str]:
 
 
 def _check_file(file: str) -> None:
-    """Exits if a configuration file is not there, or is not a Python file."""
+    """Exits if a configuration file does not exist or is not a Python file."""
     path = Path(file.partition(":")[0])
     if not configuration_files.exists(path):
         known = ", ".join(configuration_files.packaged_names())
         sys.exit(
-            f"error: --config={file}: there is no such file; there are {known}; and "
-            "configs/train.py:dataset=NAME,method=NAME for any method on any dataset"
+            f"error: --config={file}: the file does not exist; published configurations: {known}; "
+            "any method on any dataset: configs/train.py:dataset=NAME,method=NAME"
         )
     if path.suffix != ".py":
         sys.exit(
@@ -91,11 +96,11 @@ def _check_file(file: str) -> None:
 
 
 def _explain_error_of_file(error: BaseException, file: str) -> None:
-    """Exits with what a configuration file raised, and on which line, if it was the file."""
+    """If the configuration file raised the error, exits with its message and its line."""
     path = file.partition(":")[0]
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, SyntaxError):  # which names file and line
+        if isinstance(cause, SyntaxError):  # its message has file and line
             sys.exit(f"error: --config={file}: SyntaxError: {cause}")
         lines = [f.lineno for f in traceback.extract_tb(cause.__traceback__) if f.filename == path]
         if lines:
@@ -105,17 +110,17 @@ def _explain_error_of_file(error: BaseException, file: str) -> None:
 
 
 def _explain_override(argv: Sequence[str], file: str) -> None:
-    """Exits with the nearest setting if one of the overrides does not exist."""
+    """If an override is of an unknown setting, exits with a message that names the nearest one."""
     values = flags.FlagValues()
     try:
-        shape = config_flags.DEFINE_config_file("shape", file, "", flag_values=values)
+        plain = config_flags.DEFINE_config_file("plain", file, "", flag_values=values)
         values([argv[0]])
-    except Exception:  # the file is no configuration, which is said by the error before
+    except Exception:  # the error of the file is reported by the caller
         return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
-        if name.startswith("config.") and isinstance(shape.value, Config):
+        if name.startswith("config.") and isinstance(plain.value, Config):
             try:
-                check_key(shape.value, name.removeprefix("config."))
+                check_key(plain.value, name.removeprefix("config."))
             except ConfigError as problem:
                 sys.exit(f"error: {problem}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from uaps_jax import config as config_lib
-from uaps_jax import models, outside
+from uaps_jax import external, models
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.methods import (
     cct,
@@ -39,7 +39,7 @@ def register(section: type[MethodConfig], build: Build) -> None:
       ValueError: the name is taken.
     """
     config_lib.require_types(section)
-    outside.claim_name("method", section.name, METHODS)
+    external.record_file("method", section.name, METHODS)
     METHODS[section.name] = build
     config_lib.METHODS[section.name] = section
 

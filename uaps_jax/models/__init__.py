@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 import jax
 
 from uaps_jax import config as config_lib
-from uaps_jax import outside
+from uaps_jax import external
 from uaps_jax.config import Config, ConfigError, NetworkConfig
 from uaps_jax.models import unet
 from uaps_jax.models.network import Network
@@ -29,7 +29,7 @@ def register(section: type[NetworkConfig], build: Build) -> None:
       ValueError: the name is taken.
     """
     config_lib.require_types(section)
-    outside.claim_name("network", section.name, NETWORKS)
+    external.record_file("network", section.name, NETWORKS)
     NETWORKS[section.name] = build
     config_lib.NETWORKS[section.name] = section
 

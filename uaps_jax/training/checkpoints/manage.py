@@ -15,7 +15,7 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from uaps_jax import config as config_lib
-from uaps_jax import files, outside
+from uaps_jax import external, files
 from uaps_jax.config import CheckpointConfig, Config
 from uaps_jax.training import digests
 from uaps_jax.training.checkpoints.files import SELECTION, folder, json_text, rank_of
@@ -101,7 +101,7 @@ def save(
         "format": FORMAT,
         "jax": jax.__version__,
         "orbax-checkpoint": importlib.metadata.version("orbax-checkpoint"),
-        **outside.files_of(config),
+        **external.files_of(config),
     }
     checkpoints.save(
         step,

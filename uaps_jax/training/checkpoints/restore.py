@@ -11,7 +11,7 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 from uaps_jax import config as config_lib
-from uaps_jax import outside
+from uaps_jax import external
 from uaps_jax.config import Config
 from uaps_jax.training import sharding
 from uaps_jax.training.checkpoints import formats
@@ -36,7 +36,7 @@ def read_config(workdir: Path, step: int) -> Config:
             "method": config_lib.METHODS,
             "network": config_lib.NETWORKS,
         }
-        outside.import_missing(stored, reader.restore(path / "written_by"), known)
+        external.import_missing(stored, reader.restore(path / "written_by"), known)
     return config_lib.from_stored(stored)
 
 

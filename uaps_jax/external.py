@@ -1,5 +1,4 @@
-"""Methods and networks defined outside the package: the files that registered them, and importing
-these files for a later command."""
+"""Methods and networks that files outside the package register; importing these files again."""
 
 from __future__ import annotations
 
@@ -16,16 +15,16 @@ PACKAGE = Path(__file__).resolve().parent
 KINDS = ("method", "network")
 
 FILES: dict[tuple[str, str], Path] = {}
-"""Kind and name -> the file that registered it, for those from outside the package."""
+"""(Kind, name) -> the file that registered it, for files outside the package."""
 
 
-def claim_name(kind: str, name: str, registered: Collection[str]) -> None:
-    """Stores in `FILES` which file registers a method or a network: that of the caller's caller.
+def record_file(kind: str, name: str, registered: Collection[str]) -> None:
+    """Adds the file that registers a method or a network to `FILES`: the caller's caller.
 
     Args:
       kind: "method" or "network".
       name: to be registered.
-      registered: the names so far.
+      registered: names that are registered already.
 
     Raises:
       ValueError: the package, or another file, has registered the name.
@@ -39,14 +38,14 @@ def claim_name(kind: str, name: str, registered: Collection[str]) -> None:
     if name in registered and FILES.get((kind, name)) != file:
         owner = FILES.get((kind, name), "uaps_jax itself")
         raise ValueError(
-            f"{file} registers a {kind} of the name {name!r}, which {owner} has registered: "
+            f"{file} registers a {kind} named {name!r}, but {owner} has registered this name: "
             "choose another name"
         )
     FILES[kind, name] = file
 
 
 def files_of(config: Config) -> dict[str, str]:
-    """`<kind>_file` -> file, for the method and the network if they are from outside."""
+    """`<kind>_file` -> file, for the method and the network if `FILES` has them."""
     names = {"method": config.method.name, "network": config.network.name}
     return {
         f"{kind}_file": str(FILES[kind, name])
@@ -60,11 +59,11 @@ def import_missing(
     files: Mapping[str, str],
     known: Mapping[str, Collection[str]],
 ) -> None:
-    """Imports the files that define the method and the network of a run, unless registered.
+    """Imports the files that register the method and the network of a run, if not imported yet.
 
     Args:
       stored: settings of the run, with `method.name` and `network.name`.
-      files: `files_of`, as stored by the run.
+      files: result of `files_of`, stored by the run.
       known: kind -> registered names; importing a file adds to them.
 
     Raises:
@@ -76,16 +75,16 @@ def import_missing(
             continue
         if name in known[kind]:
             raise ConfigError(
-                f"the {kind} {name} of this run is defined in {file}, and uaps_jax has one of the "
-                "same name by now: rename it there, and train again"
+                f"the {kind} {name} of this run is defined in {file}, but this version of uaps_jax "
+                f"has a {kind} of the same name: rename it in that file, and train again"
             )
-        cure = "pass --config=FILE with its new path, or restore it"
+        cure = "restore it, or pass its new path by --config=FILE"
         what = f"{file}, which defines the {kind} {name} of this run,"
         if not Path(file).is_file():
             raise ConfigError(f"{what} does not exist: {cure}")
         logging.info("%s %s: importing %s, as stored by this run", kind, name, file)
         try:
-            modules.run_file(Path(file), f"uaps_jax_outside_{name}")
+            modules.run_file(Path(file), f"uaps_jax_external_{name}")
         except Exception as error:
             raise ConfigError(
                 f"{what} cannot be imported: {type(error).__name__}: {error}"
