@@ -85,7 +85,7 @@ def main() -> None:
             persistent_workers=True,
             multiprocessing_context="forkserver",
         )
-        ours = streams.decoded(config, method.streams, pools, 0, process=0, processes=1)
+        ours = streams.decoded_batches(config, method.streams, pools, 0, process=0, processes=1)
         theirs = itertools.chain.from_iterable(iter(loader) for _ in itertools.count())
         feeds: dict[str, Iterator[Any]] = {"uaps_jax": ours, "PyTorch": theirs}
         rates: dict[str, list[float]] = {name: [] for name in feeds}

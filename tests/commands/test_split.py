@@ -42,9 +42,12 @@ def test_a_split_can_be_written_changed_and_used(root):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"protocol": "native"}, "folder has no val and no test part"),
-        ({"protocol": "published"}, "folder does not have it; it has grouped, grouped_v1, file"),
-        ({"protocol": "file", "split_file": "nowhere.json"}, "nowhere.json: is no split.json"),
+        ({"protocol": "native"}, "folder has no part val and no part test; choose one of"),
+        (
+            {"protocol": "published"},
+            "folder does not have this protocol; choose one of grouped",
+        ),
+        ({"protocol": "file", "split_file": "nowhere.json"}, "nowhere.json: is not a split.json"),
         ({"labeled_list": "nowhere.txt"}, "nowhere.txt': cannot be read"),
         ({"labeled_count": 70}, "labeled_count = 70: .* only 7 distinct pictures"),
         (

@@ -146,12 +146,12 @@ def test_near_duplicates_that_cross_the_split(root):
         copy = np.clip(np.rot90(texture(index)) + noise[index], 0, 255).astype(np.uint8)
         save(root, f"again_{index:02d}", copy, np.rot90(defect()))
     findings, page = audited(root)
-    assert findings["near duplicates"].text == "48 of 48 images have one."
-    actual = findings["test images that labeled nearly contains"]
+    assert findings["near duplicates"].text == "48 of 48 images have a near duplicate."
+    actual = findings["test images with near duplicates in labeled"]
     assert set(actual.names) <= set(page.split["test"])
     assert "exact duplicates" not in findings
     together, _ = audited(root, folder=with_group(root))
-    assert not [title for title in together if "nearly contains" in title]
+    assert not [title for title in together if "with near duplicates in" in title]
 
 
 def with_group(root):
@@ -169,7 +169,7 @@ def test_groups_that_cross_the_split(root):
     text = findings["leakage groups that cross the split"].text
     assert text.startswith("8 of 8 test images")
     assert "(8 in labeled, 0 in unlabeled, 8 in val)" in text
-    chosen = findings["leakage groups of val that are trained on"]
+    chosen = findings["leakage groups in val and in training"]
     assert (chosen.level, chosen.text[:17]) == ("warning", "8 of 8 val images")
 
 
@@ -181,7 +181,7 @@ def test_unlabeled_copies_of_labeled_images_are_a_note_and_every_part_counts_gro
     kept = findings[title]
     assert (kept.level, kept.text) == (
         "note",
-        "17 of 17; no leak, all of them are training images.",
+        "17 of 17; this is not a leak, because all of them are training images.",
     )
     assert set(kept.names) == set(page.split["unlabeled"])
     assert not [f for f in findings.values() if f.level == "warning"]
@@ -224,7 +224,7 @@ def test_exposures(root):
         (root / f"masks/part_{index:02d}.png").unlink()
         save(root, f"exp{index % 3}_num_{1000 + index}", image, defect())
     findings, _ = audited(root)
-    clue = findings["a number in the names tells the exposure"]
+    clue = findings["a number in the names may be the exposure"]
     assert clue.text.startswith("the number after 'exp' explains")
 
 

@@ -277,7 +277,7 @@ def test_a_listed_image_that_is_tested_on_is_refused():
 
 def test_an_image_of_no_known_group_is_refused():
     groups = {f"{i}": i - 1 for i in range(20)}
-    with pytest.raises(ValueError, match="1 images have no known group, 0 among them"):
+    with pytest.raises(ValueError, match="leakage group of 1 images is unknown, 0 among them"):
         draw(groups, {name: frozenset({1}) for name in groups})
 
 

@@ -44,7 +44,7 @@ def test_padding_does_not_scale_and_added_pixels_have_no_label(size, transpose):
 
 
 def untiled(actual, corners, size, data):
-    whole = prepare.Whole(size, data)
+    whole = prepare.TileAssembler(size, data)
     for piece, corner in zip(actual, corners, strict=True):
         whole.add(piece, corner)
     return whole.result()
@@ -56,7 +56,7 @@ def untiled(actual, corners, size, data):
 def test_tiles_cover_an_image_and_come_back_to_their_places(size, transpose, channels):
     data = settings("pad", height=16, width=24, transpose=transpose, channels=channels)
     pixels = picture(size)
-    corners = prepare.corners(size, data)
+    corners = prepare.tile_corners(size, data)
     tiles = np.stack([prepare.tile(pixels, corner, data) for corner in corners])
     assert tiles.shape[1:] == (*data.network_size, channels)
     whole = untiled(tiles[..., 0].astype(float), corners, size, data)
@@ -65,7 +65,7 @@ def test_tiles_cover_an_image_and_come_back_to_their_places(size, transpose, cha
 
 def test_tiles_overlap_by_a_quarter_and_are_blended_without_a_seam():
     data = settings("pad", height=16, width=24)
-    corners = prepare.corners((40, 24), data)
+    corners = prepare.tile_corners((40, 24), data)
     assert [y for y, _ in corners] == [0, 12, 24]
     # The first says 0, the second 1, the third 0: on the way the result goes up and down slowly.
     actual = np.zeros((3, 16, 24, 2), np.float32)
@@ -88,7 +88,7 @@ def test_grey_values_are_rounded_thousandths():
 def test_resizing_gives_one_tile(size):
     data = settings("resize")
     pixels = picture(size)
-    (corner,) = prepare.corners(size, data)
+    (corner,) = prepare.tile_corners(size, data)
     tile = prepare.tile(pixels, corner, data)
     np.testing.assert_array_equal(tile, oracles.nearest_resize(pixels, (16, 16)))
     back = untiled([tile[..., 0]], [corner], size, data)

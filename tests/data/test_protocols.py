@@ -161,7 +161,7 @@ WHOLE = '"labeled": ["a"], "unlabeled": [], "val": [], "test": []'
     ("text", "reason"),
     [
         ("[" * 200_000, "RecursionError"),
-        (f'{{{WHOLE}, "test": ["b"]}}', "a key comes twice"),
+        (f'{{{WHOLE}, "test": ["b"]}}', "a key is repeated"),
         (f"{{{WHOLE.replace('[]', '{}', 1)}}}", "'unlabeled' must be a list of names"),
         (f"{{{WHOLE.replace(chr(34) + 'a' + chr(34), '1')}}}", "'labeled' must be a list of names"),
         (f"{{{WHOLE.replace('[]', 'null', 1)}}}", "'unlabeled' must be a list of names"),
@@ -173,7 +173,7 @@ WHOLE = '"labeled": ["a"], "unlabeled": [], "val": [], "test": []'
 )
 def test_an_invalid_split_is_reported(text, reason, tmp_path):
     (tmp_path / "mine.json").write_text(text, errors="surrogateescape")
-    with pytest.raises(ConfigError, match=rf"mine\.json: is no split\.json.*{reason}") as caught:
+    with pytest.raises(ConfigError, match=rf"mine\.json: is not a split\.json.*{reason}") as caught:
         protocols.read_split(str(tmp_path / "mine.json"))
     assert len(str(caught.value)) < 1000
 

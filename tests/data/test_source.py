@@ -99,7 +99,7 @@ def test_a_missing_folder_of_raw_data_is_explained(tmp_path, folder):
 @pytest.mark.parametrize(
     ("dataset", "what"),
     [
-        ("neu", "neu_seg is not there yet: put NEU_Seg-main.zip from https://github.com/DHW-"),
+        ("neu", "neu_seg has no raw data yet: put NEU_Seg-main.zip from https://github.com/DHW-"),
         ("mtiles", "mtiles .*: put Magnetic-tile-defect-datasets.-master.zip from https://"),
         ("dagm", "dagm .*: put the archives of DAGM 2007, .* from https://zenodo"),
         ("ksdd2", "ksdd2 .*: put KolektorSDD2.zip from https://www.vicos"),
@@ -141,7 +141,9 @@ def test_raw_data_are_found_in_the_default_folder(tmp_path, monkeypatch, caplog)
     assert len(source.open_dataset(config.data).position) == 6
     for folder, suffix in (("test_images", "jpg"), ("test_annot", "png")):
         (tmp_path / f"downloads/NEU_data/{folder}/000001.{suffix}").unlink()
-    with pytest.raises(ConfigError, match="built of other files than those in the default folder"):
+    with pytest.raises(
+        ConfigError, match="built from other files than those in the default folder"
+    ):
         source.open_dataset(config.data)
     shutil.rmtree(tmp_path / "downloads/NEU_data")
     caplog.clear()
@@ -167,7 +169,7 @@ def test_a_build_of_other_raw_data_is_not_used(tmp_path, monkeypatch):
     assert len(source.open_dataset(config.data).position) == 6
     for folder, suffix in (("images", "jpg"), ("annotations", "png")):
         (tmp_path / "raw" / folder / f"test/000001.{suffix}").unlink()
-    with pytest.raises(ConfigError, match="built of other files than those in data.manual_dir"):
+    with pytest.raises(ConfigError, match="built from other files than those in data.manual_dir"):
         source.open_dataset(config.data)
     config.data.manual_dir = str(tmp_path / "elsewhere")
     assert len(source.open_dataset(config.data).position) == 6

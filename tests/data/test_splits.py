@@ -107,7 +107,7 @@ PARTS = lists.Parts(train=NAMES[:80], val=NAMES[80:90], test=NAMES[90:], labeled
 @pytest.mark.parametrize(
     ("request_", "problem"),
     [
-        (labeled(ratio=0.001), r"labeled_ratio = 0\.001 leaves none of 80"),
+        (labeled(ratio=0.001), r"labeled_ratio = 0\.001: none of 80"),
         (labeled(count=81), "labeled_count = 81: only 80 training images"),
         (labeled(names=("train/079", "train/080", "nowhere")), "2 of 3 names.*nowhere"),
     ],

@@ -22,7 +22,7 @@ def config(**train):
 def batches(settings, pools, start=0, **options):
     alone = {"process": 0, "processes": 1}
     return list(
-        streams.decoded(settings, both_streams(settings), pools, start, **(alone | options))
+        streams.decoded_batches(settings, both_streams(settings), pools, start, **(alone | options))
     )
 
 
@@ -45,7 +45,9 @@ def test_decoded_batches_are_the_rows_of_the_step(pools):
     assert len(made) == 12
     resident = tiny.pools().train
     for step, batch in enumerate(made):
-        for stream, chosen in streams.rows(config(), both_streams(config()), pools, step).items():
+        for stream, chosen in streams.batch_rows(
+            config(), both_streams(config()), pools, step
+        ).items():
             np.testing.assert_array_equal(batch[stream]["index"], chosen)
             np.testing.assert_array_equal(batch[stream]["image"], resident[stream].images[chosen])
         labeled = resident["labeled"].masks[batch["labeled"]["index"]]
@@ -76,8 +78,8 @@ def test_processes_read_disjoint_parts_of_every_batch(processes, pools):
 
 
 def test_a_batch_that_does_not_divide_over_processes_is_refused():
-    with pytest.raises(ValueError, match="batch of 4 does not divide over 3"):
-        streams.share(np.arange(4), 0, 3)
+    with pytest.raises(ValueError, match="batch of 4 images cannot be divided over 3"):
+        streams.process_rows(np.arange(4), 0, 3)
 
 
 @pytest.mark.parametrize(("labeled", "unlabeled"), [(1, 40), (40, 1), (3, 3), (2, 17)])
@@ -86,7 +88,9 @@ def test_pools_of_any_size_fill_every_batch_evenly(labeled, unlabeled):
     settings = config()
     shown = {"labeled": [], "unlabeled": []}
     for step in range(60):
-        for stream, chosen in streams.rows(settings, both_streams(settings), pools, step).items():
+        for stream, chosen in streams.batch_rows(
+            settings, both_streams(settings), pools, step
+        ).items():
             assert chosen.shape == (4,)
             shown[stream].extend(chosen.tolist())
     for stream, pool in pools.items():
@@ -98,7 +102,7 @@ def test_another_seed_shows_other_images(pools):
     first = [batches(config(seed=seed), pools)[0]["unlabeled"]["index"] for seed in (0, 1)]
     assert not np.array_equal(*first)
     orders = [
-        streams.rows(config(), both_streams(config()), pools, step)["unlabeled"]
+        streams.batch_rows(config(), both_streams(config()), pools, step)["unlabeled"]
         for step in range(3)
     ]
     assert all(not np.array_equal(a, b) for a, b in itertools.pairwise(orders))

@@ -116,7 +116,7 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
 def predicted_at_once(config, method, variables, images, first):
     """Masks and uncertainty maps of images whose tiles are all in one pool."""
     data = config.data
-    corners = [prepare.corners(image.shape[:2], data) for image in images]
+    corners = [prepare.tile_corners(image.shape[:2], data) for image in images]
     tiles = np.stack(
         [prepare.tile(i, c, data) for i, cs in zip(images, corners, strict=True) for c in cs]
     )
@@ -129,7 +129,7 @@ def predicted_at_once(config, method, variables, images, first):
     actual = run(variables, pool, first=first, batch_size=config.evaluation.batch_size)
     rows = iter(zip(actual.values, actual.uncertainty, strict=True))
     for image, places in zip(images, corners, strict=True):
-        whole, unsure = (prepare.Whole(image.shape[:2], data) for _ in range(2))
+        whole, unsure = (prepare.TileAssembler(image.shape[:2], data) for _ in range(2))
         for corner in places:
             seen, doubtful = next(rows)
             whole.add(seen, corner)

@@ -219,7 +219,7 @@ def test_a_work_directory_of_another_configuration_is_refused(begun):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"unlabeled": ["x"]}, r"unlabeled: 11 -> 1 images\n.*11 fewer.*\n.*1 more, x among"),
+        ({"unlabeled": ["x"]}, r"unlabeled: 11 -> 1 images\n.*11 removed.*\n.*1 added, x among"),
         ({"classes": ["background", "bright", "dark"]}, r"classes: .*'dark', 'bright'\] -> "),
         ({"build": "tiny/state_2"}, "build: tiny -> tiny/state_2"),
         ({"version": 2}, "version: 1 -> 2"),

@@ -91,7 +91,7 @@ def test_no_collective_on_activations_but_all_reduce(method, dtype):
 def test_rows_are_gathered_without_any_collective():
     shards = sharding.over_devices(4)
     method, pools = methods.build(tiny.config()), tiny.pools().train
-    rows = streams.rows(tiny.config(), method.streams, pools, 0)
+    rows = streams.batch_rows(tiny.config(), method.streams, pools, 0)
     arguments = (
         jax.device_put(feed.resident(pools), shards.replicated),
         jax.device_put(rows, shards.batch),

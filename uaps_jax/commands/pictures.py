@@ -43,7 +43,7 @@ def draw_contact_sheet(
 
 def draw_some(model: TrainedModel, dataset: Dataset, pool: Pool, count: int) -> None:
     """Draws images of a pool, spread evenly, as the model segments them: `demo/step_N.png`."""
-    rows = order.evenly(len(pool.names), count)
+    rows = order.evenly_spaced(len(pool.names), count)
     few = Pool(
         names=tuple(pool.names[row] for row in rows),
         images=pool.images[rows],

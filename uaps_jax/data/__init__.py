@@ -1,1 +1,1 @@
-"""The host's side of the data: which images exist, who may see them, and in which order."""
+"""Data on the host: datasets, splits, the order of the images, batches, audits."""

@@ -14,22 +14,23 @@ from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
 
-EXPLAINED = 0.3
-"""Share of the variance of brightness above which a number in the names is called a clue."""
+EXPLAINED_VARIANCE = 0.3
+"""A number in the names is reported if it explains more than this fraction of the variance of the
+brightness."""
 
-_LEVELS = 12
-_TINY = 10
+_MOST_EXPOSURES = 12  # largest number of values of a number that may be an exposure
+_TINY_AREA = 10  # pixels
 
 
 def audit(
     dataset: Dataset, survey: Survey, split: splits.Split, data: DataConfig
 ) -> tuple[Finding, ...]:
-    """Checks the measurements of a dataset and a split of it.
+    """Checks a dataset and its split.
 
     Args:
       dataset: the dataset.
       survey: its measurements.
-      split: who would see which image.
+      split: of the dataset.
       data: size and fit of the network's input.
 
     Returns:
@@ -60,9 +61,9 @@ def _classes(dataset: Dataset, survey: Survey, split: splits.Split) -> Iterator[
                 title=f"class missing from {part}",
                 text=f"no pixel of {', '.join(absent)} in the {len(rows)} {part} images: "
                 + (
-                    "it cannot be learnt. Label more images or draw others (data.split_seed)."
+                    "they cannot be learned. Label more images, or draw others (data.split_seed)."
                     if part == "labeled"
-                    else "its score will be empty."
+                    else "they have no score on it."
                 ),
             )
 
@@ -111,7 +112,7 @@ def _sizes(survey: Survey) -> Iterator[Finding]:
             level="note",
             title="sizes differ",
             text=f"{len(counts)} sizes, width {low_w} to {high_w}, height {low_h} to {high_h}; "
-            "data.fit says how they are made one.",
+            "data.fit determines how they are brought to one size.",
         )
 
 
@@ -121,12 +122,12 @@ def _small_defects(dataset: Dataset, survey: Survey, data: DataConfig) -> Iterat
     for label, name in enumerate(dataset.class_names[1:], start=1):
         present = survey.has_mask & (survey.pixels[:, label] > 0)
         seen = (survey.pixels[:, label] * scale)[present]
-        if present.any() and np.median(seen) < _TINY:
+        if present.any() and np.median(seen) < _TINY_AREA:
             yield Finding(
                 level="warning",
                 title=f"{name} is tiny at the network's size",
                 text=f"its median area is {np.median(seen):.1f} pixels at "
-                f"{data.width} x {data.height}; set data.height and data.width larger.",
+                f"{data.width} x {data.height}; increase data.height and data.width.",
                 names=_named(survey, present),
             )
 
@@ -141,7 +142,7 @@ def _duplicates(survey: Survey) -> Iterator[Finding]:
             level="warning",
             title="exact duplicates",
             text=f"{sum(map(len, sets))} images in {len(sets)} sets have the same pixels, up to "
-            "turns and flips.",
+            "rotations by 90 degrees and flips.",
             names=tuple(survey.names[i] for indices in sets for i in indices),
         )
     differing = [
@@ -153,13 +154,13 @@ def _duplicates(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             level="warning",
             title="equal images, different masks",
-            text=f"{len(differing)} sets of equal images carry masks that differ.",
+            text=f"{len(differing)} sets of equal images have different masks.",
             names=tuple(survey.names[i] for indices in differing for i in indices),
         )
 
 
 def _brightness(survey: Survey, groups: Mapping[str, int]) -> Iterator[Finding]:
-    """Clues that the same thing was shot at several exposures."""
+    """Signs that the same part was photographed at several exposures."""
     variance = survey.brightness.var()
     if variance < 1:
         return
@@ -167,19 +168,20 @@ def _brightness(survey: Survey, groups: Mapping[str, int]) -> Iterator[Finding]:
         known = np.array([value is not None for value in values])
         levels = np.array([-1 if value is None else value for value in values])
         distinct = np.unique(levels[known])
-        if not 2 <= len(distinct) <= _LEVELS or known.mean() < 0.9:
+        if not 2 <= len(distinct) <= _MOST_EXPOSURES or known.mean() < 0.9:
             continue
         grey = survey.brightness[known]
         means = {level: grey[levels[known] == level].mean() for level in distinct}
         within = np.array([means[level] for level in levels[known]])
         share = within.var() / grey.var()
-        if share > EXPLAINED:
+        if share > EXPLAINED_VARIANCE:
             shown = ", ".join(f"{level}: {mean:.0f}" for level, mean in means.items())
             yield Finding(
                 level="warning",
-                title="a number in the names tells the exposure",
-                text=f"{label} explains {100 * share:.0f} % of the brightness (mean grey level by "
-                f"its value: {shown}). If one thing was shot at several, its shots are one group.",
+                title="a number in the names may be the exposure",
+                text=f"{label} explains {100 * share:.0f} % of the variance of the brightness "
+                f"(mean grey level for each value: {shown}). If a part was photographed at several "
+                "exposures, these images must be one leakage group (data.folder.group).",
             )
     by_group: dict[int, list[float]] = defaultdict(list)
     for name, grey in zip(survey.names, survey.brightness, strict=True):
@@ -189,14 +191,14 @@ def _brightness(survey: Survey, groups: Mapping[str, int]) -> Iterator[Finding]:
     if ranges and np.median(ranges) > np.sqrt(variance):
         yield Finding(
             level="note",
-            title="brightness differs within groups",
+            title="brightness differs within leakage groups",
             text=f"by {np.median(ranges):.0f} grey levels (median over {len(ranges)} groups); "
-            f"all images have a standard deviation of {np.sqrt(variance):.0f}.",
+            f"the standard deviation over all images is {np.sqrt(variance):.0f}.",
         )
 
 
 def number_columns(names: Sequence[str]) -> dict[str, list[int | None]]:
-    """The numbers in names by their place: "the number after 'exp'" -> its value in each name."""
+    """The numbers in names, by position: "the number after 'exp'" -> its value in each name."""
     columns: dict[str, list[int | None]] = {}
     for row, name in enumerate(names):
         for before, digits in re.findall(r"([^\d]*)(\d+)", name):

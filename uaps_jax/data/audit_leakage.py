@@ -1,4 +1,4 @@
-"""Findings about images that show the same thing: across the split, and as thumbnails."""
+"""Findings about leakage groups across the split and about near duplicates."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from uaps_jax.data.findings import Finding
 from uaps_jax.data.survey import Survey
 from uaps_jax.datasets.similarity import twins
 
-NEAR = 0.97
-"""Correlation of 40 x 40 thumbnails above which two images are near duplicates."""
+NEAR_DUPLICATE_CORRELATION = 0.97
+"""Two images are near duplicates if their 40 x 40 thumbnails correlate more than this."""
 
-ALIKE = 0.2
-"""Share of all pairs above which near duplicates mean nothing."""
+LARGEST_RATE = 0.2
+"""Near duplicates are not reported if a larger fraction of all pairs are near duplicates."""
 
 
 def leakage_groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[Finding]:
-    """What leaks, and how many unlabeled images only repeat labeled ones."""
+    """Test and val images that leak, and unlabeled images of labeled leakage groups."""
     leaks = leakage.leaks(split, groups)
     if total := leaks.pop("train or val"):
         shown = ", ".join(f"{count} in {part}" for part, count in leaks.items())
@@ -27,23 +27,23 @@ def leakage_groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[F
             level="warning",
             title="leakage groups that cross the split",
             text=f"{total} of {len(split['test'])} test images belong to a leakage group with an "
-            f"image in another part ({shown}): the score is flattered. data.protocol=grouped has "
-            "none.",
+            f"image in another part ({shown}): the test score is too high. Use "
+            "data.protocol=grouped, which keeps leakage groups together.",
         )
     if count := leakage.val_leaks(split, groups):
         yield Finding(
             level="warning",
-            title="leakage groups of val that are trained on",
+            title="leakage groups in val and in training",
             text=f"{count} of {len(split['val'])} val images belong to a leakage group with a "
-            "training image: the score that chooses the best checkpoint is flattered. "
-            "data.protocol=grouped has none.",
+            "training image: the validation score, by which the best checkpoint is chosen, is too "
+            "high. Use data.protocol=grouped, which keeps leakage groups together.",
         )
     if copies := leakage.copies_of_labeled(split, groups):
         yield Finding(
             level="note",
             title="unlabeled images of labeled leakage groups",
-            text=f"{len(copies)} of {len(split['unlabeled'])}; no leak, all of them are training "
-            "images.",
+            text=f"{len(copies)} of {len(split['unlabeled'])}; this is not a leak, because all of "
+            "them are training images.",
             names=tuple(copies),
         )
 
@@ -52,14 +52,15 @@ def near_duplicates(survey: Survey, split: splits.Split) -> Iterator[Finding]:
     """Near duplicates, and those that cross the split."""
     part_of = {name: p for p, part in enumerate(splits.PARTS) for name in split[part]}
     part = np.array([part_of.get(name, len(splits.PARTS)) for name in survey.names])
-    near = twins(survey.thumbnails, NEAR, part, len(splits.PARTS) + 1)
-    if near.share > ALIKE:
+    near = twins(survey.thumbnails, NEAR_DUPLICATE_CORRELATION, part, len(splits.PARTS) + 1)
+    if near.share > LARGEST_RATE:
         yield Finding(
             level="warning",
             title="images look alike",
-            text=f"{100 * near.share:.0f} % of all pairs correlate above {NEAR} as thumbnails, as "
-            "under a fixed camera: near duplicates cannot be told from other parts. Tell which "
-            "images show the same part: data.folder.group.",
+            text=f"the thumbnails of {100 * near.share:.0f} % of all pairs have a correlation "
+            f"above {NEAR_DUPLICATE_CORRELATION}, as with a fixed camera: near duplicates cannot "
+            "be told from images of other parts. Set data.folder.group, which says which images "
+            "show the same part.",
         )
         return
     index = {name: row for row, name in enumerate(survey.names)}
@@ -71,15 +72,16 @@ def near_duplicates(survey: Survey, split: splits.Split) -> Iterator[Finding]:
         if len(crossing):
             yield Finding(
                 level="warning",
-                title=f"test images that {name} nearly contains",
-                text=f"{len(crossing)} of {len(tested)} test images have a near duplicate "
-                f"(correlation above {NEAR} of thumbnails, turns and flips included) in {name}.",
+                title=f"test images with near duplicates in {name}",
+                text=f"{len(crossing)} of {len(tested)} test images have a near duplicate in "
+                f"{name} (correlation of thumbnails above {NEAR_DUPLICATE_CORRELATION}, also after "
+                "rotations by 90 degrees and flips).",
                 names=tuple(survey.names[row] for row in crossing),
             )
     if near.examples:
         yield Finding(
             level="note",
             title="near duplicates",
-            text=f"{near.among.any(1).sum()} of {len(survey.names)} images have one.",
+            text=f"{near.among.any(1).sum()} of {len(survey.names)} images have a near duplicate.",
             names=tuple(survey.names[row] for pair in near.examples for row in pair),
         )

@@ -1,4 +1,4 @@
-"""What an audit notices."""
+"""Findings of an audit."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ import dataclasses
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that an audit noticed.
+    """One finding of an audit. Problems that prevent training are errors and not findings.
 
     Attributes:
-      level: "warning": a score may not mean what it seems to; "note": good to know. What keeps
-        training from starting is no finding but an error.
-      title: what, in a few words.
-      text: how much of it, and what it means.
-      names: the images that show it.
+      level: "warning" if scores may be misleading, otherwise "note".
+      title: the finding in a few words.
+      text: numbers, and what they mean.
+      names: of the images concerned.
     """
 
     level: str

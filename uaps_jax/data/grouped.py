@@ -1,8 +1,8 @@
-"""Divisions across which no leakage group passes.
+"""Splits that keep leakage groups together.
 
-A leakage group is what shows the same thing: the rotations of one picture, the shots of one part.
-Groups are dealt to train, val and test whole. Budgets of labels count groups: thirty images of
-eight pictures are eight.
+A leakage group consists of images that show the same thing: rotations of a picture, photographs of
+a part. All images of a group are in the same one of train, val and test. A budget of labels is a
+number of groups: thirty images of eight pictures count as eight.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from typing import Literal
 
 import numpy as np
 
-from uaps_jax.data.dealing import deal
 from uaps_jax.data.splits import PARTS, Labeled, Split, listed
+from uaps_jax.data.stratification import stratify
 
 Copies = Literal["exclude", "unlabeled"]
-"""What becomes of the other images of a labeled group: in no part, or unlabeled."""
+"""The other images of a labeled group: in no part of the split, or unlabeled."""
 
-CLEAN = 0  # stands among the classes of an image without a defect
+CLEAN = 0
+"""Class id of images without a defect, for balancing only."""
 
 
 def grouped(
@@ -33,32 +34,34 @@ def grouped(
     seed: int,
     copies: Copies,
 ) -> Split:
-    """Re-splits all images by leakage groups; one image of each labeled group is labeled.
+    """Splits all images by leakage groups; one image of each labeled group is labeled.
 
-    Val and test take the images with a mask of their groups; those without are left out. Of the
-    training groups that have a mask, `labeled.count` are labeled, or the ratio `labeled.ratio` to
-    the nearest group, balanced over classes, the rarest first. Which image of a group:
-    `representative`. Two requests are no budget: with a ratio of 1 all training images that have a
-    mask are labeled, and `labeled.names` are labeled as they are, several of a group too.
-    The groups of train, val and test do not depend on what is labeled, but on every name, group
-    and class set of an image with a mask: to keep them while data are added, save them
-    (`split.json`) and use them by protocol "file".
+    Val and test consist of the images of their groups that have a mask; their other images are left
+    out. Of the training groups that have a mask, `labeled.count` are labeled, or the ratio
+    `labeled.ratio` rounded to a whole group, balanced over classes, the rarest first;
+    `representative` chooses the image of each. Two requests do not count groups: with a ratio of 1,
+    all training images that have a mask are labeled; `labeled.names` are labeled as they are, even
+    several of a group.
+
+    The groups of train, val and test do not depend on what is labeled. They depend on the name,
+    the group and the classes of every image with a mask: to keep a split when data are added, use
+    its `split.json` with protocol "file".
 
     Args:
       groups: name -> leakage group, of all images.
-      classes: name -> foreground classes in its mask, of the images that have one; parts are
+      classes: name -> foreground classes in its mask, of the images that have one; the parts are
         balanced over them.
       shares: shares of `train`, `val` and `test`; they add up to 1.
       labeled: which training images are labeled.
       seed: of the division and of the representatives.
-      copies: what becomes of the other images of a labeled group, with a mask or without.
+      copies: where the other images of a labeled group are, with a mask or without.
 
     Returns:
-      The split; val and test have their shares of images to within about a group, and of each
-      class as nearly as its groups allow.
+      The split. The sizes of val and test differ from their shares by about a group or less; the
+      classes are balanced as well as the groups allow.
 
     Raises:
-      ValueError: images whose group is not known (negative), or a request that cannot be met.
+      ValueError: the group of an image is unknown (negative), or there are not enough images.
     """
     division = _divide(groups, classes, shares, seed)
     if labeled.names:
@@ -74,14 +77,14 @@ def grouped(
             )
         ratio = labeled.count / len(division.train) if labeled.count else labeled.ratio
         one = {g: representative(names, classes, seed) for g, names in division.train.items()}
-        dealt = deal(
+        parts = stratify(
             {group: [name] for group, name in one.items()},
             {group: Counter(classes[name] or {CLEAN}) for group, name in one.items()},
             {"unlabeled": 1 - ratio, "labeled": ratio},
             division.generator,
             exact=labeled.count > 0,
         )
-        chosen = [one[group] for group in dealt["labeled"]]
+        chosen = [one[group] for group in parts["labeled"]]
     return _assembled(groups, division, chosen, copies)
 
 
@@ -95,7 +98,8 @@ def grouped_v1(
 ) -> Split:
     """Version 1: a budget counts images, and all images of a labeled group are labeled.
 
-    A count is met to within about a group. Otherwise as `grouped` with copies excluded.
+    The number of labeled images differs from the count by about a group or less. Otherwise like
+    `grouped` with `copies="exclude"`.
 
     Args:
       groups: name -> leakage group, of all images.
@@ -105,7 +109,7 @@ def grouped_v1(
       seed: of the division.
 
     Raises:
-      ValueError: images whose group is not known (negative), or a request that cannot be met.
+      ValueError: the group of an image is unknown (negative), or there are not enough images.
     """
     division = _divide(groups, classes, shares, seed)
     if labeled.names:
@@ -117,17 +121,17 @@ def grouped_v1(
                 f"data.labeled_count = {labeled.count}: only {images} training images have a mask"
             )
         ratio = labeled.count / images if labeled.count else labeled.ratio
-        parts = {"unlabeled": 1 - ratio, "labeled": ratio}
-        dealt = deal(division.train, division.holds, parts, division.generator)
-        chosen = [name for group in dealt["labeled"] for name in division.train[group]]
+        ratios = {"unlabeled": 1 - ratio, "labeled": ratio}
+        parts = stratify(division.train, division.counts, ratios, division.generator)
+        chosen = [name for group in parts["labeled"] for name in division.train[group]]
     return _assembled(groups, division, chosen, "exclude")
 
 
 def representative(names: Sequence[str], classes: Mapping[str, frozenset[int]], seed: int) -> str:
-    """The image of a leakage group that is labeled if the group is.
+    """The image of a leakage group that is labeled if the group is labeled.
 
-    One whose mask holds as many classes as any of the group's; of several, the one with the lowest
-    BLAKE2 digest of seed and name. It depends on neither the budget nor other groups.
+    The image whose mask has the most classes; of several, the one with the lowest BLAKE2 digest of
+    seed and name. It depends neither on the budget nor on other groups.
 
     Args:
       names: of the images of the group that have a mask.
@@ -144,19 +148,19 @@ def representative(names: Sequence[str], classes: Mapping[str, frozenset[int]], 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _Division:
-    """Which groups train, choose and test.
+    """Groups of train, and images of val and test.
 
     Attributes:
       train: group -> names of its images that have a mask.
       val, test: names of images that have a mask.
-      holds: group -> class -> images of it in the group.
-      generator: after the draw of the division, for what is drawn next.
+      counts: group -> class -> number of images of the group with this class.
+      generator: in the state after the division, for the draw of labeled groups.
     """
 
     train: Mapping[int, Sequence[str]]
     val: Sequence[str]
     test: Sequence[str]
-    holds: Mapping[int, Counter[int]]
+    counts: Mapping[int, Counter[int]]
     generator: np.random.Generator
 
     @property
@@ -171,22 +175,25 @@ def _divide(
     shares: Mapping[str, float],
     seed: int,
 ) -> _Division:
-    """Deals the groups that have a mask to train, val and test."""
+    """Divides the groups that have a mask into train, val and test."""
     unknown = [name for name, group in groups.items() if group < 0]
     if unknown:
-        raise ValueError(f"{len(unknown)} images have no known group, {unknown[0]} among them")
+        raise ValueError(
+            f"the leakage group of {len(unknown)} images is unknown, {unknown[0]} among them: "
+            "choose another data.protocol"
+        )
     names_of: dict[int, list[str]] = defaultdict(list)
     for name in sorted(classes):
         names_of[groups[name]].append(name)
-    holds = {
+    counts = {
         group: Counter(label for name in names for label in classes[name] or {CLEAN})
         for group, names in names_of.items()
     }
     generator = np.random.Generator(np.random.Philox(seed))
-    dealt = deal(names_of, holds, shares, generator)
-    val, test = ([n for group in dealt[p] for n in names_of[group]] for p in ("val", "test"))
-    train = {group: names_of[group] for group in dealt["train"]}
-    return _Division(train=train, val=val, test=test, holds=holds, generator=generator)
+    parts = stratify(names_of, counts, shares, generator)
+    val, test = ([n for group in parts[p] for n in names_of[group]] for p in ("val", "test"))
+    train = {group: names_of[group] for group in parts["train"]}
+    return _Division(train=train, val=val, test=test, counts=counts, generator=generator)
 
 
 def _assembled(
@@ -194,7 +201,7 @@ def _assembled(
 ) -> Split:
     """The split with these labeled images.
 
-    Unlabeled are all others, but for those of val's and test's groups and, where copies are
+    All other images are unlabeled, except those of groups of val and test and, if copies are
     excluded, those of labeled groups.
     """
     own = set(labeled)

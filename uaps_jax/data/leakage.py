@@ -1,8 +1,8 @@
-"""Counts of a split by leakage groups: what its parts hold, what leaks, and what only repeats.
+"""Counts of images and leakage groups in the parts of a split, and of leaks between the parts.
 
-A leak is a test image, or one that chooses the checkpoint, whose leakage group has an image among
-those that are trained on: it makes a score look better than it is. Unlabeled copies of labeled
-images are no leak: they are training images all the same.
+A leak is a test or val image whose leakage group has an image in training (or, for a test image, in
+val): the score on it is too high. Unlabeled images of labeled groups are not leaks, because both
+are training images.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from collections.abc import Iterable, Mapping
 from uaps_jax.data.splits import PARTS, Split, validates_on_test
 
 Sizes = Mapping[str, Mapping[str, int]]
-"""Part, or "left out" -> "images" and "groups" -> how many."""
+"""Part, or "left out" -> "images" and "groups" -> their number."""
 
 
 def sizes(split: Split, groups: Mapping[str, int]) -> dict[str, dict[str, int]]:
-    """Images and leakage groups of each part and of what is left out.
+    """The numbers of images and leakage groups in each part, and of those in no part.
 
     Args:
       split: the four parts.
-      groups: name -> leakage group, of all images of the dataset; an image whose group is not
-        known (negative) counts as one of its own.
+      groups: name -> leakage group, of all images of the dataset; an image whose group is unknown
+        (negative) counts as a group of its own.
     """
     used = {name for part in PARTS for name in split[part]}
     parts = {part: split[part] for part in PARTS}
@@ -33,9 +33,9 @@ def sizes(split: Split, groups: Mapping[str, int]) -> dict[str, dict[str, int]]:
 
 
 def described(counts: Sizes) -> str:
-    """Sizes in words: "labeled 30 images of 30 leakage groups, unlabeled ...".
+    """Sizes as text: "labeled 30 images of 30 leakage groups, unlabeled ...".
 
-    What is left out is named where there is any.
+    Images in no part are included only if there are any.
     """
     return ", ".join(
         f"{part} {numbered(size['images'], 'image')} of {numbered(size['groups'], 'leakage group')}"
@@ -50,10 +50,9 @@ def numbered(count: int, noun: str) -> str:
 
 
 def leaks(split: Split, groups: Mapping[str, int]) -> dict[str, int]:
-    """Of how many test images the leakage group has an image elsewhere, and in which part.
+    """Part -> number of test images whose leakage group has an image in this part.
 
-    "train or val" counts those that have one anywhere; the parts overlap. Images whose group is
-    not known (negative) count as alone.
+    "train or val": in any other part. Images whose group is unknown (negative) do not leak.
     """
     parts = ("labeled", "unlabeled", *(() if validates_on_test(split) else ("val",)))
     return {"train or val": len(_shared(split, "test", parts, groups))} | {
@@ -62,9 +61,9 @@ def leaks(split: Split, groups: Mapping[str, int]) -> dict[str, int]:
 
 
 def val_leaks(split: Split, groups: Mapping[str, int]) -> int:
-    """Of how many validation images the leakage group has a training image.
+    """The number of val images whose leakage group has a training image.
 
-    0 where the test images validate: those are counted by `leaks`.
+    0 if val is the whole test list; `leaks` counts these images.
     """
     if validates_on_test(split):
         return 0
@@ -72,12 +71,12 @@ def val_leaks(split: Split, groups: Mapping[str, int]) -> int:
 
 
 def copies_of_labeled(split: Split, groups: Mapping[str, int]) -> list[str]:
-    """The unlabeled images of the leakage group of a labeled one; no leak."""
+    """The unlabeled images of labeled leakage groups."""
     return _shared(split, "unlabeled", ("labeled",), groups)
 
 
 def _shared(split: Split, part: str, others: Iterable[str], groups: Mapping[str, int]) -> list[str]:
-    """The images of a part whose leakage group has an image in one of the others."""
+    """The images of a part whose leakage group has an image in one of the other parts."""
     seen = {groups[name] for other in others for name in split[other] if groups[name] >= 0}
     return [name for name in split[part] if groups[name] in seen]
 

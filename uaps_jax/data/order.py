@@ -9,14 +9,15 @@ import numpy as np
 
 
 def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -> np.ndarray:
-    """Rows of the pool that a stream shows at a step.
+    """Rows of the pool in the batch of a stream at a step.
 
-    A stream is an endless row of epochs, each a permutation of the pool of its own; batches are
-    cut from it without regard to epoch borders, so the pool may be smaller than a batch.
+    A stream is an infinite sequence of epochs, each with its own permutation of the pool. Batches
+    are consecutive pieces of it and may extend over epochs, so the pool may be smaller than a
+    batch.
 
     Args:
       seed: of the run.
-      stream: its name; streams over the same pool differ in order.
+      stream: its name; streams from the same pool have different orders.
       step: 0-based.
       batch: images per step.
       size: images in the pool.
@@ -37,8 +38,8 @@ def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -
     )
 
 
-def evenly(total: int, count: int) -> np.ndarray:
-    """At most `count` rows of `total`, spread evenly from the first to the last; int64."""
+def evenly_spaced(total: int, count: int) -> np.ndarray:
+    """At most `count` of `total` rows, evenly spaced, with the first and the last; int64."""
     return np.unique(np.linspace(0, total - 1, count).round().astype(int))
 
 

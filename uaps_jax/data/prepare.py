@@ -1,4 +1,4 @@
-"""From an image of any size to the size and the channels that the network sees, and back."""
+"""From images and masks of any size to the network's input, and from its output back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ GREY = np.array([299, 587, 114], np.int32)  # thousandths of R, G, B (ITU-R BT.6
 
 
 def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
-    """An image, uint8 `[H, W, 3]` of any size, as the network sees it.
+    """The network's input, uint8 `[height, width, channels]`, from an image, uint8 `[H, W, 3]`.
 
-    `data.fit` "resize": nearest neighbour as OpenCV takes it, source row floor(i * in / out), for
-    images and masks alike, as the released loaders do. "pad": nothing is scaled; what is too large
-    is cropped at its centre, what is too small is continued at its edges.
+    `data.fit` "resize": nearest neighbour as in OpenCV, source row floor(i * in / out), for images
+    and masks, as in the released loaders. "pad": no scaling; a larger image is cropped to its
+    centre, a smaller one is padded with its edge values.
     """
     if data.fit == "pad":
         size = pixels.shape[:2]
@@ -29,7 +29,7 @@ def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
 
 
 def mask(ids: np.ndarray, data: DataConfig) -> np.ndarray:
-    """A mask, uint8 `[H, W]`, likewise; what "pad" adds has no label (255)."""
+    """A mask, uint8 `[H, W]`, resized or padded like its image; padding has no label (255)."""
     if data.fit == "pad":
         rows, columns = _central(ids.shape[0], data.height), _central(ids.shape[1], data.width)
         known = [
@@ -43,24 +43,24 @@ def mask(ids: np.ndarray, data: DataConfig) -> np.ndarray:
 
 
 def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
-    """`array` `[h, w, ...]` at another size, nearest neighbour: source row floor(i * in / out)."""
+    """`array` `[h, w, ...]` resized by nearest neighbour: source row floor(i * in / out)."""
     rows = np.arange(height) * array.shape[0] // height
     columns = np.arange(width) * array.shape[1] // width
     return array[rows[:, None], columns[None]]
 
 
 def channels(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
-    """RGB `[..., H, W, 3]` as the network's channels: itself, or grey values `[..., H, W, 1]`."""
-    if data.channels == 1:  # in whole numbers, which every other reader can repeat
+    """RGB `[..., H, W, 3]`, or its grey values `[..., H, W, 1]` if `data.channels` is 1."""
+    if data.channels == 1:  # integer arithmetic, so that every implementation agrees
         return ((pixels.astype(np.int32) @ GREY + 500) // 1000)[..., None].astype(np.uint8)
     return pixels
 
 
-def corners(size: tuple[int, int], data: DataConfig) -> Sequence[tuple[int, int]]:
-    """Where the tiles begin that cover an image of a size: the row and column of each in it.
+def tile_corners(size: tuple[int, int], data: DataConfig) -> Sequence[tuple[int, int]]:
+    """Row and column of the top left corner of each tile that is needed to cover an image.
 
-    "resize" takes one tile. With "pad", which leaves the scale alone, neighbours overlap by a
-    quarter of their side or more; where an image is padded, they are negative.
+    With "resize" there is one tile. With "pad", neighbouring tiles overlap by at least a quarter of
+    their side; corners are negative where the image is padded.
     """
     if data.fit == "resize":
         return [(0, 0)]
@@ -68,7 +68,7 @@ def corners(size: tuple[int, int], data: DataConfig) -> Sequence[tuple[int, int]
 
 
 def tile(pixels: np.ndarray, corner: tuple[int, int], data: DataConfig) -> np.ndarray:
-    """One of the tiles of an image, uint8 `[height, width, channels]`, as the network sees it."""
+    """The network's input for one tile of an image, uint8 `[height, width, channels]`."""
     if data.fit == "resize":
         return image(pixels, data)
     size = pixels.shape[:2]
@@ -77,15 +77,16 @@ def tile(pixels: np.ndarray, corner: tuple[int, int], data: DataConfig) -> np.nd
     return _oriented(channels(pixels[rows[:, None], columns[None]], data), data)
 
 
-class Whole:
-    """Assembles the outputs of the tiles of an image.
+class TileAssembler:
+    """Assembles the outputs for the tiles of an image to an output for the image.
 
-    Where tiles overlap, the mean weighted by a pyramid that is highest in the middle of each: no
-    seam is left. The single tile of "resize" is resized back by nearest neighbour.
+    Where tiles overlap, it is their weighted mean; the weights decrease from the middle of a tile
+    to its edges, so that no seams are visible. The single tile of "resize" is resized to the size
+    of the image by nearest neighbour.
 
     Args:
       size: height and width of the image.
-      data: the settings that its tiles were made with.
+      data: the settings of the tiles.
     """
 
     def __init__(self, size: tuple[int, int], data: DataConfig) -> None:
@@ -95,7 +96,7 @@ class Whole:
         self._weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
 
     def add(self, output: np.ndarray, corner: tuple[int, int]) -> None:
-        """Adds the output of the tile at a corner, `[height, width, ...]`."""
+        """Adds the output `[height, width, ...]` for the tile at a corner."""
         data = self._data
         piece = output.swapaxes(0, 1) if data.transpose else output
         if data.fit == "resize":
@@ -110,23 +111,23 @@ class Whole:
         part = np.s_[top - y : top - y + rows, left - x : left - x + columns]
         weight = self._weight[part]
         self._total[target] += weight
-        self._sum[target] += _over(weight, piece) * piece[part]
+        self._sum[target] += _expanded(weight, piece) * piece[part]
 
     def result(self) -> np.ndarray:
         """The result `[H, W, ...]`; nothing can be added afterwards."""
         assert self._sum is not None
         if self._data.fit == "pad":
-            self._sum /= _over(self._total, self._sum)
+            self._sum /= _expanded(self._total, self._sum)
         return self._sum
 
 
-def _over(weight: np.ndarray, array: np.ndarray) -> np.ndarray:
-    """A weight `[H, W]` that broadcasts over an array `[H, W, ...]`."""
+def _expanded(weight: np.ndarray, array: np.ndarray) -> np.ndarray:
+    """A weight `[H, W]` with trailing axes, to broadcast with an array `[H, W, ...]`."""
     return weight.reshape(*weight.shape, *(1,) * (array.ndim - 2))
 
 
 def _tent(size: int) -> np.ndarray:
-    """Weights that fall from the middle to both ends, and stay positive."""
+    """Positive weights that decrease linearly from the middle to both ends, `[size]`."""
     position = np.arange(size)
     return np.minimum(position + 1, size - position) / size
 
@@ -136,12 +137,12 @@ def _oriented(array: np.ndarray, data: DataConfig) -> np.ndarray:
 
 
 def _central(size: int, wanted: int) -> np.ndarray:
-    """Indices of the central `wanted` of `size`; below 0 and from `size` on where it is padded."""
+    """`wanted` central indices of `size` elements; outside of 0 to `size` - 1 they are padding."""
     return np.arange(wanted) + (size - wanted) // 2
 
 
 def _starts(size: int, wanted: int) -> list[int]:
-    """Where the tiles of one axis begin: evenly, neighbours sharing a quarter or more."""
+    """First index of each tile along one axis, evenly spaced, with an overlap of at least 1/4."""
     if size <= wanted:
         return [(size - wanted) // 2]
     count = -(-(size - wanted) // (wanted - wanted // 4)) + 1

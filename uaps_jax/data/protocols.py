@@ -1,4 +1,4 @@
-"""From a built dataset and the settings to a split: the protocols by name."""
+"""The split of a built dataset by the name of a protocol, and its record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import grouped, leakage, splits
-from uaps_jax.data.places import expanded
+from uaps_jax.data.paths import expanded
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import read_mask
 from uaps_jax.datasets.protocols import Parts, Protocol, of_split, read_list
@@ -25,20 +25,20 @@ GENERAL = {
     "native": ("native", 1),
     "file": ("file", 1),
 }
-"""The protocols that every dataset has -> name and version that a record gives them."""
+"""Protocols that do not depend on the dataset -> their name and version in a record."""
 
 SIZES = "sizes"
-"""In a record, what follows from its lists and the leakage groups; older ones do not have it."""
+"""Key of `leakage.sizes` in a record; older records do not have it."""
 
 _GROUPED = ("grouped", "grouped_v1")
 _MOST_SHOWN = 8
 
 
 def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
-    """The split that `data.protocol` names.
+    """The split of the protocol `data.protocol`.
 
     Raises:
-      ConfigError: the dataset has no such protocol, or the split does not hold on it.
+      ConfigError: the dataset has no such protocol, or the split does not fit the dataset.
     """
     try:
         split = _split(dataset, data)
@@ -55,14 +55,14 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
         hidden = len(problems) - _MOST_SHOWN
         shown = [*problems[:_MOST_SHOWN], *([f"and {hidden} more"] if hidden > 0 else [])]
         lines = "\n".join(f"  {problem}" for problem in shown)
-        raise ConfigError(f"protocol {data.protocol} does not hold on this dataset:\n{lines}")
+        raise ConfigError(f"protocol {data.protocol} does not fit this dataset:\n{lines}")
     return split
 
 
 def record(dataset: Dataset, data: DataConfig, split: splits.Split) -> dict[str, Any]:
-    """What a run was trained on: the build, its classes, the protocol, and who saw which image.
+    """The data of a run: the build, its classes, the protocol, the lists of the split.
 
-    `SIZES` says how many images and leakage groups each part has.
+    `SIZES` has the numbers of images and leakage groups of each part.
     """
     published = published_protocols(dataset.name).get(data.protocol)
     name, version = (data.protocol, published.version) if published else GENERAL[data.protocol]
@@ -76,7 +76,7 @@ def record(dataset: Dataset, data: DataConfig, split: splits.Split) -> dict[str,
 
 
 def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Lines that say how two records differ; empty if they agree."""
+    """Lines that describe the differences between two records; empty if there are none."""
     lines = []
     for key in new:
         if key == SIZES or old[key] == new[key]:
@@ -84,12 +84,12 @@ def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
         if key not in splits.PARTS:
             lines.append(f"{key}: {old[key]} -> {new[key]}")
             continue
-        before, now = set(old[key]), set(new[key])
-        gone, come = sorted(before - now), sorted(now - before)
+        before, after = set(old[key]), set(new[key])
+        removed, added = sorted(before - after), sorted(after - before)
         lines.append(f"{key}: {len(old[key])} -> {len(new[key])} images")
         lines += [
             f"  {len(names)} {what}, {names[0]} among them"
-            for names, what in ((gone, "fewer"), (come, "more"))
+            for names, what in ((removed, "removed"), (added, "added"))
             if names
         ]
     return lines
@@ -102,7 +102,7 @@ def available(dataset: Dataset) -> list[str]:
 
 
 def published_protocols(name: str) -> Mapping[str, Protocol]:
-    """The protocols of one dataset, from its package; none if it has no such module."""
+    """Name -> protocol, from the package of a dataset; empty if it has no published protocols."""
     package = f"uaps_jax.datasets.{name}"
     if importlib.util.find_spec(f"{package}.protocols") is None:
         return {}
@@ -124,15 +124,16 @@ def classes(dataset: Dataset) -> dict[str, frozenset[int]]:
 def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
     if not dataset.masked:
         raise ConfigError(
-            f"{data.name}: none of the {len(dataset.position)} images has a mask; a few are needed"
+            f"{data.name}: none of the {len(dataset.position)} images has a mask: add masks for "
+            "some of them"
         )
-    names = {name: where for name, (where, _) in dataset.position.items()}
+    names = {name: part for name, (part, _) in dataset.position.items()}
     labeled = _labeled(data, names)
     if data.protocol in _GROUPED:
         if dataset.name == "folder" and len(dataset.records) > 1:
             raise ConfigError(
-                f"data.protocol = {data.protocol!r} would divide the images anew, but the table "
-                "has a column split: set data.protocol=native, or leave the column out"
+                f"data.protocol = {data.protocol!r} ignores the column split of the table: set "
+                "data.protocol=native to use the column, or remove it from the table"
             )
         present_classes, seed = classes(dataset), data.split_seed
         shares = dict(zip(("train", "val", "test"), data.shares, strict=True))
@@ -153,8 +154,8 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
     if data.protocol == "native":
         if missing := [part for part in ("train", "val", "test") if part not in dataset.records]:
             raise ConfigError(
-                f"data.protocol = 'native': {dataset.name} has no {' and no '.join(missing)} part "
-                f"of its own; it has {', '.join(available(dataset))}"
+                f"data.protocol = 'native': {dataset.name} has no part "
+                f"{' and no part '.join(missing)}; choose one of {', '.join(available(dataset))}"
             )
         train, val, test = (of_split(names, part) for part in ("train", "val", "test"))
         parts = Parts(train=train, val=val, test=test, labeled={})
@@ -162,8 +163,8 @@ def _split(dataset: Dataset, data: DataConfig) -> splits.Split:
         published = published_protocols(dataset.name).get(data.protocol)
         if published is None:
             raise ConfigError(
-                f"data.protocol = {data.protocol!r}: {dataset.name} does not have it; it has "
-                f"{', '.join(available(dataset))}"
+                f"data.protocol = {data.protocol!r}: {dataset.name} does not have this protocol; "
+                f"choose one of {', '.join(available(dataset))}"
             )
         if len(names) != published.images:
             raise ConfigError(
@@ -183,7 +184,7 @@ def _labeled(data: DataConfig, known: Container[str]) -> splits.Labeled:
     if data.labeled_list:
         names = tuple(_listed(data.labeled_list, known))
         if not names:
-            raise ConfigError(f"data.labeled_list = {data.labeled_list!r}: names no image")
+            raise ConfigError(f"data.labeled_list = {data.labeled_list!r}: the file is empty")
     return splits.Labeled(
         names=names, count=data.labeled_count, ratio=data.labeled_ratio, seed=data.split_seed
     )
@@ -200,24 +201,24 @@ def read_split(file: str) -> splits.Split:
     """The split of a `split.json`.
 
     Raises:
-      ConfigError: it cannot be read, or holds no split.
+      ConfigError: it cannot be read, or is not a split.
     """
     path = expanded(file, "data.split_file")
     try:
         text = read_regular(path, MOST_TEXT_BYTES).decode("utf-8-sig")
-        content = json.loads(text, object_pairs_hook=_without_repetition)
+        content = json.loads(text, object_pairs_hook=_checked_keys)
         return {part: sorted(_names(content[part], part)) for part in splits.PARTS}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(
-            f"{file}: is no split.json as --mode=split and training runs write it: "
+            f"{file}: is not a split.json as written by --mode=split or by a training: "
             f"{type(error).__name__}: {error}"
         ) from error
 
 
-def _without_repetition(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+def _checked_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        raise ValueError("a key comes twice")
+        raise ValueError("a key is repeated")
     return content
 
 

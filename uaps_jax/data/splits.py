@@ -1,9 +1,8 @@
-"""Who sees which image: pure functions from names and groups to lists of names.
+"""Splits of a dataset: pure functions from names to lists of names.
 
-A split has four parts: `labeled` and `unlabeled` training images, `val` for choosing, `test` for
-the score at the end. Lists are sorted, and depend on nothing but the arguments: neither on the
-order of files nor on earlier draws. Images without a mask are never anything but unlabeled.
-Divisions by leakage groups are in `grouped`.
+A split has four parts: `labeled` and `unlabeled` training images, `val` to choose the best
+checkpoint, `test` for the final score. Lists are sorted and depend on the arguments only. Images
+without a mask can only be unlabeled. `grouped.py` splits by leakage groups.
 """
 
 from __future__ import annotations
@@ -20,12 +19,12 @@ PARTS = ("labeled", "unlabeled", "val", "test")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Labeled:
-    """Which of the training images that have a mask are labeled.
+    """The request which of the training images that have a mask are labeled.
 
     Attributes:
-      names: these; empty if they are to be drawn.
-      count: so many; 0 if `ratio` says it. Images or, for `grouped.grouped`, leakage groups.
-      ratio: this ratio of them, in (0, 1].
+      names: of the labeled images; empty if they are drawn.
+      count: number of images or, for `grouped.grouped`, of leakage groups; 0 if `ratio` decides.
+      ratio: labeled ratio, in (0, 1].
       seed: of the draw.
     """
 
@@ -36,16 +35,16 @@ class Labeled:
 
 
 def from_parts(parts: Parts, masked: Collection[str], labeled: Labeled) -> Split:
-    """A split whose training, validation and test images are given.
+    """The split for given training, validation and test images.
 
     Args:
-      parts: the division. Labeled images are drawn from `parts.train` in its order, by the rule
-        of UAPS's loaders: scikit-learn's `train_test_split`.
-      masked: the names that have a mask.
+      parts: these images. Labeled ones are drawn from `parts.train` in its order as in UAPS's
+        loaders, by scikit-learn's `train_test_split`.
+      masked: names of images that have a mask.
       labeled: which training images are labeled.
 
     Raises:
-      ValueError: the request cannot be met.
+      ValueError: the request does not fit `parts`.
     """
     train = [name for name in parts.train if name in masked]
     if labeled.names:
@@ -54,8 +53,8 @@ def from_parts(parts: Parts, masked: Collection[str], labeled: Labeled) -> Split
         if labeled.count not in parts.labeled:
             sizes = ", ".join(map(str, sorted(parts.labeled)))
             raise ValueError(
-                f"data.labeled_count = {labeled.count}: this protocol lists the labeled images; "
-                f"set it to one of {sizes}"
+                f"data.labeled_count = {labeled.count}: this protocol has lists of labeled images; "
+                f"choose one of their sizes: {sizes}"
             )
         chosen = list(parts.labeled[labeled.count])
     else:
@@ -70,32 +69,36 @@ def from_parts(parts: Parts, masked: Collection[str], labeled: Labeled) -> Split
 
 
 def draw_labeled(train: Sequence[str], labeled: Labeled) -> list[str]:
-    """Draws labeled names; the order of `train` matters.
+    """Draws the names of labeled images; the result depends on the order of `train`.
 
     Raises:
-      ValueError: more are asked for than there are, or none.
+      ValueError: `train` has fewer names than requested, or the ratio leaves no labeled image.
     """
     if labeled.count > len(train):
         raise ValueError(
             f"data.labeled_count = {labeled.count}: only {len(train)} training images have a mask"
         )
-    # 1 - 0.7 is not 0.3: the share has to be the one a person would write.
+    # 1 - 0.7 is not exactly 0.3, and the rounding error would change the result of `ceil`.
     share = round(1 - labeled.ratio, 12)
     unlabeled = len(train) - labeled.count if labeled.count else math.ceil(len(train) * share)
     chosen, _ = cut(train, unlabeled, labeled.seed)
     if not chosen:
         raise ValueError(
-            f"data.labeled_ratio = {labeled.ratio} leaves none of {len(train)} training images "
-            "labeled"
+            f"data.labeled_ratio = {labeled.ratio}: none of {len(train)} training images would be "
+            "labeled; increase it"
         )
     return chosen
 
 
 def listed(names: Sequence[str], train: Collection[str]) -> list[str]:
-    """The names of a list of labeled images, sorted.
+    """The names of a list of labeled images, sorted and without repetitions.
+
+    Args:
+      names: of the list.
+      train: names of training images that have a mask.
 
     Raises:
-      ValueError: some are not in `train`, the training images that have a mask.
+      ValueError: a name is not in `train`.
     """
     wrong = sorted(set(names) - set(train))
     if wrong:
@@ -114,18 +117,17 @@ def check(
     *,
     copies: bool = False,
 ) -> list[str]:
-    """What is wrong with a split.
+    """Lists the problems of a split.
 
-    Unknown and repeated names, labeled, val or test images without a mask, and leakage groups that
-    cross its parts. Where val is the whole test list, as some protocols have it, that is no
-    repetition.
+    Problems are unknown and repeated names; labeled, val or test images without a mask; leakage
+    groups in more than one part. Val may be the whole test list, as in some protocols.
 
     Args:
       split: the four parts.
       names: all names of the dataset.
-      masked: those that have a mask.
-      groups: name -> leakage group, where groups must not be divided; None where they may be.
-      copies: whether labeled and unlabeled images may be of one group all the same.
+      masked: names of images that have a mask.
+      groups: name -> leakage group; None if groups may be divided.
+      copies: whether a group may have both labeled and unlabeled images.
     """
     problems = []
     parts = [p for p in PARTS if not (p == "val" and validates_on_test(split))]
@@ -146,10 +148,10 @@ def check(
             part = train.get(part, part)
             other = seen.setdefault(groups[name], part)
             if other != part:
-                problems.append(f"group {groups[name]} is in {other} and in {part}")
+                problems.append(f"leakage group {groups[name]} is in {other} and in {part}")
     return problems
 
 
 def validates_on_test(split: Split) -> bool:
-    """Whether the test images are the validation images, which flatters the best checkpoint."""
+    """Whether val is the test list; the test score of the best checkpoint is too high then."""
     return bool(split["test"]) and split["val"] == split["test"]

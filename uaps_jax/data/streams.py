@@ -1,9 +1,8 @@
-"""The batches of a run, as a pure function of the seed and the step.
+"""The batches of a run, a pure function of the seed and the step.
 
-Which rows a step shows is decided once (`order.batch_indices`). Where the training images live on
-the devices, the rows' numbers are all that is handed over; otherwise Grain's threads decode the
-rows themselves, some steps ahead. Both show the same images, and neither the number of threads nor
-a restart changes them.
+`order.batch_indices` gives the rows of each step. If the training images are in device memory, only
+these row numbers are transferred; otherwise, threads of Grain decode the images some steps ahead.
+Both give the same images, whatever the number of threads, also after a resume.
 """
 
 from __future__ import annotations
@@ -19,16 +18,16 @@ from uaps_jax.data import order
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.stream import Stream
 
-AHEAD = 8  # batches that are decoded before they are asked for
+PREFETCHED_BATCHES = 8  # decoded ahead of the training step
 
 
-def rows(
+def batch_rows(
     config: Config, streams: Mapping[str, Stream], pools: Mapping[str, Images], step: int
 ) -> dict[str, np.ndarray]:
-    """Rows of its pool that each stream shows at a step, int32 `[B]`.
+    """Stream -> rows of its pool in the batch of a step, int32 `[B]`.
 
     Args:
-      config: the seed.
+      config: `train.seed` is used.
       streams: by name.
       pools: name -> images.
       step: 0-based.
@@ -45,11 +44,11 @@ def rows(
     }
 
 
-def names(
+def batch_names(
     config: Config, streams: Mapping[str, Stream], pools: Mapping[str, Images], step: int
 ) -> dict[str, list[str]]:
-    """Names of the images that each stream shows at a step; arguments as for `rows`."""
-    chosen = rows(config, streams, pools, step)
+    """Stream -> names of the images in the batch of a step; arguments as for `batch_rows`."""
+    chosen = batch_rows(config, streams, pools, step)
     return {s: [pools[streams[s].pool].names[i] for i in rows] for s, rows in chosen.items()}
 
 
@@ -62,30 +61,41 @@ def batch(
     process: int = 0,
     processes: int = 1,
 ) -> dict[str, dict[str, np.ndarray]]:
-    """The batch of a step on the host, or a process's share of it, as `decoded` gives it.
+    """The part of a step's batch that a process reads, in the form of `decoded_batches`.
 
-    The first arguments are those of `rows`.
+    Args:
+      config: as for `batch_rows`.
+      streams: likewise.
+      pools: likewise.
+      step: likewise.
+      process: index of the process.
+      processes: their number.
     """
-    chosen = rows(config, streams, pools, step)
+    chosen = batch_rows(config, streams, pools, step)
     return {
-        name: _stack(pools[stream.pool], share(chosen[name], process, processes), stream.fields)
+        name: _stack(
+            pools[stream.pool], process_rows(chosen[name], process, processes), stream.fields
+        )
         for name, stream in streams.items()
     }
 
 
-def share(indices: np.ndarray, process: int, processes: int) -> np.ndarray:
-    """The part of a batch that one of several processes reads: consecutive rows, all different.
+def process_rows(indices: np.ndarray, process: int, processes: int) -> np.ndarray:
+    """The consecutive rows of a batch that one of several processes reads.
 
     Raises:
-      ValueError: the batch does not divide.
+      ValueError: the size of the batch is not a multiple of the number of processes.
     """
     if len(indices) % processes:
-        raise ValueError(f"a batch of {len(indices)} does not divide over {processes} processes")
+        raise ValueError(
+            f"a batch of {len(indices)} images cannot be divided over {processes} processes: set "
+            "train.batch_labeled and train.batch_unlabeled to multiples of their number"
+        )
     size = len(indices) // processes
     return indices[process * size : (process + 1) * size]
 
 
-def decoded(
+def decoded_batches(
     config: Config,
     streams: Mapping[str, Stream],
     pools: Mapping[str, Files],
@@ -97,24 +107,24 @@ def decoded(
     """Batches from files, from step `start` to the last.
 
     Args:
-      config: seed, number of steps and of threads.
+      config: seed, number of steps and number of threads.
       streams: by name.
       pools: name -> images.
       start: the first step.
-      process: which of the processes this is.
-      processes: their number; each gets its own rows of every batch.
+      process: index of this process.
+      processes: their number; each reads its own rows of every batch.
 
     Yields:
-      stream -> its fields, image uint8 `[b, H, W, C]` and mask uint8 `[b, H, W]`, and the rows,
-        index int32 `[b]`.
+      stream -> its fields: image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]`, and the rows in the
+        pool, index int32 `[b]`.
     """
 
     def read(step: int) -> dict[str, dict[str, np.ndarray]]:
         return batch(config, streams, pools, step, process=process, processes=processes)
 
-    # Threads that want every processor would take them from the step.
+    # Threads on all processors would slow down the training step.
     threads = config.data.stream_threads or max(1, (os.cpu_count() or 1) // 2)
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=AHEAD)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=PREFETCHED_BATCHES)
     steps = grain.MapDataset.source(range(start, config.train.steps))
     yield from steps.map(read).to_iter_dataset(options)
 

@@ -1,4 +1,4 @@
-"""Measures every image of a dataset once: what an audit and its page are made of."""
+"""Measurements of every image and mask of a dataset, for an audit and its page."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ class Survey:
     Attributes:
       names: sorted.
       sizes: height and width, int `[N, 2]`.
-      pixels: pixels of each class and, last, without a label, int `[N, C + 1]`.
+      pixels: number of pixels of each class and, last, without a label, int `[N, C + 1]`.
       has_mask: bool `[N]`.
       brightness: mean grey level, 0..255, float `[N]`.
       thumbnails: grey, float32 `[N, S, S]`.
-      content: the same for images with the same pixels up to turns and flips, `[N]`.
-      mask_content: of images that share their content, likewise of the mask, `[N]`; otherwise "".
+      content: digest, equal for images with equal pixels up to rotations by 90 degrees and flips,
+        `[N]`.
+      mask_content: the same digest of the mask, `[N]`; "" for images whose content is unique.
     """
 
     names: tuple[str, ...]
@@ -59,7 +60,7 @@ def survey(dataset: Dataset) -> Survey:
     """Reads every image and mask of a dataset."""
     names = sorted(dataset.position)
     classes = len(dataset.class_names)
-    rows = list(tqdm(_measured(dataset, names), total=len(names), desc="looking", unit="image"))
+    rows = list(tqdm(_measured(dataset, names), total=len(names), desc="measuring", unit="image"))
     sizes, pixels, brightness, thumbnails, keys = zip(*rows, strict=True)
     content, mask_content = _digests(dataset, names, keys)
     return Survey(
@@ -102,7 +103,7 @@ def _pair(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
 def _digests(
     dataset: Dataset, names: Sequence[str], keys: Sequence[str]
 ) -> tuple[list[str], list[str]]:
-    """Contents of images and masks; looks closely only where two images have the same key."""
+    """Content digests of images and masks; computed only for images with equal keys."""
     counts = Counter(keys)
     content, mask_content = list(keys), [""] * len(names)
     for row, (name, key) in enumerate(zip(names, keys, strict=True)):
@@ -114,18 +115,18 @@ def _digests(
 
 
 def histogram_digest(array: np.ndarray) -> str:
-    """A digest of the values of an image and how often they occur, which a turn leaves alone."""
+    """A digest of the histogram of an image, which rotations by 90 degrees and flips keep."""
     counts = count_values(array, 256)
     text = f"{sorted(array.shape[:2])}".encode() + counts.tobytes()
     return hashlib.blake2b(text, digest_size=16).hexdigest()
 
 
 def content_digest(array: np.ndarray) -> str:
-    """A digest of an image or mask that is the same for all its turns and mirror images."""
+    """A digest of an image or mask, equal for its rotations by 90 degrees and its flips."""
     digests = []
-    for way in TURNS_AND_FLIPS:
-        laid = np.ascontiguousarray(turned(array[None], *way)[0])
-        digest = hashlib.blake2b(str(laid.shape).encode(), digest_size=16)
-        digest.update(laid.data)
+    for symmetry in TURNS_AND_FLIPS:
+        transformed = np.ascontiguousarray(turned(array[None], *symmetry)[0])
+        digest = hashlib.blake2b(str(transformed.shape).encode(), digest_size=16)
+        digest.update(transformed.data)
         digests.append(digest.hexdigest())
     return min(digests)

@@ -29,7 +29,7 @@ class Tiled(NamedTuple):
     Attributes:
       name: of the image.
       size: height and width.
-      corners: of its tiles, as `prepare.corners` gives them.
+      corners: of its tiles, as `prepare.tile_corners` gives them.
       tiles: makes them one by one.
       pixels: gives uint8 `[H, W, 3]`, and reads them again where they are not held.
     """
@@ -59,7 +59,7 @@ def tiled(name: str, read: Callable[[], np.ndarray], data: DataConfig, batch_siz
     """The tiles of an image that `read` gives as uint8 `[H, W, 3]`."""
     pixels = read()
     size = pixels.shape[0], pixels.shape[1]
-    corners = prepare.corners(size, data)
+    corners = prepare.tile_corners(size, data)
     if data.fit == "resize" and pixels.nbytes > HELD_BYTES // batch_size:
         return Tiled(name, size, corners, iter([prepare.image(pixels, data)]), read)
     tiles = (prepare.tile(pixels, corner, data) for corner in corners)
@@ -131,7 +131,10 @@ def _assembled(
     image: Tiled, by_tile: Iterator[tuple[np.ndarray, np.ndarray]], data: DataConfig
 ) -> Output:
     """The output of an image, of those of its tiles."""
-    whole, uncertainty = prepare.Whole(image.size, data), prepare.Whole(image.size, data)
+    whole, uncertainty = (
+        prepare.TileAssembler(image.size, data),
+        prepare.TileAssembler(image.size, data),
+    )
     for corner in image.corners:
         values, tile_uncertainty = next(by_tile)
         whole.add(values, corner)

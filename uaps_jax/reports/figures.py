@@ -80,7 +80,7 @@ def contact_sheet(
       target: the PNG to write.
       rows: number of images, spread evenly over the pool; all of them if it has fewer.
     """
-    chosen = order.evenly(len(pool.names), rows)
+    chosen = order.evenly_spaced(len(pool.names), rows)
     columns = (
         "image",
         "truth",

@@ -170,7 +170,7 @@ def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target
 
 def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int) -> Pool:
     names = record["test"]
-    rows = order.evenly(len(names), count)
+    rows = order.evenly_spaced(len(names), count)
     return source.read(dataset, [names[row] for row in rows], cell.config.data)
 
 

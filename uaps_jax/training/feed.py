@@ -45,10 +45,10 @@ def batches(
         images = sharding.place(resident(pools), shards.replicated)
         show = make_show_function(streams, shards)
         for step in range(start, config.train.steps):
-            rows = streams_lib.rows(config, streams, pools, step)
+            rows = streams_lib.batch_rows(config, streams, pools, step)
             yield show(images, sharding.place(rows, shards.batch))
         return
-    for batch in streams_lib.decoded(
+    for batch in streams_lib.decoded_batches(
         config,
         streams,
         files,

@@ -186,7 +186,7 @@ def _log_step(
     step, metrics = pending
     values = {name: float(value) for name, value in metrics.items()}
     if not failures.is_sound(values):
-        images = streams.names(config, method.streams, pools.train, step)
+        images = streams.batch_names(config, method.streams, pools.train, step)
         raise failures.NonFiniteLoss(step, values, images)
     rate = progress.step(values)
     done = step + 1
