@@ -27,8 +27,8 @@ def test_a_file_is_run_once_and_asked_with_its_argument(tmp_path):
 WRONG = {
     "1 / 0": r"wrong.py cannot be run: ZeroDivisionError",
     "def get_config(:": r"wrong.py cannot be run: SyntaxError",
-    "x = 1": r"wrong.py has no get_config\(\)",
-    "def get_config():\n    return {}": "get_config returns no configuration of a training",
+    "x = 1": r"wrong.py has no function get_config\(\)",
+    "def get_config():\n    return {}": "get_config must return a Config",
     "def get_config():\n    return [][0]": "wrong.py: get_config: IndexError",
     "def get_config():\n"
     "    from uaps_jax.config import ConfigError\n"

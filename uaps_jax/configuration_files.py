@@ -1,4 +1,4 @@
-"""Configuration files, read as `--config` reads them."""
+"""Configuration files, loaded as by `--config`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ FOLDER = "configs"
 
 
 def find(file: str) -> str:
-    """The configuration file that is meant, with its argument behind a colon if there is one.
+    """The path of a configuration file, followed by its argument after a colon if there is one.
 
-    `configs/NAME.py` that is not in the working directory is the package's own file of that name.
+    If `configs/NAME.py` does not exist in the working directory, it is the file in the package.
     """
     path, colon, argument = file.partition(":")
     packaged = PACKAGE / path
@@ -30,48 +30,48 @@ def find(file: str) -> str:
 
 
 def exists(path: str | Path) -> bool:
-    """Whether there is a file of this name, which may be no possible name of a file."""
+    """Whether a file exists; False for a name that no file can have."""
     try:
         return Path(path).is_file()
-    except ValueError:  # a character that no name of a file has
+    except ValueError:  # a character that a file's name cannot have
         return False
 
 
 def packaged_names() -> list[str]:
-    """The package's own configurations of one training, as `find` takes them."""
+    """Configuration files of the package for one training, in the form for `find`."""
     return sorted(f"{FOLDER}/{file.name}" for file in (PACKAGE / FOLDER).glob("[!_]*_*.py"))
 
 
 def load_config(file: str, overrides: Mapping[str, Any] | None = None) -> Config:
-    """The configuration of a file, as `--config` and its overrides give it.
+    """The configuration of a file with overrides, as by `--config`.
 
-    A file is run once in a process, so that a method that it registers stays the same.
+    A file is run once per process, because it may register a method.
 
     Example:
       config = load_config("configs/neu_uaps.py:small", {"data.manual_dir": "downloads"})
 
     Args:
-      file: path, with the argument of its `get_config` behind a colon if there is one. Where there
-        is no such file in the working directory, `configs/NAME.py` is the package's own.
-      overrides: values of settings, by dotted key.
+      file: path, optionally followed by a colon and the argument of its `get_config`. If
+        `configs/NAME.py` does not exist in the working directory, it is the file in the package.
+      overrides: dotted key -> value.
 
     Raises:
-      ConfigError: the file is not there, cannot be run, or has no configuration of a training; or
-        a setting does not exist.
+      ConfigError: the file does not exist, cannot be run, or does not return a `Config`; or a
+        setting does not exist.
     """
     path, colon, argument = find(file).partition(":")
     module = _module(Path(path).resolve())
     if not callable(getattr(module, "get_config", None)):
-        raise ConfigError(f"{path} has no get_config()")
+        raise ConfigError(f"{path} has no function get_config()")
     try:
         config = module.get_config(*([argument] if colon else []))
     except ConfigError:
         raise
-    except Exception as error:  # whatever somebody's file raises
+    except Exception as error:  # a user's file may raise any exception
         raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
     if not isinstance(config, Config):
-        raise ConfigError(f"{file}: get_config returns no configuration of a training")
-    config = copy.deepcopy(config)  # a file may return the same object every time
+        raise ConfigError(f"{file}: get_config must return a Config")
+    config = copy.deepcopy(config)  # a file may return the same object for each call
     override(config, overrides or {})
     return config
 
@@ -80,7 +80,7 @@ def override(config: Config, values: Mapping[str, Any]) -> None:
     """Sets settings by dotted key.
 
     Raises:
-      ConfigError: one does not exist; the text names the nearest.
+      ConfigError: a setting does not exist; the message names the nearest one.
     """
     for key, value in values.items():
         config_lib.check_key(config, key)
@@ -89,11 +89,11 @@ def override(config: Config, values: Mapping[str, Any]) -> None:
 
 @functools.cache
 def _module(file: Path) -> ModuleType:
-    """The module of a file, named after its place so that no other one takes its name."""
+    """The module of a file; its name contains the path, so that it is unique."""
     if not file.is_file():
         raise ConfigError(f"{file} does not exist")
     name = "uaps_jax_configuration_" + "".join(c if c.isalnum() else "_" for c in str(file))
     try:
         return modules.run_file(file, name)
-    except Exception as error:  # whatever somebody's file raises
+    except Exception as error:  # a user's file may raise any exception
         raise ConfigError(f"{file} cannot be run: {type(error).__name__}: {error}") from error

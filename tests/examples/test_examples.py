@@ -13,7 +13,8 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.commands.export import export
 from uaps_jax.commands.request import Request
-from uaps_jax.study import grid as grid_lib
+from uaps_jax.study import cells as cells_lib
+from uaps_jax.study.grid import entries_of
 
 PARAMETERS = {
     "SIZE": 16,
@@ -115,9 +116,9 @@ def test_the_study_is_one_that_can_start(monkeypatch):
     monkeypatch.chdir(example_files.EXAMPLES.parent)
     try:
         grid = run(example_files.code("my_study.py"), "my_study.py")["get_config"]()
-        cells = grid_lib.cells(grid)
+        cells = cells_lib.cells(grid)
     finally:
         example_files.forget("method", "entropy", methods.METHODS, config_lib.METHODS)
     assert {cell.config.method.name for cell in cells} == {"supervised", "uaps", "entropy"}
     assert len(cells) == 4 * 3
-    assert set(grid_lib.shown(grid.figures[0])) == set(grid.entries)
+    assert set(entries_of(grid.figures[0])) == set(grid.entries)

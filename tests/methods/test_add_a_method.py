@@ -12,7 +12,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import external, methods, modules
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.studies import base
-from uaps_jax.study import grid as grid_lib
+from uaps_jax.study import cells as cells_lib
 from uaps_jax.study.grid import Block, Entry
 from uaps_jax.training import checkpoints, loop, optimizers, workdir
 from uaps_jax.training import state as state_lib
@@ -50,7 +50,7 @@ def test_it_is_trained_on_any_dataset_and_takes_part_in_a_study(tmp_path, mine):
     grid = base.study("mine", {"supervised": base.METHODS["supervised"], "mine": entry})
     grid.variant = "small"
     grid.blocks = (Block(entries=("supervised", "mine"), datasets=("dagm",)),)
-    _, cell = grid_lib.cells(grid)
+    _, cell = cells_lib.cells(grid)
     assert (cell.config.method.name, cell.config.data.name) == ("entropy", "dagm")
     assert cell.config.method.ramp_length == round(0.34 * 800)
 

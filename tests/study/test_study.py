@@ -106,7 +106,7 @@ def test_a_killed_study_finishes_without_repeating_a_finished_training(finished)
     work, done, unfinished, untouched = finished
     assert unfinished
     assert untouched
-    assert "4 trainings: 1 are done, 3 to run" in done.stderr
+    assert "4 trainings: 1 are finished, 3 to run" in done.stderr
     started = {
         log.parent.relative_to(work / "runs" / "synthetic"): log.read_text().count("$ ")
         for log in work.rglob("log.txt")

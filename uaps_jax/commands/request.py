@@ -8,8 +8,8 @@ from pathlib import Path
 
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.datasets.common import DataError
-from uaps_jax.study.conduct import UnfinishedStudy
 from uaps_jax.study.grid import Grid
+from uaps_jax.study.run_study import UnfinishedStudy
 from uaps_jax.training import checkpoints, failures
 
 USER_ERRORS = (

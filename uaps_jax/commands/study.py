@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from uaps_jax.commands.request import Request
-from uaps_jax.study import conduct
 from uaps_jax.study.grid import Grid
+from uaps_jax.study.run_study import run_study
 
 
 def study(request: Request) -> None:
@@ -17,4 +17,4 @@ def study(request: Request) -> None:
     """
     assert isinstance(request.config, Grid)
     assert request.program is not None
-    conduct.run(request.config, request.workdir, (sys.executable, str(request.program)))
+    run_study(request.config, request.workdir, (sys.executable, str(request.program)))

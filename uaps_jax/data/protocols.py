@@ -184,7 +184,7 @@ def _labeled(data: DataConfig, known: Container[str]) -> splits.Labeled:
     if data.labeled_list:
         names = tuple(_listed(data.labeled_list, known))
         if not names:
-            raise ConfigError(f"data.labeled_list = {data.labeled_list!r}: the file is empty")
+            raise ConfigError(f"data.labeled_list = {data.labeled_list!r}: the file lists no image")
     return splits.Labeled(
         names=names, count=data.labeled_count, ratio=data.labeled_ratio, seed=data.split_seed
     )

@@ -1,1 +1,1 @@
-"""Studies: many trainings that are compared."""
+"""Studies: comparisons of many trainings."""

@@ -1,4 +1,4 @@
-"""The results of a study as records: one for each finished training."""
+"""The results of a study as rows, one for each finished training."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from uaps_jax.study.runner import Outcome
 def rows_of(
     outcomes: Sequence[Outcome], checkpoint: str, metrics: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """One record per finished training: where it stands, and its scores at a checkpoint.
+    """One row per finished training: its settings, and the scores of a checkpoint.
 
     Args:
       outcomes: of the study.
       checkpoint: "best" or "latest".
-      metrics: names that a record holds in any case, None where the dataset has no such class.
+      metrics: names that every row has; their values are None if the result does not have them.
     """
     rows = []
     for outcome in outcomes:
@@ -32,7 +32,7 @@ def rows_of(
             {
                 "entry": cell.entry,
                 **dict.fromkeys(metrics),
-                "labeled_groups": None,  # older results do not have it
+                "labeled_groups": None,  # for older results, which do not have it
                 "budget": budget(cell.config.data),
                 **without_epsilon(outcome.result["scores"][checkpoint]),
                 "dataset": cell.dataset,
@@ -54,7 +54,7 @@ def rows_of(
 
 
 def without_epsilon(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores, with 0 for those that are positive by the epsilon of the metrics alone."""
+    """The scores, with 0 in place of those that are positive only because of the metrics' epsilon."""
     return {
         name: 0.0 if isinstance(value, float) and value <= metric_lib.NO_OVERLAP else value
         for name, value in scores.items()
@@ -62,7 +62,7 @@ def without_epsilon(scores: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def budget(data: DataConfig) -> str:
-    """The setting that says how many images are labeled, "labeled_ratio 0.1"."""
+    """The setting that decides how many images are labeled, such as "labeled_ratio 0.1"."""
     if data.labeled_list:
         return f"labeled_list {data.labeled_list}"
     if data.labeled_count:
@@ -71,7 +71,7 @@ def budget(data: DataConfig) -> str:
 
 
 def write_rows(outcomes: Sequence[Outcome], file: Path) -> None:
-    """Writes the records of both checkpoints as JSON lines."""
+    """Writes the rows of both checkpoints as JSON lines."""
     lines = [
         json.dumps(row) + "\n" for which in ("latest", "best") for row in rows_of(outcomes, which)
     ]

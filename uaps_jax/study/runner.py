@@ -1,7 +1,7 @@
-"""Runs the trainings of a study: what is done is skipped, what was interrupted goes on.
+"""Runs the trainings of a study. Finished ones are skipped, interrupted ones are resumed.
 
-Every training is a process of its own, the command that a person would type, so that none can
-take another down with it. What it prints goes to `log.txt` in its work directory.
+Each training is a process with the command that a user would type, so that its failure does not
+affect other trainings. Its output is in `log.txt` in its work directory.
 """
 
 from __future__ import annotations
@@ -18,25 +18,31 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import logging
 
 from uaps_jax.config import ConfigError
-from uaps_jax.study.grid import Cell, flags
+from uaps_jax.study.cells import Cell, flags
 from uaps_jax.training import results
 
 LOG = "log.txt"
-PARENT = "UAPS_JAX_STUDY"  # in the environment of a training: the study's process
-PR_SET_PDEATHSIG = 1  # of Linux's prctl
-GRACE_S = 60  # for a training to finish its step and save it
+PARENT_VARIABLE = "UAPS_JAX_STUDY"  # environment variable of a training: process id of the study
+PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
+SAVING_S = 60  # seconds that a training has to finish its step and save it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What became of one training: its result, or why there is none."""
+    """The outcome of one training.
+
+    Attributes:
+      cell: the training.
+      result: None if there is none.
+      reason: why there is no result; "" if there is one.
+    """
 
     cell: Cell
     result: Mapping[str, Any] | None
@@ -49,19 +55,22 @@ def run(
     *,
     workers: int,
     command: Sequence[str],
-    finished: Callable[[Sequence[Outcome]], None],
+    on_finish: Callable[[Sequence[Outcome]], None],
 ) -> list[Outcome]:
     """Runs every training that has no result yet.
 
     Args:
-      cells: the trainings, and of each the digest of its data (`training.results.digest`).
+      cells: training -> digest of its data (`training.results.digest`).
       directory: of the study.
-      workers: trainings at once; each worker has a GPU of its own where there are several.
-      command: what starts a training, its flags apart: (python, its script).
-      finished: called after each training, by one thread at a time, with all outcomes so far.
+      workers: number of trainings at a time, each on a GPU of its own if there are several.
+      command: that starts a training, without flags: (python, its script).
+      on_finish: called after each training, by one thread at a time, with all outcomes so far.
 
     Returns:
-      An outcome for every cell, in their order.
+      The outcomes, in the order of `cells`.
+
+    Raises:
+      ConfigError: there are GPUs, but fewer than workers.
     """
     devices = _devices(workers)
     outcomes: dict[Cell, Outcome] = {}
@@ -73,7 +82,7 @@ def run(
         else:
             outcomes[cell] = Outcome(cell=cell, result=result, reason="")
     total = len(cells) - len(outcomes)
-    logging.info("%d trainings: %d are done, %d to run", len(cells), len(outcomes), total)
+    logging.info("%d trainings: %d are finished, %d to run", len(cells), len(outcomes), total)
     lock, started, stopped = threading.Lock(), time.perf_counter(), threading.Event()
     running: dict[int, subprocess.Popen[bytes]] = {}
 
@@ -86,12 +95,12 @@ def run(
             logging.info("training %s", cell.folder)
             try:
                 environment = {"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")}
-                environment |= os.environ | devices[worker] | {PARENT: str(os.getpid())}
+                environment |= os.environ | devices[worker] | {PARENT_VARIABLE: str(os.getpid())}
                 full = [*command, *flags(cell), f"--workdir={directory / cell.folder}"]
                 reason = _train(full, directory / cell.folder, environment, running, worker)
                 result = results.read(directory / cell.folder, cell.config, cells[cell])
                 if result is None and not reason:
-                    reason = f"it wrote no {results.FILE} of this configuration and these data"
+                    reason = f"it ended without a {results.FILE} for its configuration and data"
             except OSError as error:
                 result, reason = None, str(error)
             if stopped.is_set():
@@ -103,19 +112,19 @@ def run(
                 done = len(outcomes) - (len(cells) - total)
                 left = (time.perf_counter() - started) / done * (total - done) / 60
                 text = "%d of %d, %s: %s; about %.0f minutes left"
-                logging.info(text, done, total, cell.folder, reason or "done", left)
+                logging.info(text, done, total, cell.folder, reason or "finished", left)
                 try:
-                    finished([outcomes[c] for c in cells if c in outcomes])
-                except Exception:  # a report that cannot be written is no reason to stop
+                    on_finish([outcomes[c] for c in cells if c in outcomes])
+                except Exception:  # the other trainings do not need the report
                     logging.exception("the report could not be written")
 
     threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in range(workers)]
-    with _children_end_with_us(stopped, running):
+    with _trainings_terminated_on_signal(stopped, running):
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    missing = "it was not run"
+    missing = "it has not been run"
     return [outcomes.get(cell, Outcome(cell=cell, result=None, reason=missing)) for cell in cells]
 
 
@@ -126,7 +135,7 @@ def _train(
     running: dict[int, subprocess.Popen[bytes]],
     worker: int,
 ) -> str:
-    """Runs one training and returns why it failed, "" if it did not."""
+    """Runs one training; returns the reason of its failure, "" after success."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOG).open("ab") as log:
         log.write(f"$ {shlex.join(command)}\n".encode())
@@ -137,7 +146,7 @@ def _train(
             stdout=log,
             stderr=subprocess.STDOUT,
             env=environment,
-            start_new_session=True,  # Ctrl-C is for the study, which tells its trainings
+            start_new_session=True,  # Ctrl-C reaches the study only, which terminates them
         )
         status = running[worker].wait()
     if status == 0:
@@ -146,26 +155,26 @@ def _train(
         log.seek(begin)
         lines = log.read().decode(errors="replace").strip().splitlines()
     errors = [n for n, line in enumerate(lines) if line.startswith("error:")]
-    said = " ".join(line.strip() for line in (lines[errors[-1] :] if errors else lines[-1:]))
-    return f"exit status {status}: {said[:500]} (all of it in {folder / LOG})"
+    message = " ".join(line.strip() for line in (lines[errors[-1] :] if errors else lines[-1:]))
+    return f"exit status {status}: {message[:500]} (complete log: {folder / LOG})"
 
 
 def end_with_parent() -> None:
-    """In a training that a study started: has Linux end it when the study is killed.
+    """In a training of a study: makes Linux kill this process when the study is killed.
 
-    The training does so itself; code between fork and exec would be unsafe in a study, which has
-    threads.
+    The training sets this itself, because a study has threads, and code between fork and exec is
+    unsafe in a process with threads.
     """
-    parent = os.environ.get(PARENT)
+    parent = os.environ.get(PARENT_VARIABLE)
     if parent is None or sys.platform != "linux":
         return
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # it was killed before
+    if os.getppid() != int(parent):  # the study has ended already
         sys.exit(128 + signal.SIGKILL)
 
 
 def _devices(workers: int) -> list[dict[str, str]]:
-    """The environment that gives each of several workers a GPU of its own.
+    """Environment variables of each worker, which select a GPU of its own if there are several.
 
     Raises:
       ConfigError: there are GPUs, but fewer than workers.
@@ -181,17 +190,20 @@ def _devices(workers: int) -> list[dict[str, str]]:
     if not names:
         return [{}] * workers
     if workers > len(names):
-        raise ConfigError(f"workers = {workers}: there are {len(names)} GPUs; each takes one")
+        raise ConfigError(
+            f"workers = {workers}: must be at most {len(names)}, the number of GPUs, because each "
+            "worker uses one"
+        )
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
 
 
 @contextlib.contextmanager
-def _children_end_with_us(
+def _trainings_terminated_on_signal(
     stopped: threading.Event, running: Mapping[int, subprocess.Popen[bytes]]
-) -> Any:
-    """Ends the trainings when this process is told to end, after they have saved.
+) -> Iterator[None]:
+    """Within this context, SIGTERM and SIGINT terminate the trainings and then this process.
 
-    They have `GRACE_S` seconds for it; a second signal ends everything at once.
+    The trainings have `SAVING_S` seconds to save; a second signal ends this process at once.
     """
 
     def end(number: int, frame: Any) -> None:
@@ -201,7 +213,7 @@ def _children_end_with_us(
         children = [child for child in list(running.values()) if child.poll() is None]
         for child in children:
             child.terminate()
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + SAVING_S
         while any(child.poll() is None for child in children) and time.monotonic() < deadline:
             time.sleep(0.1)
         sys.exit(128 + number)

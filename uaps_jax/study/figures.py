@@ -1,4 +1,4 @@
-"""The figures of a study, from the results of its trainings."""
+"""Figures of a study, drawn from the results of its trainings."""
 
 from __future__ import annotations
 
@@ -17,25 +17,27 @@ from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.models import cost
 from uaps_jax.reports import tables
 from uaps_jax.reports.study_figures import bars, decoders, lines, panels
-from uaps_jax.study.grid import Bars, Cell, Decoders, Figure, Grid, Lines, Panels
+from uaps_jax.study.cells import Cell
+from uaps_jax.study.grid import Bars, Decoders, Figure, Grid, Lines, Panels
 from uaps_jax.study.rows import rows_of, without_epsilon
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
 
-TIMED = 30  # repetitions of a measured inference, after three that are not counted
+TIMED_CALLS = 30
+WARMUP_CALLS = 3
 
 
 def draw(
     grid: Grid, figure: Figure, outcomes: Sequence[Outcome], directory: Path, target: Path
 ) -> bool:
-    """Draws a figure of what there is of it; returns whether there was anything.
+    """Draws a figure from the finished trainings; returns False if none of them belongs to it.
 
     Args:
-      grid: whose checkpoint is shown, and of whose metrics the first.
-      figure: what to draw.
+      grid: its checkpoint and the first of its metrics are used.
+      figure: to draw.
       outcomes: of the study.
       directory: of the study.
-      target: the PNG.
+      target: the PNG file.
     """
     which, metric = grid.checkpoint, grid.metrics[0]
     done = [o for o in outcomes if o.result is not None and o.cell.dataset == figure.dataset]
@@ -60,7 +62,7 @@ def draw(
 def _scores(
     outcomes: Sequence[Outcome], entry: str, which: str, metric: str, predictor: str = ""
 ) -> list[float]:
-    """The scores of an entry over its seeds; of a predictor it does not have, none."""
+    """The scores of an entry, one for each seed; empty if it does not have the predictor."""
     scores_of_seeds = []
     for outcome in outcomes:
         assert outcome.result is not None
@@ -89,7 +91,7 @@ def _lines(
             series[name] = line
     if series:
         counts = {x: tables.labeled_text(rows) for x, rows in shown.items()}
-        if len(set(counts.values())) == 1:  # a sweep over something else
+        if len(set(counts.values())) == 1:  # the horizontal axis is another setting
             counts = {}
         lines.draw(figure.title, figure.x_label, f"{metric}, %", series, target, counts=counts)
     return bool(series)
@@ -98,7 +100,7 @@ def _lines(
 def _decoder(
     name: str, outcomes: Sequence[Outcome], which: str, metric: str, directory: Path
 ) -> decoders.DecoderRow | None:
-    """Scores of a network with auxiliary decoders, what it costs, and how long it takes."""
+    """Scores, parameters, operations and inference times of an entry; None if it has no result."""
     mine = [o for o in outcomes if o.cell.entry == name]
     if not mine:
         return None
@@ -131,11 +133,11 @@ def _decoder(
 
 
 def milliseconds(function: Any, *arguments: Any) -> float:
-    """Median time of a call that is already compiled, its result waited for."""
-    for _ in range(3):
+    """Median time of a call until its result is ready; the warm-up calls compile the function."""
+    for _ in range(WARMUP_CALLS):
         jax.block_until_ready(function(*arguments))
     times = []
-    for _ in range(TIMED):
+    for _ in range(TIMED_CALLS):
         started = time.perf_counter()
         jax.block_until_ready(function(*arguments))
         times.append(time.perf_counter() - started)
@@ -143,7 +145,8 @@ def milliseconds(function: Any, *arguments: Any) -> float:
 
 
 def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target: Path) -> None:
-    """The best checkpoint of the first training of each entry, on test images spread evenly."""
+    """Draws masks by the best checkpoint of the first training of each entry, on evenly spaced
+    test images."""
     first: dict[str, Cell] = {}
     for outcome in outcomes:
         first.setdefault(outcome.cell.entry, outcome.cell)
@@ -175,7 +178,7 @@ def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int)
 
 
 def _mask(workdir: Path, name: str) -> np.ndarray:
-    """The mask that a training's best checkpoint predicted of a test image."""
+    """The mask of a test image that the best checkpoint of a training predicted."""
     which = "best" if checkpoints.has_best(workdir) else "latest"
     step = checkpoints.find_step(workdir, which)
     file = workdir / "predictions" / f"step_{step}" / "test" / "mask" / f"{name}.png"

@@ -1,0 +1,175 @@
+"""The trainings of a study: their configurations, and the check that they are comparable."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from uaps_jax import config as config_lib
+from uaps_jax import configuration_files
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.study.grid import Entry, Grid, problems
+
+SHARED = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")
+"""Beginnings of settings that must be equal in a table, unless an entry overrides them."""
+
+OF_SEED = ("train.seed", "data.split_seed")
+"""Exceptions of `SHARED`, which differ between the seeds of an entry."""
+
+DEFAULT_OVERRIDES = {"data.labeled_group_copies": "exclude"}
+"""Overrides of all trainings, unless the study or an entry has others."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Cell:
+    """One training of a study.
+
+    Attributes:
+      dataset: as in its block.
+      entry: name of its entry.
+      ratio: `data.labeled_ratio`.
+      seed: `train.seed`.
+      file: configuration file with its argument, as for `--config`.
+      overrides: all dotted keys and values that differ from the file, or may differ.
+      config: the validated configuration.
+    """
+
+    dataset: str
+    entry: str
+    ratio: float
+    seed: int
+    file: str
+    overrides: dict[str, Any]
+    config: Config
+
+    @property
+    def folder(self) -> Path:
+        """Its work directory, relative to the study's."""
+        entry = "".join(c if c.isalnum() or c in "-_." else "_" for c in self.entry)
+        return Path("runs", self.dataset, entry, f"ratio_{self.ratio:g}", f"seed_{self.seed}")
+
+
+def cells(grid: Grid) -> list[Cell]:
+    """All trainings of a study without repetitions, in the order of its blocks.
+
+    Raises:
+      ConfigError: with every problem of the study and of its configurations.
+    """
+    found = list(problems(grid))
+    by_folder: dict[Path, Cell] = {}
+    for dataset, name, ratio, seed in () if found else _combinations(grid):
+        try:
+            cell = _cell(grid, dataset, name, ratio, seed)
+        except ConfigError as error:
+            found.append(f"{name} on {dataset}: {error}")
+            continue
+        other = by_folder.setdefault(cell.folder, cell)
+        if flags(other) != flags(cell) or other.entry != cell.entry:
+            found.append(
+                f"entries {other.entry!r} and {cell.entry!r} have the same folder {cell.folder}; "
+                "rename one of them"
+            )
+    found += _differences(grid, list(by_folder.values()))
+    if found:
+        lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(found))
+        raise ConfigError(f"the study cannot be run:\n{lines}")
+    return list(by_folder.values())
+
+
+def flags(cell: Cell) -> list[str]:
+    """The flags that give the configuration of a training."""
+    return [f"--config={cell.file}", *(f"--config.{k}={v}" for k, v in cell.overrides.items())]
+
+
+def _combinations(grid: Grid) -> Iterator[tuple[str, str, float | None, int]]:
+    """Dataset, entry, ratio (None: that of the configuration) and seed of every training."""
+    for block in grid.blocks:
+        for dataset in block.datasets:
+            for ratio in block.ratios or (None,):
+                for seed in block.seeds:
+                    for name in block.entries:
+                        yield dataset, name, ratio, seed
+
+
+def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -> Cell:
+    entry = grid.entries[name]
+    file = _file(entry, dataset, grid.variant)
+    config = configuration_files.load_config(file)
+    overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed}
+    overrides |= DEFAULT_OVERRIDES
+    if grid.manual_dir:
+        overrides["data.manual_dir"] = grid.manual_dir
+    overrides |= grid.overrides
+    if grid.split_follows_seed:
+        overrides["data.split_seed"] = seed
+    if ratio is not None:
+        overrides["data.labeled_ratio"] = ratio
+    overrides |= entry.overrides
+    configuration_files.override(config, overrides)
+    if grid.ramp_share or "train.steps" in overrides:
+        before = config_lib.flatten(config.method, "method.")
+        share = grid.ramp_share or type(config.method).ramp_share
+        config.method.scale_ramps(config.train.steps, share)
+        after = config_lib.flatten(config.method, "method.")
+        scaled = {key: value for key, value in after.items() if before[key] != value}
+        overrides = scaled | overrides
+        configuration_files.override(config, overrides)
+    config_lib.validate(config)
+    return Cell(
+        dataset=dataset,
+        entry=name,
+        ratio=config.data.labeled_ratio,
+        seed=seed,
+        file=file,
+        overrides=overrides,
+        config=config,
+    )
+
+
+def _file(entry: Entry, dataset: str, variant: str) -> str:
+    """The configuration of an entry on a dataset, as for `--config`."""
+    if entry.config:
+        file = entry.config.replace("{dataset}", dataset).replace("{variant}", variant)
+        return f"{file}:{variant}" if variant and ":" not in entry.config else file
+    published = f"configs/{dataset}_{entry.method}.py"
+    if configuration_files.exists(configuration_files.find(published)):
+        return f"{published}:{variant}" if variant else published
+    file = f"configs/train.py:dataset={dataset},method={entry.method}"
+    return f"{file},variant={variant}" if variant else file
+
+
+def _differences(grid: Grid, cells: Sequence[Cell]) -> Iterator[str]:
+    """A line for each shared setting with several values in a table that no entry overrides."""
+    tables: dict[tuple[str, float], list[Cell]] = {}
+    for cell in cells:
+        tables.setdefault((cell.dataset, cell.ratio), []).append(cell)
+    for (dataset, ratio), table in tables.items():
+        values: dict[str, dict[str, Any]] = {}
+        for cell in table:
+            flat = config_lib.flatten(cell.config)
+            for key in _shared_keys(grid, cell):
+                values.setdefault(key, {})[cell.entry] = flat[key]
+        for key, by_entry in values.items():
+            if len({str(value) for value in by_entry.values()}) > 1:
+                listed = ", ".join(f"{value} for {entry}" for entry, value in by_entry.items())
+                yield (
+                    f"{dataset} at ratio {ratio:g}: {key} is {listed}; set it in the study's "
+                    "overrides for all entries, or in the overrides of the entries that are to "
+                    "differ"
+                )
+
+
+def _shared_keys(grid: Grid, cell: Cell) -> Iterator[str]:
+    """The settings of a training that must be those of the other trainings in its table."""
+    schedule = cell.config.optimizer.schedule
+    unused = tuple(f"optimizer.{name}_" for name in ("plateau", "poly") if name != schedule)
+    for key in config_lib.flatten(cell.config):
+        if (
+            key.startswith(SHARED)
+            and not key.startswith(unused)
+            and key not in OF_SEED
+            and key not in grid.entries[cell.entry].overrides
+        ):
+            yield key

@@ -1,0 +1,151 @@
+"""The report of a study: tables, figures, notes and failures."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+from absl import logging
+
+from uaps_jax import files
+from uaps_jax.data import leakage, protocols, splits
+from uaps_jax.reports import study_page, table_texts, tables
+from uaps_jax.study import figures
+from uaps_jax.study.cells import Cell
+from uaps_jax.study.grid import Decoders, Grid
+from uaps_jax.study.rows import budget, rows_of, write_rows
+from uaps_jax.study.runner import Outcome
+from uaps_jax.training import checkpoints
+
+ROWS = "results.jsonl"
+REPORTED_SETTINGS = (
+    "steps",
+    "batch_labeled",
+    "schedule",
+    "learning_rate",
+    "eval_every",
+    "height",
+    "width",
+    "dtype",
+    "protocol",
+    "predictor",
+    "device",
+)
+"""Columns of the rows that the notes list: settings and the device."""
+
+
+def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figures: bool) -> None:
+    """Writes `report.html`, `report.md`, `results.csv` and `results.jsonl`, and draws figures.
+
+    If a figure cannot be drawn, the report contains the reason instead.
+
+    Args:
+      grid: the study.
+      outcomes: of the trainings that have ended.
+      directory: of the study.
+      with_figures: whether figures are drawn.
+    """
+    write_rows(outcomes, directory / ROWS)
+    rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
+    made = tables.tables(rows, list(grid.entries), grid.metrics, grid.baseline)
+    notes, failed, drawn = _notes(grid, outcomes, directory, rows), failures(outcomes), []
+    for number, figure in enumerate(grid.figures if with_figures else (), start=1):
+        file = f"figures/{number:02d}.png"
+        (directory / "figures").mkdir(exist_ok=True)
+        caption = f"{figure.title} ({figure.dataset})"
+        try:
+            if figures.draw(grid, figure, outcomes, directory, directory / file):
+                drawn.append((caption, file))
+        except (OSError, ValueError, KeyError) as error:
+            logging.exception("figure %s", caption)
+            notes.append(f"The figure {caption!r} could not be drawn: {error}")
+    page = study_page.render(grid.title, made, drawn, failed, notes)
+    files.write_text(directory / "report.html", page)
+    pictures = "".join(f"\n![{caption}]({file})\n" for caption, file in drawn)
+    listed = "".join(f"- {note}\n" for note in notes)
+    listed += "".join(f"- failed: {failure}\n" for failure in failed)
+    title, listed = (html.escape(text, quote=False) for text in (grid.title, listed))
+    text = f"# {title}\n\n{listed}\n{table_texts.markdown(made)}\n{pictures}"
+    files.write_text(directory / "report.md", text)
+    files.write_text(directory / "results.csv", table_texts.csv_text(rows))
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[str]:
+    """A line for each training without a result, with the reason."""
+    lines = []
+    for outcome in outcomes:
+        cell = outcome.cell
+        if outcome.result is None:
+            training = f"{cell.entry} on {cell.dataset}, ratio {cell.ratio:g}, seed {cell.seed}"
+            lines.append(f"{training}: {outcome.reason}")
+    return lines
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    """The data record of a training."""
+    return checkpoints.read_record(folder, checkpoints.find_step(folder, "latest"))
+
+
+def _sizes(records: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Iterator[str]:
+    """A line for each dataset and budget, with the images and leakage groups of each part.
+
+    If the split depends on the seed, the numbers are those of one seed. Older records without the
+    number of groups are left out.
+    """
+    first: dict[str, str] = {}
+    for cell, record in records:
+        if protocols.SIZES in record:
+            data = cell.config.data
+            key = f"{cell.dataset}, protocol {data.protocol}, {budget(data)}"
+            sizes = leakage.described(record[protocols.SIZES])
+            first.setdefault(key, f"data.split_seed {data.split_seed}: {sizes}")
+    for key, sizes in first.items():
+        yield f"{key}, {sizes}."
+
+
+def _notes(
+    grid: Grid, outcomes: Sequence[Outcome], directory: Path, rows: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Notes about the numbers in the report."""
+    chosen = {
+        "best": "the checkpoint with the best image_dice on val",
+        "latest": "the last checkpoint",
+    }[grid.checkpoint]
+    notes = [f"Test scores in percent, of {chosen}."]
+    for key in REPORTED_SETTINGS:
+        values: dict[str, list[str]] = {}
+        for row in rows:
+            values.setdefault(str(row[key]), []).append(row["entry"])
+        if len(values) == 1:
+            notes.append(f"{key}: {next(iter(values))}")
+        elif values:
+            each = (f"{v} for {', '.join(dict.fromkeys(names))}" for v, names in values.items())
+            notes.append(f"{key}: {'; '.join(each)}")
+    # Trainings with the same data settings have the same split: the record of one is enough.
+    one_each: dict[str, Cell] = {}
+    for outcome in outcomes:
+        if outcome.result and checkpoints.saved_steps(directory / outcome.cell.folder):
+            one_each.setdefault(str(outcome.cell.config.data), outcome.cell)
+    records = [(cell, _record(directory / cell.folder)) for cell in one_each.values()]
+    notes += _sizes(records)
+    if any(splits.validates_on_test(record) for _, record in records):
+        notes.append(
+            "Val is the test list: the best checkpoint is chosen on the test images, and its score "
+            "is too high."
+        )
+    for outcome in outcomes:
+        for warning in outcome.result.get("warnings", ()) if outcome.result else ():
+            notes.append(f"Warning of {outcome.cell.folder}: {warning}")
+    if not grid.split_follows_seed:
+        notes.append("All seeds use the same labeled images.")
+    if any(isinstance(figure, Decoders) for figure in grid.figures):
+        notes.append(
+            f"Inference times: one image, median of {figures.TIMED_CALLS} calls, measured for this "
+            f"report on {jax.devices()[0].device_kind}."
+        )
+    if grid.ramp_share:
+        notes.append(f"Every ramp takes {100 * grid.ramp_share:g} % of the steps.")
+    return notes

@@ -1,0 +1,77 @@
+"""Runs a study: checks it, opens its data, runs its trainings, writes its report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from absl import logging
+
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.data import protocols, source
+from uaps_jax.data.source import Dataset
+from uaps_jax.study import cells as cells_lib
+from uaps_jax.study import report, runner
+from uaps_jax.study.cells import Cell
+from uaps_jax.study.grid import Grid
+from uaps_jax.training import results, workdir
+
+
+class UnfinishedStudy(RuntimeError):
+    """Trainings of a study failed; the message lists each with its reason."""
+
+
+def run_study(grid: Grid, directory: Path, command: Sequence[str]) -> None:
+    """Runs the trainings that have no result yet, and writes the report.
+
+    Args:
+      grid: the study.
+      directory: of the study; the work directories of the trainings are in its folder `runs`.
+      command: that starts a training, without flags.
+
+    Raises:
+      ConfigError: the study or one of its configurations cannot be run; no training was started.
+      DataError: the data of a training are bad; no training was started.
+      UnfinishedStudy: trainings failed; the report of the others has been written.
+    """
+    with workdir.locked(directory):
+        cells = _data_digests(cells_lib.cells(grid))
+        outcomes = runner.run(
+            cells,
+            directory,
+            workers=grid.workers,
+            command=command,
+            on_finish=lambda so_far: report.write(grid, so_far, directory, with_figures=False),
+        )
+        report.write(grid, outcomes, directory, with_figures=True)
+    logging.info("report: %s", directory / "report.html")
+    if failures := report.failures(outcomes):
+        raise UnfinishedStudy(
+            f"failed: {len(failures)} of {len(cells)} trainings; run the same command to retry\n  "
+            + "\n  ".join(failures)
+        )
+
+
+def _data_digests(cells: Sequence[Cell]) -> dict[Cell, str]:
+    """Cell -> digest of its data. Builds missing datasets, and checks methods and splits.
+
+    Raises:
+      ConfigError: a dataset, split or method does not fit the configuration.
+      DataError: raw data are bad.
+    """
+    opened: dict[str, Dataset] = {}
+    digests: dict[str, str] = {}
+    by_cell = {}
+    for cell in cells:
+        data = cell.config.data
+        source_key = f"{data.name} {data.data_dir} {data.manual_dir} {data.folder}"
+        if source_key not in opened:
+            opened[source_key] = source.open_dataset(data)
+        config = config_lib.with_classes(cell.config, opened[source_key].class_names)
+        methods.build(config)
+        if str(data) not in digests:
+            parts = protocols.make_split(opened[source_key], data)
+            digests[str(data)] = results.digest(protocols.record(opened[source_key], data, parts))
+        by_cell[cell] = digests[str(data)]
+    return by_cell
