@@ -139,8 +139,8 @@ RANGES = {
 @pytest.mark.parametrize("name", RANGES)
 def test_ranges_include_what_they_say(name):
     metadata, right, wrong = RANGES[name]
-    assert all(metadata["rule"].holds(value) for value in right)
-    assert not any(metadata["rule"].holds(value) for value in wrong)
+    assert all(metadata["rule"].is_allowed(value) for value in right)
+    assert not any(metadata["rule"].is_allowed(value) for value in wrong)
 
 
 def test_a_whole_number_too_large_for_a_float_is_not_finite():

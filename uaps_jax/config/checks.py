@@ -42,7 +42,7 @@ def value_problems(section: Section) -> Iterator[str]:
         rule = field.metadata.get(RULE)
         if value not in choices:
             yield f"{key} = {value!r}: {one_of(choices)}"
-        elif rule and not rule.holds(value):
+        elif rule and not rule.is_allowed(value):
             yield f"{key} = {value!r}: {rule.message}"
 
 

@@ -53,7 +53,8 @@ class DataConfig(Section):
     data_dir: str  # folder of the built datasets
     manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     folder: FolderConfig
-    height: int = field(metadata=above(0))  # the network sees height x width pixels
+    # size of the network input in pixels, before `transpose`
+    height: int = field(metadata=above(0))
     width: int = field(metadata=above(0))
     # "resize": nearest neighbour, as OpenCV does it; "pad": pad or crop without scaling
     fit: Literal["resize", "pad"]
@@ -95,7 +96,7 @@ class DataConfig(Section):
 
     @property
     def network_size(self) -> tuple[int, int]:
-        """Height and width of the images that the network sees."""
+        """Height and width of the network input."""
         return (self.width, self.height) if self.transpose else (self.height, self.width)
 
     def problems(self, config: "Config") -> Iterator[str]:

@@ -20,17 +20,17 @@ class Rule:
     """A condition on the value of a setting.
 
     Attributes:
-      holds: whether a value, which has the field's type, is allowed.
+      is_allowed: whether a value, which has the field's type, is allowed.
       message: the condition in words, such as "must be positive".
     """
 
-    holds: Callable[[Any], bool]
+    is_allowed: Callable[[Any], bool]
     message: str
 
 
-def rule(holds: Callable[[Any], bool], message: str) -> Metadata:
+def rule(is_allowed: Callable[[Any], bool], message: str) -> Metadata:
     """Any condition, with its message."""
-    return {RULE: Rule(holds, message)}
+    return {RULE: Rule(is_allowed, message)}
 
 
 def above(bound: float) -> Metadata:
@@ -68,7 +68,7 @@ def probability() -> Metadata:
 def each(metadata: Metadata) -> Metadata:
     """The rule of `metadata` for every element of a tuple."""
     one = metadata[RULE]
-    return rule(lambda values: all(map(one.holds, values)), one.message)
+    return rule(lambda values: all(map(one.is_allowed, values)), one.message)
 
 
 def low_high(minimum: float | None = None) -> Metadata:
