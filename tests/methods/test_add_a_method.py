@@ -156,10 +156,10 @@ def test_a_section_whose_types_are_texts_is_refused():
 def test_a_name_that_is_taken_is_refused(mine, tmp_path):
     other = tmp_path / "my_other.py"
     other.write_text(example_files.code(EXAMPLE))
-    with pytest.raises(ValueError, match=r"my_other.*'entropy', which .*my_entropy\.py has"):
+    with pytest.raises(ValueError, match=r"my_other.*'entropy', but .*my_entropy\.py has"):
         example_files.imported(EXAMPLE, other)
     other.write_text(example_files.code(EXAMPLE).replace('"entropy"', '"uaps"'))
-    with pytest.raises(ValueError, match="'uaps', which uaps_jax itself has registered"):
+    with pytest.raises(ValueError, match="'uaps', but uaps_jax itself has registered"):
         modules.run_file(other, "my_other")
     assert methods.METHODS["entropy"] is mine.build
     sys.modules.pop("my_other", None)
