@@ -5,8 +5,8 @@ import numpy as np
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax.evaluation import metrics
-from uaps_jax.study import draw
-from uaps_jax.study.grid import Cell
+from uaps_jax.study import figures
+from uaps_jax.study.cells import Cell
 from uaps_jax.study.rows import rows_of
 from uaps_jax.study.runner import Outcome
 
@@ -35,4 +35,4 @@ def test_a_score_that_only_the_epsilon_makes_positive_is_zero():
     (row,) = rows_of([one], "latest")
     assert (row["image_iou/dent"], row["image_dice"], row["dataset_iou"]) == (0.0, 0.0, 1e-6)
     assert row["clean_image_false_positive_rate"] is None
-    assert draw._scores([one], "new", "latest", "image_iou/dent") == [0.0]
+    assert figures._scores([one], "new", "latest", "image_iou/dent") == [0.0]

@@ -74,7 +74,7 @@ def _masks(survey: Survey) -> Iterator[Finding]:
         yield Finding(
             level="note",
             title="images without a mask",
-            text=f"{len(bare)} of {len(survey.names)}; they serve as unlabeled ones.",
+            text=f"{len(bare)} of {len(survey.names)}; they are used as unlabeled images.",
             names=tuple(bare),
         )
     if survey.clean.any():

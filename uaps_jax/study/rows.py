@@ -54,7 +54,7 @@ def rows_of(
 
 
 def without_epsilon(scores: Mapping[str, Any]) -> dict[str, Any]:
-    """The scores, with 0 in place of those that are positive only because of the metrics' epsilon."""
+    """The scores, with 0 for those that are positive only because of the metrics' epsilon."""
     return {
         name: 0.0 if isinstance(value, float) and value <= metric_lib.NO_OVERLAP else value
         for name, value in scores.items()
