@@ -61,6 +61,12 @@ def test_the_reference_lists_all_flags_and_modes():
     assert modes == list(dict.fromkeys(["train", *commands.COMMANDS]))
 
 
+def test_every_method_has_a_page_and_is_in_the_readme():
+    pages = {file.stem for file in (documents.PROJECT / "docs" / "methods").glob("*.md")}
+    assert pages - {"index"} == set(methods.METHODS)
+    assert set(methods.METHODS) <= set(documents.inline_code(documents.PROJECT / "README.md"))
+
+
 @pytest.fixture(scope="module")
 def known():
     """Key of a setting of any method -> its choices; empty for any value."""
