@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging as std_logging
 from collections.abc import Iterator
+from pathlib import Path
 
 from absl import logging
 
 from uaps_jax import files
+
+PACKAGE = Path(__file__).parents[1]
 
 EXPECTED_WARNINGS = ("Using custom data configuration", "Requested `tracked_metric`")
 """Beginnings of warnings without a cause to act: of TFDS, about a configuration that is not in its
@@ -39,4 +42,5 @@ def is_for_user(record: std_logging.LogRecord) -> bool:
         with contextlib.suppress(Exception):  # the message and its arguments do not match
             if files.says_disk_full(record.getMessage()):
                 return False
-    return record.levelno > std_logging.INFO or "site-packages" not in record.pathname
+    is_ours = Path(record.pathname).is_relative_to(PACKAGE)
+    return is_ours or record.levelno > std_logging.INFO or "site-packages" not in record.pathname
