@@ -55,7 +55,7 @@ class WeakToStrongConfig(c.MethodConfig):
     def problems(self, config: Config) -> Iterator[str]:
         yield from c.MethodConfig.problems(self, config)
         if self.labeled_paste != "none":
-            yield from c.paired_batches(config)
+            yield from c.paired_batch_problems(config)
 
 
 class Target(NamedTuple):
