@@ -1,6 +1,6 @@
 r"""Only the annotated images of your own folder: the baseline of UAPS.
 
-python run.py --config=configs/folder_supervised.py:small --workdir=runs/mine \
+python run.py --config=configs/folder_supervised.py:small --workdir=runs/mine_supervised \
     --config.data.manual_dir=FOLDER
 """
 

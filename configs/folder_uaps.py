@@ -1,6 +1,6 @@
 r"""UAPS on your own images: a folder with `images`, some `masks`, and `classes.yaml`.
 
-python run.py --config=configs/folder_uaps.py:small --workdir=runs/mine \
+python run.py --config=configs/folder_uaps.py:small --workdir=runs/mine_small \
     --config.data.manual_dir=FOLDER
 """
 

@@ -27,7 +27,7 @@ from uaps_jax.configs.parts import variants
 
 # %% tags=["parameters"]
 FOLDER = "mine"  # with images, masks and classes.yaml
-WORKDIR = "runs/mine"
+WORKDIR = "runs/mine_python"
 SIZE = 64  # pixels of the network's input
 STEPS = 800
 SETTINGS = {"data.manual_dir": FOLDER}  # and whatever else is to differ, by its key

@@ -20,11 +20,19 @@ def test_python_is_shown_from_examples(file):
         assert all(map(SNIPPET.match, block.splitlines())), block
 
 
+@pytest.mark.parametrize("file", documents.PAGES, ids=documents.name)
+def test_a_page_links_the_examples_that_it_shows(file):
+    text = file.read_text()
+    shown = set(re.findall(r'--8<-- "(examples/[\w.]+)', text))
+    linked = {(file.parent / target).resolve() for target in LINK.findall(text)}
+    assert {documents.PROJECT / name for name in shown} <= linked
+
+
 def test_python_in_the_readme_is_that_of_examples():
     [block] = documents.blocks(documents.PROJECT / "README.md", "python")
     example = (documents.PROJECT / "examples" / "predict.py").read_text()
     for line in block.splitlines():
-        assert line.replace("runs/mine", "runs/first") in example.splitlines()
+        assert line.replace("runs/mine_small", "runs/first") in example.splitlines()
 
 
 def test_the_readme_is_short():
@@ -68,6 +76,8 @@ def test_the_site_is_complete(site):
     assert "<math" in (site / "methods" / "uaps" / "index.html").read_text()
     entropy = (site / "extend" / "method" / "index.html").read_text()
     assert "EntropyConfig" in entropy
+    assert re.search(r'href="?../../examples/my_entropy.py', entropy)
+    assert (site / "examples" / "my_entropy.py").is_file()
 
 
 def test_the_site_needs_nothing_from_elsewhere(site):

@@ -60,13 +60,13 @@ def trained(tmp_path_factory):
 
 def test_the_notebook_goes_from_a_folder_to_masks(trained):
     folder, names = trained
-    masks = sorted((folder / "runs" / "mine" / "masks").glob("*.png"))
+    masks = sorted((folder / "runs" / "mine_python" / "masks").glob("*.png"))
     assert [mask.stem for mask in masks] == ["part_36", "part_37", "part_38", "part_39"]
     for file, prediction in zip(masks, names["predictions"], strict=True):
         mask = np.asarray(Image.open(file))
         assert mask.shape == (96, 96)
         np.testing.assert_array_equal(mask, prediction.probabilities.argmax(-1))
-    assert (folder / "runs" / "mine" / "predictions.png").stat().st_size > 1000
+    assert (folder / "runs" / "mine_python" / "predictions.png").stat().st_size > 1000
 
 
 def test_the_notebook_is_one_that_jupytext_reads():
@@ -80,7 +80,7 @@ def test_a_trained_model_predicts(trained, capsys, monkeypatch):
     folder, _ = trained
     monkeypatch.chdir(folder)
     shutil.copy("mine/images/part_39.png", "part.png")
-    (folder / "runs" / "first").symlink_to("mine")
+    (folder / "runs" / "first").symlink_to("mine_python")
     names = run(example_files.code("predict.py"), "predict.py")
     assert names["uncertainty"].shape == (96, 96)
     written = capsys.readouterr().out
@@ -90,7 +90,7 @@ def test_a_trained_model_predicts(trained, capsys, monkeypatch):
 
 def test_an_exported_model_gives_the_masks_of_the_checkpoint(trained, monkeypatch, capsys):
     folder, notebook = trained
-    workdir = folder / "runs" / "mine"
+    workdir = folder / "runs" / "mine_python"
     export(Request(config=None, workdir=workdir, checkpoint="best", input=None))
     [file] = (workdir / "export").glob("*.onnx")
     elsewhere = folder / "elsewhere"

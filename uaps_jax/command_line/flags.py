@@ -49,7 +49,7 @@ PROCESS = flags.DEFINE_integer(
 CLUSTER = flags.DEFINE_bool(
     "cluster", False, "train with the processes that the cluster started (Slurm, MPI, ...)."
 )
-INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test split if unset.")
+INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test part if unset.")
 VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
 

@@ -1,9 +1,9 @@
 """Cross-consistency training (Ouali et al. 2020), as UAPS's study computes it.
 
-UAPS's network, one clean and D perturbed decoders, dropout rate 0.3:
+UAPS's network, one clean and K - 1 perturbed decoders, dropout rate 0.3:
 
     L   = 1/K sum_k 1/2 [CE(f_k(x), y) + Dice(p_k(x), y)] + w(t) L_c
-    L_c = 1/D sum_{k > 1} mean (p_1(u) - p_k(u))^2
+    L_c = 1/(K - 1) sum_{k > 1} mean (p_1(u) - p_k(u))^2
 
 Both sides of L_c carry gradients.
 """

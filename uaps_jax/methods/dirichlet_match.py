@@ -1,11 +1,11 @@
 """Weak-to-strong learning with UAPS's decoders.
 
-As `fixmatch`, with a student f and an EMA teacher f' of K = 1 + D decoders each. For a weak view w
-and strong views s_v of an unlabeled image:
+As `fixmatch`, with a student f and an EMA teacher f' of K decoders each. For a weak view w and
+strong views s_v of an unlabeled image:
 
     q     = sum_k beta_k p'_k(w),     beta ~ Dirichlet(1, ..., 1), once a step     (UAPS, Sec. 3)
-    D     = mean_k KL(mean_j p'_j(w) || p'_k(w)) per pixel
-    y_hat = argmax_c q_c,     m = [max_c q_c >= tau] exp(-D)
+    U     = mean_k KL(mean_j p'_j(w) || p'_k(w)) per pixel
+    y_hat = argmax_c q_c,     m = [max_c q_c >= tau] exp(-U)
     L     = mean_k l(f_k(x), y) + lambda mean_{v,k} l_m(f_k(s_v), y_hat)
 
 The student's auxiliary decoders read perturbed features, as in UAPS; the teacher's read clean ones.
@@ -37,7 +37,7 @@ class DirichletMatchConfig(unimatch_v2.UnimatchV2Config):
 
     strong_views: int = field(metadata=c.within(1, 2))
     mixing: Literal["dirichlet", "mean", "main"]  # of the teacher's decoders in the pseudo-label
-    discount: bool  # whether pixels are weighted by exp(-D)
+    discount: bool  # whether pixels are weighted by exp(-U)
 
     def problems(self, config: Config) -> Iterator[str]:
         yield from unimatch_v2.UnimatchV2Config.problems(self, config)
@@ -52,7 +52,7 @@ class DirichletMatchConfig(unimatch_v2.UnimatchV2Config):
 def mixed_prediction(
     logits: jax.Array, key: jax.Array, mixing: str, discount: bool
 ) -> tuple[jax.Array, jax.Array]:
-    """q `[B, H, W, C]` and the weight exp(-D), or 1, `[B, H, W]`, from logits `[K, B, H, W, C]`."""
+    """q `[B, H, W, C]` and the weight exp(-U), or 1, `[B, H, W]`, from logits `[K, B, H, W, C]`."""
     p = jax.nn.softmax(logits)
     if mixing == "main":
         q = p[0]

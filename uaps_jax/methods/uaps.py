@@ -1,6 +1,6 @@
 """UAPS: uncertainty-aware, dynamically mixed pseudo-labels (Sime et al., Comput. Ind. 2023).
 
-One encoder, K = 1 + D decoders. In the paper's symbols, for labeled (x, y) and unlabeled u:
+One encoder, K decoders. In the paper's symbols, for labeled (x, y) and unlabeled u:
 
     L_sup  = 1/K sum_k 1/2 [CE(f_k(x), y) + Dice(p_k(x), y)]
     y_hat  = argmax_c sum_k beta_k p_k(u),          beta ~ Dirichlet(1, ..., 1), once a step
