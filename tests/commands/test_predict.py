@@ -1,4 +1,4 @@
-"""Prediction of the test split and of a folder."""
+"""Prediction of the test part and of a folder."""
 
 import dataclasses
 import shutil
