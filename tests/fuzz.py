@@ -44,7 +44,7 @@ from uaps_jax.datasets.crackforest import mat_masks
 from uaps_jax.datasets.folder import class_map, folder_dataset_builder, images, scan
 from uaps_jax.datasets.neu_seg import layouts, neu_seg_dataset_builder
 from uaps_jax.evaluation import watchdogs
-from uaps_jax.training import checkpoints, digests, results, workdir
+from uaps_jax.training import checkpoints, digests, metric_writer, results, workdir
 
 EXPECTED = (DataError, ConfigError, UnreadableError, checkpoints.CheckpointError)
 SECONDS = 20
@@ -281,7 +281,7 @@ def attempt_run_files(generator: random.Random, folder: Path) -> None:
     lines = [{"step": s, "train/loss": 0.5, "val/image_dice": 3.0, "warning": "w"} for s in (1, 2)]
     text = "".join(json.dumps(line) + "\n" for line in lines).encode()
     (folder / workdir.METRICS).write_bytes(damaged(generator, text))
-    writer = workdir.MetricWriter(folder, 2)
+    writer = metric_writer.MetricWriter(folder, 2)
     writer.write(3, "train", {"loss": 1.0})
     writer.close()
     watchdogs.restore(

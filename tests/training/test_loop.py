@@ -14,7 +14,7 @@ from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.evaluation import evaluate
-from uaps_jax.training import checkpoints, loop, results, sharding, workdir
+from uaps_jax.training import checkpoints, loop, metric_writer, results, sharding, workdir
 
 
 def frozen(config):
@@ -314,7 +314,7 @@ def test_of_equal_scores_the_earlier_is_the_best(tmp_path, monkeypatch):
 def test_half_written_metric_lines_are_dropped(tmp_path):
     file = tmp_path / "metrics.jsonl"
     file.write_text('{"step": 1, "a": 2}\n{"step": 9, "a": 3}\n{"step": 2, "a"')
-    writer = workdir.MetricWriter(tmp_path, 4)
+    writer = metric_writer.MetricWriter(tmp_path, 4)
     writer.write(5, "train", {"x": float("nan")})
     writer.close()
     lines = [json.loads(line) for line in file.read_text().splitlines()]

@@ -23,8 +23,10 @@ from uaps_jax.training import (
     failures,
     feed,
     interrupt,
+    metric_writer,
     optimizers,
     plateau,
+    previews,
     sharding,
     workdir,
 )
@@ -69,10 +71,12 @@ def train(
     sharding.check_batches(config, method.streams.values(), shards)
     optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     step_function = make_train_step(method, optimizer, config, shards)
+    predictor = method.predictor(config.evaluation.predictor)
     confusion_function = evaluate.make_confusion_function(
-        method.predictor(config.evaluation.predictor),
-        config.data.classes,
-        deterministic=config.train.deterministic,
+        predictor, config.data.classes, deterministic=config.train.deterministic
+    )
+    preview_function = previews.make_preview_function(
+        predictor, pools.val, deterministic=config.train.deterministic
     )
     examine_function = examine.make_examine_function(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)
@@ -87,7 +91,10 @@ def train(
         start = int(state.step)
         stop = opened.enter_context(interrupt.catch_signals(jax.process_count() == 1))
         best = checkpoints.best_score(saved)
-        writer = opened.enter_context(contextlib.closing(workdir.metric_writer(directory, start)))
+        writer = opened.enter_context(
+            contextlib.closing(metric_writer.metric_writer(directory, start))
+        )
+        writer.write_settings(config)
         watching = examine.watchdogs_of(method, pools)
         watchdogs.restore(watching, directory / workdir.METRICS)
         tracer = opened.enter_context(
@@ -158,6 +165,8 @@ def train(
                     for warning in watchdogs.warnings(watching, f"{prefix}/", values):
                         logging.warning("step %d, %s", done, warning)
                         writer.warn(done, warning)
+                for tag, picture in preview_function(variables).items():
+                    writer.write_picture(done, tag, picture)
                 score = scores[checkpoints.SELECTION]
                 progress.evaluated(score)
                 advanced = plateau.advance(config.optimizer, state.plateau, score)
@@ -176,7 +185,7 @@ def train(
 
 def _log_step(
     pending: tuple[int, Tree],
-    writer: workdir.Writer,
+    writer: metric_writer.Writer,
     progress: Progress,
     config: Config,
     method: Method,

@@ -1,4 +1,4 @@
-"""The files of a run except its checkpoints."""
+"""The files of a run except its checkpoints and metrics."""
 
 from __future__ import annotations
 
@@ -6,16 +6,10 @@ import contextlib
 import fcntl
 import json
 import math
-import os
 import shlex
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
-
-from tensorboardX import summary
-from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto.event_pb2 import Event, SessionLog
+from typing import Any
 
 from uaps_jax import config as config_lib
 from uaps_jax import files
@@ -145,86 +139,9 @@ def _flags_of_old(changed: Sequence[config_lib.Difference]) -> str:
     return f": add {' '.join(flags)}"
 
 
-class Writer(Protocol):
-    """Writes metrics and warnings."""
-
-    def write(self, step: int, prefix: str, values: dict[str, float]) -> None: ...
-
-    def warn(self, step: int, text: str) -> None: ...
-
-    def close(self) -> None: ...
-
-
-def metric_writer(workdir: Path, start: int) -> Writer:
-    """The writer of this process; only the first of several processes writes."""
-    return MetricWriter(workdir, start) if processes.is_first() else NullWriter()
-
-
-class NullWriter:
-    """A `Writer` that writes nothing."""
-
-    def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
-        pass
-
-    def warn(self, step: int, text: str) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class MetricWriter:
-    """Metrics and warnings: `metrics.jsonl`, one object per line, and TensorBoard events."""
-
-    def __init__(self, workdir: Path, start: int) -> None:
-        """Opens both; lines of steps after `start`, which are repeated, are removed."""
-        self._file = workdir / METRICS
-        if self._file.exists():
-            lines = self._file.read_text(errors="replace").splitlines()
-            kept = [line for line in lines if _step(line) <= start]
-            files.write_text(self._file, "".join(f"{line}\n" for line in kept))
-        self._lines = self._file.open("a")
-        # Not tensorboardX's thread: it ends on a full disk, and then its queue blocks.
-        (workdir / "events").mkdir(exist_ok=True)
-        self._events = EventsWriter(str(workdir / "events" / "events"), f".{os.getpid()}")
-        self._event(start + 1, session_log=SessionLog(status=SessionLog.START))
-
-    def write(self, step: int, prefix: str, values: dict[str, float]) -> None:
-        """Adds metrics; NaN and infinity, which JSON does not have, become null."""
-        metrics = {f"{prefix}/{name}": finite_or_none(value) for name, value in values.items()}
-        self._add({"step": step} | metrics)
-        for name, value in metrics.items():
-            if value is not None:
-                self._event(step, summary=summary.scalar(name, value))
-        self._events.flush()
-
-    def warn(self, step: int, text: str) -> None:
-        """Adds a warning: `{"step": ..., "warning": ...}`."""
-        self._add({"step": step, "warning": text})
-
-    def _add(self, entry: dict[str, Any]) -> None:
-        self._lines.write(json.dumps(entry) + "\n")
-        self._lines.flush()
-
-    def _event(self, step: int, **content: Any) -> None:
-        self._events.write_event(Event(wall_time=time.time(), step=step, **content))
-
-    def close(self) -> None:
-        self._lines.close()
-        self._events.close()
-
-
 def finite_or_none(value: Any) -> float | None:
     """The value as a float, or None for NaN and infinity, which JSON does not have."""
     return float(value) if math.isfinite(value) else None
-
-
-def _step(line: str) -> float:
-    """Step of a line; infinity for an incomplete or damaged line."""
-    try:
-        return float(json.loads(line)["step"])
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
-        return math.inf
 
 
 def append_jsonl(path: Path, entry: dict[str, Any]) -> None:

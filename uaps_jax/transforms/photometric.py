@@ -1,4 +1,8 @@
-"""Photometric transforms of one image `[H, W, C]`, float, 0..255; results are not rounded."""
+"""Photometric transforms of one image `[H, W, C]`, float, 0..255; results are not rounded.
+
+The published code truncates to 8 bits after every operation: a change of brightness and contrast,
+or noise, makes its images about half a grey level darker than here.
+"""
 
 from __future__ import annotations
 
