@@ -30,6 +30,7 @@ figcaption { font-size: .9rem; color: #333; margin-top: .3rem; }
 .failures { border-left: 5px solid #e69f00; padding: .1rem .9rem; }
 .failures h2 { margin-top: .4rem; }
 .failures li { white-space: pre-wrap; }
+@media (max-width: 40rem) { tbody th { white-space: normal; min-width: 6rem; } }
 @media print { body { max-width: none; } .scores, figure { break-inside: avoid; } }
 """
 
