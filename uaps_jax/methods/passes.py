@@ -20,12 +20,13 @@ def forward(
     batch_stats: Tree,
     key: jax.Array,
     *batches: jax.Array,
+    joint: bool = False,
     change: PartsChange | None = None,
 ) -> tuple[list[Outputs], Tree]:
     """All decoders on batches `[B, H, W, C]`, in order.
 
     Batches of one shape share a pass as batch parts, each with its own batch statistics and
-    perturbations. Otherwise there is a pass per batch.
+    perturbations, or `joint`, with common ones. Otherwise there is a pass per batch.
 
     Args:
       network: to run.
@@ -33,7 +34,8 @@ def forward(
       batch_stats: likewise.
       key: for dropout, the perturbations and `change`.
       *batches: normalised images.
-      change: of the encoder's pyramid; needs batches of one shape.
+      joint: whether all batches have common batch statistics; needs batches of one shape.
+      change: of the encoder's pyramid; likewise.
 
     Returns:
       The outputs of every batch, and the new statistics.
@@ -45,11 +47,11 @@ def forward(
             variables,
             interleave(*batches),
             key,
-            parts=parts,
+            parts=1 if joint else parts,
             change=None if change is None else in_parts(change, parts),
         )
         return [separate(outputs, part, parts) for part in range(parts)], stats
-    assert change is None, "batches of one shape are needed"
+    assert change is None and not joint, "batches of one shape are needed"
     all_outputs = []
     for number, batch in enumerate(batches):
         variables = {"params": params, "batch_stats": batch_stats}

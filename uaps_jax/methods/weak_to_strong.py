@@ -5,6 +5,10 @@ these labels on strong views of the same geometry, where the teacher is confiden
 have a box from the strong view of the next image of the batch, with its label (CutMix). UniMatch
 takes the images in reverse order instead of the next one. Then it may have a box from a labeled
 image, with its true label (AugSeg, Zhao et al. 2023; BCP, Bai et al. 2023).
+
+The student sees labeled images and strong views as one batch with common batch statistics, as in
+UniMatch: with statistics of their own, strong views would be learnt under a normalisation that
+prediction, by running statistics, does not have.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -54,8 +58,7 @@ class WeakToStrongConfig(c.MethodConfig):
 
     def problems(self, config: Config) -> Iterator[str]:
         yield from c.MethodConfig.problems(self, config)
-        if self.labeled_paste != "none":
-            yield from c.paired_batch_problems(config)
+        yield from c.paired_batch_problems(config)
 
 
 class Target(NamedTuple):
@@ -264,7 +267,7 @@ def build(
         one_objective(
             network,
             term,
-            run=show("labeled", *names, forward=partial(passes.forward, change=change)),
+            run=show("labeled", *names, forward=partial(passes.forward, joint=True, change=change)),
             ramped=False,
             extra_keys=2,
             prepare=prepare,
