@@ -141,26 +141,37 @@ WEAK_TO_STRONG: dict[str, Any] = {
     "ema_decay": 0.99,
     "threshold": 0.95,
     "threshold_rule": "fixed",
-    "threshold_momentum": 0.999,
+    "threshold_momentum": 0.99,
     "unlabeled_loss": "cross_entropy_and_dice",
     "cutmix": 0.5,
     "cutmix_area": (0.02, 0.4),
     "labeled_paste": "none",
 }
-"""The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch."""
+"""The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch.
+
+CorrMatch's momentum of the threshold is 0.999, for longer runs.
+"""
+
+
+def _weak_and_strong(config: c.Config) -> dict[str, Any]:
+    """The settings of the family; the weak view has the geometry of the dataset's views alone."""
+    unlabeled = config.views.unlabeled
+    unlabeled.brightness_contrast = unlabeled.blur = unlabeled.jitter = 0.0
+    unlabeled.pixel_dropout = unlabeled.noise = 0.0
+    return WEAK_TO_STRONG | {"strong": weak_to_strong()}
 
 
 def fixmatch(config: c.Config, **settings: Any) -> c.Config:
     """FixMatch with an EMA teacher, a strong view of UniMatch and CutMix."""
     config.network.auxiliary = 0
-    config.method = FixmatchConfig(**({"strong": weak_to_strong()} | WEAK_TO_STRONG | settings))
+    config.method = FixmatchConfig(**(_weak_and_strong(config) | settings))
     return config
 
 
 def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
     """UniMatch V2: two strong views; half of the images lose complementary channels."""
     config.network.auxiliary = 0
-    usual = WEAK_TO_STRONG | {"strong": weak_to_strong(), "channel_dropout": 0.5}
+    usual = _weak_and_strong(config) | {"channel_dropout": 0.5}
     config.method = UnimatchV2Config(**(usual | settings))
     return config
 
@@ -168,8 +179,7 @@ def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
 def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
     """All parts: four decoders, two strong views with channel dropout, labeled boxes."""
     config.network.auxiliary = 3
-    usual = WEAK_TO_STRONG | {
-        "strong": weak_to_strong(),
+    usual = _weak_and_strong(config) | {
         "channel_dropout": 0.5,
         "strong_views": 2,
         "mixing": "dirichlet",

@@ -6,6 +6,13 @@ from uaps_jax.study.grid import Bars, Block, Decoders, Entry, Figure, Grid, Line
 
 METHODS = {
     "supervised": Entry(method="supervised"),
+    "supervised, EMA": Entry(
+        method="supervised",
+        overrides={"method.ema_decay": 0.99, "evaluation.predictor": "ema"},
+    ),
+    "FixMatch": Entry(method="fixmatch"),
+    "UniMatch V2": Entry(method="unimatch_v2"),
+    "Dirichlet Match": Entry(method="dirichlet_match"),
     "Mean Teacher": Entry(method="mean_teacher"),
     "UA-MT": Entry(method="ua_mt"),
     "CCT": Entry(method="cct"),

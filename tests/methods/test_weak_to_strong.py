@@ -13,9 +13,10 @@ from tests import oracles, tiny
 from tests.compare import relative_difference
 from tests.methods.steps import inputs_of, views_of
 from uaps_jax import methods
-from uaps_jax.config import from_stored, to_stored
+from uaps_jax.config import ConfigError, from_stored, to_stored, validate
+from uaps_jax.configs import train
 from uaps_jax.labels import IGNORE
-from uaps_jax.methods import thresholds, unimatch_v2, weak_to_strong
+from uaps_jax.methods import passes, thresholds, unimatch_v2, weak_to_strong
 from uaps_jax.training.step import traced_hyperparameters
 
 FORMS = ("cross_entropy_and_dice", "cross_entropy", "dice")
@@ -41,7 +42,7 @@ def test_objective_and_gradients_equal_numpy(form, views):
     def ours(labeled, strong):
         both = [weak_to_strong.Target(*pair) for pair in zip(targets, weight, strict=True)]
         return weak_to_strong.objective(
-            labeled, labels, list(strong), both, jnp.float32(0.7), form
+            labeled[None], labels, list(strong[:, None]), both, jnp.float32(0.7), form
         )[0]
 
     def theirs(labeled, strong):
@@ -86,20 +87,33 @@ def test_thresholds_worked_by_hand():
 
 def test_global_thresholds_stay_equal_over_classes():
     p = jax.nn.softmax(jax.random.normal(jax.random.key(0), (2, 4, 4, 3)))
-    averages = thresholds.update("global", thresholds.initial(3), p, jnp.float32(0.9))
+    averages = thresholds.update("global", thresholds.initial("global", 3), p, jnp.float32(0.9))
     assert_allclose(averages, np.full(3, averages[0]))
 
 
-def test_channel_dropout_is_complementary_on_half_of_the_images():
-    z = jnp.ones((6, 3, 2, 2, 5))
-    dropped = np.asarray(unimatch_v2.complementary_dropout(jax.random.key(0), z, 0.5))
-    assert_array_equal(dropped[:, 0], 1)
-    assert_array_equal(dropped[:, 1] + dropped[:, 2], 2)
-    assert_array_equal(dropped, np.broadcast_to(dropped[:, :, :1, :1], dropped.shape))
-    changed = (dropped[:, 1] != 1).any((1, 2, 3))
-    assert changed.sum() == 3
-    assert set(np.unique(dropped[changed, 1])) == {0, 2}
-    assert_array_equal(unimatch_v2.complementary_dropout(jax.random.key(0), z, 0.0), z)
+def test_a_class_that_no_batch_had_keeps_the_threshold():
+    p = np.array([[[[0.6, 0.4, 0.0], [0.2, 0.8, 0.0]]]], np.float32)
+    start = thresholds.initial("classwise", 3)
+    assert_allclose(thresholds.current("classwise", jnp.float32(0.9), start), [0.9] * 3)
+    averages = thresholds.update("classwise", start, p, jnp.float32(0.99))
+    assert_allclose(averages, [0.6, 0.8, 0.0], rtol=1e-6)  # the first batch counts in full
+    limits = thresholds.current("classwise", jnp.float32(0.8), averages)
+    assert_allclose(limits, [0.6, 0.8, 0.8], rtol=1e-6)
+
+
+@pytest.mark.parametrize(("count", "changed"), [(6, 3), (5, 3), (1, 1)])
+def test_channel_dropout_is_complementary_in_the_same_half_of_the_images(count, changed):
+    pyramid = [jnp.ones((count, 3, 4, 4, 16)), jnp.ones((count, 3, 2, 2, 24))]
+    levels = unimatch_v2.complementary_dropout(jax.random.key(0), pyramid, 0.5)
+    chosen = []
+    for level in map(np.asarray, levels):
+        assert_array_equal(level[:, 0], 1)
+        assert_array_equal(level[:, 1] + level[:, 2], 2)
+        assert_array_equal(level, np.broadcast_to(level[:, :, :1, :1], level.shape))
+        chosen.append((level[:, 1] != 1).any((1, 2, 3)))
+        assert set(np.unique(level[chosen[-1], 1])) == {0, 2}
+    assert_array_equal(*chosen)
+    assert chosen[0].sum() == changed
 
 
 @pytest.fixture(scope="module", params=FAMILY)
@@ -206,3 +220,45 @@ def test_adaptive_thresholds_are_part_of_state_and_prediction(rule):
     images = tiny.pools().probe.images.astype(np.float32)
     found = method.pseudo_labels(method.variables(params, new), images, jax.random.key(0), 3)
     assert found.kept.shape == found.target.shape == images.shape[:3]
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_the_weak_view_has_no_photometric_changes(name):
+    views = train.build(dataset="neu", method=name).views
+    weak, labeled = views.unlabeled, views.labeled
+    assert weak.brightness_contrast == weak.blur == weak.noise == weak.jitter == 0
+    assert (weak.hflip, weak.rot90) == (labeled.hflip, labeled.rot90)
+    assert labeled.brightness_contrast > 0
+
+
+def test_labeled_images_and_strong_views_have_common_statistics(monkeypatch):
+    seen = []
+    original = passes.forward
+
+    def spy(*arguments, **options):
+        seen.append(options["joint"])
+        return original(*arguments, **options)
+
+    monkeypatch.setattr(passes, "forward", spy)
+    method = methods.build(tiny.config("fixmatch"))
+    params, state = method.init(0)
+    views = views_of(method, jax.random.key(2))
+    inputs = inputs_of(method, params, state, views, jax.random.key(1), 3)
+    jax.eval_shape(method.loss, inputs)
+    assert seen == [True]
+
+    network, key = method.predictor("").network, jax.random.key(4)
+    stats, batches = state["batch_stats"], [views[n]["image"] for n in ("labeled", "weak")]
+    outputs, new = original(network, params, stats, key, *batches, joint=True)
+    both = passes.interleave(*batches)
+    variables = {"params": params, "batch_stats": stats}
+    expected, expected_new = network.train_outputs(variables, both, key, parts=1)
+    assert_array_equal(outputs[1].logits, expected.logits[:, 1::2])
+    jax.tree.map(assert_array_equal, new, expected_new)
+
+
+def test_unequal_batches_are_refused():
+    settings = tiny.config("unimatch_v2")
+    settings.train.batch_unlabeled = 8
+    with pytest.raises(ConfigError, match=r"train\.batch_unlabeled"):
+        validate(settings)

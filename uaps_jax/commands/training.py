@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from pathlib import Path
@@ -50,7 +51,7 @@ def train(
       Interrupted: SIGTERM or Ctrl-C; the current step is finished and saved before.
     """
     directory = Path(workdir)
-    config_lib.validate(config)
+    config = config_lib.validate(copy.deepcopy(config))
     given, dataset = processes.first_then_others("built", lambda: opening.open_dataset(config))
     method, split = opening.trainable(given, dataset)
     with runs.locked(directory):

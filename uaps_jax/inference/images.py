@@ -43,6 +43,8 @@ def rgb(image: Image, name: str, white: int) -> np.ndarray:
       ImageError: it is no such array, or the file cannot be read.
     """
     if not isinstance(image, np.ndarray):
+        if not isinstance(image, str | Path):
+            raise ImageError(name, f"is of type {type(image).__name__}; give an array or a path")
         return read(Path(image), white)
     is_grey, is_rgb = image.ndim == 2, image.ndim == 3 and image.shape[2] == 3
     if image.dtype != np.uint8 or not (is_grey or is_rgb) or not image.size:

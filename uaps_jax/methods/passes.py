@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.models.network import Change, Network, Outputs
+from uaps_jax.models.network import Change, Network, Outputs, Pyramid
 from uaps_jax.trees import Tree
-
-PartsChange = Callable[[jax.Array, jax.Array, int], jax.Array]
-"""`(key, z, level)` to a changed level `[B, parts, H, W, C]` of the pyramids of several batches."""
 
 
 def forward(
@@ -21,7 +16,7 @@ def forward(
     key: jax.Array,
     *batches: jax.Array,
     joint: bool = False,
-    change: PartsChange | None = None,
+    change: Change | None = None,
 ) -> tuple[list[Outputs], Tree]:
     """All decoders on batches `[B, H, W, C]`, in order.
 
@@ -35,7 +30,7 @@ def forward(
       key: for dropout, the perturbations and `change`.
       *batches: normalised images.
       joint: whether all batches have common batch statistics; needs batches of one shape.
-      change: of the encoder's pyramid; likewise.
+      change: of the encoder's pyramid, whose levels are `[B, parts, H, W, C]`; likewise.
 
     Returns:
       The outputs of every batch, and the new statistics.
@@ -51,7 +46,8 @@ def forward(
             change=None if change is None else in_parts(change, parts),
         )
         return [separate(outputs, part, parts) for part in range(parts)], stats
-    assert change is None and not joint, "batches of one shape are needed"
+    if joint or change is not None:
+        raise ValueError("joint statistics and a change need batches of one shape")
     all_outputs = []
     for number, batch in enumerate(batches):
         variables = {"params": params, "batch_stats": batch_stats}
@@ -70,11 +66,13 @@ def interleave(*batches: jax.Array) -> jax.Array:
     return stacked.reshape(-1, *stacked.shape[2:])
 
 
-def in_parts(change: PartsChange, parts: int) -> Change:
-    """The change of an interleaved level `[B * parts, ...]`."""
+def in_parts(change: Change, parts: int) -> Change:
+    """The change of interleaved levels `[B * parts, ...]`, from one of levels `[B, parts, ...]`."""
 
-    def interleaved(key: jax.Array, z: jax.Array, level: int) -> jax.Array:
-        return change(key, z.reshape(-1, parts, *z.shape[1:]), level).reshape(z.shape)
+    def interleaved(key: jax.Array, pyramid: Pyramid) -> Pyramid:
+        levels = [z.reshape(-1, parts, *z.shape[1:]) for z in pyramid]
+        changed = change(key, levels)
+        return [z.reshape(-1, *z.shape[2:]) for z in changed]
 
     return interleaved
 

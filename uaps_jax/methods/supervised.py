@@ -58,4 +58,9 @@ def build(config: Config, network: Network) -> Method:
     )
     of = method.predictors
     predictors = {"main": of["student"], "ema": of["teacher"]}
+    if network.auxiliary:
+        whole = dataclasses.replace(
+            of["student"], networks=lambda variables: [variables["student"]]
+        )
+        predictors["ensemble"] = whole
     return dataclasses.replace(method, predictors=predictors, diagnostics={})

@@ -6,9 +6,10 @@ fixed      tau, the same for all classes (FixMatch, Sohn et al. 2020).
 global     tau_t = m tau_{t-1} + (1 - m) mean_c v_c, v_c the largest confidence of the pixels of
            pseudo-label c, for the classes c that the batch has (CorrMatch, Sun et al. 2024).
 classwise  tau_c = tau q_c / max_c q_c, where q_c is a moving average, with the same m, of the mean
-           confidence over the pixels of pseudo-label c. FlexMatch (Zhang et al. 2021) scales tau by
-           the number of confident samples of each class; pixels of a defect are so much rarer than
-           background that this number is near 0 for every defect.
+           confidence over the pixels of pseudo-label c, from the first batch on that has any.
+           FlexMatch (Zhang et al. 2021) scales tau by the number of confident samples of each
+           class; pixels of a defect are so much rarer than background that this number is near 0
+           for every defect.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ import jax.numpy as jnp
 
 Rule = Literal["fixed", "global", "classwise"]
 START = 0.85
-"""Of the averages (CorrMatch)."""
+"""tau_0 of the rule "global" (CorrMatch)."""
 
 
-def initial(classes: int) -> jax.Array:
-    """The averages `[C]` before the first step."""
-    return jnp.full(classes, START, jnp.float32)
+def initial(rule: Rule, classes: int) -> jax.Array:
+    """The averages `[C]` before the first step; 0 for a class that no batch had yet."""
+    return jnp.full(classes, START if rule == "global" else 0.0, jnp.float32)
 
 
 def update(
@@ -51,13 +52,15 @@ def update(
         value = largest.sum() / jnp.maximum(present.sum(), 1)
         return momentum * averages + (1 - momentum) * value
     mean = jnp.where(of_class, confidence[..., None], 0).sum((0, 1, 2)) / jnp.maximum(count, 1)
-    return jnp.where(present, momentum * averages + (1 - momentum) * mean, averages)
+    moved = jnp.where(averages == 0, mean, momentum * averages + (1 - momentum) * mean)
+    return jnp.where(present, moved, averages)
 
 
 def current(rule: Rule, threshold: jax.Array, averages: jax.Array) -> jax.Array:
-    """tau of every class, `[C]`."""
+    """tau of every class, `[C]`; that of a class that no batch had yet is `threshold`."""
     if rule == "fixed":
         return jnp.full_like(averages, threshold)
     if rule == "global":
         return averages
-    return threshold * averages / averages.max()
+    relative = averages / jnp.maximum(averages.max(), jnp.finfo(averages.dtype).tiny)
+    return threshold * jnp.where(averages == 0, 1.0, relative)

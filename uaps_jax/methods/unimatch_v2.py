@@ -11,6 +11,7 @@ levels; here each level has its own. Published: AdamW on DINOv2, tau = 0.95, a l
 which Adam does not see.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -19,9 +20,9 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.methods import passes, weak_to_strong
+from uaps_jax.methods import weak_to_strong
 from uaps_jax.methods.base import Method
-from uaps_jax.models.network import Network
+from uaps_jax.models.network import Change, Network, Pyramid
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,30 +33,33 @@ class UnimatchV2Config(weak_to_strong.WeakToStrongConfig):
     channel_dropout: float = field(metadata=c.probability())
 
 
-def complementary_dropout(key: jax.Array, z: jax.Array, share: float) -> jax.Array:
+def complementary_dropout(key: jax.Array, pyramid: Pyramid, share: float) -> Pyramid:
     """Multiplies the features of two views by complementary masks.
 
     Args:
-      key: of this step and level.
-      z: `[B, parts, H, W, C]`; parts 1 and 2 are the two views, part 0 stays.
-      share: of the images.
+      key: of this step.
+      pyramid: levels `[B, parts, H, W, C]`; parts 1 and 2 are the two views, part 0 stays.
+      share: of the images, rounded up to a whole number of them.
     """
     mask_key, image_key = jax.random.split(key)
-    count, channels = len(z), z.shape[-1]
-    first = 2.0 * jax.random.bernoulli(mask_key, 0.5, (count, channels))
-    # The published code draws a random half: exactly that many.
+    count = len(pyramid[0])
     order = jax.random.permutation(image_key, count)
-    dropped = (order < round(share * count))[:, None]
-    first = jnp.where(dropped, first, 1.0)
-    masks = jnp.stack([jnp.ones_like(first), first, 2 - first], axis=1).astype(z.dtype)
-    return z * masks[:, :, None, None, :]
+    dropped = (order < math.ceil(share * count))[:, None]
+    changed = []
+    for level, z in enumerate(pyramid):
+        level_key = jax.random.fold_in(mask_key, level)
+        first = 2.0 * jax.random.bernoulli(level_key, 0.5, (count, z.shape[-1]))
+        first = jnp.where(dropped, first, 1.0)
+        masks = jnp.stack([jnp.ones_like(first), first, 2 - first], axis=1).astype(z.dtype)
+        changed.append(z * masks[:, :, None, None, :])
+    return changed
 
 
-def change_of(share: float) -> passes.PartsChange | None:
+def change_of(share: float) -> Change | None:
     """`complementary_dropout` of a share of the images; None if it is 0."""
     if not share:
         return None
-    return lambda key, z, level: complementary_dropout(key, z, share)
+    return lambda key, pyramid: complementary_dropout(key, pyramid, share)
 
 
 def build(config: Config, network: Network) -> Method:

@@ -26,7 +26,7 @@ from uaps_jax.methods import passes, supervised, teacher, thresholds
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Hyperparameters, Inputs, Method, PseudoLabels, Views
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
-from uaps_jax.models.network import Network
+from uaps_jax.models.network import Change, Network
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
@@ -142,8 +142,7 @@ def objective(
         for logits, target in zip(strong_logits, targets, strict=True)
     ]
     l_u = jnp.stack(losses).mean()
-    kept = jnp.stack([target.weight.mean() for target in targets]).mean()
-    return l_sup + weight * l_u, {"supervised": l_sup, "pseudo": l_u, "kept": kept}
+    return l_sup + weight * l_u, {"supervised": l_sup, "pseudo": l_u}
 
 
 def strong_names(count: int) -> tuple[str, ...]:
@@ -190,7 +189,7 @@ def build(
     network: Network,
     *,
     strong: int,
-    change: passes.PartsChange | None = None,
+    change: Change | None = None,
     teach: Teach = of_main_decoder,
 ) -> Method:
     """A method with the streams, the teacher and the loss of this file.
@@ -221,10 +220,11 @@ def build(
         )
         limits = thresholds.current(options.threshold_rule, given["threshold"], averages)
         target = confident(probabilities, limits)
+        kept = target.weight.mean()
         target = target._replace(weight=target.weight * certainty)
         mean_confidence = probabilities.max(-1).mean((1, 2))
         unsure = jax.random.bernoulli(paste_key, 1 - mean_confidence)
-        mixed: Tree = {"confidence": averages}
+        mixed: Tree = {"teaching": {"confidence": averages, "kept": kept}}
         for name in names:
             image, box = views[name]["image"], views[name]["box"]
             labels, weight = (mixing.paste(box, x, next_image(x)) for x in target)
@@ -248,7 +248,9 @@ def build(
             seen.hyperparameters["weight"],
             options.unlabeled_loss,
         )
-        return Term(total, parts, {"confidence": seen.views["confidence"]})
+        teaching = seen.views["teaching"]
+        metrics = parts | {"kept": teaching["kept"]}
+        return Term(total, metrics, {"confidence": teaching["confidence"]})
 
     def pseudo_labels(
         variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
@@ -285,7 +287,8 @@ def build(
 
     def init(seed: int) -> tuple[Tree, Tree]:
         params, state = method.init(seed)
-        return params, state | {"confidence": thresholds.initial(config.data.classes)}
+        averages = thresholds.initial(options.threshold_rule, config.data.classes)
+        return params, state | {"confidence": averages}
 
     return replace(
         method,

@@ -23,8 +23,8 @@ from uaps_jax.trees import Tree
 Pyramid = Sequence[jax.Array]
 COLLECTIONS = ("params", "batch_stats")
 
-Change = Callable[[jax.Array, jax.Array, int], jax.Array]
-"""`(key, z, level)` to a changed level of the encoder's pyramid, for all decoders."""
+Change = Callable[[jax.Array, Pyramid], Pyramid]
+"""`(key, pyramid)` to a changed pyramid of the encoder, for all decoders."""
 
 
 class Encoder(Protocol):
@@ -149,7 +149,7 @@ class Network:
           images: `[B * parts, H, W, C]`, normalised; parts interleaved.
           key: for dropout and the perturbations.
           parts: number of batch parts; each has its own batch statistics and perturbations.
-          change: of every level of the encoder's pyramid, before the decoders' perturbations.
+          change: of the encoder's pyramid, before the decoders' perturbations.
         """
         params, stats = variables["params"], variables["batch_stats"]
         dropout_key, perturb_key = jax.random.split(key)
@@ -162,11 +162,8 @@ class Network:
             mutable=["batch_stats"],
         )
         if change is not None:
-            change_key = jax.random.fold_in(key, 2)  # `split` made the keys 0 and 1
-            pyramid = [
-                change(jax.random.fold_in(change_key, level), z, level)
-                for level, z in enumerate(pyramid)
-            ]
+            # `split` made the keys 0 and 1.
+            pyramid = change(jax.random.fold_in(key, 2), pyramid)
         pyramids = self.perturbed(pyramid, perturb_key, parts=parts)
 
         def decode(p: Tree, s: Tree, heads: Tree, z: Pyramid) -> tuple[Outputs, Tree]:
