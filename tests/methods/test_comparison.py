@@ -518,6 +518,7 @@ def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
 # The whole methods
 
 
+FAMILY = ("fixmatch", "unimatch_v2", "dirichlet_match")
 SEMI = [name for name in methods.METHODS if name != "supervised"]
 
 
@@ -528,8 +529,12 @@ def plain(name):
     settings.network.perturb_dropout = settings.network.noise_limit = 0.0
     settings.network.feature_dropout = (9.0, 9.0)
     settings.views.labeled = dataclasses.replace(tiny.config("supervised").views.labeled)
-    if name == "ucc":
+    if name == "ucc" or name in FAMILY:
         settings.method.cutmix = 0.0
+    if name in FAMILY:
+        settings.method.labeled_paste = "none"
+    if name in ("unimatch_v2", "dirichlet_match"):
+        settings.method.channel_dropout = 0.0
     if name == "dueb":
         settings.method.weight_aleatoric, settings.method.weight_energy = (0.0, 0.0), (0.0, 0.0)
     return settings
@@ -557,7 +562,12 @@ def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
         if name == "dueb":
             p = dueb.with_frozen_heads(p, state)
         run = two_networks.forward if name in ("cps", "cpcl", "dueb") else passes.forward
-        (outputs,), _ = run(network, p, state["batch_stats"], key, views["labeled"]["image"])
+        shown, options = ["labeled"], {}
+        if name in FAMILY:  # common batch statistics
+            shown += [view for view in views if view.startswith("strong")]
+            options = {"joint": True}
+        images = [views[view]["image"] for view in shown]
+        (outputs, *_), _ = run(network, p, state["batch_stats"], key, *images, **options)
         each = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(
             outputs.logits, views["labeled"]["mask"]
         )
