@@ -9,13 +9,13 @@ anew, so hashes do not see it; small thumbnails do. The run takes a few seconds.
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from absl import app, flags
 
 from uaps_jax.datasets import similarity
 from uaps_jax.datasets.common import read_image
@@ -28,13 +28,6 @@ Every rotated copy in NEU-Seg correlates above 0.995 with its source. The thresh
 the two errors do not weigh the same: it merges a few different but similar pieces of plain steel
 (1123 groups instead of 1132), which costs nothing, while a missed copy would leak into the test.
 """
-
-_MANUAL_DIR = flags.DEFINE_string(
-    "manual_dir", None, "Folder that holds the raw data.", required=True
-)
-_OUTPUT = flags.DEFINE_string(
-    "output", None, "The csv file to write: split,id,group.", required=True
-)
 
 
 def find_groups(images: Iterable[np.ndarray]) -> list[int]:
@@ -61,20 +54,25 @@ def to_csv(names: Sequence[tuple[str, str]], groups: Sequence[int]) -> str:
     return text.getvalue()
 
 
-def main(argv: Sequence[str]) -> None:
-    """Groups the images, writes the file and prints the number of groups of each size."""
-    if len(argv) > 1:
-        raise app.UsageError(f"Unknown arguments: {argv[1:]}")
-    location = layouts.find(Path(_MANUAL_DIR.value))
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument(
+        "--manual_dir", type=Path, required=True, help="folder that holds the raw data"
+    )
+    parser.add_argument(
+        "--output", type=Path, required=True, help="the csv file to write: split,id,group"
+    )
+    arguments = parser.parse_args()
+    location = layouts.find(arguments.manual_dir)
     pairs = layouts.pairs(location)[0]
     with location.tree.reading() as read:
         groups = find_groups(read_image(read(pair.image)) for pair in pairs)
     names = [(pair.split, pair.id) for pair in pairs]
-    Path(_OUTPUT.value).write_text(to_csv(names, groups), encoding="utf-8")
+    arguments.output.write_text(to_csv(names, groups), encoding="utf-8")
     sizes, counts = np.unique(np.bincount(groups), return_counts=True)
     print(f"{len(groups)} images, {max(groups) + 1} groups (size: count):", end=" ")
     print(", ".join(f"{size}: {count}" for size, count in zip(sizes, counts, strict=True)))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    main()

@@ -39,11 +39,8 @@ def looped(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def rule(axis_size: int, in_batched: Any, *args: Any) -> tuple[Any, Any]:
         leaves, structure = jax.tree.flatten(args)
-        # The gradient of a split is one concatenation, that of a slice an array padded with zeros.
         columns = [
-            [part.squeeze(0) for part in jnp.split(leaf, axis_size)]
-            if batched
-            else [leaf] * axis_size
+            _entries(leaf) if batched else [leaf] * axis_size
             for leaf, batched in zip(leaves, jax.tree.leaves(in_batched), strict=True)
         ]
         results = [
@@ -54,3 +51,14 @@ def looped(function: Callable[..., Any]) -> Callable[..., Any]:
 
     mapped.def_vmap(rule)
     return mapped
+
+
+def _entries(stacked: jax.Array) -> list[jax.Array]:
+    """The entries of the leading axis.
+
+    The gradient of a split is one concatenation; that of a slice is an array padded with zeros.
+    """
+    if jnp.issubdtype(stacked.dtype, jax.dtypes.prng_key):
+        # They have no gradient, and JAX's check of their reuse does not know a split.
+        return [stacked[number] for number in range(len(stacked))]
+    return [part.squeeze(0) for part in jnp.split(stacked, len(stacked))]
