@@ -120,7 +120,7 @@ def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
     if count := leakage.val_leaks(parts, dataset.groups):
         logging.warning(
             "protocol %s leaks: %d of %d val images show the same thing as a training image, which "
-            "flatters the score that chooses the best checkpoint. data.protocol=grouped has none.",
+            "raises the score that chooses the best checkpoint. data.protocol=grouped has none.",
             config.data.protocol,
             count,
             len(parts["val"]),
