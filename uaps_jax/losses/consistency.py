@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 
@@ -9,6 +11,26 @@ import jax.numpy as jnp
 def dirichlet_weights(key: jax.Array, decoders: int, dtype: jnp.dtype = jnp.float32) -> jax.Array:
     """Weights `[decoders]`, uniform on the simplex, Dirichlet(1, ..., 1) (UAPS, Sec. 3)."""
     return jax.random.dirichlet(key, jnp.ones(decoders, dtype), dtype=dtype)
+
+
+def mixing_weights(
+    mixing: Literal["dirichlet", "mean"], key: jax.Array, decoders: int, dtype: jnp.dtype
+) -> jax.Array:
+    """Weights `[decoders]` of a mixed prediction: drawn, or all equal."""
+    if mixing == "dirichlet":
+        return dirichlet_weights(key, decoders, dtype)
+    return jnp.full(decoders, 1 / decoders, dtype)
+
+
+def mixed_probabilities(logits: jax.Array, weights: jax.Array) -> jax.Array:
+    """sum_k beta_k softmax(logits_k), `[B, H, W, C]`.
+
+    Args:
+      logits: `[K, B, H, W, C]`.
+      weights: beta `[K]`, one draw for the whole batch.
+    """
+    shape = (-1,) + (1,) * (logits.ndim - 1)
+    return (weights.reshape(shape) * jax.nn.softmax(logits)).sum(0)
 
 
 def mixed_pseudo_label(logits: jax.Array, weights: jax.Array) -> jax.Array:
@@ -21,9 +43,8 @@ def mixed_pseudo_label(logits: jax.Array, weights: jax.Array) -> jax.Array:
     Returns:
       Class ids `[B, H, W]`, int32.
     """
-    probabilities = jax.nn.softmax(jax.lax.stop_gradient(logits))
-    shape = (-1,) + (1,) * (logits.ndim - 1)
-    return (weights.reshape(shape) * probabilities).sum(0).argmax(-1).astype(jnp.int32)
+    mixed = mixed_probabilities(jax.lax.stop_gradient(logits), weights)
+    return mixed.argmax(-1).astype(jnp.int32)
 
 
 def mean_squared(p: jax.Array, q: jax.Array) -> jax.Array:

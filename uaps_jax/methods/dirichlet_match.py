@@ -29,6 +29,8 @@ from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
+Mixing = Literal["dirichlet", "mean", "main"]
+
 
 @dataclass(slots=True, kw_only=True)
 class DirichletMatchConfig(unimatch_v2.UnimatchV2Config):
@@ -36,7 +38,7 @@ class DirichletMatchConfig(unimatch_v2.UnimatchV2Config):
     auxiliary: ClassVar[tuple[float, float]] = (0, math.inf)
 
     strong_views: int = field(metadata=c.within(1, 2))
-    mixing: Literal["dirichlet", "mean", "main"]  # of the teacher's decoders in the pseudo-label
+    mixing: Mixing  # of the teacher's decoders in the pseudo-label
     discount: bool  # whether pixels are weighted by exp(-U)
 
     def problems(self, config: Config) -> Iterator[str]:
@@ -50,17 +52,14 @@ class DirichletMatchConfig(unimatch_v2.UnimatchV2Config):
 
 
 def mixed_prediction(
-    logits: jax.Array, key: jax.Array, mixing: str, discount: bool
+    logits: jax.Array, key: jax.Array, mixing: Mixing, discount: bool
 ) -> tuple[jax.Array, jax.Array]:
     """q `[B, H, W, C]` and the weight exp(-U), or 1, `[B, H, W]`, from logits `[K, B, H, W, C]`."""
-    p = jax.nn.softmax(logits)
     if mixing == "main":
-        q = p[0]
-    elif mixing == "mean":
-        q = p.mean(0)
+        q = jax.nn.softmax(logits[0])
     else:
-        beta = consistency.dirichlet_weights(key, len(p), p.dtype)
-        q = jnp.tensordot(beta, p, 1)
+        beta = consistency.mixing_weights(mixing, key, len(logits), logits.dtype)
+        q = consistency.mixed_probabilities(logits, beta)
     if not discount:
         return q, jnp.ones_like(q[..., 0])
     return q, jnp.exp(-uncertainty.kl_to_mean(logits).mean(0))

@@ -161,11 +161,9 @@ def build(config: Config, network: Network) -> Method:
 
     def term(seen: Seen) -> Term:
         unlabeled = seen.logits("unlabeled")
-        decoders = len(unlabeled)
-        if options.mixing == "dirichlet":
-            beta = consistency.dirichlet_weights(seen.keys[0], decoders, unlabeled.dtype)
-        else:
-            beta = jnp.full(decoders, 1 / decoders, unlabeled.dtype)
+        beta = consistency.mixing_weights(
+            options.mixing, seen.keys[0], len(unlabeled), unlabeled.dtype
+        )
         return Term(
             *objective(
                 seen.logits("labeled"),

@@ -73,6 +73,23 @@ class Target(NamedTuple):
     weight: jax.Array
 
 
+class StrongView(NamedTuple):
+    """A strong view and its target.
+
+    Attributes:
+      image: `[B, H, W, channels]`, normalised.
+      target: of its pixels.
+    """
+
+    image: jax.Array
+    target: Target
+
+
+def paste(box: jax.Array, onto: StrongView, source: StrongView) -> StrongView:
+    """`source` inside the boxes `[B, H, W]`, images and targets alike."""
+    return jax.tree.map(partial(mixing.paste, box), onto, source)
+
+
 def confident(probabilities: jax.Array, limits: jax.Array) -> Target:
     """The most probable class; weight 1 where its probability reaches its class's limit `[C]`."""
     labels = probabilities.argmax(-1).astype(jnp.int32)
@@ -222,21 +239,19 @@ def build(
         target = confident(probabilities, limits)
         kept = target.weight.mean()
         target = target._replace(weight=target.weight * certainty)
-        mean_confidence = probabilities.max(-1).mean((1, 2))
-        unsure = jax.random.bernoulli(paste_key, 1 - mean_confidence)
+        truth = Target(views["labeled"]["mask"], jnp.ones_like(target.weight))
+        labeled = StrongView(views["labeled"]["image"], truth)
+        has_paste = jnp.ones(len(target.labels), bool)
+        if options.labeled_paste == "unsure":
+            mean_confidence = probabilities.max(-1).mean((1, 2))
+            has_paste = jax.random.bernoulli(paste_key, 1 - mean_confidence)
         mixed: Tree = {"teaching": {"confidence": averages, "kept": kept}}
         for name in names:
-            image, box = views[name]["image"], views[name]["box"]
-            labels, weight = (mixing.paste(box, x, next_image(x)) for x in target)
-            image = mixing.paste(box, image, next_image(image))
+            view = StrongView(views[name]["image"], target)
+            view = paste(views[name]["box"], view, jax.tree.map(next_image, view))
             if options.labeled_paste != "none":
-                box, labeled = views[name]["paste"], views["labeled"]
-                if options.labeled_paste == "unsure":
-                    box = box & unsure[:, None, None]
-                image = mixing.paste(box, image, labeled["image"])
-                labels = mixing.paste(box, labels, labeled["mask"])
-                weight = mixing.paste(box, weight, jnp.ones_like(weight))
-            mixed[name] = {"image": image, "mask": labels, "weight": weight}
+                view = paste(views[name]["paste"] & has_paste[:, None, None], view, labeled)
+            mixed[name] = {"image": view.image, "target": view.target}
         return views | mixed
 
     def term(seen: Seen) -> Term:
@@ -244,7 +259,7 @@ def build(
             seen.logits("labeled"),
             seen.labels,
             [seen.logits(name) for name in names],
-            [Target(seen.views[name]["mask"], seen.views[name]["weight"]) for name in names],
+            [seen.views[name]["target"] for name in names],
             seen.hyperparameters["weight"],
             options.unlabeled_loss,
         )
