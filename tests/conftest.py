@@ -1,5 +1,6 @@
 """JAX settings of the test run, made before anything is computed, and shared fixtures."""
 
+import gc
 import os
 import subprocess
 import tempfile
@@ -70,6 +71,7 @@ def small_disk(tmp_path):
     try:
         yield make
     finally:
+        gc.collect()  # files that could not be written complain when they are freed: in this test
         if mounted:
             subprocess.run(["umount", "--lazy", folder], check=True)
 

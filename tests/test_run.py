@@ -172,6 +172,8 @@ def test_signals_save_and_end_with_their_status(stopped):
         assert saved >= target
 
 
+# The file that could not be written complains when it is freed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_reported_and_the_run_is_resumed_later(shared, trained, small_disk):
     folder, _ = shared
     disk = small_disk(250)  # more than the arrays of a checkpoint, less than all of its files
@@ -199,6 +201,8 @@ def test_a_full_disk_is_reported_and_the_run_is_resumed_later(shared, trained, s
         ("uaps_jax/training/loop.py", "absl", "No space left on device", True),
     ],
 )
+# The file that could not be written complains when it is freed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_is_reported_once(place, name, text, shown):
     record = logging.LogRecord(name, logging.ERROR, place, 1, text, (1, 2), None)
     if "%" not in text:

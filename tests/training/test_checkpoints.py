@@ -135,6 +135,8 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, sm
     assert not (disk / "run" / "damaged").exists()
 
 
+# The file that could not be written complains when it is freed.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_checkpoint_that_has_no_space_is_not_begun(tmp_path, small_disk):
     config = tiny.config("supervised", steps=1)
     config.network.widths = (16, 32)
