@@ -18,7 +18,9 @@ def get_config():
     grid = base.study("Three methods on the synthetic surfaces", entries)
     grid.variant = "small"
     grid.blocks = (Block(entries=tuple(entries), datasets=("synthetic",), seeds=(0, 1, 2)),)
-    grid.figures = (Bars(title="All", dataset="synthetic", ratio=16 / 512, entries=tuple(entries)),)
+    grid.figures = (
+        Bars(title="All", dataset="synthetic", budget=16 / 512, entries=tuple(entries)),
+    )
     return grid
 
 

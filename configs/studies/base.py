@@ -69,11 +69,11 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
     grid = study(title, methods | ABLATION | SWEEP | MIXING | DECODERS)
     main = ratios[0]
     grid.blocks = (
-        Block(entries=tuple(grid.entries), datasets=(dataset,), ratios=(main,)),
+        Block(entries=tuple(grid.entries), datasets=(dataset,), budgets=(main,)),
         Block(
             entries=("supervised", "UAPS", *MIXING),
             datasets=(dataset,),
-            ratios=ratios[1:] or (main,),
+            budgets=ratios[1:] or (main,),
         ),
     )
     sweeps = {
@@ -88,7 +88,7 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
         entry: tuple((ratio, entry, ratio) for ratio in ratios)
         for entry in ("supervised", "UAPS", *MIXING)
     }
-    here: dict[str, Any] = {"dataset": dataset, "ratio": main}
+    here: dict[str, Any] = {"dataset": dataset, "budget": main}
     figures: tuple[Figure, ...] = (
         Bars(title="Methods", entries=STUDY, **here),
         Lines(

@@ -18,7 +18,7 @@ def get_config() -> Grid:
     grid.overrides = {"train.steps": 1500, "train.eval_every": 150, "checkpoint.every": 150}
     grid.blocks = (Block(entries=tuple(chosen), datasets=("neu",)),)
     grid.figures = (
-        Bars(title="All methods", dataset="neu", ratio=0.1, entries=tuple(chosen)),
-        Panels(title="Test images", dataset="neu", ratio=0.1, entries=tuple(chosen), images=6),
+        Bars(title="All methods", dataset="neu", budget=0.1, entries=tuple(chosen)),
+        Panels(title="Test images", dataset="neu", budget=0.1, entries=tuple(chosen), images=6),
     )
     return grid

@@ -21,7 +21,7 @@ def get_config() -> Grid:
         Block(entries=("supervised", "Mean Teacher", "UAPS"), datasets=("neu",), seeds=(0, 1, 2)),
     )
     grid.figures = (
-        Bars(title="All methods", dataset="neu", ratio=0.1, entries=everyone),
-        Panels(title="Test images", dataset="neu", ratio=0.1, entries=everyone, images=6),
+        Bars(title="All methods", dataset="neu", budget=0.1, entries=everyone),
+        Panels(title="Test images", dataset="neu", budget=0.1, entries=everyone, images=6),
     )
     return grid

@@ -13,7 +13,14 @@ SCRIPT = "<script>alert('x')</script>"
 
 def some_tables(entry="new"):
     rows = [
-        {"dataset": "neu", "entry": name, "ratio": 0.1, "seed": seed, "labeled": 16, "step": 1}
+        {
+            "dataset": "neu",
+            "entry": name,
+            "split_seed": 0,
+            "seed": seed,
+            "labeled": 16,
+            "step": 1,
+        }
         | {"iou": 60.0 + seed + (name == entry), "labeled_groups": 4, "budget": "labeled_count 16"}
         for name in ("base", entry)
         for seed in (0, 1)

@@ -13,7 +13,7 @@ def test_the_caption_explains_the_numbers():
     for words in (
         "Percent",
         "16 labeled images",
-        "1 to 3 seeds",
+        "1 to 3 runs",
         "± the sample standard deviation",
         "best mean of each column (the highest)",
         "no correction for multiple comparisons",
@@ -70,7 +70,7 @@ def test_html_headers_name_their_columns_and_rows():
     both = [(' scope="col"', "score"), (' scope="col"', "difference to base")]
     assert headers == [
         (' rowspan="2" scope="col"', "entry"),
-        (' rowspan="2" scope="col"', "seeds"),
+        (' rowspan="2" scope="col"', "runs"),
         (' colspan="2" scope="colgroup"', "iou"),
         (' colspan="2" scope="colgroup"', "dice"),
         *both,
@@ -81,5 +81,5 @@ def test_html_headers_name_their_columns_and_rows():
     # A header of a column group needs the group that it names.
     assert re.findall(r'<colgroup span="(\d)">', compared) == ["2", "2", "2"]
     alone = table_texts.html([only(rows[1:])])
-    assert '<th rowspan="1" scope="col">seeds</th><th scope="col">iou</th>' in alone
+    assert '<th rowspan="1" scope="col">runs</th><th scope="col">iou</th>' in alone
     assert "colgroup" not in alone.replace("<colgroup", "").replace("</colgroup", "")

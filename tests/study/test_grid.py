@@ -10,7 +10,7 @@ from uaps_jax.config import ConfigError
 from uaps_jax.configs import neu_uaps
 from uaps_jax.configs.studies import base
 from uaps_jax.study import cells as cells_lib
-from uaps_jax.study import figures, rows, runner
+from uaps_jax.study import figures, runner
 from uaps_jax.study.grid import Bars, Block, Entry, Lines, entries_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -55,8 +55,33 @@ def test_a_study_excludes_copies_of_labeled_images_by_default():
     ],
 )
 def test_the_budget_is_the_setting_that_counts(overrides, expected):
-    cell = cells_lib.cells(study(overrides=overrides))[0]
-    assert rows.budget(cell.config.data) == expected
+    assert cells_lib.cells(study(overrides=overrides))[0].budget == expected
+
+
+def test_budgets_are_counts_or_ratios_and_replace_those_of_the_file():
+    grid = study(overrides={"data.labeled_count": 5})
+    grid.blocks = (Block(entries=("UAPS",), datasets=("neu",), budgets=(1, 1.0, 30)),)
+    actual = cells_lib.cells(grid)
+    assert [c.budget for c in actual] == ["labeled_count 1", "labeled_ratio 1", "labeled_count 30"]
+    assert [c.folder.parts[3] for c in actual] == ["count_1", "ratio_1", "count_30"]
+    assert [c.config.data.labeled_count for c in actual] == [1, 0, 30]
+
+
+@pytest.mark.parametrize("follows", [True, False])
+def test_draws_and_seeds_are_crossed_and_the_usual_draw_is_the_same_run(follows):
+    usual = 0 if follows else 45
+    grid = study(split_follows_seed=follows)
+    grid.blocks = (
+        Block(entries=("UAPS",), datasets=("neu",), seeds=(0,)),
+        Block(entries=("UAPS",), datasets=("neu",), draws=(usual, 7), seeds=(0, 1)),
+    )
+    actual = [(c.draw, c.seed, c.folder.name) for c in cells_lib.cells(grid)]
+    assert actual == [
+        (usual, 0, "seed_0"),
+        (usual, 1, "draw_0_seed_1" if follows else "seed_1"),
+        (7, 0, "draw_7_seed_0"),
+        (7, 1, "draw_7_seed_1"),
+    ]
 
 
 def test_a_training_that_two_blocks_name_runs_once():
@@ -93,7 +118,7 @@ def test_entries_override_and_the_flags_say_the_same():
     grid = study(
         entries={"supervised": base.METHODS["supervised"], "mean": mean}, split_follows_seed=True
     )
-    grid.blocks = (Block(entries=("mean",), datasets=("neu",), ratios=(0.3,), seeds=(4,)),)
+    grid.blocks = (Block(entries=("mean",), datasets=("neu",), budgets=(0.3,), seeds=(4,)),)
     grid.baseline = "supervised"
     (cell,) = cells_lib.cells(grid)
     assert (cell.config.method.mixing, cell.config.data.split_seed) == ("mean", 4)
@@ -112,7 +137,7 @@ def test_entries_override_and_the_flags_say_the_same():
 BAD = {
     "no entry 'nobody'": {"blocks": (Block(entries=("nobody",), datasets=("neu",)),)},
     "no entry 'unknown'": {
-        "figures": (Bars(title="", dataset="neu", ratio=0.1, entries=("unknown",)),)
+        "figures": (Bars(title="", dataset="neu", budget=0.1, entries=("unknown",)),)
     },
     "baseline = 'other'": {"baseline": "other"},
     "checkpoint = 'last'": {"checkpoint": "last"},
@@ -215,10 +240,10 @@ def test_names_that_would_share_a_folder_are_refused():
 
 def test_a_label_efficiency_figure_shows_images_and_leakage_groups(tmp_path, monkeypatch):
     grid = study()
-    grid.blocks = (Block(entries=("UAPS", "CCT"), datasets=("neu",), ratios=(0.1, 0.5)),)
+    grid.blocks = (Block(entries=("UAPS", "CCT"), datasets=("neu",), budgets=(0.1, 0.5)),)
     outcomes = []
     for cell in cells_lib.cells(grid):
-        labeled = round(100 * cell.ratio)
+        labeled = round(100 * cell.config.data.labeled_ratio)
         score = {"image_iou": 60.0, "labeled": labeled, "labeled_groups": labeled}
         scores = {"best": score}
         result = {"scores": scores, "other_predictors": {}, "parameters": 1}

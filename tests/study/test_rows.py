@@ -1,5 +1,7 @@
 """The records of a study's results."""
 
+from pathlib import Path
+
 import numpy as np
 
 from tests import tiny
@@ -15,8 +17,10 @@ def outcome(scores):
     cell = Cell(
         dataset="neu",
         entry="new",
-        ratio=0.1,
+        budget="labeled_ratio 0.1",
+        draw=45,
         seed=0,
+        folder=Path("runs"),
         file="",
         overrides={},
         config=config_lib.validate(tiny.config("supervised")),

@@ -40,7 +40,7 @@ def get_config():
         "checkpoint.every": 3,
         "evaluation.probe_images": 4,
     }
-    here = {"dataset": "synthetic", "ratio": 16 / 512}
+    here = {"dataset": "synthetic", "budget": 16 / 512}
     grid.figures = (
         Bars(title="Bars", entries=("supervised", "UAPS"), **here),
         Lines(
@@ -51,7 +51,7 @@ def get_config():
         ),
         Decoders(title="Decoders", entries=("supervised", "UAPS"), **here),
         Panels(title="Panels", entries=("supervised", "UAPS"), images=2, **here),
-        Bars(title="Nobody", dataset="synthetic", ratio=0.5, entries=("UAPS",)),
+        Bars(title="Nobody", dataset="synthetic", budget=0.5, entries=("UAPS",)),
     )
     return grid
 """

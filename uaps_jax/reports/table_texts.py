@@ -27,9 +27,9 @@ def caption(table: Table) -> str:
     counts = set(table.runs.values())
     summaries = [summary for columns in table.rows.values() for summary in columns.values()]
     sentences = [
-        f"Percent; {table.labeled}; {counted(counts, 'seed')} an entry, one training each.",
-        "Scores are the mean ± the sample standard deviation over the seeds, with the number of "
-        "seeds in parentheses; a single run has neither.",
+        f"Percent; {table.labeled}; {counted(counts, 'run')} an entry.",
+        "Scores are the mean ± the sample standard deviation over the runs, with the number of "
+        "runs in parentheses; a single run has neither.",
         f"Bold marks the best mean of each column (the highest{exception}); it does not "
         "mean that this entry is significantly better.",
     ]
@@ -37,8 +37,9 @@ def caption(table: Table) -> str:
         sentences.append("n/a: the metric could not be measured.")
     if table.compared:
         sentences.append(
-            f"Differences to {table.baseline} are the mean over the seeds that both entries have, "
-            f"paired by seed, ± half the width of their {100 * CONFIDENCE:g} % confidence interval "
+            f"Differences to {table.baseline} are the mean over the runs that both entries have, "
+            "paired by draw of labels and seed, "
+            f"± half the width of their {100 * CONFIDENCE:g} % confidence interval "
             "by Student's t; a single pair has none. Each interval is for one comparison; there is "
             "no correction for multiple comparisons."
         )
@@ -52,7 +53,7 @@ def markdown(tables: Sequence[Table]) -> str:
 
 def _markdown(table: Table) -> str:
     versus = [f"difference to {table.baseline}"] if table.compared else []
-    head = ["entry", "seeds", *(text for name in table.metrics for text in (name, *versus))]
+    head = ["entry", "runs", *(text for name in table.metrics for text in (name, *versus))]
     rule = ["---"] + ["---:"] * (len(head) - 1)
     lines = [map(_plain, head), rule, *(_markdown_row(table, name) for name in table.rows)]
     drawn = "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -102,7 +103,7 @@ def _html_head(table: Table) -> str:
     rows = 1 + table.compared
     scope = 'colspan="2" scope="colgroup"' if table.compared else 'scope="col"'
     first = "".join(
-        f'<th rowspan="{rows}" scope="col">{name}</th>' for name in ("entry", "seeds")
+        f'<th rowspan="{rows}" scope="col">{name}</th>' for name in ("entry", "runs")
     ) + "".join(f"<th {scope}>{escape(name)}</th>" for name in table.metrics)
     if not table.compared:
         return f"<tr>{first}</tr>"
@@ -149,7 +150,7 @@ def _difference(summary: Summary, baseline: str) -> str:
     if summary.entry == baseline:
         return "baseline"
     if summary.difference is None:
-        return "no common seed" if summary.count else "n/a"
+        return "no common run" if summary.count else "n/a"
     if summary.interval is None:
         return f"{summary.difference:+z.2f} (1 pair)"
     fewer = f" ({summary.pairs} pairs)" if summary.pairs < summary.count else ""

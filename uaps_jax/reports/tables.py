@@ -1,4 +1,4 @@
-"""The numbers of a study's tables: scores over the seeds, differences to a baseline by seed."""
+"""The numbers of a study's tables: scores over the runs, paired differences to a baseline."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import Any
 
 from scipy import stats
 
-# The score of one training: `dataset`, `entry`, `ratio`, `seed`, `labeled` (number of labeled
-# images), `labeled_groups` (of their leakage groups; None where it is not known), `budget` (the
-# setting that it comes from), `step`, and one number in percent for each metric, None where it
-# cannot be measured.
+# The score of one training: `dataset`, `entry`, `split_seed` (the draw of labels), `seed`,
+# `labeled` (number of labeled images), `labeled_groups` (of their leakage groups; None where it is
+# not known), `budget` (the setting that it comes from), `step`, and one number in percent for each
+# metric, None where it cannot be measured.
 Row = Mapping[str, Any]
+Run = tuple[int, int]
+"""The draw of labels and the seed of a training."""
 
 CONFIDENCE = 0.95
 LOWER_IS_BETTER = ("clean_image_false_positive_rate",)
@@ -22,14 +24,14 @@ LOWER_IS_BETTER = ("clean_image_false_positive_rate",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary:
-    """One metric of one entry over its seeds. Everything but the counts is in percent.
+    """One metric of one entry over its runs. Everything but the counts is in percent.
 
     Attributes:
       entry: whose score.
-      count: of the seeds in which the metric could be measured.
-      mean: over these seeds; None without any.
-      deviation: their sample standard deviation; None below two seeds.
-      pairs: number of seeds that were measured for the baseline, too; 0 for the baseline itself.
+      count: of the runs in which the metric could be measured.
+      mean: over these runs; None without any.
+      deviation: their sample standard deviation; None below two runs.
+      pairs: number of these whose draw and seed the baseline has, too; 0 for the baseline itself.
       difference: mean over the pairs of entry minus baseline; None without a pair.
       interval: half the width of the 95 % confidence interval of that mean difference by Student's
         t; None below two pairs.
@@ -54,7 +56,7 @@ class Table:
     Attributes:
       title: over the table.
       dataset: its name.
-      ratio: `data.labeled_ratio`.
+      budget: the setting that decides how many images are labeled.
       labeled: the labeled images of its trainings in words, and their leakage groups where they
         are known: "30 labeled images of 30 leakage groups".
       metrics: names of the columns.
@@ -65,7 +67,7 @@ class Table:
 
     title: str
     dataset: str
-    ratio: float
+    budget: str
     labeled: str
     metrics: tuple[str, ...]
     baseline: str
@@ -74,14 +76,14 @@ class Table:
 
     @property
     def compared(self) -> bool:
-        """Whether any entry shares a seed with the baseline."""
+        """Whether any entry shares a draw and a seed with the baseline."""
         return any(s.pairs for columns in self.rows.values() for s in columns.values())
 
 
 def tables(
     rows: Sequence[Row], entries: Sequence[str], metrics: Sequence[str], baseline: str
 ) -> list[Table]:
-    """One table for each dataset and ratio, in the order in which they first appear.
+    """One table for each dataset and budget, in the order in which they first appear.
 
     Args:
       rows: one a training.
@@ -92,27 +94,28 @@ def tables(
     Raises:
       ValueError: where a training appears twice or a row lacks a metric.
     """
-    grouped: dict[tuple[str, float], dict[str, dict[int, Row]]] = {}
+    grouped: dict[tuple[str, str], dict[str, dict[Run, Row]]] = {}
     for row in rows:
-        where = f"{row['entry']} on {row['dataset']}, ratio {row['ratio']:g}, seed {row['seed']}"
+        run = row["split_seed"], row["seed"]
+        where = f"{row['entry']} on {row['dataset']}, {row['budget']}, draw {run[0]}, seed {run[1]}"
         missing = [name for name in metrics if name not in row]
         if missing:
             raise ValueError(f"{where}: no {', '.join(missing)}")
-        runs = grouped.setdefault((row["dataset"], row["ratio"]), {}).setdefault(row["entry"], {})
-        if row["seed"] in runs:
+        runs = grouped.setdefault((row["dataset"], row["budget"]), {}).setdefault(row["entry"], {})
+        if run in runs:
             raise ValueError(f"{where}: appears twice")
-        runs[row["seed"]] = row
+        runs[run] = row
     return [
-        _table(dataset, ratio, runs, [name for name in entries if name in runs], metrics, baseline)
-        for (dataset, ratio), runs in grouped.items()
+        _table(dataset, budget, runs, [name for name in entries if name in runs], metrics, baseline)
+        for (dataset, budget), runs in grouped.items()
         if any(name in runs for name in entries)
     ]
 
 
 def _table(
     dataset: str,
-    ratio: float,
-    runs: Mapping[str, Mapping[int, Row]],
+    budget: str,
+    runs: Mapping[str, Mapping[Run, Row]],
     entries: Sequence[str],
     metrics: Sequence[str],
     baseline: str,
@@ -120,11 +123,10 @@ def _table(
     columns = {metric: _column(metric, runs, entries, baseline) for metric in metrics}
     shown = [row for name in entries for row in runs[name].values()]
     labeled = labeled_text(shown)
-    budgets = ", ".join(dict.fromkeys(row["budget"] for row in shown))
     return Table(
-        title=f"{dataset}, {labeled} ({budgets})",
+        title=f"{dataset}, {labeled} ({budget})",
         dataset=dataset,
-        ratio=ratio,
+        budget=budget,
         labeled=labeled,
         metrics=tuple(metrics),
         baseline=baseline,
@@ -148,14 +150,14 @@ def counted(counts: Collection[int], noun: str) -> str:
 
 
 def _column(
-    metric: str, runs: Mapping[str, Mapping[int, Row]], entries: Sequence[str], baseline: str
+    metric: str, runs: Mapping[str, Mapping[Run, Row]], entries: Sequence[str], baseline: str
 ) -> dict[str, Summary]:
     reference = _measured(metric, runs.get(baseline, {}))
     column = {}
     for name in entries:
         scores = _measured(metric, runs[name])
-        common = [seed for seed in scores if seed in reference and name != baseline]
-        differences = [scores[seed] - reference[seed] for seed in common]
+        common = [run for run in scores if run in reference and name != baseline]
+        differences = [scores[run] - reference[run] for run in common]
         column[name] = Summary(
             entry=name,
             count=len(scores),
@@ -174,9 +176,9 @@ def _column(
     }
 
 
-def _measured(metric: str, runs: Mapping[int, Row]) -> dict[int, float]:
-    scores = {seed: row[metric] for seed, row in runs.items()}
-    return {seed: value for seed, value in scores.items() if not is_missing(value)}
+def _measured(metric: str, runs: Mapping[Run, Row]) -> dict[Run, float]:
+    scores = {run: row[metric] for run, row in runs.items()}
+    return {run: value for run, value in scores.items() if not is_missing(value)}
 
 
 def is_missing(value: Any) -> bool:

@@ -10,6 +10,8 @@ from typing import Any
 from uaps_jax import config as config_lib
 from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.study import budgets
+from uaps_jax.study.budgets import Budget
 from uaps_jax.study.grid import Entry, Grid, problems
 
 SHARED = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")
@@ -29,8 +31,11 @@ class Cell:
     Attributes:
       dataset: as in its block.
       entry: name of its entry.
-      ratio: `data.labeled_ratio`.
+      budget: the setting that decides how many images are labeled (`budgets.of`).
+      draw: `data.split_seed`.
       seed: `train.seed`.
+      folder: its work directory, relative to the study's; a draw that is not the usual one of the
+        seed is part of its name.
       file: configuration file with its argument, as for `--config`.
       overrides: all dotted keys and values that differ from the file, or may differ.
       config: the validated configuration.
@@ -38,17 +43,18 @@ class Cell:
 
     dataset: str
     entry: str
-    ratio: float
+    budget: str
+    draw: int
     seed: int
+    folder: Path
     file: str
     overrides: dict[str, Any]
     config: Config
 
     @property
-    def folder(self) -> Path:
-        """Its work directory, relative to the study's."""
-        entry = "".join(c if c.isalnum() or c in "-_." else "_" for c in self.entry)
-        return Path("runs", self.dataset, entry, f"ratio_{self.ratio:g}", f"seed_{self.seed}")
+    def run(self) -> str:
+        """Its draw of labels and its seed in words."""
+        return f"draw {self.draw}, seed {self.seed}"
 
 
 def cells(grid: Grid) -> list[Cell]:
@@ -59,9 +65,9 @@ def cells(grid: Grid) -> list[Cell]:
     """
     found = list(problems(grid))
     by_folder: dict[Path, Cell] = {}
-    for dataset, name, ratio, seed in () if found else _combinations(grid):
+    for dataset, name, budget, draw, seed in () if found else _combinations(grid):
         try:
-            cell = _cell(grid, dataset, name, ratio, seed)
+            cell = _cell(grid, dataset, name, budget, draw, seed)
         except ConfigError as error:
             found.append(f"{name} on {dataset}: {error}")
             continue
@@ -83,17 +89,20 @@ def flags(cell: Cell) -> list[str]:
     return [f"--config={cell.file}", *(f"--config.{k}={v}" for k, v in cell.overrides.items())]
 
 
-def _combinations(grid: Grid) -> Iterator[tuple[str, str, float | None, int]]:
-    """Dataset, entry, ratio (None: that of the configuration) and seed of every training."""
+def _combinations(grid: Grid) -> Iterator[tuple[str, str, Budget | None, int | None, int]]:
+    """Dataset, entry, budget, draw and seed of every training; None: not given by the block."""
     for block in grid.blocks:
         for dataset in block.datasets:
-            for ratio in block.ratios or (None,):
-                for seed in block.seeds:
-                    for name in block.entries:
-                        yield dataset, name, ratio, seed
+            for budget in block.budgets or (None,):
+                for draw in block.draws or (None,):
+                    for seed in block.seeds:
+                        for name in block.entries:
+                            yield dataset, name, budget, draw, seed
 
 
-def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -> Cell:
+def _cell(
+    grid: Grid, dataset: str, name: str, budget: Budget | None, draw: int | None, seed: int
+) -> Cell:
     entry = grid.entries[name]
     file = _file(entry, dataset, grid.variant)
     config = configuration_files.load_config(file)
@@ -102,10 +111,12 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
     if grid.manual_dir:
         overrides["data.manual_dir"] = grid.manual_dir
     overrides |= grid.overrides
+    usual = overrides.get("data.split_seed", config.data.split_seed)
     if grid.split_follows_seed:
-        overrides["data.split_seed"] = seed
-    if ratio is not None:
-        overrides["data.labeled_ratio"] = ratio
+        usual = seed
+    draw = overrides["data.split_seed"] = usual if draw is None else draw
+    if budget is not None:
+        overrides |= budgets.overrides(budget)
     overrides |= entry.overrides
     configuration_files.override(config, overrides)
     if grid.ramp_share or "train.steps" in overrides:
@@ -120,12 +131,22 @@ def _cell(grid: Grid, dataset: str, name: str, ratio: float | None, seed: int) -
     return Cell(
         dataset=dataset,
         entry=name,
-        ratio=config.data.labeled_ratio,
+        budget=budgets.of(config.data),
+        draw=config.data.split_seed,
         seed=seed,
+        folder=_folder(dataset, name, config, f"draw_{draw}_" if draw != usual else ""),
         file=file,
         overrides=overrides,
         config=config,
     )
+
+
+def _folder(dataset: str, name: str, config: Config, draw: str) -> Path:
+    budget = budgets.of(config.data).removeprefix("labeled_")
+    entry, budget = (
+        "".join(c if c.isalnum() or c in "-_." else "_" for c in text) for text in (name, budget)
+    )
+    return Path("runs", dataset, entry, budget, f"{draw}seed_{config.train.seed}")
 
 
 def _file(entry: Entry, dataset: str, variant: str) -> str:
@@ -142,10 +163,10 @@ def _file(entry: Entry, dataset: str, variant: str) -> str:
 
 def _differences(grid: Grid, cells: Sequence[Cell]) -> Iterator[str]:
     """A line for each shared setting with several values in a table that no entry overrides."""
-    tables: dict[tuple[str, float], list[Cell]] = {}
+    tables: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        tables.setdefault((cell.dataset, cell.ratio), []).append(cell)
-    for (dataset, ratio), table in tables.items():
+        tables.setdefault((cell.dataset, cell.budget), []).append(cell)
+    for (dataset, budget), table in tables.items():
         values: dict[str, dict[str, Any]] = {}
         for cell in table:
             flat = config_lib.flatten(cell.config)
@@ -155,7 +176,7 @@ def _differences(grid: Grid, cells: Sequence[Cell]) -> Iterator[str]:
             if len({str(value) for value in by_entry.values()}) > 1:
                 listed = ", ".join(f"{value} for {entry}" for entry, value in by_entry.items())
                 yield (
-                    f"{dataset} at ratio {ratio:g}: {key} is {listed}; set it in the study's "
+                    f"{dataset}, {budget}: {key} is {listed}; set it in the study's "
                     "overrides for all entries, or in the overrides of the entries that are to "
                     "differ"
                 )

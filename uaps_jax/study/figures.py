@@ -17,6 +17,7 @@ from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.models import cost
 from uaps_jax.reports import tables
 from uaps_jax.reports.study_figures import bars, decoders, lines, panels
+from uaps_jax.study import budgets
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Bars, Decoders, Figure, Grid, Lines, Panels
 from uaps_jax.study.rows import rows_of, without_epsilon
@@ -43,7 +44,8 @@ def draw(
     done = [o for o in outcomes if o.result is not None and o.cell.dataset == figure.dataset]
     if isinstance(figure, Lines):
         return _lines(figure, done, which, metric, target)
-    here = [o for o in done if o.cell.ratio == figure.ratio and o.cell.entry in figure.entries]
+    budget = budgets.text(figure.budget)
+    here = [o for o in done if o.cell.budget == budget and o.cell.entry in figure.entries]
     here.sort(key=lambda o: figure.entries.index(o.cell.entry))
     if not here:
         return False
@@ -81,8 +83,9 @@ def _lines(
     shown: dict[float, list[Mapping[str, Any]]] = {}
     for name, points in figure.series.items():
         line: list[tuple[float, Sequence[float]]] = []
-        for x, entry, ratio in points:
-            here = [o for o in outcomes if (o.cell.ratio, o.cell.entry) == (ratio, entry)]
+        for x, entry, budget in points:
+            wanted = (budgets.text(budget), entry)
+            here = [o for o in outcomes if (o.cell.budget, o.cell.entry) == wanted]
             scores = _scores(here, entry, which, metric)
             if scores:
                 line.append((x, scores))

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Section
+from uaps_jax.study.budgets import Budget
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,52 +35,55 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Block:
-    """Trainings of every entry on every dataset at every ratio with every seed.
+    """Trainings of every entry on every dataset with every budget, draw and seed.
 
     Attributes:
       entries: names of entries.
       datasets: names of datasets in `configs/train.py`, such as `neu`.
-      ratios: values of `data.labeled_ratio`; if empty, that of the configuration.
+      budgets: how many images are labeled; if empty, that of the configuration.
+      draws: values of `data.split_seed`, each with every seed; if empty, one a seed, by
+        `Grid.split_follows_seed`.
       seeds: values of `train.seed`.
     """
 
     entries: tuple[str, ...]
     datasets: tuple[str, ...]
-    ratios: tuple[float, ...] = ()
+    budgets: tuple[Budget, ...] = ()
+    draws: tuple[int, ...] = ()
     seeds: tuple[int, ...] = (0,)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lines:
-    """Scores as a function of a number, such as the labeled ratio or another setting.
+    """Scores as a function of a number, such as the labeled images or another setting.
 
     Attributes:
       title: of the figure.
       dataset: of the trainings in the figure.
       x_label: of the horizontal axis.
-      series: name of a line -> its points (x, entry, ratio).
+      series: name of a line -> its points (x, entry, budget).
     """
 
     title: str
     dataset: str
     x_label: str
-    series: dict[str, tuple[tuple[float, str, float], ...]]
+    series: dict[str, tuple[tuple[float, str, Budget], ...]]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SideBySide:
-    """Several entries on one dataset at one ratio.
+    """Several entries on one dataset with one budget.
 
     Attributes:
       title: of the figure.
       dataset: of the trainings in the figure.
-      ratio: their `data.labeled_ratio`.
+      budget: of these trainings.
       entries: names of entries, from left to right.
     """
 
     title: str
     dataset: str
-    ratio: float
+    budget: Budget
     entries: tuple[str, ...]
 
 
@@ -116,12 +120,13 @@ class Grid(Section):
     overrides: dict[str, Any]  # dotted keys and values for all trainings
     # fraction of the steps that every ramp takes; 0: that of each method
     ramp_share: float = dataclasses.field(metadata=config_lib.within(0, 1))
-    split_follows_seed: bool  # each seed draws labeled images of its own (data.split_seed)
+    # each seed draws labeled images of its own: data.split_seed = train.seed
+    split_follows_seed: bool
     data_dir: str  # folder of the built datasets
     manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     checkpoint: Literal["best", "latest"]  # that is reported; "best": on val
     metrics: tuple[str, ...]  # columns of the tables; the first is that of the figures
-    baseline: str  # the entry that the others are compared with, paired by seed
+    baseline: str  # the entry that the others are compared with, paired by draw and seed
     figures: tuple[Figure, ...]
     # number of trainings at a time, each on a GPU of its own if there are several
     workers: int = dataclasses.field(metadata=config_lib.at_least(1))

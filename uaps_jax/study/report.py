@@ -16,7 +16,7 @@ from uaps_jax.reports import study_page, table_texts, tables
 from uaps_jax.study import figures
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Decoders, Grid
-from uaps_jax.study.rows import budget, rows_of, write_rows
+from uaps_jax.study.rows import rows_of, write_rows
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
 
@@ -79,7 +79,7 @@ def failures(outcomes: Sequence[Outcome]) -> list[str]:
     for outcome in outcomes:
         cell = outcome.cell
         if outcome.result is None:
-            training = f"{cell.entry} on {cell.dataset}, ratio {cell.ratio:g}, seed {cell.seed}"
+            training = f"{cell.entry} on {cell.dataset}, {cell.budget}, {cell.run}"
             lines.append(f"{training}: {outcome.reason}")
     return lines
 
@@ -99,7 +99,7 @@ def _sizes(records: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Iterator[str]:
     for cell, record in records:
         if protocols.SIZES in record:
             data = cell.config.data
-            key = f"{cell.dataset}, protocol {data.protocol}, {budget(data)}"
+            key = f"{cell.dataset}, protocol {data.protocol}, {cell.budget}"
             sizes = leakage.described(record[protocols.SIZES])
             first.setdefault(key, f"data.split_seed {data.split_seed}: {sizes}")
     for key, sizes in first.items():
@@ -139,8 +139,8 @@ def _notes(
     for outcome in outcomes:
         for warning in outcome.result.get("warnings", ()) if outcome.result else ():
             notes.append(f"Warning of {outcome.cell.folder}: {warning}")
-    if not grid.split_follows_seed:
-        notes.append("All seeds use the same labeled images.")
+    if len({outcome.cell.draw for outcome in outcomes}) == 1:
+        notes.append("All runs use the same draw of labeled images.")
     if any(isinstance(figure, Decoders) for figure in grid.figures):
         notes.append(
             f"Inference times: one image, median of {figures.TIMED_CALLS} calls, measured for this "

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from uaps_jax import files
-from uaps_jax.config import DataConfig
 from uaps_jax.evaluation import metrics as metric_lib
 from uaps_jax.study.runner import Outcome
 
@@ -33,10 +32,9 @@ def rows_of(
                 "entry": cell.entry,
                 **dict.fromkeys(metrics),
                 "labeled_groups": None,  # for older results, which do not have it
-                "budget": budget(cell.config.data),
+                "budget": cell.budget,
                 **without_epsilon(outcome.result["scores"][checkpoint]),
                 "dataset": cell.dataset,
-                "ratio": cell.ratio,
                 "seed": cell.seed,
                 "checkpoint": checkpoint,
                 "steps": cell.config.train.steps,
@@ -59,15 +57,6 @@ def without_epsilon(scores: Mapping[str, Any]) -> dict[str, Any]:
         name: 0.0 if isinstance(value, float) and value <= metric_lib.NO_OVERLAP else value
         for name, value in scores.items()
     }
-
-
-def budget(data: DataConfig) -> str:
-    """The setting that decides how many images are labeled, such as "labeled_ratio 0.1"."""
-    if data.labeled_list:
-        return f"labeled_list {data.labeled_list}"
-    if data.labeled_count:
-        return f"labeled_count {data.labeled_count}"
-    return f"labeled_ratio {data.labeled_ratio:g}"
 
 
 def write_rows(outcomes: Sequence[Outcome], file: Path) -> None:
