@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from uaps_jax.reports import study_page, tables
+from uaps_jax.reports import study_page, table_texts, tables
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -57,7 +57,7 @@ def read(page):
 def test_the_page_is_complete_and_loads_no_other_files():
     page = study_page.render(
         "A study",
-        some_tables(),
+        table_texts.html(some_tables()),
         [("Label efficiency", "figures/lines.png"), ("Ablation", "bars & points.png")],
         ["CCT, seed 2: exit status 1"],
         ["Variant :medium."],
@@ -73,7 +73,7 @@ def test_the_page_is_complete_and_loads_no_other_files():
 
 def test_every_table_is_in_a_scroll_region_with_a_name_of_its_own():
     twice = [*some_tables(), *(dataclasses.replace(t, title="other") for t in some_tables())]
-    page = study_page.render("A study", twice, [], [], [])
+    page = study_page.render("A study", table_texts.html(twice), [], [], [])
     regions = re.findall(r'<section class="wide" tabindex="0" aria-label="([^"]*)"><table>', page)
     assert regions == [
         "Scores: neu, 16 labeled images of 4 leakage groups (labeled_count 16)",
@@ -85,7 +85,11 @@ def test_every_table_is_in_a_scroll_region_with_a_name_of_its_own():
 
 def test_every_text_is_escaped():
     page = study_page.render(
-        SCRIPT, some_tables(SCRIPT), [(SCRIPT, f"{SCRIPT}.png")], [SCRIPT], [SCRIPT]
+        SCRIPT,
+        table_texts.html(some_tables(SCRIPT)),
+        [(SCRIPT, f"{SCRIPT}.png")],
+        [SCRIPT],
+        [SCRIPT],
     )
     assert "<script" not in page
     # Title twice; failure; note; entry; caption and its alternative text.
@@ -94,7 +98,7 @@ def test_every_text_is_escaped():
 
 
 def test_parts_without_content_are_left_out():
-    page = study_page.render("Empty", [], [], [], [])
+    page = study_page.render("Empty", "", [], [], [])
     assert "<h2>" not in page
     read(page)
 
@@ -102,9 +106,9 @@ def test_parts_without_content_are_left_out():
 @pytest.mark.parametrize("file", ["", "/tmp/lines.png", "//elsewhere/lines.png"])
 def test_figures_must_be_relative(file):
     with pytest.raises(ValueError, match="relative"):
-        study_page.render("A study", [], [("Lines", file)], [], [])
+        study_page.render("A study", "", [("Lines", file)], [], [])
 
 
 def test_an_address_elsewhere_is_only_a_strange_file_name():
-    page = study_page.render("A study", [], [("Lines", "https://a.b/c.png")], [], [])
+    page = study_page.render("A study", "", [("Lines", "https://a.b/c.png")], [], [])
     assert set(read(page).addresses) == {"https%3A//a.b/c.png"}

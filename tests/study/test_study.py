@@ -15,7 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 STUDY = """
 from uaps_jax.configs.studies import base
-from uaps_jax.study.grid import Bars, Block, Decoders, Entry, Lines, Panels
+from uaps_jax.study.grid import Bars, Block, Decoders, Entry, LabelEquivalence, Lines, Panels
 
 
 def get_config():
@@ -51,6 +51,7 @@ def get_config():
         ),
         Decoders(title="Decoders", entries=("supervised", "UAPS"), **here),
         Panels(title="Panels", entries=("supervised", "UAPS"), images=2, **here),
+        LabelEquivalence(title="Labels", dataset="synthetic", entries=("UAPS",)),
         Bars(title="Nobody", dataset="synthetic", budget=0.5, entries=("UAPS",)),
     )
     return grid

@@ -7,8 +7,7 @@ from html import escape
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from uaps_jax.reports import html_page, table_texts
-from uaps_jax.reports.tables import Table
+from uaps_jax.reports import html_page
 
 _STYLE = """
 body { max-width: 72rem; }
@@ -37,7 +36,7 @@ figcaption { font-size: .9rem; color: #333; margin-top: .3rem; }
 
 def render(
     title: str,
-    tables: Sequence[Table],
+    scores: str,
     figures: Sequence[tuple[str, str]],
     failures: Sequence[str],
     notes: Sequence[str],
@@ -46,7 +45,7 @@ def render(
 
     Args:
       title: of the study.
-      tables: the scores.
+      scores: tables, as HTML elements.
       figures: caption and file of each picture; the file is relative to the page.
       failures: of trainings, a line each; they are shown above all scores.
       notes: on the scores, a paragraph each.
@@ -61,8 +60,8 @@ def render(
         body.append("<p>The scores below do not include these trainings.</p></div>")
     if notes:
         body += ["<h2>Notes</h2>", *(f"<p>{escape(note)}</p>" for note in notes)]
-    if tables:
-        body += ["<h2>Scores</h2>", table_texts.html(tables)]
+    if scores.strip():
+        body += ["<h2>Scores</h2>", scores]
     if figures:
         body += ["<h2>Figures</h2>", *(_figure(caption, file) for caption, file in figures)]
     return html_page.document(title, _STYLE, body)

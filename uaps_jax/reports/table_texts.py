@@ -55,13 +55,13 @@ def _markdown(table: Table) -> str:
     versus = [f"difference to {table.baseline}"] if table.compared else []
     head = ["entry", "runs", *(text for name in table.metrics for text in (name, *versus))]
     rule = ["---"] + ["---:"] * (len(head) - 1)
-    lines = [map(_plain, head), rule, *(_markdown_row(table, name) for name in table.rows)]
+    lines = [map(plain, head), rule, *(_markdown_row(table, name) for name in table.rows)]
     drawn = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"### {_plain(table.title)}\n\n{drawn}\n{_plain(caption(table))}\n"
+    return f"### {plain(table.title)}\n\n{drawn}\n{plain(caption(table))}\n"
 
 
 def _markdown_row(table: Table, name: str) -> list[str]:
-    cells = [_plain(name), str(table.runs[name])]
+    cells = [plain(name), str(table.runs[name])]
     for summary in table.rows[name].values():
         score = _score(summary, table.runs[name])
         cells.append(f"**{score}**" if summary.best else score)
@@ -70,7 +70,7 @@ def _markdown_row(table: Table, name: str) -> list[str]:
     return cells
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that Markdown shows as it is, in one line."""
     one_line = " ".join(escape(text, quote=False).split())
     return re.sub(r"([\\|*`\[\]])", r"\\\1", one_line)

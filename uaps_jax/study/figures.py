@@ -15,11 +15,13 @@ from uaps_jax import compiler, methods
 from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.models import cost
+from uaps_jax.reports import equivalence as equivalence_lib
 from uaps_jax.reports import tables
-from uaps_jax.reports.study_figures import bars, decoders, lines, panels
+from uaps_jax.reports.equivalence import Equivalence
+from uaps_jax.reports.study_figures import bars, decoders, equivalence, lines, panels
 from uaps_jax.study import budgets
 from uaps_jax.study.cells import Cell
-from uaps_jax.study.grid import Bars, Decoders, Figure, Grid, Lines, Panels
+from uaps_jax.study.grid import Bars, Decoders, Figure, Grid, LabelEquivalence, Lines, Panels
 from uaps_jax.study.rows import rows_of, without_epsilon
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
@@ -44,6 +46,8 @@ def draw(
     done = [o for o in outcomes if o.result is not None and o.cell.dataset == figure.dataset]
     if isinstance(figure, Lines):
         return _lines(figure, done, which, metric, target)
+    if isinstance(figure, LabelEquivalence):
+        return _equivalence(grid, figure, done, target)
     budget = budgets.text(figure.budget)
     here = [o for o in done if o.cell.budget == budget and o.cell.entry in figure.entries]
     here.sort(key=lambda o: figure.entries.index(o.cell.entry))
@@ -98,6 +102,37 @@ def _lines(
             counts = {}
         lines.draw(figure.title, figure.x_label, f"{metric}, %", series, target, counts=counts)
     return bool(series)
+
+
+def equivalences(
+    grid: Grid, figure: LabelEquivalence, rows: Sequence[Mapping[str, Any]]
+) -> list[Equivalence]:
+    """The label equivalences of a figure, from the rows of its study."""
+    here = [row for row in rows if row["dataset"] == figure.dataset]
+    return equivalence_lib.equivalences(here, figure.entries, grid.metrics[0], grid.baseline)
+
+
+def _equivalence(
+    grid: Grid, figure: LabelEquivalence, outcomes: Sequence[Outcome], target: Path
+) -> bool:
+    metric = grid.metrics[0]
+    rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
+    found = equivalences(grid, figure, rows)
+    shown = {name: _by_labels(rows, name, metric) for name in (grid.baseline, *figure.entries)}
+    if found:
+        equivalence.draw(figure.title, f"{metric}, %", shown, found, target)
+    return bool(found)
+
+
+def _by_labels(
+    rows: Sequence[Mapping[str, Any]], entry: str, metric: str
+) -> dict[int, list[float]]:
+    """Labeled images -> the scores of an entry's runs."""
+    scores: dict[int, list[float]] = {}
+    for row in rows:
+        if row["entry"] == entry and not tables.is_missing(row[metric]):
+            scores.setdefault(row["labeled"], []).append(row[metric])
+    return scores
 
 
 def _decoder(

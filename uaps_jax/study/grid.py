@@ -106,7 +106,24 @@ class Panels(SideBySide):
     images: int
 
 
-Figure = Lines | Bars | Decoders | Panels
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LabelEquivalence:
+    """Scores over the number of labels, and how many of them the baseline needs for the same.
+
+    The budgets of the baseline and of the entries are all that the study has, as counts.
+
+    Attributes:
+      title: of the figure and the table.
+      dataset: of the trainings.
+      entries: names of entries that are compared with the baseline.
+    """
+
+    title: str
+    dataset: str
+    entries: tuple[str, ...]
+
+
+Figure = Lines | Bars | Decoders | Panels | LabelEquivalence
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

@@ -12,10 +12,10 @@ from absl import logging
 
 from uaps_jax import files
 from uaps_jax.data import leakage, protocols, splits
-from uaps_jax.reports import study_page, table_texts, tables
+from uaps_jax.reports import equivalence, study_page, table_texts, tables
 from uaps_jax.study import figures
 from uaps_jax.study.cells import Cell
-from uaps_jax.study.grid import Decoders, Grid
+from uaps_jax.study.grid import Decoders, Grid, LabelEquivalence
 from uaps_jax.study.rows import rows_of, write_rows
 from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
@@ -62,13 +62,20 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
         except (OSError, ValueError, KeyError) as error:
             logging.exception("figure %s", caption)
             notes.append(f"The figure {caption!r} could not be drawn: {error}")
-    page = study_page.render(grid.title, made, drawn, failed, notes)
+    of_labels = [
+        (figures.equivalences(grid, figure, rows), grid.baseline, grid.metrics[0])
+        for figure in grid.figures
+        if isinstance(figure, LabelEquivalence)
+    ]
+    scores = "\n".join([table_texts.html(made), *(equivalence.html(*one) for one in of_labels)])
+    page = study_page.render(grid.title, scores, drawn, failed, notes)
     files.write_text(directory / "report.html", page)
     pictures = "".join(f"\n![{caption}]({file})\n" for caption, file in drawn)
     listed = "".join(f"- {note}\n" for note in notes)
     listed += "".join(f"- failed: {failure}\n" for failure in failed)
     title, listed = (html.escape(text, quote=False) for text in (grid.title, listed))
-    text = f"# {title}\n\n{listed}\n{table_texts.markdown(made)}\n{pictures}"
+    text = f"# {title}\n\n{listed}\n{table_texts.markdown(made)}\n"
+    text += "".join(equivalence.markdown(*one) for one in of_labels) + pictures
     files.write_text(directory / "report.md", text)
     files.write_text(directory / "results.csv", table_texts.csv_text(rows))
 

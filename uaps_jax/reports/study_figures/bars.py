@@ -78,5 +78,5 @@ def draw(title: str, y_label: str, values: Mapping[str, Sequence[float]], target
     style.remove_frame(axes)
     seeds = "; small circles: the seeds" if any(len(s) > 1 for s in values.values()) else ""
     cut = "; the axis does not start at 0" if axis_is_cut else ""
-    style.write_headings(figure, axes, title, style.OVER_SEEDS + seeds + cut)
+    style.write_headings(figure, axes, title, style.OVER_RUNS + seeds + cut)
     canvas.save(figure, target, dpi=style.DPI)

@@ -92,7 +92,7 @@ def draw(title: str, y_label: str, rows: Sequence[DecoderRow], target: Path) -> 
     ensembles = any(len(row.ensemble) or row.ensemble_ms is not None for row in rows)
     figure.legend(
         handles=handles if ensembles else handles[:1],
-        title=f"scores: {style.OVER_SEEDS}; their axis does not start at 0",
+        title=f"scores: {style.OVER_RUNS}; their axis does not start at 0",
         title_fontsize=8,
         loc="outside lower center",
         ncols=2,

@@ -68,7 +68,7 @@ def draw(
     axes.set(xlabel=x_label, ylabel=y_label)
     axes.grid(alpha=0.3)
     style.remove_frame(axes)
-    style.write_headings(figure, axes, title, style.OVER_SEEDS)
+    style.write_headings(figure, axes, title, style.OVER_RUNS)
     legend = figure.legend(
         loc="outside lower center", ncols=3, frameon=False, fontsize=9, handlelength=3.2
     )

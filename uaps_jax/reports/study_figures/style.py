@@ -21,7 +21,7 @@ STYLES = ("-", "--", ":", "-.")
 BLUE, ORANGE, GREY = COLOURS[0], COLOURS[3], "0.6"
 DPI = 130
 HIGHEST_DPI = 240
-OVER_SEEDS = "mean over the seeds; whiskers: sample standard deviation, none for a single seed"
+OVER_RUNS = "mean over the runs; whiskers: sample standard deviation, none for a single run"
 
 
 def deviation(scores: Sequence[float]) -> float | None:
