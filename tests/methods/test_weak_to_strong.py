@@ -16,7 +16,7 @@ from uaps_jax import methods
 from uaps_jax.config import ConfigError, from_stored, to_stored, validate
 from uaps_jax.configs import train
 from uaps_jax.labels import IGNORE
-from uaps_jax.methods import passes, thresholds, unimatch_v2, weak_to_strong
+from uaps_jax.methods import passes, strong_views, thresholds, unimatch_v2, weak_to_strong
 from uaps_jax.training.step import traced_hyperparameters
 
 FORMS = ("cross_entropy_and_dice", "cross_entropy", "dice")
@@ -40,7 +40,7 @@ def test_objective_and_gradients_equal_numpy(form, views):
     labeled, strong, labels, targets, weight = random_case(views)
 
     def ours(labeled, strong):
-        both = [weak_to_strong.Target(*pair) for pair in zip(targets, weight, strict=True)]
+        both = [strong_views.Target(*pair) for pair in zip(targets, weight, strict=True)]
         return weak_to_strong.objective(
             labeled[None], labels, list(strong[:, None]), both, jnp.float32(0.7), form
         )[0]
@@ -64,7 +64,7 @@ def test_objective_and_gradients_equal_numpy(form, views):
 
 def test_confident_pixels_are_kept_by_the_limit_of_their_class():
     probabilities = np.array([[[[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]]]], np.float32)
-    labels, weight = weak_to_strong.confident(probabilities, jnp.array([0.8, 0.7]))
+    labels, weight = strong_views.confident(probabilities, jnp.array([0.8, 0.7]))
     assert_array_equal(labels, [[[0, 0, 1]]])
     assert_array_equal(weight, [[[1, 0, 1]]])
 
@@ -136,7 +136,7 @@ def test_strong_views_have_the_geometry_of_the_weak_one(step):
             setattr(view, name, 0.0)
     method = methods.build(settings)
     made = views_of(method, jax.random.key(2))
-    for name in weak_to_strong.strong_names(2):
+    for name in strong_views.strong_names(2):
         assert_allclose(made[name]["image"], made["weak"]["image"], atol=1e-6)
     _, views, _ = step
     boxes = [np.asarray(v["box"]) for name, v in views.items() if name.startswith("strong")]
