@@ -12,6 +12,8 @@ from typing import Any
 
 from uaps_jax import config as c
 from uaps_jax.configs.parts.views import photometric, view, weak_to_strong
+from uaps_jax.methods.augseg import AugsegConfig
+from uaps_jax.methods.bcp import BcpConfig
 from uaps_jax.methods.cct import CctConfig
 from uaps_jax.methods.cpcl import CpclConfig
 from uaps_jax.methods.cps import CpsConfig
@@ -20,10 +22,12 @@ from uaps_jax.methods.dirichlet_match import DirichletMatchConfig
 from uaps_jax.methods.dueb import DuebConfig
 from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
+from uaps_jax.methods.prevmatch import PrevmatchConfig
 from uaps_jax.methods.supervised import SupervisedConfig
 from uaps_jax.methods.ua_mt import UaMtConfig
 from uaps_jax.methods.uaps import UapsConfig
 from uaps_jax.methods.ucc import UccConfig
+from uaps_jax.methods.unimatch_v1 import UnimatchV1Config
 from uaps_jax.methods.unimatch_v2 import UnimatchV2Config
 
 
@@ -136,6 +140,9 @@ def dueb(config: c.Config, **settings: Any) -> c.Config:
     return _with_method(config, DuebConfig, ours, settings)
 
 
+STRONG_VIEWS: dict[str, Any] = {"cutmix": 0.5, "cutmix_area": (0.02, 0.4)}
+"""UniMatch's boxes."""
+
 WEAK_TO_STRONG: dict[str, Any] = {
     "weight": 1.0,
     "ema_decay": 0.99,
@@ -143,8 +150,6 @@ WEAK_TO_STRONG: dict[str, Any] = {
     "threshold_rule": "fixed",
     "threshold_momentum": 0.99,
     "unlabeled_loss": "cross_entropy_and_dice",
-    "cutmix": 0.5,
-    "cutmix_area": (0.02, 0.4),
     "labeled_paste": "none",
 }
 """The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch.
@@ -154,24 +159,69 @@ CorrMatch's momentum of the threshold is 0.999, for longer runs.
 
 
 def _weak_and_strong(config: c.Config) -> dict[str, Any]:
-    """The settings of the family; the weak view has the geometry of the dataset's views alone."""
+    """The views of the family; the weak view has the geometry of the dataset's views alone."""
     unlabeled = config.views.unlabeled
     unlabeled.brightness_contrast = unlabeled.blur = unlabeled.jitter = 0.0
     unlabeled.pixel_dropout = unlabeled.noise = 0.0
-    return WEAK_TO_STRONG | {"strong": weak_to_strong()}
+    return STRONG_VIEWS | {"strong": weak_to_strong()}
 
 
 def fixmatch(config: c.Config, **settings: Any) -> c.Config:
     """FixMatch with an EMA teacher, a strong view of UniMatch and CutMix."""
     config.network.auxiliary = 0
-    config.method = FixmatchConfig(**(_weak_and_strong(config) | settings))
+    config.method = FixmatchConfig(**(WEAK_TO_STRONG | _weak_and_strong(config) | settings))
     return config
+
+
+def augseg(config: c.Config, **settings: Any) -> c.Config:
+    """FixMatch with boxes from labeled images where the teacher is unsure."""
+    config.network.auxiliary = 0
+    usual = WEAK_TO_STRONG | _weak_and_strong(config) | {"labeled_paste": "unsure"}
+    config.method = AugsegConfig(**(usual | settings))
+    return config
+
+
+UNIMATCH_V1: dict[str, Any] = {
+    "weight": 1.0,
+    "threshold": 0.95,
+    "unlabeled_loss": "dice",
+    "feature_dropout": 0.5,
+}
+"""UniMatch's published settings for medical images."""
+
+
+def unimatch_v1(config: c.Config, **settings: Any) -> c.Config:
+    """UniMatch: two strong views and dropped features, the network its own teacher."""
+    config.network.auxiliary = 0
+    config.method = UnimatchV1Config(**(UNIMATCH_V1 | _weak_and_strong(config) | settings))
+    return config
+
+
+def prevmatch(config: c.Config, **settings: Any) -> c.Config:
+    """PrevMatch: UniMatch with pseudo-labels of earlier networks besides."""
+    config.network.auxiliary = 0
+    usual = UNIMATCH_V1 | _weak_and_strong(config)
+    usual |= {
+        "weight_previous": 1.0,
+        "threshold_previous": 0.9,
+        "snapshots": 8,
+        "snapshot_interval": 1,
+        "ramp_steps": 1,
+    }
+    return _scaled(config, PrevmatchConfig, usual, settings)
+
+
+def bcp(config: c.Config, **settings: Any) -> c.Config:
+    """BCP as published, but for its pretraining, a quarter of the steps, and the EMA."""
+    config.network.auxiliary = 0
+    usual = {"weight": 0.5, "ema_decay": 0.99, "box": 2 / 3, "pretrain": 0}
+    return _scaled(config, BcpConfig, usual, settings)
 
 
 def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
     """UniMatch V2: two strong views; half of the images lose complementary channels."""
     config.network.auxiliary = 0
-    usual = _weak_and_strong(config) | {"channel_dropout": 0.5}
+    usual = WEAK_TO_STRONG | _weak_and_strong(config) | {"channel_dropout": 0.5}
     config.method = UnimatchV2Config(**(usual | settings))
     return config
 
@@ -179,7 +229,8 @@ def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
 def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
     """All parts: four decoders, two strong views with channel dropout, labeled boxes."""
     config.network.auxiliary = 3
-    usual = _weak_and_strong(config) | {
+    usual = WEAK_TO_STRONG | _weak_and_strong(config)
+    usual |= {
         "channel_dropout": 0.5,
         "strong_views": 2,
         "mixing": "dirichlet",
@@ -201,6 +252,10 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "ucc": ucc,
     "uaps": uaps,
     "fixmatch": fixmatch,
+    "augseg": augseg,
+    "bcp": bcp,
+    "unimatch_v1": unimatch_v1,
+    "prevmatch": prevmatch,
     "unimatch_v2": unimatch_v2,
     "dirichlet_match": dirichlet_match,
     "cpcl": cpcl,
@@ -214,8 +269,15 @@ def _with_method(
     usual: dict[str, Any],
     given: dict[str, Any],
 ) -> c.Config:
-    """Sets the method: ramps in proportion to the steps, then what is given by name."""
-    config.method = section(**({"ramp_interval": 1, "ramp_length": 1} | usual | given))
+    """Sets a method with a ramp."""
+    return _scaled(config, section, {"ramp_interval": 1, "ramp_length": 1} | usual, given)
+
+
+def _scaled(
+    config: c.Config, section: type[c.MethodConfig], usual: dict[str, Any], given: dict[str, Any]
+) -> c.Config:
+    """Sets the method: what counts steps in proportion to them, then what is given by name."""
+    config.method = section(**(usual | given))
     config.method.scale_ramps(config.train.steps, section.ramp_share)
     for name, value in given.items():
         setattr(config.method, name, value)

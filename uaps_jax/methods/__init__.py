@@ -8,6 +8,8 @@ from uaps_jax import config as config_lib
 from uaps_jax import external, models
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.methods import (
+    augseg,
+    bcp,
     cct,
     cpcl,
     cps,
@@ -16,10 +18,12 @@ from uaps_jax.methods import (
     dueb,
     fixmatch,
     mean_teacher,
+    prevmatch,
     supervised,
     ua_mt,
     uaps,
     ucc,
+    unimatch_v1,
     unimatch_v2,
 )
 from uaps_jax.methods.base import Method
@@ -53,7 +57,11 @@ register(dct.DctConfig, dct.build)
 register(ucc.UccConfig, ucc.build)
 register(uaps.UapsConfig, uaps.build)
 register(fixmatch.FixmatchConfig, fixmatch.build)
+register(unimatch_v1.UnimatchV1Config, unimatch_v1.build)
 register(unimatch_v2.UnimatchV2Config, unimatch_v2.build)
+register(augseg.AugsegConfig, augseg.build)
+register(bcp.BcpConfig, bcp.build)
+register(prevmatch.PrevmatchConfig, prevmatch.build)
 register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)

@@ -80,15 +80,23 @@ Prepare = Callable[[Tree, Inputs, Sequence[jax.Array]], Tree]
 """`(views, inputs, extra keys)` to all views."""
 
 
-def show(*names: str, forward: Callable[..., Any] = passes.forward) -> Run:
-    """A `Run` of the named views; `forward` is that of one network or of two."""
+def show(
+    *names: str, appended: Sequence[str] = (), forward: Callable[..., Any] = passes.forward
+) -> Run:
+    """A `Run` of the named views.
+
+    Args:
+      *names: of the views.
+      appended: names of the outputs that `forward` has besides those of the views.
+      forward: of one network or of two.
+    """
 
     def run(
         network: Network, params: Tree, batch_stats: Tree, key: jax.Array, views: Tree
     ) -> tuple[Mapping[str, Outputs], Tree]:
         images = (views[name]["image"] for name in names)
         outputs, stats = forward(network, params, batch_stats, key, *images)
-        return dict(zip(names, outputs, strict=True)), stats
+        return dict(zip((*names, *appended), outputs, strict=True)), stats
 
     return run
 

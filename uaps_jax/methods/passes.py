@@ -30,10 +30,11 @@ def forward(
       key: for dropout, the perturbations and `change`.
       *batches: normalised images.
       joint: whether all batches have common batch statistics; needs batches of one shape.
-      change: of the encoder's pyramid, whose levels are `[B, parts, H, W, C]`; likewise.
+      change: of the encoder's pyramid, whose levels are `[B, parts, H, W, C]`; likewise. It may
+        append parts, with `joint`.
 
     Returns:
-      The outputs of every batch, and the new statistics.
+      The outputs of every batch and of the parts that `change` appended, and the new statistics.
     """
     if len({batch.shape for batch in batches}) == 1:
         variables = {"params": params, "batch_stats": batch_stats}
@@ -45,6 +46,7 @@ def forward(
             parts=1 if joint else parts,
             change=None if change is None else in_parts(change, parts),
         )
+        parts = outputs.logits.shape[1] // len(batches[0])
         return [separate(outputs, part, parts) for part in range(parts)], stats
     if joint or change is not None:
         raise ValueError("joint statistics and a change need batches of one shape")

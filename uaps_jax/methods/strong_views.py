@@ -9,7 +9,7 @@ box from a labeled image, with its true label (AugSeg, Zhao et al. 2023).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -21,7 +21,7 @@ from uaps_jax.methods.base import Hyperparameters, Views
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
-LabeledPaste = Literal["none", "unsure", "always"]
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,9 +33,6 @@ class StrongViewsConfig(c.MethodConfig):
     cutmix_area: tuple[float, float] = field(
         metadata=c.rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
     )
-    # boxes from labeled images: none, in every strong view, or with a probability of 1 - the mean
-    # confidence of the image
-    labeled_paste: LabeledPaste
     strong: c.PhotometricConfig  # the strong views; their geometry is that of views.unlabeled
 
     def problems(self, config: Config) -> Iterator[str]:
@@ -67,9 +64,10 @@ class StrongView(NamedTuple):
     target: Target
 
 
-def paste(box: jax.Array, onto: StrongView, source: StrongView) -> StrongView:
-    """`source` inside the boxes `[B, H, W]`, images and targets alike."""
-    return jax.tree.map(partial(mixing.paste, box), onto, source)
+def paste(box: jax.Array, onto: T, source: T) -> T:
+    """`source` inside the boxes `[B, H, W]`, else `onto`: trees of arrays `[B, H, W, ...]`."""
+    pasted: T = jax.tree.map(partial(mixing.paste, box), onto, source)
+    return pasted
 
 
 def confident(probabilities: jax.Array, limits: jax.Array) -> Target:
@@ -88,10 +86,13 @@ def strong_names(count: int) -> tuple[str, ...]:
     return tuple(f"strong_{number}" for number in range(count))
 
 
-def make_views(config: Config, options: StrongViewsConfig, names: Sequence[str]) -> Views:
+def make_views(
+    config: Config, options: StrongViewsConfig, names: Sequence[str], *, labeled_boxes: bool
+) -> Views:
     """`labeled`, `weak` and the named strong views.
 
-    Each strong view has `box`, its CutMix mask, and, with `labeled_paste`, `paste`, a second one.
+    Each strong view has `box`, its CutMix mask, and, with `labeled_boxes`, `paste`, the mask of a
+    box from a labeled image.
     """
     normalize = view_lib.normalizer(config)
     draw = view_lib.weak_and_strong(config, options.strong, names)
@@ -115,7 +116,7 @@ def make_views(config: Config, options: StrongViewsConfig, names: Sequence[str])
             box_key = view_lib.stream_key(key, f"cutmix {name}")
             box = mixing.boxes(box_key, count, rectangle, options.cutmix)
             made[name] = made[name] | {"box": box}
-            if options.labeled_paste != "none":
+            if labeled_boxes:
                 paste_key = view_lib.stream_key(key, f"paste {name}")
                 made[name]["paste"] = mixing.boxes(paste_key, count, rectangle)
         return made
@@ -123,21 +124,19 @@ def make_views(config: Config, options: StrongViewsConfig, names: Sequence[str])
     return views
 
 
-def mixed(
-    views: Tree, name: str, target: Target, truth: Target, has_paste: jax.Array
-) -> StrongView:
-    """A strong view with its boxes pasted in.
+def with_boxes(
+    boxes: Tree, of_strong: T, of_labeled: T | None = None, has_paste: jax.Array | None = None
+) -> T:
+    """Images, targets or both of a strong view, with its boxes pasted in.
 
     Args:
-      views: of `make_views`.
-      name: of the view.
-      target: of the weak view.
-      truth: of the labeled images.
-      has_paste: `[B]`, which images take the box from a labeled image, if there are such boxes.
+      boxes: the view, as of `make_views`.
+      of_strong: arrays `[B, H, W, ...]` of the view.
+      of_labeled: those of the labeled images; None if the view has no boxes from them.
+      has_paste: `[B]`, which images take the box from a labeled image; all if None.
     """
-    view = StrongView(views[name]["image"], target)
-    view = paste(views[name]["box"], view, jax.tree.map(next_image, view))
-    if "paste" in views[name]:
-        labeled = StrongView(views["labeled"]["image"], truth)
-        view = paste(views[name]["paste"] & has_paste[:, None, None], view, labeled)
-    return view
+    result = paste(boxes["box"], of_strong, jax.tree.map(next_image, of_strong))
+    if of_labeled is None:
+        return result
+    box = boxes["paste"] if has_paste is None else boxes["paste"] & has_paste[:, None, None]
+    return paste(box, result, of_labeled)

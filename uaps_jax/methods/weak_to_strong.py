@@ -11,6 +11,7 @@ prediction, by running statistics, does not have.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,9 +23,11 @@ from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import passes, strong_views, supervised, teacher, thresholds
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
-from uaps_jax.methods.strong_views import Target
+from uaps_jax.methods.strong_views import StrongView, Target
 from uaps_jax.models.network import Change, Network
 from uaps_jax.trees import Tree
+
+LabeledPaste = Literal["none", "unsure", "always"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +40,9 @@ class WeakToStrongConfig(strong_views.StrongViewsConfig):
     # m, of the averages of the rules "global" and "classwise"
     threshold_momentum: float = field(metadata=c.below_one())
     unlabeled_loss: LossForm
+    # boxes from labeled images: none, in every strong view, or with a probability of 1 - the mean
+    # confidence of the image
+    labeled_paste: LabeledPaste
 
 
 Teach = Callable[[Network, Tree, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -122,14 +128,18 @@ def build(
         target = strong_views.confident(probabilities, limits)
         kept = target.weight.mean()
         target = target._replace(weight=target.weight * certainty)
-        truth = Target(views["labeled"]["mask"], jnp.ones_like(target.weight))
-        has_paste = jnp.ones(len(target.labels), bool)
+        labeled = None
+        if options.labeled_paste != "none":
+            truth = Target(views["labeled"]["mask"], jnp.ones_like(target.weight))
+            labeled = StrongView(views["labeled"]["image"], truth)
+        has_paste = None
         if options.labeled_paste == "unsure":
             mean_confidence = probabilities.max(-1).mean((1, 2))
             has_paste = jax.random.bernoulli(paste_key, 1 - mean_confidence)
         mixed: Tree = {"teaching": {"confidence": averages, "kept": kept}}
         for name in names:
-            view = strong_views.mixed(views, name, target, truth, has_paste)
+            view = StrongView(views[name]["image"], target)
+            view = strong_views.with_boxes(views[name], view, labeled, has_paste)
             mixed[name] = {"image": view.image, "target": view.target}
         return views | mixed
 
@@ -176,7 +186,9 @@ def build(
         ema_decay=options.ema_decay,
         average_statistics=True,
         pseudo_labels=pseudo_labels,
-        views=strong_views.make_views(config, options, names),
+        views=strong_views.make_views(
+            config, options, names, labeled_boxes=options.labeled_paste != "none"
+        ),
     )
 
     def init(seed: int) -> tuple[Tree, Tree]:
