@@ -391,6 +391,30 @@ def weak_to_strong(labeled, labels, strong, targets, kept, weight, form):
     return oracles.supervised_loss(labeled, labels) + weight * total
 
 
+def pixel_loss(logits, target, keep, form):
+    """Cross entropy of kept pixels over the number of all, or Dice of kept pixels (UniMatch)."""
+    if form == "cross_entropy":
+        return (oracles.cross_entropy_map(logits, target) * (keep > 0)).sum() / target.size
+    return oracles.dice_loss(logits, np.where(keep > 0, target, IGNORE))
+
+
+def unimatch(strong, strong_targets, dropped, target, form):
+    """UniMatch's unlabeled loss, its terms 1/4, 1/4, 1/2 times 2; targets are (labels, kept)."""
+    views = [pixel_loss(s, *t, form) for s, t in zip(strong, strong_targets, strict=True)]
+    return sum(views) / 2 + pixel_loss(dropped, *target, form)
+
+
+def bcp(first, second, labels, pseudo, outside, alpha):
+    """BCP's loss: truth and pseudo-labels in complementary regions of two mixed images."""
+
+    def region(logits, target, mask):
+        target = np.where(mask, target, IGNORE)
+        return oracles.supervised_loss(logits, target)
+
+    truth = region(first, labels, outside) + region(second, labels, ~outside)
+    return truth + alpha * (region(first, pseudo, ~outside) + region(second, pseudo, outside))
+
+
 def cutmix_mask(boxes, height, width):
     """CutMix mask [H, W] of one sample: boxes (y0, x0, y1, x1), half open, joined by XOR.
 
