@@ -136,5 +136,7 @@ def study(title: str, entries: dict[str, Entry]) -> Grid:
         metrics=("image_iou", "image_dice", "dataset_iou", "pixel_accuracy"),
         baseline="supervised",
         figures=(),
+        notes=(),
+        folders="runs",
         workers=1,
     )

@@ -230,6 +230,15 @@ def test_an_entrys_own_ramp_is_not_scaled():
     assert {c.config.method.ramp_length for c in actual if c.entry == "UAPS"} == {7}
 
 
+def test_folders_can_have_the_names_of_their_entries():
+    grid = study(folders="entries")
+    grid.blocks = (Block(entries=("supervised", "UAPS"), datasets=("neu",)),)
+    assert [str(c.folder) for c in cells_lib.cells(grid)] == ["supervised", "UAPS"]
+    grid.blocks = (Block(entries=("supervised",), datasets=("neu",), seeds=(0, 1)),)
+    with pytest.raises(ConfigError, match="same folder supervised; rename an entry, or set"):
+        cells_lib.cells(grid)
+
+
 def test_names_that_would_share_a_folder_are_refused():
     one, other = Entry(method="uaps"), Entry(method="uaps", overrides={"method.mixing": "mean"})
     grid = study(entries={"a b": one, "a/b": other}, baseline="a b")

@@ -74,8 +74,8 @@ def cells(grid: Grid) -> list[Cell]:
         other = by_folder.setdefault(cell.folder, cell)
         if flags(other) != flags(cell) or other.entry != cell.entry:
             found.append(
-                f"entries {other.entry!r} and {cell.entry!r} have the same folder {cell.folder}; "
-                "rename one of them"
+                f"two trainings of {other.entry!r} and {cell.entry!r} have the same folder "
+                f"{cell.folder}; rename an entry, or set folders = 'runs'"
             )
     found += _differences(grid, list(by_folder.values()))
     if found:
@@ -134,7 +134,9 @@ def _cell(
         budget=budgets.of(config.data),
         draw=config.data.split_seed,
         seed=seed,
-        folder=_folder(dataset, name, config, f"draw_{draw}_" if draw != usual else ""),
+        folder=Path(_plain(name))
+        if grid.folders == "entries"
+        else _folder(dataset, name, config, f"draw_{draw}_" if draw != usual else ""),
         file=file,
         overrides=overrides,
         config=config,
@@ -142,11 +144,13 @@ def _cell(
 
 
 def _folder(dataset: str, name: str, config: Config, draw: str) -> Path:
-    budget = budgets.of(config.data).removeprefix("labeled_")
-    entry, budget = (
-        "".join(c if c.isalnum() or c in "-_." else "_" for c in text) for text in (name, budget)
-    )
-    return Path("runs", dataset, entry, budget, f"{draw}seed_{config.train.seed}")
+    budget = _plain(budgets.of(config.data).removeprefix("labeled_"))
+    return Path("runs", dataset, _plain(name), budget, f"{draw}seed_{config.train.seed}")
+
+
+def _plain(name: str) -> str:
+    """A name as a folder, with "_" for what a file system may not take."""
+    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name)
 
 
 def _file(entry: Entry, dataset: str, variant: str) -> str:

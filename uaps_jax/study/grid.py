@@ -145,6 +145,10 @@ class Grid(Section):
     metrics: tuple[str, ...]  # columns of the tables; the first is that of the figures
     baseline: str  # the entry that the others are compared with, paired by draw and seed
     figures: tuple[Figure, ...]
+    notes: tuple[str, ...]  # sentences of the report besides its own
+    # work directories of the trainings: "runs": runs/<dataset>/<entry>/<budget>/<run>; "entries":
+    # <entry>, for a study with one training an entry
+    folders: Literal["runs", "entries"]
     # number of trainings at a time, each on a GPU of its own if there are several
     workers: int = dataclasses.field(metadata=config_lib.at_least(1))
 

@@ -121,7 +121,7 @@ def _notes(
         "best": "the checkpoint with the best image_dice on val",
         "latest": "the last checkpoint",
     }[grid.checkpoint]
-    notes = [f"Test scores in percent, of {chosen}."]
+    notes = [f"Test scores in percent, of {chosen}.", *grid.notes]
     for key in REPORTED_SETTINGS:
         values: dict[str, list[str]] = {}
         for row in rows:
