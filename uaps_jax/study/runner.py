@@ -62,7 +62,8 @@ def run(
     Args:
       cells: training -> digest of its data (`training.results.digest`).
       directory: of the study.
-      workers: number of trainings at a time, each on a GPU of its own if there are several.
+      workers: number of trainings at a time, each on a GPU of its own if there are several, and
+        on its share of the cores.
       command: that starts a training, without flags: (python, its script).
       on_finish: called after each training, by one thread at a time, with all outcomes so far.
 
@@ -72,7 +73,7 @@ def run(
     Raises:
       ConfigError: there are GPUs, but fewer than workers.
     """
-    devices = _devices(workers)
+    devices, cores = _devices(workers), shares_of_cores(workers)
     outcomes: dict[Cell, Outcome] = {}
     waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
     for cell, data in cells.items():
@@ -97,7 +98,9 @@ def run(
                 environment = {"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")}
                 environment |= os.environ | devices[worker] | {PARENT_VARIABLE: str(os.getpid())}
                 full = [*command, *flags(cell), f"--workdir={directory / cell.folder}"]
-                reason = _train(full, directory / cell.folder, environment, running, worker)
+                reason = _train(
+                    full, directory / cell.folder, environment, running, worker, cores[worker]
+                )
                 result = results.read(directory / cell.folder, cell.config, cells[cell])
                 if result is None and not reason:
                     reason = f"it ended without a {results.FILE} for its configuration and data"
@@ -134,6 +137,7 @@ def _train(
     environment: Mapping[str, str],
     running: dict[int, subprocess.Popen[bytes]],
     worker: int,
+    cores: set[int],
 ) -> str:
     """Runs one training; returns the reason of its failure, "" after success."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -148,6 +152,9 @@ def _train(
             env=environment,
             start_new_session=True,  # Ctrl-C reaches the study only, which terminates them
         )
+        if cores:
+            with contextlib.suppress(ProcessLookupError):  # it has ended already
+                os.sched_setaffinity(running[worker].pid, cores)
         status = running[worker].wait()
     if status == 0:
         return ""
@@ -195,6 +202,19 @@ def _devices(workers: int) -> list[dict[str, str]]:
             "worker uses one"
         )
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
+
+
+def shares_of_cores(workers: int) -> list[set[int]]:
+    """The CPU cores of each worker; empty for all, as for one worker or where Linux is missing.
+
+    On two cores, two trainings of one core each do 1.4 times the steps of one that has both.
+    """
+    if workers == 1 or not hasattr(os, "sched_getaffinity"):
+        return [set()] * workers
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < workers:
+        return [set()] * workers
+    return [set(cores[worker::workers]) for worker in range(workers)]
 
 
 @contextlib.contextmanager
