@@ -169,16 +169,15 @@ def _weak_and_strong(config: c.Config) -> dict[str, Any]:
 def fixmatch(config: c.Config, **settings: Any) -> c.Config:
     """FixMatch with an EMA teacher, a strong view of UniMatch and CutMix."""
     config.network.auxiliary = 0
-    config.method = FixmatchConfig(**(WEAK_TO_STRONG | _weak_and_strong(config) | settings))
-    return config
+    usual = WEAK_TO_STRONG | _weak_and_strong(config)
+    return _with_method(config, FixmatchConfig, usual, settings)
 
 
 def augseg(config: c.Config, **settings: Any) -> c.Config:
     """FixMatch with boxes from labeled images where the teacher is unsure."""
     config.network.auxiliary = 0
     usual = WEAK_TO_STRONG | _weak_and_strong(config) | {"labeled_paste": "unsure"}
-    config.method = AugsegConfig(**(usual | settings))
-    return config
+    return _with_method(config, AugsegConfig, usual, settings)
 
 
 UNIMATCH_V1: dict[str, Any] = {
@@ -193,8 +192,8 @@ UNIMATCH_V1: dict[str, Any] = {
 def unimatch_v1(config: c.Config, **settings: Any) -> c.Config:
     """UniMatch: two strong views and dropped features, the network its own teacher."""
     config.network.auxiliary = 0
-    config.method = UnimatchV1Config(**(UNIMATCH_V1 | _weak_and_strong(config) | settings))
-    return config
+    usual = UNIMATCH_V1 | _weak_and_strong(config)
+    return _with_method(config, UnimatchV1Config, usual, settings)
 
 
 def prevmatch(config: c.Config, **settings: Any) -> c.Config:
@@ -206,9 +205,8 @@ def prevmatch(config: c.Config, **settings: Any) -> c.Config:
         "threshold_previous": 0.9,
         "snapshots": 8,
         "snapshot_interval": 1,
-        "ramp_steps": 1,
     }
-    return _scaled(config, PrevmatchConfig, usual, settings)
+    return _with_method(config, PrevmatchConfig, usual, settings)
 
 
 def bcp(config: c.Config, **settings: Any) -> c.Config:
@@ -222,8 +220,7 @@ def unimatch_v2(config: c.Config, **settings: Any) -> c.Config:
     """UniMatch V2: two strong views; half of the images lose complementary channels."""
     config.network.auxiliary = 0
     usual = WEAK_TO_STRONG | _weak_and_strong(config) | {"channel_dropout": 0.5}
-    config.method = UnimatchV2Config(**(usual | settings))
-    return config
+    return _with_method(config, UnimatchV2Config, usual, settings)
 
 
 def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
@@ -238,8 +235,7 @@ def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
         "threshold_rule": "classwise",
         "labeled_paste": "always",
     }
-    config.method = DirichletMatchConfig(**(usual | settings))
-    return config
+    return _with_method(config, DirichletMatchConfig, usual, settings)
 
 
 METHODS: dict[str, Callable[..., c.Config]] = {

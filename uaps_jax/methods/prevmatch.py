@@ -20,7 +20,6 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import ramps
 from uaps_jax.methods import snapshots, supervised, unimatch_v1
 from uaps_jax.methods.base import Inputs, Method, Result
 from uaps_jax.methods.loss import Seen, Term
@@ -37,14 +36,13 @@ class PrevmatchConfig(unimatch_v1.UnimatchV1Config):
     name: ClassVar[str] = "prevmatch"
     ramp_share: ClassVar[float] = 0.5
 
-    weight_previous: float = field(metadata=c.at_least(0))  # lambda
-    ramp_steps: int = field(metadata=c.at_least(1))  # until r(t), the ramp of `losses.ramps`, is 1
+    weight_previous: float = field(metadata=c.at_least(0))  # lambda, after its ramp
     threshold_previous: float = field(metadata=c.probability())  # tau'
     snapshots: int = field(metadata=c.at_least(snapshots.MOST))  # copies that are kept
     snapshot_interval: int = field(metadata=c.at_least(1))  # steps from one to the next
 
     def scale_ramps(self, steps: int, share: float) -> None:
-        self.ramp_steps = max(1, round(share * steps))
+        c.RampedConfig.scale_ramps(self, steps, share)
         self.snapshot_interval = max(1, round(INTERVAL_SHARE * steps))
 
 
@@ -72,8 +70,7 @@ def build(config: Config, network: Network) -> Method:
         l_s, l_fp = terms(seen, target, options.unlabeled_loss)
         l_s_earlier, l_fp_earlier = terms(seen, earlier, options.unlabeled_loss)
         l_previous = 0.5 * (l_s_earlier + l_fp_earlier)
-        ramp = ramps.ramp_up(seen.step, jnp.ones(()), given["ramp_steps"])
-        weight = jnp.where(previous["has"], given["weight_previous"] * ramp, 0.0)
+        weight = jnp.where(previous["has"], seen.ramped("weight_previous"), 0.0)
         total = l_sup + given["weight"] * 0.5 * (l_s + l_fp) + weight * l_previous
         parts = {"supervised": l_sup, "pseudo": l_s, "features": l_fp, "previous": l_previous}
         kept = {"kept": target.weight.mean(), "kept_previous": earlier.weight.mean()}
@@ -85,7 +82,6 @@ def build(config: Config, network: Network) -> Method:
         objective,
         hyperparameters={
             "weight_previous": options.weight_previous,
-            "ramp_steps": options.ramp_steps,
             "threshold_previous": options.threshold_previous,
         },
         extra_keys=1,

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
-class StrongViewsConfig(c.MethodConfig):
+class StrongViewsConfig(c.RampedConfig):
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     cutmix: float = field(metadata=c.probability())  # of a box from the next image
@@ -36,7 +36,7 @@ class StrongViewsConfig(c.MethodConfig):
     strong: c.PhotometricConfig  # the strong views; their geometry is that of views.unlabeled
 
     def problems(self, config: Config) -> Iterator[str]:
-        yield from c.MethodConfig.problems(self, config)
+        yield from c.RampedConfig.problems(self, config)
         yield from c.paired_batch_problems(config)
 
 

@@ -40,7 +40,9 @@ WEAK_PART = 1  # of the batch parts: labeled, weak, and the strong views
 class UnimatchV1Config(strong_views.StrongViewsConfig):
     name: ClassVar[str] = "unimatch_v1"
 
-    weight: float = field(metadata=c.at_least(0))  # lambda, of the unlabeled terms
+    weight: float = field(
+        metadata=c.at_least(0)
+    )  # lambda, of the unlabeled terms, after their ramp
     threshold: float = field(metadata=c.probability())  # tau
     unlabeled_loss: LossForm  # l
     feature_dropout: float = field(metadata=c.below_one())  # probability of a channel
@@ -151,7 +153,6 @@ def build_with(
             network,
             objective,
             run=show("labeled", "weak", *STRONG, appended=(DROPPED,), forward=forward),
-            ramped=False,
             extra_keys=extra_keys,
             prepare=with_boxes,
         ),
@@ -173,7 +174,7 @@ def build(config: Config, network: Network) -> Method:
         target = target_of(seen.logits("weak")[0], seen.hyperparameters["threshold"])
         l_sup = supervised.objective(seen.logits("labeled"), seen.labels)
         l_s, l_fp = terms(seen, target, options.unlabeled_loss)
-        total = l_sup + seen.hyperparameters["weight"] * 0.5 * (l_s + l_fp)
+        total = l_sup + seen.ramped("weight") * 0.5 * (l_s + l_fp)
         parts = {"supervised": l_sup, "pseudo": l_s, "features": l_fp}
         return Term(total, parts | {"kept": target.weight.mean()})
 

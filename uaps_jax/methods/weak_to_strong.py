@@ -32,7 +32,7 @@ LabeledPaste = Literal["none", "unsure", "always"]
 
 @dataclass(slots=True, kw_only=True)
 class WeakToStrongConfig(strong_views.StrongViewsConfig):
-    weight: float = field(metadata=c.at_least(0))  # lambda, of the unlabeled term
+    weight: float = field(metadata=c.at_least(0))  # lambda, of the unlabeled term, after its ramp
     ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
     # smallest confidence of a pixel that is learnt; of the most confident class if "classwise"
     threshold: float = field(metadata=c.probability())
@@ -149,7 +149,7 @@ def build(
             seen.labels,
             [seen.logits(name) for name in names],
             [seen.views[name]["target"] for name in names],
-            seen.hyperparameters["weight"],
+            seen.ramped("weight"),
             options.unlabeled_loss,
         )
         teaching = seen.views["teaching"]
@@ -174,7 +174,6 @@ def build(
             network,
             term,
             run=show("labeled", *names, forward=partial(passes.forward, joint=True, change=change)),
-            ramped=False,
             extra_keys=2,
             prepare=prepare,
         ),
