@@ -210,7 +210,7 @@ def prevmatch(config: c.Config, **settings: Any) -> c.Config:
 
 
 def bcp(config: c.Config, **settings: Any) -> c.Config:
-    """BCP as published, but for its pretraining, a quarter of the steps, and the EMA."""
+    """BCP's published weight and box; a quarter of the steps are pretraining."""
     config.network.auxiliary = 0
     usual = {"weight": 0.5, "ema_decay": 0.99, "box": 2 / 3, "pretrain": 0}
     return _scaled(config, BcpConfig, usual, settings)

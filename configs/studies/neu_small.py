@@ -13,9 +13,10 @@ from uaps_jax.study.grid import Bars, Block, Grid, Panels
 
 
 def get_config() -> Grid:
-    grid = base.study("NEU-Seg, 10 % labeled, 64 px, 800 steps", base.METHODS)
+    everyone = (*base.STUDY, "CPCL", "DUEB", "DUEB (aleatoric)", "DUEB (energy)")
+    entries = {name: base.METHODS[name] for name in everyone}
+    grid = base.study("NEU-Seg, 10 % labeled, 64 px, 800 steps", entries)
     grid.variant = "small"
-    everyone = tuple(base.METHODS)
     grid.blocks = (
         Block(entries=everyone, datasets=("neu",)),
         Block(entries=("supervised", "Mean Teacher", "UAPS"), datasets=("neu",), seeds=(0, 1, 2)),

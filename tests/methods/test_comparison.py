@@ -1,6 +1,7 @@
 """Every comparison method's objective against numpy, value and gradient, and what they share."""
 
 import dataclasses
+import functools
 import importlib
 
 import jax
@@ -32,6 +33,7 @@ from uaps_jax.methods import (
     two_networks,
     ua_mt,
     ucc,
+    unimatch_v1,
 )
 from uaps_jax.training.step import traced_hyperparameters
 
@@ -518,8 +520,10 @@ def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
 # The whole methods
 
 
-FAMILY = ("fixmatch", "unimatch_v2", "dirichlet_match")
+FAMILY = ("fixmatch", "augseg", "unimatch_v1", "prevmatch", "unimatch_v2", "dirichlet_match")
 SEMI = [name for name in methods.METHODS if name != "supervised"]
+# BCP has no term of whole labeled images.
+WITH_LABELED_TERM = [name for name in SEMI if name != "bcp"]
 
 
 def plain(name):
@@ -531,8 +535,10 @@ def plain(name):
     settings.views.labeled = dataclasses.replace(tiny.config("supervised").views.labeled)
     if name == "ucc" or name in FAMILY:
         settings.method.cutmix = 0.0
-    if name in FAMILY:
+    if name in ("fixmatch", "augseg", "unimatch_v2", "dirichlet_match"):
         settings.method.labeled_paste = "none"
+    if name in ("unimatch_v1", "prevmatch"):
+        settings.method.feature_dropout = 0.0
     if name in ("unimatch_v2", "dirichlet_match"):
         settings.method.channel_dropout = 0.0
     if name == "dueb":
@@ -540,7 +546,7 @@ def plain(name):
     return settings
 
 
-@pytest.mark.parametrize("name", SEMI)
+@pytest.mark.parametrize("name", WITH_LABELED_TERM)
 def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
     """Gradient of the labeled views, per decoder and network: that of the supervised loss."""
     settings = plain(name)
@@ -549,7 +555,7 @@ def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
     key = jax.random.key(3)
     views = views_of(method, key)
     off = {
-        n: jnp.asarray(v if n.startswith(("ramp", "delay", "ema")) else 0.0, jnp.float32)
+        n: jnp.asarray(v if n.startswith(("ramp", "delay", "ema", "steps")) else 0.0, jnp.float32)
         for n, v in method.hyperparameters.items()
     }
 
@@ -564,13 +570,18 @@ def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
         run = two_networks.forward if name in ("cps", "cpcl", "dueb") else passes.forward
         shown, options = ["labeled"], {}
         if name in FAMILY:  # common batch statistics
-            shown += [view for view in views if view.startswith("strong")]
             options = {"joint": True}
+            if name in ("unimatch_v1", "prevmatch"):
+                shown.append("weak")
+                options["change"] = functools.partial(unimatch_v1.with_dropped, probability=0.0)
+            shown += [view for view in views if view.startswith("strong")]
         images = [views[view]["image"] for view in shown]
         (outputs, *_), _ = run(network, p, state["batch_stats"], key, *images, **options)
         each = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(
             outputs.logits, views["labeled"]["mask"]
         )
+        if name == "prevmatch":
+            return each.mean() / 2
         return each.sum() if name in ("cps", "cpcl", "dueb", "ucc") else each.mean()
 
     value, ours = jax.jit(jax.value_and_grad(loss))(params)

@@ -13,7 +13,8 @@ BASELINE = {0: {8: 40.0, 16: 50.0, 64: 60.0}, 1: {8: 30.0, 16: 50.0, 64: 70.0}}
 
 
 def row(entry, seed, labeled, iou):
-    return {"entry": entry, "split_seed": seed, "seed": seed, "labeled": labeled, "iou": iou}
+    run = {"entry": entry, "split_seed": seed, "seed": seed}
+    return run | {"budget": f"labeled_count {labeled}", "labeled": labeled, "iou": iou}
 
 
 def baseline():
@@ -52,7 +53,7 @@ def test_runs_are_averaged_as_logarithms():
     rows = [*baseline(), row("new", 0, 8, 50.0), row("new", 1, 8, 60.0), row("new", 7, 8, 99.0)]
     (found,) = equivalence.equivalences(rows, ("new",), "iou", "base")
     # 16 and 32 labels; seed 7 has no baseline.
-    assert (found.labeled, found.runs, found.bound) == (8, 2, "")
+    assert (found.labeled, found.runs, found.bound) == (pytest.approx(8), 2, "")
     assert found.count == pytest.approx(16 * math.sqrt(2))
     assert found.factor == pytest.approx(2 * math.sqrt(2))
     half = 12.7062 * math.log(2) / 2  # t(0.975, 1) s / sqrt(2)
@@ -64,18 +65,33 @@ def test_runs_are_averaged_as_logarithms():
 def test_bounds_are_said_and_a_single_run_has_no_interval():
     rows = [*baseline(), row("new", 0, 16, 99.0)]
     found = equivalence.equivalences(rows, ("new", "absent"), "iou", "base")
-    text = equivalence.markdown(found, "base", "iou")
+    text = equivalence.markdown("Labels", found, "base", "iou")
+    assert "### Labels" in text
     assert "| new | 16 | 1 | at least 64 | - | at least 4.0 |" in text
-    page = equivalence.html(found, "base", "iou")
+    both = [*rows, row("new", 1, 16, 99.0)]
+    (found_both,) = equivalence.equivalences(both, ("new",), "iou", "base")
+    assert (found_both.runs, found_both.interval) == (2, None)
+    mixed = [*rows, row("new", 1, 16, 0.0)]
+    (found_mixed,) = equivalence.equivalences(mixed, ("new",), "iou", "base")
+    assert found_mixed.bound == "bounded"
+    page = equivalence.html("Labels", found, "base", "iou")
     assert "<td>at least 64</td>" in page
-    assert equivalence.markdown([], "base", "iou") == equivalence.html([], "base", "iou") == ""
+    assert (
+        equivalence.markdown("", [], "base", "iou") == equivalence.html("", [], "base", "iou") == ""
+    )
+
+
+def test_an_entry_whose_labels_differ_by_draw_is_one_row():
+    rows = [*baseline(), row("new", 0, 8, 50.0), row("new", 1, 8, 60.0) | {"labeled": 9}]
+    (found,) = equivalence.equivalences(rows, ("new",), "iou", "base")
+    assert found.labeled == pytest.approx(math.sqrt(72))
 
 
 def test_names_are_escaped():
     rows = [*baseline(), row("<b>|", 0, 8, 45.0)]
     found = equivalence.equivalences(rows, ("<b>|",), "iou", "base")
-    assert "&lt;b&gt;\\|" in equivalence.markdown(found, "base", "iou")
-    assert "&lt;b&gt;|" in equivalence.html(found, "base", "iou")
+    assert "&lt;b&gt;\\|" in equivalence.markdown("Labels", found, "base", "iou")
+    assert "&lt;b&gt;|" in equivalence.html("Labels", found, "base", "iou")
 
 
 def test_metrics_that_should_fall_are_refused():

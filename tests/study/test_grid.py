@@ -11,7 +11,7 @@ from uaps_jax.configs import neu_uaps
 from uaps_jax.configs.studies import base
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import figures, runner
-from uaps_jax.study.grid import Bars, Block, Entry, Lines, entries_of
+from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 STUDIES = sorted(p.stem for p in (PROJECT / "configs" / "studies").glob("[!_]*.py"))
@@ -138,6 +138,13 @@ BAD = {
     "no entry 'nobody'": {"blocks": (Block(entries=("nobody",), datasets=("neu",)),)},
     "no entry 'unknown'": {
         "figures": (Bars(title="", dataset="neu", budget=0.1, entries=("unknown",)),)
+    },
+    "budgets: 0 must be": {"blocks": (Block(entries=("UAPS",), datasets=("neu",), budgets=(0,)),)},
+    "budgets: 1.5 must be": {
+        "blocks": (Block(entries=("UAPS",), datasets=("neu",), budgets=(1.5,)),)
+    },
+    "the baseline 'supervised' cannot be an entry": {
+        "figures": (LabelEquivalence(title="", dataset="neu", entries=("supervised",)),)
     },
     "baseline = 'other'": {"baseline": "other"},
     "checkpoint = 'last'": {"checkpoint": "last"},

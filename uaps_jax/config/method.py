@@ -62,11 +62,13 @@ class RampedConfig(MethodConfig):
     """The settings of a method whose weight of the unlabeled loss has a ramp-up."""
 
     ramp_interval: int = field(metadata=at_least(1))  # s: the ramp is updated every s steps
-    ramp_length: int = field(metadata=at_least(1))  # R: it is complete after s * R steps
+    # R: it is complete after s * R steps; 0: there is none
+    ramp_length: int = field(metadata=at_least(0))
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """The ramp is complete after the fraction `share` of `steps`, and updated every step."""
-        self.ramp_interval, self.ramp_length = 1, max(1, round(share * steps))
+        self.ramp_interval = 1
+        self.ramp_length = max(1, round(share * steps)) if share else 0
 
 
 METHODS: dict[str, type[MethodConfig]] = {}

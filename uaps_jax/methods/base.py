@@ -53,7 +53,7 @@ class Write(NamedTuple):
     """Rows to write into an array of `memory`.
 
     Attributes:
-      at: int32 `[M]`, row indices; an index outside the array drops its row.
+      at: int32 `[M]`, different row indices; an index outside the array drops its row.
       rows: `[M, ...]`.
     """
 

@@ -1,7 +1,7 @@
 """BCP (Bai et al., CVPR 2023): boxes pasted both ways between labeled and unlabeled images.
 
 With a labeled image (x, y), a weak view w of an unlabeled one, its pseudo-label y_hat by an EMA
-teacher f' in evaluation mode, and a mask M that is 0 in a box and 1 around it:
+teacher f' (here in evaluation mode), and a mask M that is 0 in a box and 1 around it:
 
     a = M x + (1 - M) w,     b = M w + (1 - M) x,     y_hat = argmax_c f'_c(w)
     L = l_M(f(a), y) + alpha l_{1-M}(f(a), y_hat) + l_{1-M}(f(b), y) + alpha l_M(f(b), y_hat)
@@ -78,8 +78,8 @@ def objective(
     """
 
     def region(logits: jax.Array, target: jax.Array, mask: jax.Array) -> jax.Array:
-        share = mask.astype(logits.dtype)
-        return segmentation.cross_entropy_and_dice(logits, target, share, "weight")
+        weight_of_pixels = mask.astype(logits.dtype)
+        return segmentation.cross_entropy_and_dice(logits, target, weight_of_pixels, "weight")
 
     l_sup = region(first, labels, outside) + region(second, labels, ~outside)
     l_u = region(first, pseudo, ~outside) + region(second, pseudo, outside)

@@ -6,7 +6,7 @@ strong views s_v of an unlabeled image:
     q     = sum_k beta_k p'_k(w),     beta ~ Dirichlet(1, ..., 1), once a step     (UAPS, Sec. 3)
     U     = mean_k KL(mean_j p'_j(w) || p'_k(w)) per pixel
     y_hat = argmax_c q_c,     m = [max_c q_c >= tau] exp(-U)
-    L     = mean_k l(f_k(x), y) + lambda mean_{v,k} l_m(f_k(s_v), y_hat)
+    L     = mean_k l(f_k(x), y) + lambda r(t) mean_{v,k} l_m(f_k(s_v), y_hat)
 
 The student's auxiliary decoders read perturbed features, as in UAPS; the teacher's read clean ones.
 With two strong views, their features may lose complementary channels, as in `unimatch_v2`. Boxes

@@ -3,10 +3,12 @@
 For labeled (x, y) and a weak and a strong view w, s of an unlabeled image:
 
     q     = softmax f'(w),     y_hat = argmax_c q_c,     m = [max_c q_c >= tau]
-    L     = 1/2 [CE(f(x), y) + Dice(f(x), y)] + lambda 1/2 [sum m CE(f(s), y_hat) / N + Dice_m]
+    L     = 1/2 [CE(f(x), y) + Dice(f(x), y)]
+            + lambda r(t) 1/2 [sum m CE(f(s), y_hat) / N + Dice_m]
 
-N is the number of pixels, and Dice_m leaves out those with m = 0. In s, with probability `cutmix`,
-a box comes from the next image, and y_hat and m with it. UniMatch's version has no teacher: f' = f.
+N is the number of pixels, r(t) = 1 by default, and Dice_m leaves out pixels with m = 0. In s, with
+probability `cutmix`, a box comes from the next image, and y_hat and m with it. UniMatch's version
+has no teacher: f' = f.
 """
 
 from dataclasses import dataclass

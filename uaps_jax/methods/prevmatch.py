@@ -4,11 +4,12 @@ Copies of the network are kept at fixed intervals. At each step k ~ U{1, 2, 3} o
 and weights beta ~ Dirichlet(1, ..., 1):
 
     q'    = softmax sum_j beta_j f_j(w),     y' = argmax_c q'_c,     m' = [max_c q'_c >= tau']
-    L     = [L_x + L_u(y_hat, m) + lambda(t) L_u(y', m')] / (2 + lambda(t))
+    L     = [L_x + lambda r(t) L_u(y_hat, m) + lambda'(t) L_u(y', m')] / (2 + lambda'(t))
 
-L_x is the labeled and L_u the unlabeled loss of `unimatch_v1`, lambda(t) = lambda r(t), 0 while
-there is no copy. The copies f_j are in evaluation mode. Published: the network is copied when its
-validation score improves, tau' = 0.9, eight copies.
+L_x is the labeled loss and L_u the sum of the unlabeled terms of `unimatch_v1`. lambda'(t) rises
+linearly from 0 to lambda' over half of the steps and falls back to 0; it is 0 while there is no
+copy. The copies f_j are in evaluation mode. Published: the network is copied when its validation
+score improves; tau' = 0.9, eight copies, lambda = 1.
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
+from uaps_jax.losses import ramps
 from uaps_jax.methods import snapshots, supervised, unimatch_v1
 from uaps_jax.methods.base import Inputs, Method, Result
 from uaps_jax.methods.loss import Seen, Term
@@ -34,9 +36,8 @@ INTERVAL_SHARE = 1 / 16
 @dataclass(slots=True, kw_only=True)
 class PrevmatchConfig(unimatch_v1.UnimatchV1Config):
     name: ClassVar[str] = "prevmatch"
-    ramp_share: ClassVar[float] = 0.5
 
-    weight_previous: float = field(metadata=c.at_least(0))  # lambda, after its ramp
+    weight_previous: float = field(metadata=c.at_least(0))  # the largest lambda'
     threshold_previous: float = field(metadata=c.probability())  # tau'
     snapshots: int = field(metadata=c.at_least(snapshots.MOST))  # copies that are kept
     snapshot_interval: int = field(metadata=c.at_least(1))  # steps from one to the next
@@ -70,11 +71,13 @@ def build(config: Config, network: Network) -> Method:
         l_s, l_fp = terms(seen, target, options.unlabeled_loss)
         l_s_earlier, l_fp_earlier = terms(seen, earlier, options.unlabeled_loss)
         l_previous = 0.5 * (l_s_earlier + l_fp_earlier)
-        weight = jnp.where(previous["has"], seen.ramped("weight_previous"), 0.0)
-        total = l_sup + given["weight"] * 0.5 * (l_s + l_fp) + weight * l_previous
+        ramp = ramps.triangle(seen.step, given["steps"])
+        weight = jnp.where(previous["has"], given["weight_previous"] * ramp, 0.0)
+        unlabeled = seen.ramped("weight") * 0.5 * (l_s + l_fp)
+        total = (l_sup + unlabeled + weight * l_previous) / (2 + weight)
         parts = {"supervised": l_sup, "pseudo": l_s, "features": l_fp, "previous": l_previous}
         kept = {"kept": target.weight.mean(), "kept_previous": earlier.weight.mean()}
-        return Term(total / (2 + weight), parts | kept)
+        return Term(total, parts | kept)
 
     method = build_with(
         config,
@@ -83,6 +86,7 @@ def build(config: Config, network: Network) -> Method:
         hyperparameters={
             "weight_previous": options.weight_previous,
             "threshold_previous": options.threshold_previous,
+            "steps": config.train.steps,
         },
         extra_keys=1,
         prepare=prepare,

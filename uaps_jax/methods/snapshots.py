@@ -51,7 +51,7 @@ def stored(step: jax.Array, interval: int, count: int) -> jax.Array:
 def take(memory: Tree, row: jax.Array, network: Network) -> Tree:
     """The variables of a snapshot."""
     shapes = main_variables_shapes(network)
-    leaves = [memory[name][row] for name in named_leaves(shapes)]
+    leaves = [jnp.asarray(memory[name])[row] for name in named_leaves(shapes)]
     variables: Tree = jax.tree.unflatten(jax.tree.structure(shapes), leaves)
     return variables
 

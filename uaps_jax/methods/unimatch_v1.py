@@ -5,10 +5,11 @@ image, and f_d(w), decoded from features of which each channel is dropped with `
 
     q     = softmax f(w),     y_hat = argmax_c q_c,     m = [max_c q_c >= tau]
     L     = 1/2 [CE(f(x), y) + Dice(f(x), y)]
-            + lambda [1/4 l_m(f(s_1), y_hat) + 1/4 l_m(f(s_2), y_hat) + 1/2 l_m(f_d(w), y_hat)]
+            + lambda r(t) [1/4 l_m(f(s_1), y_hat) + 1/4 l_m(f(s_2), y_hat) + 1/2 l_m(f_d(w), y_hat)]
 
 q is computed in training mode and has no gradient. l_m is Dice without the pixels of m = 0, which
-is published for U-Nets from scratch; for pretrained encoders it is CE. Boxes as in `strong_views`.
+is published for U-Nets from scratch; for pretrained encoders it is CE. r(t) = 1 by default; boxes
+as in `strong_views`.
 Published: SGD, the loss divided by 2.
 """
 

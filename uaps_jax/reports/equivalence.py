@@ -21,7 +21,7 @@ from scipy import optimize
 from uaps_jax.reports import html_page, table_texts
 from uaps_jax.reports.tables import CONFIDENCE, LOWER_IS_BETTER, Row, Run, half_width, is_missing
 
-Bound = Literal["", "at least", "at most"]
+Bound = Literal["", "at least", "at most", "bounded"]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,17 +30,17 @@ class Equivalence:
 
     Attributes:
       entry: whose.
-      labeled: its labeled images.
+      labeled: its labeled images, the geometric mean over the runs.
       runs: number of runs that the baseline has, too.
       count: labeled images of the baseline with the same score: the geometric mean over the runs.
       interval: of the 95 % confidence interval of `count` by Student's t on logarithms; None below
-        two runs.
-      bound: whether the score of a run lies above the baseline's last or below its first budget,
-        so that `count` is a bound only.
+        two runs and for a bound.
+      bound: "at least" if the score of a run lies above the baseline's last budget, "at most" if
+        one lies below the first; "bounded" if there are both.
     """
 
     entry: str
-    labeled: int
+    labeled: float
     runs: int
     count: float
     interval: tuple[float, float] | None
@@ -76,38 +76,33 @@ def equivalences(
             curves.setdefault(run, {})[row["labeled"]] = row[metric]
     found = []
     for entry in entries:
-        scores: dict[int, dict[Run, float]] = {}
+        of_budget: dict[str, list[Row]] = {}
         for row in known:
             run = row["split_seed"], row["seed"]
             if row["entry"] == entry and len(curves.get(run, ())) > 1:
-                scores.setdefault(row["labeled"], {})[run] = row[metric]
-        for labeled in sorted(scores):
-            found.append(_equivalence(entry, labeled, scores[labeled], curves))
-    return found
+                of_budget.setdefault(row["budget"], []).append(row)
+        found += [_equivalence(entry, here, metric, curves) for here in of_budget.values()]
+    return sorted(found, key=lambda one: (entries.index(one.entry), one.labeled))
 
 
 def _equivalence(
-    entry: str,
-    labeled: int,
-    scores: Mapping[Run, float],
-    curves: Mapping[Run, Mapping[int, float]],
+    entry: str, rows: Sequence[Row], metric: str, curves: Mapping[Run, Mapping[int, float]]
 ) -> Equivalence:
-    counts, bounds = zip(
-        *(inverse(curves[run], score) for run, score in scores.items()), strict=True
-    )
-    logs = [math.log(count) for count in counts]
+    """Of one entry at one budget."""
+    reached = [inverse(curves[row["split_seed"], row["seed"]], row[metric]) for row in rows]
+    logs = [math.log(count) for count, _ in reached]
+    bounds = {bound for _, bound in reached if bound}
     mean, interval = statistics.fmean(logs), None
-    if len(logs) > 1:
+    if len(logs) > 1 and not bounds:
         half = half_width(logs)
         interval = math.exp(mean - half), math.exp(mean + half)
-    bound = next((b for b in ("at least", "at most") if b in bounds), "")
     return Equivalence(
         entry=entry,
-        labeled=labeled,
+        labeled=statistics.geometric_mean(row["labeled"] for row in rows),
         runs=len(logs),
         count=math.exp(mean),
         interval=interval,
-        bound=bound,  # type: ignore[arg-type]
+        bound="bounded" if len(bounds) > 1 else next(iter(bounds), ""),
     )
 
 
@@ -138,7 +133,8 @@ def caption(baseline: str, metric: str) -> str:
         f"Labeled images that {baseline} needs for the same {metric}: per run, from its scores "
         "over the number of labels, made monotone and interpolated over its logarithm; mean "
         f"of the logarithms over the runs, with the {100 * CONFIDENCE:g} % confidence interval by "
-        "Student's t."
+        f'Student\'s t. "at least": a run is above the largest budget of {baseline}; "at most": '
+        'one is below the smallest; "bounded": both. These have no interval.'
     )
 
 
@@ -150,20 +146,20 @@ def cells(found: Equivalence) -> tuple[str, ...]:
     interval = "-" if found.interval is None else "{:.0f} to {:.0f}".format(*found.interval)
     count = f"{found.bound} {found.count:.0f}".strip()
     factor = f"{found.bound} {found.factor:.1f}".strip()
-    return found.entry, str(found.labeled), str(found.runs), count, interval, factor
+    return found.entry, f"{found.labeled:.0f}", str(found.runs), count, interval, factor
 
 
-def markdown(rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
+def markdown(title: str, rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
     """The table as GitHub's Markdown; empty without a row."""
     if not rows:
         return ""
+    plain = table_texts.plain
     lines = [HEAD, ("---", *("---:" for _ in HEAD[1:])), *map(cells, rows)]
-    lines = [tuple(map(table_texts.plain, line)) for line in lines]
-    table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
-    return f"### Label equivalence\n\n{table}\n{table_texts.plain(caption(baseline, metric))}\n"
+    table = "".join(f"| {' | '.join(map(plain, line))} |\n" for line in lines)
+    return f"### {plain(title)}\n\n{table}\n{plain(caption(baseline, metric))}\n"
 
 
-def html(rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
+def html(title: str, rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
     """The table as HTML elements; empty without a row."""
     if not rows:
         return ""
@@ -174,7 +170,6 @@ def html(rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
     )
     table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
     return (
-        '<div class="scores"><h3>Label equivalence</h3>\n'
-        f"{html_page.scroll_region('Label equivalence', table)}\n"
+        f'<div class="scores"><h3>{escape(title)}</h3>\n{html_page.scroll_region(title, table)}\n'
         f'<p class="caption">{escape(caption(baseline, metric))}</p></div>'
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -71,12 +72,20 @@ def cells(grid: Grid) -> list[Cell]:
         except ConfigError as error:
             found.append(f"{name} on {dataset}: {error}")
             continue
+        if str(cell.folder).strip(".") in ("", *OWN_FOLDERS):
+            found.append(f"entry {name!r}: this is the name of a folder of the study; rename it")
         other = by_folder.setdefault(cell.folder, cell)
-        if flags(other) != flags(cell) or other.entry != cell.entry:
+        if other.config != cell.config or other.entry != cell.entry:
             found.append(
                 f"two trainings of {other.entry!r} and {cell.entry!r} have the same folder "
                 f"{cell.folder}; rename an entry, or set folders = 'runs'"
             )
+    runs = Counter((c.dataset, c.entry, c.budget, c.draw, c.seed) for c in by_folder.values())
+    found += [
+        f"{entry} on {dataset}, {budget}: several trainings with draw {draw} and seed {seed}"
+        for (dataset, entry, budget, draw, seed), count in runs.items()
+        if count > 1
+    ]
     found += _differences(grid, list(by_folder.values()))
     if found:
         lines = "\n".join(f"  {problem}" for problem in dict.fromkeys(found))
@@ -121,7 +130,8 @@ def _cell(
     configuration_files.override(config, overrides)
     if grid.ramp_share or "train.steps" in overrides:
         before = config_lib.flatten(config.method, "method.")
-        share = grid.ramp_share or type(config.method).ramp_share
+        usual_share = type(config.method).ramp_share
+        share = (grid.ramp_share or usual_share) if usual_share else 0.0
         config.method.scale_ramps(config.train.steps, share)
         after = config_lib.flatten(config.method, "method.")
         scaled = {key: value for key, value in after.items() if before[key] != value}
@@ -146,6 +156,10 @@ def _cell(
 def _folder(dataset: str, name: str, config: Config, draw: str) -> Path:
     budget = _plain(budgets.of(config.data).removeprefix("labeled_"))
     return Path("runs", dataset, _plain(name), budget, f"{draw}seed_{config.train.seed}")
+
+
+OWN_FOLDERS = ("figures", "compiled", "runs")
+"""Of the study itself."""
 
 
 def _plain(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -126,13 +127,16 @@ def _equivalence(
 
 def _by_labels(
     rows: Sequence[Mapping[str, Any]], entry: str, metric: str
-) -> dict[int, list[float]]:
-    """Labeled images -> the scores of an entry's runs."""
-    scores: dict[int, list[float]] = {}
+) -> dict[float, list[float]]:
+    """Labeled images of a budget, their geometric mean -> the scores of an entry's runs."""
+    of_budget: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         if row["entry"] == entry and not tables.is_missing(row[metric]):
-            scores.setdefault(row["labeled"], []).append(row[metric])
-    return scores
+            of_budget.setdefault(row["budget"], []).append(row)
+    return {
+        statistics.geometric_mean(row["labeled"] for row in here): [row[metric] for row in here]
+        for here in of_budget.values()
+    }
 
 
 def _decoder(

@@ -42,7 +42,7 @@ class Block:
       datasets: names of datasets in `configs/train.py`, such as `neu`.
       budgets: how many images are labeled; if empty, that of the configuration.
       draws: values of `data.split_seed`, each with every seed; if empty, one a seed, by
-        `Grid.split_follows_seed`.
+        `Grid.split_follows_seed`. Under the protocol `grouped`, a draw has its own val and test.
       seeds: values of `train.seed`.
     """
 
@@ -110,7 +110,7 @@ class Panels(SideBySide):
 class LabelEquivalence:
     """Scores over the number of labels, and how many of them the baseline needs for the same.
 
-    The budgets of the baseline and of the entries are all that the study has, as counts.
+    All budgets of the study with which the baseline and an entry were trained are used.
 
     Attributes:
       title: of the figure and the table.
@@ -135,7 +135,7 @@ class Grid(Section):
     blocks: tuple[Block, ...]  # the trainings; a training in two blocks runs once
     variant: str  # of the configuration files: "", "small" or "medium"
     overrides: dict[str, Any]  # dotted keys and values for all trainings
-    # fraction of the steps that every ramp takes; 0: that of each method
+    # fraction of the steps that the ramps of methods with one take; 0: that of each method
     ramp_share: float = dataclasses.field(metadata=config_lib.within(0, 1))
     # each seed draws labeled images of its own: data.split_seed = train.seed
     split_follows_seed: bool
@@ -172,12 +172,37 @@ def problems(grid: Grid) -> Iterator[str]:
         yield f"there is no entry {name!r}; choose one of {', '.join(grid.entries)}"
     if grid.baseline not in grid.entries:
         yield f"baseline = {grid.baseline!r}: must be one of {', '.join(grid.entries)}"
+    yield from _budget_problems(grid)
+    yield from _figure_problems(grid)
     if not grid.metrics:
         yield "metrics = (): must have at least one, such as image_iou"
     for name in grid.metrics:
         if not name.startswith(METRICS) and name != CLEAN_IMAGE_RATE:
             known = ", ".join((*METRICS, CLEAN_IMAGE_RATE))
             yield f"metrics: there is no {name!r}; choose from {known}"
+
+
+def _figure_problems(grid: Grid) -> Iterator[str]:
+    for figure in grid.figures:
+        if not isinstance(figure, LabelEquivalence):
+            continue
+        if grid.baseline in figure.entries:
+            yield f"figure {figure.title!r}: the baseline {grid.baseline!r} cannot be an entry"
+        if grid.metrics and grid.metrics[0] == CLEAN_IMAGE_RATE:
+            yield (
+                f"figure {figure.title!r}: needs a metric that grows with the labels as the first "
+                f"of metrics, not {CLEAN_IMAGE_RATE}"
+            )
+
+
+def _budget_problems(grid: Grid) -> Iterator[str]:
+    for budget in dict.fromkeys(b for block in grid.blocks for b in block.budgets):
+        is_count = isinstance(budget, int) and not isinstance(budget, bool)
+        if not (budget >= 1 if is_count else isinstance(budget, float) and 0 < budget <= 1):
+            yield (
+                f"budgets: {budget!r} must be a number of images, from 1, or a fraction with a "
+                "decimal point, above 0.0 and up to 1.0"
+            )
 
 
 def entries_of(figure: Figure) -> Sequence[str]:

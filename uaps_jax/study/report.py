@@ -63,7 +63,12 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
             logging.exception("figure %s", caption)
             notes.append(f"The figure {caption!r} could not be drawn: {error}")
     of_labels = [
-        (figures.equivalences(grid, figure, rows), grid.baseline, grid.metrics[0])
+        (
+            f"{figure.title} ({figure.dataset})",
+            figures.equivalences(grid, figure, rows),
+            grid.baseline,
+            grid.metrics[0],
+        )
         for figure in grid.figures
         if isinstance(figure, LabelEquivalence)
     ]
@@ -154,5 +159,7 @@ def _notes(
             f"report on {jax.devices()[0].device_kind}."
         )
     if grid.ramp_share:
-        notes.append(f"Every ramp takes {100 * grid.ramp_share:g} % of the steps.")
+        notes.append(
+            f"Every ramp of the unlabeled loss takes {100 * grid.ramp_share:g} % of the steps."
+        )
     return notes

@@ -27,7 +27,7 @@ def run_study(grid: Grid, directory: Path, command: Sequence[str]) -> None:
 
     Args:
       grid: the study.
-      directory: of the study; the work directories of the trainings are in its folder `runs`.
+      directory: of the study; the work directories of the trainings are in it.
       command: that starts a training, without flags.
 
     Raises:

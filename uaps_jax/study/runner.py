@@ -153,7 +153,7 @@ def _train(
             start_new_session=True,  # Ctrl-C reaches the study only, which terminates them
         )
         if cores:
-            with contextlib.suppress(ProcessLookupError):  # it has ended already
+            with contextlib.suppress(OSError):  # it has ended, or may not choose: it runs on all
                 os.sched_setaffinity(running[worker].pid, cores)
         status = running[worker].wait()
     if status == 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -92,13 +92,14 @@ def make_train_step(
     )
 
 
-def _written(memory: Tree, writes: Mapping[str, Write], is_valid: jax.Array) -> Tree:
+def _written(memory: Tree, writes: Sequence[Mapping[str, Write]], is_valid: jax.Array) -> Tree:
     """The memory after a step; without `is_valid` no row is written, so no copy is needed."""
     written = dict(memory)
-    for name, write in writes.items():
-        array = memory[name]
-        at = jnp.where(is_valid & (write.at >= 0), write.at, len(array))
-        written[name] = array.at[at].set(write.rows.astype(array.dtype), mode="drop")
+    for of_piece in writes:
+        for name, write in of_piece.items():
+            array = written[name]
+            at = jnp.where(is_valid & (write.at >= 0), write.at, len(array))
+            written[name] = array.at[at].set(write.rows.astype(array.dtype), mode="drop")
     return written
 
 
@@ -112,14 +113,14 @@ class Learnt:
       metrics: name -> a scalar.
       gradients: of the params.
       method_state: the new state of the method.
-      writes: into its memory.
+      writes: into its memory, of each piece of the batch in order.
     """
 
     loss: jax.Array
     metrics: Tree
     gradients: Tree
     method_state: Tree
-    writes: Mapping[str, Write]
+    writes: Sequence[Mapping[str, Write]]
 
 
 def learn(
@@ -134,7 +135,8 @@ def learn(
 
     With `train.accumulate` > 1, the batch is divided into this many pieces; loss, metrics and
     gradients are the means over the pieces. Each piece has its own batch statistics, which update
-    the running ones in order. All pieces read the memory from before the step.
+    the running ones in order. All pieces read the memory from before the step, and write in order:
+    a row of a later piece replaces that of an earlier one.
     """
 
     def once(method_state: Tree, batch: Tree, key: jax.Array) -> Learnt:
@@ -161,7 +163,7 @@ def learn(
             metrics=metrics,
             gradients=gradients,
             method_state=new_state,
-            writes=writes,
+            writes=(writes,),
         )
 
     step_key = jax.random.fold_in(key, state.step)
@@ -176,7 +178,7 @@ def learn(
     def add(carried: tuple[Tree, Any], piece: Any) -> tuple[tuple[Tree, Any], Any]:
         learnt = once(carried[0], *piece)
         sums = jax.tree.map(jnp.add, carried[1], _summed(learnt))
-        return (learnt.method_state, sums), learnt.writes
+        return (learnt.method_state, sums), learnt.writes[0]
 
     shapes = jax.eval_shape(
         lambda *first: _summed(once(*first)),
@@ -191,7 +193,7 @@ def learn(
         metrics=metrics,
         gradients=gradients,
         method_state=method_state,
-        writes=jax.tree.map(lambda rows: rows.reshape(-1, *rows.shape[2:]), writes),
+        writes=tuple(jax.tree.map(lambda rows, n=n: rows[n], writes) for n in range(count)),
     )
 
 

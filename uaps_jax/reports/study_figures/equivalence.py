@@ -18,7 +18,7 @@ from uaps_jax.reports.study_figures import style
 def draw(
     title: str,
     y_label: str,
-    series: Mapping[str, Mapping[int, Sequence[float]]],
+    series: Mapping[str, Mapping[float, Sequence[float]]],
     found: Sequence[Equivalence],
     target: Path,
 ) -> None:
@@ -27,7 +27,7 @@ def draw(
     Args:
       title: over the figure.
       y_label: of the vertical axis, with its unit.
-      series: entry -> labeled images -> the scores of its runs.
+      series: entry -> labeled images of a budget -> the scores of its runs.
       found: from the labels of an entry to those of the baseline.
       target: the PNG to write.
     """
@@ -47,7 +47,9 @@ def draw(
             capsize=3,
         )
     for one in found:
-        score = statistics.fmean(series[one.entry][one.labeled])
+        points = series[one.entry]
+        _, nearest = min((abs(number - one.labeled), number) for number in points)
+        score = statistics.fmean(points[nearest])
         axes.annotate(
             "",
             xy=(one.count, score),
@@ -68,7 +70,7 @@ def draw(
         )
     numbers = sorted({number for points in series.values() for number in points})
     axes.set_xscale("log")
-    axes.set_xticks(numbers, [str(number) for number in numbers])
+    axes.set_xticks(numbers, [f"{number:.0f}" for number in numbers])
     axes.xaxis.set_minor_locator(NullLocator())
     axes.set(xlabel="labeled images", ylabel=y_label)
     axes.grid(alpha=0.3)

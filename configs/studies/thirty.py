@@ -1,0 +1,120 @@
+"""Eight and thirty annotated pictures: NEU-Seg at a size that a CPU trains.
+
+Protocol `grouped`: of 8 or 30 leakage groups one image each is labeled, and copies of labeled
+pictures are in no part. 64 px, 4 + 4 images, 1500 steps of Adam at 1e-3 with a cosine to 0, scores
+of the last step. Each seed draws its own labeled images. The thresholds of the last entry were
+chosen on the validation images of seed 0 with 8 pictures.
+
+    python run.py --config=configs/studies/thirty.py:methods
+
+Behind the colon: `methods`, `single` (further methods with one draw), `labels` (the curve of
+supervised learning, for label equivalence), `chance` (draws of labels crossed with
+initialisations), `ablation`; without a colon all of them, ten hours on two CPU cores. Parts in one
+work directory share their trainings.
+"""
+
+from uaps_jax.config import ConfigError
+from uaps_jax.configs.studies import base
+from uaps_jax.study.grid import Bars, Block, Entry, Figure, Grid, LabelEquivalence, Panels
+
+OURS = "FixMatch, classwise, paste"
+
+
+def _fixmatch(**settings: object) -> Entry:
+    return Entry(
+        method="fixmatch", overrides={f"method.{key}": value for key, value in settings.items()}
+    )
+
+
+ENTRIES = {
+    "supervised": Entry(method="supervised", overrides={"method.ema_decay": 0.99}),
+    **{name: base.METHODS[name] for name in ("UAPS", "CPS", "FixMatch", "UniMatch V2")},
+    OURS: _fixmatch(threshold_rule="classwise", labeled_paste="always"),
+}
+SINGLE = {
+    name: base.METHODS[name] for name in ("Mean Teacher", "UniMatch", "AugSeg", "BCP", "PrevMatch")
+}
+ABLATION = {
+    "FixMatch, classwise": _fixmatch(threshold_rule="classwise"),
+    "FixMatch, paste": _fixmatch(labeled_paste="always"),
+    "FixMatch, tau 0.8": _fixmatch(threshold=0.8),
+}
+BLOCKS = {
+    "methods": (
+        Block(entries=tuple(ENTRIES), datasets=("neu",), budgets=(8, 30), seeds=(0, 1, 2)),
+        Block(entries=("supervised", OURS), datasets=("neu",), budgets=(8, 30), seeds=(3, 4)),
+    ),
+    "single": (Block(entries=tuple(SINGLE), datasets=("neu",), budgets=(8, 30)),),
+    "labels": (
+        Block(
+            entries=("supervised",),
+            datasets=("neu",),
+            budgets=(8, 15, 30, 60, 120, 240),
+            seeds=(0, 1, 2),
+        ),
+        Block(entries=(OURS,), datasets=("neu",), budgets=(8, 30), seeds=(0, 1, 2)),
+    ),
+    "chance": (
+        Block(
+            entries=("supervised", OURS),
+            datasets=("neu",),
+            budgets=(30,),
+            draws=(0, 1, 2),
+            seeds=(0, 1),
+        ),
+    ),
+    "ablation": (
+        Block(
+            entries=("supervised", "FixMatch", *ABLATION, OURS),
+            datasets=("neu",),
+            budgets=(8,),
+            seeds=(0, 1, 2),
+        ),
+    ),
+}
+
+
+def get_config(part: str = "") -> Grid:
+    """The whole study, or a part of it.
+
+    Raises:
+      ConfigError: there is no such part.
+    """
+    if part and part not in BLOCKS:
+        raise ConfigError(f"there is no part {part!r}; choose one of {', '.join(BLOCKS)}")
+    grid = base.study(
+        "NEU-Seg, 8 and 30 labeled pictures, 64 px, 1500 steps", ENTRIES | SINGLE | ABLATION
+    )
+    grid.variant = "small"
+    grid.overrides = {
+        "train.steps": 1500,
+        "train.eval_every": 500,
+        "checkpoint.every": 500,
+        "data.protocol": "grouped",
+    }
+    grid.ramp_share = 0.0
+    grid.split_follows_seed = True
+    grid.checkpoint = "latest"
+    grid.workers = 2
+    grid.blocks = tuple(block for name in BLOCKS if part in ("", name) for block in BLOCKS[name])
+    trained = {name for block in grid.blocks for name in block.entries}
+    grid.entries = {name: entry for name, entry in grid.entries.items() if name in trained}
+    grid.figures = tuple(_figures(part, tuple(grid.entries)))
+    return grid
+
+
+def _figures(part: str, entries: tuple[str, ...]) -> list[Figure]:
+    budgets = (8, 30) if part in ("", "methods", "single") else (8,) if part == "ablation" else ()
+    figures: list[Figure] = [
+        Bars(title=f"{budget} labeled pictures", dataset="neu", budget=budget, entries=entries)
+        for budget in budgets
+    ]
+    if part in ("", "labels"):
+        figures.append(LabelEquivalence(title="Label equivalence", dataset="neu", entries=(OURS,)))
+    if part in ("", "methods"):
+        shown = ("supervised", OURS)
+        figures += [
+            Panels(title=f"{budget} labels", dataset="neu", budget=budget, entries=shown, images=6)
+            for budget in budgets
+        ]
+    return figures
