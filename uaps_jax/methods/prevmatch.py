@@ -1,6 +1,6 @@
 """PrevMatch (Shin et al. 2024): `unimatch_v1` with pseudo-labels of earlier networks besides.
 
-Copies of the network are kept at fixed intervals. At each step k ~ U{1, 2, 3} of them are drawn,
+Snapshots of the network are kept at fixed intervals. At each step k ~ U{1, 2, 3} of them are drawn,
 and weights beta ~ Dirichlet(1, ..., 1):
 
     q'    = softmax sum_j beta_j f_j(w),     y' = argmax_c q'_c,     m' = [max_c q'_c >= tau']
@@ -8,8 +8,8 @@ and weights beta ~ Dirichlet(1, ..., 1):
 
 L_x is the labeled loss and L_u the sum of the unlabeled terms of `unimatch_v1`. lambda'(t) rises
 linearly from 0 to lambda' over half of the steps and falls back to 0; it is 0 while there is no
-copy. The copies f_j are in evaluation mode. Published: the network is copied when its validation
-score improves; tau' = 0.9, eight copies, lambda = 1.
+snapshot. The snapshots f_j are in evaluation mode. Published: one is made when the validation score
+improves; tau' = 0.9, eight snapshots, lambda = 1.
 """
 
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ class PrevmatchConfig(unimatch_v1.UnimatchV1Config):
 
     weight_previous: float = field(metadata=c.at_least(0))  # the largest lambda'
     threshold_previous: float = field(metadata=c.probability())  # tau'
-    snapshots: int = field(metadata=c.at_least(snapshots.MOST))  # copies that are kept
+    snapshots: int = field(metadata=c.at_least(snapshots.MOST))  # that are kept
     snapshot_interval: int = field(metadata=c.at_least(1))  # steps from one to the next
 
     def scale_ramps(self, steps: int, share: float) -> None:
