@@ -11,8 +11,10 @@ from tests import oracles, tiny
 from tests.compare import relative_difference
 from tests.methods.steps import inputs_of, views_of
 from uaps_jax import methods
+from uaps_jax.losses import ramps
 from uaps_jax.methods import snapshots, unimatch_v1
 from uaps_jax.methods.strong_views import Target
+from uaps_jax.models.network import Network
 from uaps_jax.trees import named_leaves
 
 
@@ -73,24 +75,82 @@ def prevmatch():
     return methods.build(settings)
 
 
-def test_prevmatch_equals_unimatch_without_a_snapshot(prevmatch):
-    """Without a snapshot the loss is half that of UniMatch; with one, it moves."""
-    unimatch = methods.build(tiny.config("unimatch_v1"))
-    params, state = unimatch.init(0)
-    views = views_of(unimatch, jax.random.key(2))
-    key = jax.random.key(1)
-    # PrevMatch draws one more key: the same dropout needs the first of its keys.
-    both = [
-        inputs_of(method, params, state, views, key, 1)._replace(key=used)
-        for method, used in ((unimatch, jax.random.split(key, 2)[0]), (prevmatch, key))
-    ]
-    first = jax.jit(unimatch.loss)(both[0])
-    second = jax.jit(prevmatch.loss)(both[1])
-    assert_allclose(second.loss, first.loss / 2, rtol=1e-5)
-    filled = {name: np.ones_like(array) for name, array in both[1].memory.items()}
-    moved = jax.jit(prevmatch.loss)(both[1]._replace(memory=filled, step=jnp.asarray(9)))
-    assert abs(float(moved.loss) - float(second.loss)) > 1e-3
-    assert np.isfinite(moved.loss)
+def spied(method, step, memory, monkeypatch):
+    """The result of a step, the targets of each unlabeled loss, and the network's images."""
+    params, state = method.init(0)
+    views = views_of(method, jax.random.key(2))
+    inputs = inputs_of(method, params, state, views, jax.random.key(1), step)
+    targets, images = [], []
+    terms, forward = unimatch_v1.unlabeled_terms, Network.train_outputs
+
+    def seen_terms(strong_logits, strong_targets, dropped_logits, target, form):
+        targets.append((target, strong_targets))
+        return terms(strong_logits, strong_targets, dropped_logits, target, form)
+
+    def seen_forward(network, variables, x, *rest, **options):
+        images.append(x)
+        return forward(network, variables, x, *rest, **options)
+
+    monkeypatch.setattr(unimatch_v1, "unlabeled_terms", seen_terms)
+    monkeypatch.setattr(Network, "train_outputs", seen_forward)
+    result = method.loss(inputs if memory is None else inputs._replace(memory=memory))
+    return result, targets, images[0], views
+
+
+def test_a_strong_view_and_its_target_have_the_same_box(monkeypatch):
+    settings = tiny.config("unimatch_v1")
+    settings.method.cutmix, settings.method.threshold = 1.0, 0.4
+    method = methods.build(settings)
+    result, ((target, strong),), images, views = spied(method, 1, None, monkeypatch)
+    images = np.asarray(images).reshape(4, 4, *images.shape[1:])  # image, batch part
+    for number, of_view in enumerate(strong):
+        name = f"strong_{number}"
+        box, own = np.asarray(views[name]["box"]), np.asarray(views[name]["image"])
+        assert box.any((1, 2)).all()
+        for field in ("labels", "weight"):
+            whole = np.asarray(getattr(target, field))
+            expected = np.where(box, np.roll(whole, -1, 0), whole)
+            assert_array_equal(getattr(of_view, field), expected)
+        mixed = np.where(box[..., None], np.roll(own, -1, 0), own)
+        assert_allclose(images[:, 2 + number], mixed)
+    parts = {name: float(value) for name, value in result.metrics.items()}
+    total = parts["supervised"] + 0.5 * parts["ramp"] * (parts["pseudo"] + parts["features"])
+    assert float(result.loss) == pytest.approx(total, rel=1e-5)
+
+
+def test_prevmatch_teaches_the_mixed_snapshots(prevmatch, monkeypatch):
+    """All rows have one other network: its labels are those of the second loss."""
+    other = prevmatch.init(1)
+    variables = {"params": other[0], "batch_stats": other[1]["batch_stats"]}
+    written = snapshots.writes(variables, jnp.asarray(2), 2, 3)
+    memory = {name: np.repeat(write.rows, 3, axis=0) for name, write in written.items()}
+    step = 3  # the middle of the run
+    result, targets, _, views = spied(prevmatch, step, memory, monkeypatch)
+    assert len(targets) == 2
+    network = prevmatch.predictor("").network
+    expected = network.main_logits(variables, views["weak"]["image"])
+    assert_array_equal(targets[1][0].labels, expected.argmax(-1))
+    confident = jax.nn.softmax(expected).max(-1) >= 0.9
+    assert_array_equal(targets[1][0].weight, confident)
+    parts = {name: float(value) for name, value in result.metrics.items()}
+    total = (
+        parts["supervised"]
+        + 0.5 * parts["ramp"] * (parts["pseudo"] + parts["features"])
+        + parts["previous"]
+    )
+    assert float(result.loss) == pytest.approx(total / 3, rel=1e-5)
+
+
+def test_prevmatch_without_a_snapshot_is_half_of_unimatch(prevmatch, monkeypatch):
+    result, _, _, _ = spied(prevmatch, 1, None, monkeypatch)
+    parts = {name: float(value) for name, value in result.metrics.items()}
+    total = parts["supervised"] + 0.5 * parts["ramp"] * (parts["pseudo"] + parts["features"])
+    assert float(result.loss) == pytest.approx(total / 2, rel=1e-5)
+
+
+def test_triangle_rises_and_falls():
+    steps = jnp.asarray([0, 1, 2, 3, 4])
+    assert_allclose(ramps.triangle(steps, jnp.asarray(4.0)), [0, 0.5, 1, 0.5, 0])
 
 
 def test_snapshots_are_written_at_their_interval(prevmatch):
