@@ -10,7 +10,7 @@ from uaps_jax.config import ConfigError
 from uaps_jax.configs import neu_uaps
 from uaps_jax.configs.studies import base
 from uaps_jax.study import cells as cells_lib
-from uaps_jax.study import figures, runner
+from uaps_jax.study import figures, report, runner
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -82,6 +82,17 @@ def test_draws_and_seeds_are_crossed_and_the_usual_draw_is_the_same_run(follows)
         (7, 0, "draw_7_seed_0"),
         (7, 1, "draw_7_seed_1"),
     ]
+
+
+def test_the_report_says_what_the_draws_mean():
+    grid = study(split_follows_seed=True)
+    entries, datasets = ("UAPS",), ("neu",)
+    grid.blocks = (Block(entries=entries, datasets=datasets, seeds=(0, 1)),)
+    assert report.draw_notes(cells_lib.cells(grid)) == []
+    grid.blocks = (Block(entries=entries, datasets=datasets, draws=(0, 1), seeds=(0, 1)),)
+    assert "too narrow" in report.draw_notes(cells_lib.cells(grid))[0]
+    grid.blocks = (Block(entries=entries, datasets=datasets, draws=(0,), seeds=(0, 1)),)
+    assert "the same draw" in report.draw_notes(cells_lib.cells(grid))[0]
 
 
 def test_a_training_that_two_blocks_name_runs_once():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,19 @@ def _sizes(records: Sequence[tuple[Cell, Mapping[str, Any]]]) -> Iterator[str]:
         yield f"{key}, {sizes}."
 
 
+def draw_notes(cells: Sequence[Cell]) -> list[str]:
+    """What follows from the draws of labeled images of the trainings."""
+    if len({cell.draw for cell in cells}) == 1:
+        return ["All runs use the same draw of labeled images."]
+    of_draw = Counter((cell.dataset, cell.entry, cell.budget, cell.draw) for cell in cells)
+    if max(of_draw.values(), default=0) > 1:
+        return [
+            "Intervals take all runs as independent. Runs with one draw share their labeled "
+            "images, so that intervals over several seeds a draw are too narrow."
+        ]
+    return []
+
+
 def _notes(
     grid: Grid, outcomes: Sequence[Outcome], directory: Path, rows: Sequence[Mapping[str, Any]]
 ) -> list[str]:
@@ -151,8 +165,7 @@ def _notes(
     for outcome in outcomes:
         for warning in outcome.result.get("warnings", ()) if outcome.result else ():
             notes.append(f"Warning of {outcome.cell.folder}: {warning}")
-    if len({outcome.cell.draw for outcome in outcomes}) == 1:
-        notes.append("All runs use the same draw of labeled images.")
+    notes += draw_notes([outcome.cell for outcome in outcomes])
     if any(isinstance(figure, Decoders) for figure in grid.figures):
         notes.append(
             f"Inference times: one image, median of {figures.TIMED_CALLS} calls, measured for this "
