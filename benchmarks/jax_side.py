@@ -10,27 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import roofline, torch_names
+from benchmarks import jax_reference, roofline, torch_names
 from benchmarks.measuring import seconds
-from benchmarks.sides import WEIGHTS, serve
+from benchmarks.sides import METHODS, serve
 from uaps_jax import methods
 from uaps_jax.config import assign
 from uaps_jax.configs import train
 from uaps_jax.configs.parts.views import view
-from uaps_jax.methods import uaps
 from uaps_jax.models import cost
 from uaps_jax.training import feed, optimizers, sharding, step
 from uaps_jax.training import state as state_lib
 
 POOL = 32  # images on the device
+REFERENCES = {"uaps": jax_reference.of_uaps, "fixmatch": jax_reference.of_fixmatch}
+PASSES = {"uaps": 3, "fixmatch": 3.5}
+"""The convolutions of a step, in forward passes of labeled and unlabeled images: forward, the
+gradients of images and of kernels, and the teacher's pass of unlabeled images."""
 
 
 def main() -> None:
     """Answers `benchmarks.train_step`."""
     parser = argparse.ArgumentParser()
+    parser.add_argument("--method", choices=METHODS, required=True)
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--batch", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
@@ -38,6 +41,7 @@ def main() -> None:
     parser.add_argument("--deterministic", action="store_true")
     arguments = parser.parse_args()
     ours = Ours(
+        arguments.method,
         arguments.size,
         arguments.batch,
         arguments.folder,
@@ -50,10 +54,11 @@ def main() -> None:
 
 
 class Ours:
-    """A training of UAPS on random images."""
+    """A training of a method on random images; its weak views are the images themselves."""
 
     def __init__(
         self,
+        method: str,
         size: int,
         batch: int,
         folder: Path,
@@ -62,7 +67,7 @@ class Ours:
         deterministic: bool,
     ) -> None:
         """Builds the step; nothing is compiled yet."""
-        config = train.build(dataset="neu", method="uaps")
+        config = train.build(dataset="neu", method=method)
         config.views.labeled = config.views.unlabeled = view()
         config.data.height = config.data.width = size
         config.train.batch_labeled = config.train.batch_unlabeled = batch
@@ -85,7 +90,10 @@ class Ours:
         }
         start = state_lib.create(self._method, optimizer, config.optimizer, 0)
         self._state = jax.device_put(start, shards.replicated)
-        self._variables = self._method.variables(start.params, start.method_state)
+        self._variables = {
+            "params": start.params,
+            "batch_stats": start.method_state["batch_stats"],
+        }
         self._show = feed.make_show_function(self._method.streams, shards)
         rows = {s: np.arange(batch, dtype=np.int32) for s in self._method.streams}
         self._images, self._rows, *self._rest = jax.device_put(
@@ -95,23 +103,12 @@ class Ours:
 
     def write(self) -> None:
         """Writes images, weights by their published names, clean logits and a loss."""
-        predictor = self._method.predictor("")
-        network, normalize = predictor.network, predictor.normalize
-        x, u = (normalize(self._arrays[n][: self._batch]) for n in ("labeled", "unlabeled"))
-        both = jax.jit(lambda v, i: network.all_logits(v, i, None))
-        labeled, unlabeled = both(self._variables, x), both(self._variables, u)
-        beta = np.array([0.4, 0.3, 0.2, 0.1], np.float32)
-        labels = self._arrays["mask"][: self._batch].astype(np.int32)
-        options = self._config.method
-        assert isinstance(options, uaps.UapsConfig)
-        w1, w2, w3 = (jnp.asarray(w, jnp.float32) for w in (*WEIGHTS, 0.0))
-        total, _ = uaps.objective(
-            labeled, unlabeled, jnp.asarray(labels), jnp.asarray(beta), w1, w2, w3, options
-        )
-        stored: dict[str, Any] = dict(self._arrays)
-        for name, value in torch_names.tensors(self._variables).items():
-            stored[f"weights/{name}"] = value
-        stored |= {"logits": np.asarray(labeled), "beta": beta, "loss": np.asarray(total)}
+        name = self._config.method.name
+        batch = {field: rows[: self._batch] for field, rows in self._arrays.items()}
+        reference = REFERENCES[name](self._method, self._config.method, self._variables, batch)
+        stored: dict[str, Any] = self._arrays | reference
+        for tensor, value in torch_names.tensors(self._variables).items():
+            stored[f"weights/{tensor}"] = value
         np.savez(self._folder / "reference.npz", **stored)
 
     def first(self) -> float:
@@ -147,8 +144,7 @@ class Ours:
             "device": device.device_kind,
             "peak_memory_gib": peak / 2**30,
             "threads": os.cpu_count(),
-            # Forward, and the gradients of images and of kernels.
-            "convolution_flops": 3 * 2 * forward,
+            "convolution_flops": round(PASSES[self._config.method.name] * 2 * forward),
             "bytes_by_xlas_count": self._step.cost_analysis()["bytes accessed"],
             **rates,
         }

@@ -16,7 +16,10 @@ from typing import Any
 
 from uaps_jax.command_line import huge_pages
 
-WEIGHTS = (0.1, 0.1)  # of pseudo-labels and of uncertainty in the loss, likewise
+METHODS = {"uaps": "UAPS", "fixmatch": "FixMatch"}
+"""The methods whose step is timed, with their titles."""
+
+WEIGHTS = (0.1, 0.1)  # of pseudo-labels and of uncertainty in the loss of UAPS, likewise
 
 Handler = Callable[..., Any]
 

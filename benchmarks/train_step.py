@@ -1,6 +1,7 @@
-"""A training step of UAPS against PyTorch, in one run.
+"""A training step of UAPS or FixMatch against PyTorch, in one run.
 
     python -m benchmarks.train_step --size=128 --batch=4
+    python -m benchmarks.train_step --method=fixmatch --size=128 --batch=4
 
 Both sides get the same uint8 images, the same weights and the same number of threads, and take
 steps in turns; the table shows images per second (labeled and unlabeled ones together) from the
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measuring import record
-from benchmarks.sides import Side, Sides
+from benchmarks.sides import METHODS, Side, Sides
 
 AGREEMENT = 1e-4
 DETERMINISTIC = "deterministic"
@@ -27,6 +28,7 @@ DETERMINISTIC = "deterministic"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--method", choices=METHODS, default="uaps")
     parser.add_argument("--size", type=int, default=128, help="side of an image in pixels")
     parser.add_argument("--batch", type=int, default=4, help="labeled images; unlabeled as many")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each side")
@@ -53,7 +55,12 @@ def main() -> None:
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Starts the sides, checks that they agree, and times them in turns."""
-    shape = [f"--size={arguments.size}", f"--batch={arguments.batch}", f"--folder={folder}"]
+    shape = [
+        f"--method={arguments.method}",
+        f"--size={arguments.size}",
+        f"--batch={arguments.batch}",
+        f"--folder={folder}",
+    ]
     with Sides() as sides:
         for way in arguments.ours:
             dtype, *more = way.split("-")
@@ -75,6 +82,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         machine = sides.ask("describe")
     images = 2 * arguments.batch
     return {
+        "method": arguments.method,
         "size": arguments.size,
         "batch": arguments.batch,
         "cores": os.cpu_count(),
@@ -99,8 +107,8 @@ def table(figures: dict[str, Any]) -> str:
     peers = [side["images_per_second"] for name, side in sides.items() if "torch" in name]
     best = max(peers, default=float("nan"))
     lines = [
-        f"UAPS train step, {figures['size']} px, {figures['batch']} + {figures['batch']} images, "
-        f"{figures['cores']} cores",
+        f"{METHODS[figures['method']]} train step, {figures['size']} px, "
+        f"{figures['batch']} + {figures['batch']} images, {figures['cores']} cores",
         "",
         "| side | images/s | ms a step (fastest, slowest) | first step, s | to best PyTorch |",
         "|---|---|---|---|---|",
