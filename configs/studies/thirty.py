@@ -1,7 +1,7 @@
 """Eight and thirty annotated pictures: NEU-Seg at a size that a CPU trains.
 
 Protocol `grouped`: of 8 or 30 leakage groups one image each is labeled, and copies of labeled
-pictures are in no part. 64 px, 4 + 4 images, 1500 steps of Adam at 1e-3 with a cosine to 0, scores
+pictures are in no part. 64 px, 4 + 4 images, 3000 steps of Adam at 1e-3 with a cosine to 0, scores
 of the last step. Each seed draws its own labeled images. The thresholds of the last entry were
 chosen on the validation images of seed 0 with 8 pictures.
 
@@ -9,7 +9,7 @@ chosen on the validation images of seed 0 with 8 pictures.
 
 Behind the colon: `methods`, `single` (further methods with one draw), `labels` (the curve of
 supervised learning, for label equivalence), `chance` (draws of labels crossed with
-initialisations), `ablation`; without a colon all of them, ten hours on two CPU cores. Parts in one
+initialisations), `ablation`; without a colon all of them, fifteen hours on two CPU cores. Parts in one
 work directory share their trainings.
 """
 
@@ -83,13 +83,13 @@ def get_config(part: str = "") -> Grid:
     if part and part not in BLOCKS:
         raise ConfigError(f"there is no part {part!r}; choose one of {', '.join(BLOCKS)}")
     grid = base.study(
-        "NEU-Seg, 8 and 30 labeled pictures, 64 px, 1500 steps", ENTRIES | SINGLE | ABLATION
+        "NEU-Seg, 8 and 30 labeled pictures, 64 px, 3000 steps", ENTRIES | SINGLE | ABLATION
     )
     grid.variant = "small"
     grid.overrides = {
-        "train.steps": 1500,
-        "train.eval_every": 500,
-        "checkpoint.every": 500,
+        "train.steps": 3000,
+        "train.eval_every": 1000,
+        "checkpoint.every": 1000,
         "data.protocol": "grouped",
     }
     grid.ramp_share = 0.0
