@@ -2,15 +2,15 @@
 
 Protocol `grouped`: of 8 or 30 leakage groups one image each is labeled, and copies of labeled
 pictures are in no part. 64 px, 4 + 4 images, 3000 steps of Adam at 1e-3 with a cosine to 0, scores
-of the last step. Each seed draws its own labeled images. The thresholds of the last entry were
-chosen on the validation images of seed 0 with 8 pictures.
+of the last step. Each seed draws its own labeled images. The thresholds of the last entry and the
+number of steps were chosen on the validation images of seed 0 with 8 pictures.
 
     python run.py --config=configs/studies/thirty.py:methods
 
 Behind the colon: `methods`, `single` (further methods with one draw), `labels` (the curve of
 supervised learning, for label equivalence), `chance` (draws of labels crossed with
-initialisations), `ablation`; without a colon all of them, fifteen hours on two CPU cores. Parts in one
-work directory share their trainings.
+initialisations), `ablation`; without a colon all of them, about fifteen hours on two CPU cores.
+Parts in one work directory share their trainings.
 """
 
 from uaps_jax.config import ConfigError
