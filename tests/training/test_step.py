@@ -46,10 +46,13 @@ def one_step(config, devices):
     return jax.device_get(state), jax.device_get(measurements)
 
 
-@pytest.mark.parametrize("method", ["dueb"])  # uaps: test_processes
+@pytest.mark.parametrize("method", ["dueb", "fixmatch"])  # uaps: test_processes
 def test_one_and_four_devices_agree_in_float64(method):
     with jax.enable_x64(True):
         config = tiny.config(method)
+        if method == "fixmatch":  # boxes of images of other devices, in every image
+            config.method.cutmix, config.method.labeled_paste = 1.0, "always"
+            config.method.threshold, config.method.threshold_rule = 0.3, "classwise"
         config.network.dtype = "float64"
         (one, one_parts), (four, four_parts) = one_step(config, 1), one_step(config, 4)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(four.params), strict=True):
