@@ -63,7 +63,7 @@ BAD = {
     "method.rectify": "image",
     "method.energy": "free",
     "method.energy_margins": (1.0, -1.0),
-    "method.ramp_length": 0,
+    "method.ramp_length": -1,
     "method.weight_pseudo": float("nan"),
     "method.weight_uncertainty": -0.1,
     "optimizer.poly_power": float("inf"),
