@@ -264,8 +264,11 @@ def test_memory_takes_the_rows_of_a_step_and_drops_those_of_one_that_is_not_fini
 def test_rows_that_are_not_finite_and_rows_outside_are_not_written():
     memory = {"bank": jnp.arange(4.0)}
     rows = Write(jnp.array([-1, 2, 4, 9]), jnp.array([10.0, 20.0, 30.0, 40.0]))
-    after = step_lib._written(memory, {"bank": rows}, jnp.asarray(True))
+    later = Write(jnp.array([3, 2]), jnp.array([50.0, 60.0]))
+    after = step_lib._written(memory, [{"bank": rows}], jnp.asarray(True))
     np.testing.assert_array_equal(after["bank"], [0, 1, 20, 3])
+    after = step_lib._written(memory, [{"bank": rows}, {"bank": later}], jnp.asarray(True))
+    np.testing.assert_array_equal(after["bank"], [0, 1, 60, 50])
 
     def with_nan(method):
         def loss(inputs):
