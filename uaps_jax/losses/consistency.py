@@ -8,13 +8,18 @@ import jax
 import jax.numpy as jnp
 
 
-def dirichlet_weights(key: jax.Array, decoders: int, dtype: jnp.dtype = jnp.float32) -> jax.Array:
+def dirichlet_weights(
+    key: jax.Array, decoders: int, dtype: jax.typing.DTypeLike = jnp.float32
+) -> jax.Array:
     """Weights `[decoders]`, uniform on the simplex, Dirichlet(1, ..., 1) (UAPS, Sec. 3)."""
     return jax.random.dirichlet(key, jnp.ones(decoders, dtype), dtype=dtype)
 
 
 def mixing_weights(
-    mixing: Literal["dirichlet", "mean"], key: jax.Array, decoders: int, dtype: jnp.dtype
+    mixing: Literal["dirichlet", "mean"],
+    key: jax.Array,
+    decoders: int,
+    dtype: jax.typing.DTypeLike,
 ) -> jax.Array:
     """Weights `[decoders]` of a mixed prediction: drawn, or all equal."""
     if mixing == "dirichlet":
