@@ -16,6 +16,8 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
+from uaps_jax.losses import masked
+from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Hyperparameters, Views
 from uaps_jax.transforms import mixing
@@ -75,6 +77,12 @@ def confident(probabilities: jax.Array, limits: jax.Array) -> Target:
     labels = probabilities.argmax(-1).astype(jnp.int32)
     kept = probabilities.max(-1) >= limits[labels]
     return Target(labels, kept.astype(probabilities.dtype))
+
+
+def pseudo_label_loss(logits: jax.Array, target: Target, form: LossForm) -> jax.Array:
+    """The loss of a view from logits `[K, B, H, W, C]`, a mean over the K decoders."""
+    of_decoders = jax.vmap(partial(masked.masked_loss, form=form), in_axes=(0, None, None))
+    return of_decoders(logits, target.labels, target.weight).mean()
 
 
 def next_image(x: jax.Array) -> jax.Array:

@@ -23,7 +23,6 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import masked
 from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import one_network, passes, strong_views, supervised
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
@@ -90,12 +89,11 @@ def unlabeled_terms(
       target: of the weak view.
       form: l.
     """
-    of_decoders = jax.vmap(partial(masked.masked_loss, form=form), in_axes=(0, None, None))
     losses = [
-        of_decoders(logits, one.labels, one.weight).mean()
+        strong_views.pseudo_label_loss(logits, one, form)
         for logits, one in zip(strong_logits, strong_targets, strict=True)
     ]
-    dropped = of_decoders(dropped_logits, target.labels, target.weight).mean()
+    dropped = strong_views.pseudo_label_loss(dropped_logits, target, form)
     return jnp.stack(losses).mean(), dropped
 
 

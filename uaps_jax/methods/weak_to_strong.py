@@ -18,7 +18,6 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import masked
 from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import passes, strong_views, supervised, teacher, thresholds
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
@@ -81,9 +80,8 @@ def objective(
       The total and its terms by name.
     """
     l_sup = supervised.objective(labeled_logits, labels)
-    of_decoders = jax.vmap(partial(masked.masked_loss, form=form), in_axes=(0, None, None))
     losses = [
-        of_decoders(logits, target.labels, target.weight).mean()
+        strong_views.pseudo_label_loss(logits, target, form)
         for logits, target in zip(strong_logits, targets, strict=True)
     ]
     l_u = jnp.stack(losses).mean()
