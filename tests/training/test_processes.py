@@ -57,7 +57,7 @@ def test_two_processes_equal_one_device_after_twenty_steps(tmp_path):
         alone = worker.take("uaps", "float64", STEPS, sharding.over_devices(1))
     for a, b in zip(result, jax.tree.leaves(alone), strict=True):
         assert a.dtype == np.float64
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-7)
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-8)
 
 
 @pytest.mark.parametrize("devices", [2, 4])
@@ -66,7 +66,7 @@ def test_several_devices_equal_one_after_twenty_steps(devices):
         one, several = (
             worker.take("uaps", "float64", STEPS, sharding.over_devices(n)) for n in (1, devices)
         )
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-7), one, several)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=0, atol=1e-8), one, several)
 
 
 def test_one_process_is_the_first_and_waits_for_nobody():
