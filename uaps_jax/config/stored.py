@@ -104,6 +104,10 @@ MIGRATIONS = (
         }
     ),
     Migration(adjust=_supervised_without_an_average),
+    Migration(
+        removed=("optimizer.frozen",),  # no configuration froze anything
+        added={"network.pretrained": "", "network.pretrained_parts": "encoder"},
+    ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

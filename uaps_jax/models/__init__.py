@@ -12,7 +12,7 @@ import jax
 from uaps_jax import config as config_lib
 from uaps_jax import external
 from uaps_jax.config import Config, ConfigError, NetworkConfig
-from uaps_jax.models import unet
+from uaps_jax.models import deeplabv3plus, fpn, pspnet, unet, unet_decoder
 from uaps_jax.models.network import Network
 
 Build = Callable[[Config, Mapping[str, int]], Network]
@@ -35,6 +35,10 @@ def register(section: type[NetworkConfig], build: Build) -> None:
 
 
 register(unet.UNetConfig, unet.build)
+register(unet_decoder.UNetDecoderConfig, unet_decoder.build)
+register(deeplabv3plus.DeepLabV3PlusConfig, deeplabv3plus.build)
+register(pspnet.PSPNetConfig, pspnet.build)
+register(fpn.FPNConfig, fpn.build)
 
 
 def build(config: Config, heads: Mapping[str, int]) -> Network:
