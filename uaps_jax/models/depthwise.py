@@ -45,7 +45,8 @@ class Depthwise(nn.Module):
 def convolve(x: jax.Array, w: jax.Array, stride: int, padding: Padding) -> jax.Array:
     """`[B, H, W, C]` and `[k, k, C]` to `[B, H', W', C]`, every channel by its own kernel."""
     products = (
-        window * w[row, column] for row, column, window in _windows(x, w.shape[0], stride, padding)
+        window * w[row, column].reshape(1, 1, 1, -1)
+        for row, column, window in _windows(x, w.shape[0], stride, padding)
     )
     return functools.reduce(jnp.add, products)
 
