@@ -58,7 +58,7 @@ def test_what_a_pickle_calls_is_named_and_not_called(
     content = {"a": plain(FOUR), "b": Called(function, arguments)}
     text = message(form(content, protocol))
     assert text.startswith("its pickle names '")
-    assert f"{name}, which is not executed" in text
+    assert f"{name}, which is neither executed nor read" in text
     assert not (tmp_path / "called").exists()
 
 

@@ -123,7 +123,8 @@ def test_nested_dicts_are_joined_and_other_leaves_left_out(read, form):
     one, two, three = (plain(np.full(2, n, np.float32), str(n)) for n in range(3))
     content = {
         "epoch": 3,
-        "best": 0.5,
+        "best": np.float64(0.5),
+        "device": Called("torch.device", ("cpu",)),
         "note": "text",
         "shape": Called("torch.Size", ((1, 2),)),
         "type": stub("torch.float32"),

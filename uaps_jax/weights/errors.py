@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from uaps_jax.config import ConfigError
 
-DAMAGED = "is incomplete or damaged: fetch or copy the file again"
-
 
 class WeightsError(ConfigError):
     """A file of weights that cannot be read, or that does not fit the network."""
+
+
+def damaged(detail: str = "") -> WeightsError:
+    """The error of a file whose content contradicts itself or its format."""
+    why = f" ({detail})" if detail else ""
+    return WeightsError(f"is incomplete or damaged{why}: fetch or copy the file again")
 
 
 @contextmanager
@@ -40,11 +45,14 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
 def parsing() -> Iterator[None]:
     """Turns any exception of a parser of damaged content into a `WeightsError`.
 
-    The parsers of pickles and of zip archives raise exceptions of many types.
+    The parsers of pickles and of zip archives raise exceptions of many types. An `OSError` stays,
+    unless it is about the argument: a place outside of the file.
     """
     try:
         yield
-    except (WeightsError, OSError):
+    except WeightsError:
         raise
     except Exception as error:
-        raise WeightsError(f"{DAMAGED} ({type(error).__name__}: {str(error)[:100]})") from error
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
+        raise damaged(f"{type(error).__name__}: {' '.join(str(error).split())[:100]}") from error

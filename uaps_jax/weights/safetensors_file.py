@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
-from uaps_jax.weights.errors import DAMAGED, WeightsError, parsing, reading
+from uaps_jax.weights.errors import WeightsError, damaged, parsing, reading
 from uaps_jax.weights.tensors import DTYPES, check_counts, elements, is_count
 
 NAMES: Mapping[str, str] = {
@@ -57,10 +57,10 @@ def header(file: BinaryIO, size: int) -> dict[str, Any]:
     """The JSON object at the beginning of a file of `size` bytes."""
     length = int.from_bytes(file.read(8), "little")
     if size < 8 or length > min(size - 8, LONGEST_HEADER):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     content = json.loads(file.read(length))
     if not isinstance(content, dict):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     return content
 
 
@@ -78,7 +78,7 @@ def entry(name: str, value: Any) -> Entry:
         case {"dtype": str(dtype), "shape": list(shape), "data_offsets": [begin, end]}:
             pass
         case _:
-            raise WeightsError(DAMAGED)
+            raise damaged()
     if dtype not in NAMES:
         raise WeightsError(
             f"array {name[:100]!r} has elements of type {dtype[:20]!r}, which is not read: save it "
@@ -87,7 +87,7 @@ def entry(name: str, value: Any) -> Entry:
     check_counts(shape)
     size = math.prod(shape) * DTYPES[NAMES[dtype]].itemsize
     if not is_count(begin) or not is_count(end) or end - begin != size:
-        raise WeightsError(DAMAGED)
+        raise damaged()
     return Entry(NAMES[dtype], tuple(shape), begin, end)
 
 
@@ -96,10 +96,10 @@ def check_places(entries: Mapping[str, Entry], size: int) -> None:
     reached = 0
     for each in entries.values():
         if each.begin != reached:
-            raise WeightsError(DAMAGED)
+            raise damaged()
         reached = each.end
     if reached != size:
-        raise WeightsError(DAMAGED)
+        raise damaged()
 
 
 def array(raw: bytes, entry: Entry) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from uaps_jax.weights.errors import DAMAGED, WeightsError
+from uaps_jax.weights.errors import WeightsError, damaged
 from uaps_jax.weights.tensors import DTYPES, Storage, Tensor, elements, view
 
 DEEPEST = 32
@@ -35,7 +35,7 @@ def arrays(source: Source) -> dict[str, np.ndarray]:
     found: dict[str, np.ndarray] = {}
     for name, tensor in named_tensors(source.tree):
         if name in found:
-            raise WeightsError(f"has the name {name!r} twice: {DAMAGED}")
+            raise damaged(f"the name {name!r} twice")
         part = (tensor.storage.key, tensor.dtype)
         if part not in read:
             read[part] = storage_elements(source.raw(tensor.storage), tensor)
@@ -53,7 +53,7 @@ def storage_elements(raw: bytes, tensor: Tensor) -> np.ndarray:
     """
     size = tensor.storage.length * DTYPES[tensor.storage.dtype].itemsize
     if size > len(raw):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     return elements(raw[:size], tensor.dtype)
 
 
@@ -73,9 +73,9 @@ def named_tensors(tree: Any) -> Iterator[tuple[str, Tensor]]:
         elif isinstance(node, dict):
             seen += len(node)
             if depth >= DEEPEST or seen > MOST_ENTRIES:
-                raise WeightsError(f"its dictionaries are nested without end: {DAMAGED}")
+                raise damaged("its dictionaries are nested without end")
             prefix = f"{name}." if depth else ""
             items = [(f"{prefix}{key}", value) for key, value in node.items() if type(key) is str]
             if any(len(longer) > LONGEST for longer, _ in items):
-                raise WeightsError(f"has a name of more than {LONGEST} characters: {DAMAGED}")
+                raise damaged(f"a name of more than {LONGEST} characters")
             waiting.extend((longer, value, depth + 1) for longer, value in reversed(items))

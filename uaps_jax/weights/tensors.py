@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 
-from uaps_jax.weights.errors import DAMAGED, WeightsError
+from uaps_jax.weights.errors import WeightsError, damaged
 
 DTYPES: Mapping[str, np.dtype[Any]] = {
     "bfloat16": np.dtype(ml_dtypes.bfloat16),
@@ -35,7 +35,7 @@ class Storage(NamedTuple):
     length: int  # elements
 
     def __setstate__(self, state: object) -> None:
-        raise WeightsError(DAMAGED)
+        raise damaged()
 
 
 class Tensor(NamedTuple):
@@ -71,9 +71,9 @@ def check_counts(counts: Any) -> None:
       WeightsError: it is not a sequence of counts, one for each axis.
     """
     if not isinstance(counts, tuple | list) or len(counts) > MOST_AXES:
-        raise WeightsError(DAMAGED)
+        raise damaged()
     if not all(is_count(count) for count in counts):
-        raise WeightsError(DAMAGED)
+        raise damaged()
 
 
 def is_count(value: Any) -> bool:
@@ -97,21 +97,19 @@ def view(values: np.ndarray, offset: Any, shape: Any, strides: Any) -> np.ndarra
     check_counts(shape)
     check_counts(strides)
     if len(shape) != len(strides) or not is_count(offset):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     count = math.prod(shape)
     last = offset + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
     if count and last >= values.size:
-        raise WeightsError(
-            f"a tensor of shape {tuple(shape)} reaches outside of its storage: the file {DAMAGED}"
-        )
+        raise damaged(f"a tensor of shape {tuple(shape)} reaches outside of its storage")
     if count > values.size:
         raise WeightsError(
-            f"a tensor of shape {tuple(shape)} repeats the elements of its storage: save it after "
-            "`tensor.contiguous()`"
+            f"has a tensor of shape {tuple(shape)} that repeats the elements of its storage: save "
+            "it after `tensor.contiguous()`"
         )
     width = values.dtype.itemsize
     places = [stride * width for stride in strides] if count else None
     try:
         return np.ndarray(shape, values.dtype, values, offset * width if count else 0, places)
     except (ValueError, OverflowError) as error:  # also numpy's own check of the bounds
-        raise WeightsError(DAMAGED) from error
+        raise damaged() from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from uaps_jax.weights import torch_pickle
-from uaps_jax.weights.errors import DAMAGED, WeightsError
+from uaps_jax.weights.errors import WeightsError, damaged
 from uaps_jax.weights.state import Source
 from uaps_jax.weights.tensors import DTYPES, Storage
 
@@ -34,9 +34,9 @@ def opened(path: str | Path) -> Iterator[Source]:
     loaded = torch_pickle.load(stream)
     keys = torch_pickle.load(stream).tree
     if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     if len(set(keys)) < len(keys) or set(keys) != set(loaded.storages):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     raw = {key: storage_bytes(stream, loaded.storages[key]) for key in keys}
     yield Source(loaded.tree, lambda storage: raw[storage.key])
 
@@ -44,10 +44,10 @@ def opened(path: str | Path) -> Iterator[Source]:
 def check_head(stream: BinaryIO) -> None:
     """Reads and checks what is before the object."""
     if torch_pickle.load(stream).tree != MAGIC or torch_pickle.load(stream).tree != PROTOCOL:
-        raise WeightsError(DAMAGED)
+        raise damaged()
     machine = torch_pickle.load(stream).tree
     if not isinstance(machine, dict):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     if machine.get("little_endian") is not True:
         raise WeightsError("was not written on a little-endian machine: save it again on one")
 
@@ -57,5 +57,5 @@ def storage_bytes(stream: io.BytesIO, storage: Storage) -> bytes:
     length = int.from_bytes(stream.read(8), "little", signed=True)
     size = storage.length * DTYPES[storage.dtype].itemsize
     if length != storage.length or size > len(stream.getbuffer()) - stream.tell():
-        raise WeightsError(DAMAGED)
+        raise damaged()
     return stream.read(size)

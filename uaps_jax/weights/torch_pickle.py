@@ -1,7 +1,8 @@
 """Pickles of PyTorch, read without calling anything that they name.
 
 A pickle is a program that can call any function. Here, a name stands for an object of this module
-or is an error, so that the program can only build numbers, strings, containers and `Tensor`s.
+or is an error, so that the program can only build numbers, strings, containers and objects such as
+`Tensor`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import pickletools
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
-from uaps_jax.weights.errors import DAMAGED, WeightsError, parsing
+from uaps_jax.weights.errors import WeightsError, damaged, parsing
 from uaps_jax.weights.tensors import DTYPES, Storage, Tensor, is_count
 
 
@@ -30,7 +31,7 @@ class Elements(NamedTuple):
     dtype: str
 
     def __setstate__(self, state: object) -> None:
-        raise WeightsError(DAMAGED)
+        raise damaged()
 
 
 class Call(NamedTuple):
@@ -42,7 +43,7 @@ class Call(NamedTuple):
         return self.function(*arguments)
 
     def __setstate__(self, state: object) -> None:
-        raise WeightsError(DAMAGED)
+        raise damaged()
 
 
 def tensor_of_one_type(
@@ -55,8 +56,10 @@ def tensor_of_one_type(
     metadata: Any = None,
 ) -> Tensor:
     """`_rebuild_tensor`, `_rebuild_tensor_v2`: the storage has the element type."""
-    if not isinstance(storage, Storage) or metadata:
-        raise WeightsError(f"a tensor has no plain storage: {DAMAGED}")
+    if metadata:
+        raise WeightsError("has a tensor that is stored negated: save it after `resolve_neg()`")
+    if not isinstance(storage, Storage):
+        raise damaged("a tensor has no storage")
     return Tensor(storage, storage.dtype, offset, shape, strides)
 
 
@@ -72,7 +75,7 @@ def tensor_of_bytes(
 ) -> Tensor:
     """`_rebuild_tensor_v3`: the storage is untyped."""
     if not isinstance(dtype, Elements):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     tensor = tensor_of_one_type(storage, offset, shape, strides, metadata=metadata)
     return tensor._replace(dtype=dtype.dtype)
 
@@ -80,9 +83,29 @@ def tensor_of_bytes(
 def parameter(data: Tensor, *rest: Any) -> Tensor:
     """`Parameter`, `_rebuild_parameter`: the tensor inside."""
     if not isinstance(data, Tensor):
-        raise WeightsError(DAMAGED)
+        raise damaged()
     return data
 
+
+class LeftOut(NamedTuple):
+    """What a value becomes that trainings save beside the weights; nothing is kept of it."""
+
+    def __setstate__(self, state: object) -> None:
+        """Ignores the attributes, too."""
+
+
+def left_out(*arguments: Any) -> LeftOut:
+    return LeftOut()
+
+
+BESIDE = (
+    "_codecs.encode",  # the bytes of a number of numpy
+    "numpy._core.multiarray.scalar",
+    "numpy.core.multiarray.scalar",
+    "numpy.dtype",
+    "torch.device",
+)
+"""Names of numbers of numpy, such as the best score, and of devices."""
 
 ALLOWED: Mapping[str, Call | Elements] = {
     "collections.OrderedDict": Call(Dict),
@@ -105,6 +128,7 @@ ALLOWED: Mapping[str, Call | Elements] = {
     "torch.LongStorage": Elements("int64"),
     "torch.ShortStorage": Elements("int16"),
     **{f"torch.{dtype}": Elements(dtype) for dtype in DTYPES},
+    **{name: Call(left_out) for name in BESIDE},
 }
 """A name in a pickle -> what it stands for."""
 
@@ -121,8 +145,8 @@ class Unpickler(pickle.Unpickler):
         full = f"{module}.{name}"
         if full not in ALLOWED:
             raise WeightsError(
-                f"its pickle names {full[:100]!r}, which is not executed, since only tensors are "
-                "read: save the state dictionary alone, `torch.save(model.state_dict(), file)`"
+                f"its pickle names {full[:100]!r}, which is neither executed nor read: save the "
+                "state dictionary alone, of plain tensors, `torch.save(model.state_dict(), file)`"
             )
         return ALLOWED[full]
 
@@ -134,9 +158,9 @@ class Unpickler(pickle.Unpickler):
             case ("storage", Elements(dtype), str(key), _, length, None) if is_count(length):
                 found = Storage(dtype, key, length)
             case _:
-                raise WeightsError(f"a storage is not described as `torch.save` does: {DAMAGED}")
+                raise damaged("a storage is not described as `torch.save` does")
         if self.storages.setdefault(key, found) != found:
-            raise WeightsError(f"storage {key[:100]!r} is described in two ways: {DAMAGED}")
+            raise damaged(f"storage {key[:100]!r} is described in two ways")
         return found
 
 
@@ -170,5 +194,5 @@ def check_instructions(stream: BinaryIO) -> None:
         name = instruction.name
         beyond = name.endswith("PUT") and int(argument or 0) > (position or 0) - start
         if beyond or name.startswith("EXT"):
-            raise WeightsError(f"instruction {name} of its pickle is not one of PyTorch: {DAMAGED}")
+            raise damaged(f"instruction {name} of its pickle is not one of PyTorch")
     stream.seek(start)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from uaps_jax.weights import torch_pickle
-from uaps_jax.weights.errors import DAMAGED, WeightsError, parsing
+from uaps_jax.weights.errors import WeightsError, damaged, parsing
 from uaps_jax.weights.state import Source
 from uaps_jax.weights.tensors import Storage
 
@@ -54,7 +54,7 @@ def checked_folder(archive: zipfile.ZipFile, size: int) -> str:
     if any(record.compress_type != zipfile.ZIP_STORED for record in records):
         raise WeightsError("has compressed records, which `torch.save` does not write")
     if sum(record.file_size for record in records) > size:
-        raise WeightsError(DAMAGED)
+        raise damaged()
     order = f"{folder}/byteorder"
     if order in names and archive.read(order) != b"little":
         raise WeightsError("was not written on a little-endian machine: save it again on one")
