@@ -1,5 +1,6 @@
 """What a file is, by its content."""
 
+import errno
 import io
 import pickle
 import tarfile
@@ -11,6 +12,7 @@ from tests.weights.writers import legacy, plain, zipped
 from uaps_jax import weights
 from uaps_jax.config import ConfigError
 from uaps_jax.weights import WeightsError
+from uaps_jax.weights.errors import parsing, reading
 
 
 def tar_archive():
@@ -62,6 +64,14 @@ def test_files_that_cannot_be_opened(tmp_path):
         weights.read(tmp_path / "absent.pth")
     with pytest.raises(WeightsError, match="cannot be read: Is a directory"):
         weights.read(tmp_path)
+
+
+def test_errors_of_the_system_while_a_file_is_parsed():
+    with pytest.raises(WeightsError, match="damaged"), parsing():
+        raise OSError(errno.EINVAL, "Invalid argument")  # of a seek to a place outside
+    message = r"^a\.pth: cannot be read: Input/output error$"
+    with pytest.raises(WeightsError, match=message), reading("a.pth"), parsing():
+        raise OSError(errno.EIO, "Input/output error")
 
 
 def test_the_command_line_prints_it_as_a_sentence():

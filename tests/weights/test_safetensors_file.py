@@ -103,6 +103,13 @@ def test_wrong_headers(read, header):
         read(with_header(header, bytes(8)))
 
 
+@pytest.mark.parametrize("begin", [0, 4, 16])
+def test_holes_and_overlaps(read, begin):
+    header = {"a": entry(), "b": entry(begin=begin, end=begin + 8)}
+    with pytest.raises(WeightsError, match="damaged"):
+        read(with_header(header, bytes(24)))
+
+
 @pytest.mark.parametrize("length", [2**64 - 1, 2**40, 30])
 def test_wrong_lengths_of_the_header(read, length):
     content = with_header({"a": entry()}, bytes(8))

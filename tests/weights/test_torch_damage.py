@@ -86,9 +86,6 @@ REBUILD = b"ctorch._utils\n_rebuild_tensor_v2\n"
 @pytest.mark.parametrize(
     "program",
     [
-        b"\x82\x01.",  # an extension code
-        b"}r\xff\xff\xff\x7f.",  # index 2^31 - 1 of the memo
-        b"}p2000000000\n.",
         b"\x96\xff\xff\xff\xff\xff\xff\xff\x00.",  # 2^56 bytes follow
         b"\x8b\xff\xff\xff\x7f.",  # an integer of 2^31 bytes
         b"\x95\xff\xff\xff\xff\xff\xff\xff\x00N.",  # a frame of 2^56 bytes
@@ -111,6 +108,20 @@ def test_programs_of_no_file(message, program):
         assert tracemalloc.get_traced_memory()[1] < 50_000_000
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("program", "name"),
+    [
+        (b"\x82\x01.", "EXT1"),  # an extension code
+        (b"}r\xff\xff\x0f\x00.", "LONG_BINPUT"),  # index 2^20 - 1 of the memo
+        (b"}p1000000\n.", "PUT"),
+        (b"}q\x09.", "BINPUT"),
+    ],
+)
+def test_instructions_that_are_refused_before_they_run(message, program, name):
+    text = message(zipped({}, change=lambda records: records.update({DATA: program})))
+    assert f"instruction {name} of its pickle is not one of PyTorch" in text
 
 
 def test_no_program_changes_how_later_files_are_read(message, tmp_path):
@@ -154,9 +165,30 @@ def test_views_outside_of_the_storage(message, form, offset, shape, strides):
 
 
 @FORMATS
+def test_the_message_about_a_view_has_its_shape(message, form):
+    text = message(form({"a": tensor(Storage(FOUR), 0, (2, 2), (3, 1))}))
+    assert "(a tensor of shape (2, 2) reaches outside of its storage)" in text
+    text = message(form({"a": tensor(Storage(FOUR), 0, (5,), (0,))}))
+    assert "has a tensor of shape (5,) that repeats" in text
+
+
+@FORMATS
 @pytest.mark.parametrize("length", [5, 2**62, 2**70, -1, "4", [4], True, 3.0])
 def test_lengths_that_the_file_does_not_have(message, form, length):
     message(form({"a": tensor(Storage(FOUR, length=length), 0, (4,), (1,))}))
+
+
+@pytest.mark.parametrize("length", [3, 0])
+def test_a_legacy_file_states_each_length_twice(message, length):
+    content = legacy({"a": tensor(Storage(FOUR, length=length), 0, (length,), (1,))})
+    assert "damaged" in message(content)
+
+
+def test_both_lengths_are_too_large(message):
+    content = legacy({"a": tensor(Storage(FOUR, length=2**62), 0, (4,), (1,))})
+    length = (4).to_bytes(8, "little")
+    assert content.count(length) == 1
+    assert "damaged" in message(content.replace(length, (2**62).to_bytes(8, "little")))
 
 
 @FORMATS
@@ -199,6 +231,19 @@ def test_dictionaries_that_contain_themselves(message, form, names):
     for name in names:
         content[name] = content
     assert "nested without end" in message(form(content))
+
+
+@FORMATS
+def test_dictionaries_with_too_many_names(message, form):
+    content = {"z": plain(FOUR)}
+    for _ in range(20):
+        content = {"a": content, "b": content}
+    assert "nested without end" in message(form(content))
+
+
+@FORMATS
+def test_long_names(message, form):
+    assert "a name of more than 1000 characters" in message(form({"a" * 1001: plain(FOUR)}))
 
 
 @FORMATS

@@ -12,7 +12,7 @@ from uaps_jax.weights.tensors import DTYPES, Storage, Tensor, elements, view
 
 DEEPEST = 32
 LONGEST = 1000  # characters of a name
-MOST_ENTRIES = 1_000_000
+MOST_ENTRIES = 100_000
 
 
 class Source(NamedTuple):
