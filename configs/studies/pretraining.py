@@ -54,6 +54,7 @@ def get_config(size: str = "") -> Grid:
     sizes = (int(size),) if size else SIZES
     entries = {name: entry for size in sizes for name, entry in _entries(size).items()}
     grid = base.study("NEU-Seg, 30 labeled pictures, pretrained encoder, 1500 steps", entries)
+    grid.baseline = f"U-Net, {sizes[-1]} px"
     grid.variant = "small"
     grid.overrides = {
         "train.steps": 1500,
