@@ -14,6 +14,7 @@ from typing import Any
 
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.studies import base
+from uaps_jax.models.encoders import ENCODERS
 from uaps_jax.study.grid import Bars, Block, Entry, Grid
 
 SIZES = (64, 128)
@@ -61,6 +62,8 @@ def get_config(size: str = "") -> Grid:
         "train.eval_every": 500,
         "checkpoint.every": 500,
         "data.protocol": "grouped",
+        "data.mean": ENCODERS["efficientnet_lite0"].mean,
+        "data.std": ENCODERS["efficientnet_lite0"].std,
     }
     grid.split_follows_seed = True
     grid.checkpoint = "latest"
