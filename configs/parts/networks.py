@@ -20,6 +20,7 @@ COMMON: dict[str, Any] = {
     "feature_dropout": (0.7, 0.9),
     "pretrained": "",
     "pretrained_parts": "encoder",
+    "pretrained_prefix": "",
     "dtype": "float32",
 }
 """What all networks have; the perturbations are UAPS's."""

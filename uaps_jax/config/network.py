@@ -33,6 +33,8 @@ class NetworkConfig(Section):
     # encoder; empty: drawn at random
     pretrained: str
     pretrained_parts: Literal["encoder", "all"]  # what is taken from there
+    # beginning of the names to read in a file of several networks, such as branch1.
+    pretrained_prefix: str
     # compute type; float64 is for numerical checks (needs x64)
     dtype: Literal["float32", "bfloat16", "float64"]
 

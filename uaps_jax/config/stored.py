@@ -106,7 +106,11 @@ MIGRATIONS = (
     Migration(adjust=_supervised_without_an_average),
     Migration(
         removed=("optimizer.frozen",),  # no configuration froze anything
-        added={"network.pretrained": "", "network.pretrained_parts": "encoder"},
+        added={
+            "network.pretrained": "",
+            "network.pretrained_parts": "encoder",
+            "network.pretrained_prefix": "",
+        },
     ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""

@@ -15,6 +15,7 @@ from uaps_jax.models import initialize, perturb, resnet
 from uaps_jax.models.efficientnet_lite import EfficientNetLite0
 from uaps_jax.models.freezing import Freezing
 from uaps_jax.models.network import Network
+from uaps_jax.weights import decoders
 from uaps_jax.weights.names import EFFICIENTNET_LITE0, RESNET, RESNET_DEEP_STEM, Table
 
 LEVELS = 5
@@ -95,6 +96,10 @@ class EncoderConfig(c.NetworkConfig):
     def strides(self) -> tuple[int, ...]:
         """Of the levels of the pyramid."""
         return tuple(min(2 ** (level + 1), self.output_stride) for level in range(LEVELS))
+
+    def published_decoder(self) -> tuple[Table, decoders.Rearrange] | None:
+        """Names of the decoder in a published PyTorch code, and the change of its arrays."""
+        return None
 
     def problems(self, config: Config) -> Iterator[str]:
         encoder = ENCODERS.get(self.encoder)

@@ -14,6 +14,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.models import encoders, layers, resize
 from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.weights import Table, decoders
 
 FINEST = 4  # stride of the finest level that is read
 
@@ -23,6 +24,9 @@ class FPNConfig(encoders.EncoderConfig):
     name: ClassVar[str] = "fpn"
 
     width: int = field(metadata=c.at_least(2))  # channels of the levels; half of it in the output
+
+    def published_decoder(self) -> tuple[Table, decoders.Rearrange] | None:
+        return decoders.FPN_PPL, decoders.as_it_is
 
     def problems(self, config: Config) -> Iterator[str]:
         yield from encoders.EncoderConfig.problems(self, config)

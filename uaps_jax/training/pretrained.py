@@ -40,16 +40,10 @@ def load(config: Config) -> Tree | None:
     shapes = models.build(config, {}).shapes()
     if Path(source).is_dir():
         return _of_run(Path(source), shapes, config.network.pretrained_parts)
-    if config.network.pretrained_parts == "all":
-        raise WeightsError(
-            f"network.pretrained_parts = 'all': {source} has an encoder alone; a work directory "
-            "has all parts"
-        )
-    expected = {collection: shapes[collection]["encoder"] for collection in COLLECTIONS}
-    return _of_file(source, config, expected)
+    return _of_file(source, config, shapes)
 
 
-def _of_file(source: str, config: Config, expected: Tree) -> Tree:
+def _of_file(source: str, config: Config, shapes: Tree) -> Tree:
     options = config.network
     if not isinstance(options, encoders.EncoderConfig):
         raise WeightsError(
@@ -58,9 +52,45 @@ def _of_file(source: str, config: Config, expected: Tree) -> Tree:
         )
     encoder = encoders.ENCODERS[options.encoder]
     file = _package_file(encoder, options.encoder) if source == encoders.IMAGENET else Path(source)
-    variables, loaded = weights.to_variables(weights.read(file), encoder.table, expected, file=file)
-    logging.info("%s", summary(file, loaded))
-    return {collection: {"encoder": variables[collection]} for collection in COLLECTIONS}
+    state = {
+        name: array
+        for name, array in weights.read(file).items()
+        if name.startswith(options.pretrained_prefix)
+    }
+    if not state:
+        raise WeightsError(
+            f"network.pretrained_prefix = {options.pretrained_prefix!r}: no name in {file} begins "
+            "so"
+        )
+    expected = {collection: shapes[collection]["encoder"] for collection in COLLECTIONS}
+    variables, loaded = weights.to_variables(state, encoder.table, expected, file=file)
+    logging.info("%s", summary(file, "encoder", loaded))
+    chosen: Tree = {c: {"encoder": variables[c]} for c in COLLECTIONS}
+    if options.pretrained_parts == "all":
+        decoder = _decoder(state, options, shapes, file)
+        for collection in COLLECTIONS:
+            chosen[collection]["decoders"] = decoder.get(collection, {})
+    return chosen
+
+
+def _decoder(
+    state: Mapping[str, np.ndarray], options: encoders.EncoderConfig, shapes: Tree, file: Path
+) -> Tree:
+    """The variables of the decoder of a published code, with the leading axis of decoders."""
+    published = options.published_decoder()
+    if published is None or options.auxiliary:
+        what = f"{1 + options.auxiliary} decoders" if options.auxiliary else options.name
+        raise WeightsError(
+            f"network.pretrained_parts = 'all': {file} has one decoder of a published code, the "
+            f"network has {what}; choose 'encoder'"
+        )
+    table, rearranged = published
+    prefix = weights.found_prefix(state, table, str(file))
+    expected = {c: jax.tree.map(lambda s: s.shape[1:], shapes[c]["decoders"]) for c in COLLECTIONS}
+    variables, loaded = weights.to_variables(rearranged(state, prefix), table, expected, file=file)
+    logging.info("%s", summary(file, "decoder", loaded))
+    stacked: Tree = jax.tree.map(lambda leaf: leaf[None], variables)
+    return stacked
 
 
 def _package_file(encoder: encoders.Encoder, name: str) -> Path:
@@ -80,42 +110,54 @@ def _package_file(encoder: encoders.Encoder, name: str) -> Path:
     return files[0]
 
 
-def summary(file: Path, loaded: Loaded) -> str:
+def summary(file: Path, part: str, loaded: Loaded) -> str:
     """What was read from a file, and what was left out and why."""
     reasons = collections.Counter(loaded.left_out.values())
     left = ", ".join(f"{count} ({why})" for why, count in reasons.items())
-    return f"{file.name}: {len(loaded.used)} arrays of the encoder are read" + (
+    return f"{file.name}: {len(loaded.used)} arrays of the {part} are read" + (
         f"; left out: {left}" if left else ""
     )
 
 
 def _of_run(directory: Path, shapes: Tree, parts: str) -> Tree:
-    """The variables of the first network of a run's default predictor, at its best checkpoint."""
+    """The variables of a run's first network at its best checkpoint.
+
+    The network is that of the default predictor, or of the first predictor that has as many
+    decoders as are needed.
+    """
     which = "best" if checkpoints.has_best(directory) else "latest"
     step = checkpoints.find_step(directory, which)
     method = methods.build(checkpoints.read_config(directory, step))
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     variables = checkpoints.restore_variables(directory, step, like)
-    network = jax.tree.map(np.asarray, method.predictor("").networks(variables)[0])
     names = ("encoder", "decoders") if parts == "all" else ("encoder",)
-    chosen: Tree = {c: {name: network[c][name] for name in names} for c in COLLECTIONS}
     expected: Tree = {c: {name: shapes[c][name] for name in names} for c in COLLECTIONS}
-    _check_shapes(directory, chosen, expected)
-    logging.info("%s: the %s of step %d", directory, " and ".join(names), step)
-    return chosen
+    problems = []
+    for predictor in (method.predictor(""), *method.predictors.values()):
+        network = predictor.networks(variables)[0]
+        chosen: Tree = {c: {name: network[c][name] for name in names} for c in COLLECTIONS}
+        if problem := _difference(chosen, expected):
+            problems.append(problem)
+            continue
+        logging.info("%s: the %s of step %d", directory, " and ".join(names), step)
+        return jax.tree.map(np.asarray, chosen)
+    raise WeightsError(
+        f"network.pretrained = {str(directory)!r}: the network of that run is another one; "
+        f"{problems[0]}"
+    )
 
 
-def _check_shapes(directory: Path, found: Tree, expected: Tree) -> None:
-    """Checks that both trees have the same names and shapes."""
-    ours, theirs = (_shapes(tree) for tree in (expected, found))
+def _difference(found: Tree, expected: Tree) -> str:
+    """The first array whose name or shape differs; empty if there is none."""
+    ours, theirs = _shapes(expected), _shapes(found)
     differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
-    if differing:
-        name = differing[0]
-        raise WeightsError(
-            f"network.pretrained = {str(directory)!r}: the network of that run is another one; "
-            f"{len(differing)} arrays differ, the first is {name}: {theirs.get(name, 'none')} "
-            f"there, {ours.get(name, 'none')} here"
-        )
+    if not differing:
+        return ""
+    name = differing[0]
+    return (
+        f"{len(differing)} arrays differ, the first is {name}: {theirs.get(name, 'none')} there, "
+        f"{ours.get(name, 'none')} here"
+    )
 
 
 def _shapes(tree: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:

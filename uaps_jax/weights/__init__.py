@@ -3,7 +3,7 @@
 from uaps_jax.weights.errors import WeightsError
 from uaps_jax.weights.formats import read
 from uaps_jax.weights.names import EFFICIENTNET_LITE0, RESNET, RESNET_DEEP_STEM, Table
-from uaps_jax.weights.variables import Loaded, to_variables
+from uaps_jax.weights.variables import Loaded, found_prefix, to_variables
 
 __all__ = [
     "EFFICIENTNET_LITE0",
@@ -12,6 +12,7 @@ __all__ = [
     "Loaded",
     "Table",
     "WeightsError",
+    "found_prefix",
     "read",
     "to_variables",
 ]

@@ -90,7 +90,7 @@ def flat_shapes(tree: Mapping[str, Any], above: str = "") -> dict[str, Shape]:
     return found
 
 
-def found_prefix(names: Iterable[str], table: Table, file: str, prefix: str | None) -> str:
+def found_prefix(names: Iterable[str], table: Table, file: str, prefix: str | None = None) -> str:
     """What is before the names of the encoder."""
     names = list(names)
     ends = [name for name in names if name == table.anchor or name.endswith(f".{table.anchor}")]
