@@ -16,8 +16,9 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
-from uaps_jax.inference import export, onnx_model, pools
-from uaps_jax.inference.onnx_graph import Graph
+from uaps_jax.inference import export, pools
+from uaps_jax.inference.onnx_file import model as onnx_model
+from uaps_jax.inference.onnx_file.graph import Graph
 from uaps_jax.models import layers
 
 ABOUT = {"method": "tiny", "step": "7"}

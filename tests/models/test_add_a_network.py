@@ -12,7 +12,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
-from uaps_jax.inference import onnx_model
+from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.training import checkpoints, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_hyperparameters

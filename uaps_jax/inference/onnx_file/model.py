@@ -19,8 +19,8 @@ from onnx import TensorProto, helper
 
 import uaps_jax
 from uaps_jax.config import Config
-from uaps_jax.inference import onnx_images, onnx_walk
-from uaps_jax.inference.onnx_graph import ExportError, Graph
+from uaps_jax.inference.onnx_file import images, walk
+from uaps_jax.inference.onnx_file.graph import ExportError, Graph
 from uaps_jax.methods.base import Divergence, Predictor
 from uaps_jax.trees import Tree
 
@@ -58,7 +58,7 @@ def to_onnx(
       ExportError: the network computes something that has no ONNX form.
     """
     graph = Graph()
-    x, size = onnx_images.network_input(graph, config)
+    x, size = images.network_input(graph, config)
     probabilities = _probabilities(
         graph, _logits(graph, config, predictor, variables, x), predictor
     )
@@ -69,14 +69,14 @@ def to_onnx(
         logits = _logits(graph, config, divergence.predictor, variables, x)
         uncertainty = _divergence(graph, logits)
     probabilities, uncertainty = (
-        onnx_images.upright(graph, config, value, size) for value in (probabilities, uncertainty)
+        images.upright(graph, config, value, size) for value in (probabilities, uncertainty)
     )
     mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
-    mask = onnx_images.at_original_size(graph, config, mask, size)
+    mask = images.at_original_size(graph, config, mask, size)
     graph.output("mask", graph.add("Cast", mask, to=TensorProto.UINT8))
     graph.output("probabilities", probabilities)
     uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
-    graph.output("uncertainty", onnx_images.at_original_size(graph, config, uncertainty, size))
+    graph.output("uncertainty", images.at_original_size(graph, config, uncertainty, size))
     graph.drop_unused()
 
     model = helper.make_model(
@@ -160,7 +160,7 @@ def _logits(
         return [
             logits
             for network in predictor.networks(variables)
-            for logits in onnx_walk.logits(
+            for logits in walk.logits(
                 graph, predictor.network, jax.tree.map(np.asarray, network), x, size
             )
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Hashable
 from typing import Any
 
@@ -46,7 +47,7 @@ class Graph:
     def constant(self, value: Any, kind: Any = None) -> str:
         """Adds a constant array; returns its name."""
         array = np.asarray(value, kind)
-        key = (array.dtype.str, array.shape, array.tobytes())
+        key = (array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).digest())
         if key not in self._names:
             self._names[key] = f"constant_{len(self.constants)}"
             self.constants.append(numpy_helper.from_array(array, self._names[key]))

@@ -2,64 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import numpy as np
-from jax.extend import core
 
-from uaps_jax.inference.onnx_convolutions import convolution_attributes
-from uaps_jax.inference.onnx_rules import Rule, refusal
-from uaps_jax.inference.onnx_values import Convolution, Scope, Shape, Tensor, Value
-from uaps_jax.models import depthwise, efficientnet_lite, layers, operations, pooling, resize
+from uaps_jax.inference.onnx_file.convolutions import convolution_attributes
+from uaps_jax.inference.onnx_file.rules import Equation, Rule
+from uaps_jax.inference.onnx_file.values import Convolution, Scope, Shape, Tensor, Value
+from uaps_jax.models import depthwise, efficientnet_lite, layers, pooling, resize
 
 
 def _operator(name: str, **attributes: Any) -> Rule:
-    def rule(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-        x, out = _input(scope, equation, values), equation.outvars[0].aval
+    def rule(scope: Scope, equation: Equation) -> Value:
+        x, out = equation.full(scope), equation.output
         return Tensor(scope.graph.add(name, x.name, **attributes), out.shape)
 
     return rule
 
 
-def _input(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Tensor:
-    return scope.full(values[0], equation.invars[0].aval.shape)
+def _leaky_relu(scope: Scope, equation: Equation) -> Value:
+    return _operator("LeakyRelu", alpha=layers.LEAKY_SLOPE)(scope, equation)
 
 
-def _leaky_relu(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    return _operator("LeakyRelu", alpha=layers.LEAKY_SLOPE)(scope, equation, values)
-
-
-def _relu6(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
+def _relu6(scope: Scope, equation: Equation) -> Value:
     bounds = (scope.graph.constant(bound, np.float32) for bound in (0, 6))
-    x = _input(scope, equation, values)
+    x = equation.full(scope)
     return Tensor(scope.graph.add("Clip", x.name, *bounds), x.shape)
 
 
-def _depthwise(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    operation = operations.of(equation)
-    kernel = values[1]
+def _depthwise(scope: Scope, equation: Equation) -> Value:
+    operation = equation.operation
+    kernel = equation.values[1]
     if operation is None or not isinstance(kernel, np.ndarray):
-        raise refusal(equation, "with a computed kernel")
+        raise equation.refusal("with a computed kernel")
     stride, padding = operation.arguments["stride"], operation.arguments["padding"]
     channels = kernel.shape[-1]
     return Convolution(
         operator="Conv",
-        x=_input(scope, equation, values).name,
+        x=equation.full(scope).name,
         kernel=kernel.astype(np.float64).transpose(2, 0, 1)[:, None],
         bias=np.zeros(channels),
         axis=0,
         attributes=convolution_attributes(
             equation, [padding] * 2, strides=[stride] * 2, dilations=[1, 1], group=channels
         ),
-        shape=equation.outvars[0].aval.shape,
+        shape=equation.output.shape,
     )
 
 
-def _resize(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
+def _resize(scope: Scope, equation: Equation) -> Value:
     """By whole factors where the sizes have them; else to a size that is computed."""
-    x, shape = _input(scope, equation, values), equation.outvars[0].aval.shape
+    x, shape = equation.full(scope), equation.output.shape
     factors = _factors(x.shape, shape)
     if factors:
         target = [scope.graph.constant([1, 1, *factors], np.float32)]

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
-from jax.extend import core
 
-from uaps_jax.inference.onnx_elementwise import onnx_type
-from uaps_jax.inference.onnx_rules import Rule
-from uaps_jax.inference.onnx_shapes import remaining
-from uaps_jax.inference.onnx_values import Scope, Tensor, Value, place, stored
+from uaps_jax.inference.onnx_file.elementwise import onnx_type
+from uaps_jax.inference.onnx_file.rules import Equation, Rule
+from uaps_jax.inference.onnx_file.shapes import remaining
+from uaps_jax.inference.onnx_file.values import Scope, Tensor, Value, place, stored
 
 
 def _reduction(operator: str) -> Rule:
-    def rule(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-        axes = equation.params["axes"]
-        x = scope.full(values[0], equation.invars[0].aval.shape)
+    def rule(scope: Scope, equation: Equation) -> Value:
+        axes = equation.parameters["axes"]
+        x = equation.full(scope)
         rank = len(x.shape)
         places = sorted(place(axis, rank) for axis in axes)
         if operator == "ReduceSum":
@@ -25,16 +24,16 @@ def _reduction(operator: str) -> Rule:
             name = scope.graph.add(operator, x.name, constant, keepdims=0)
         else:
             name = scope.graph.add(operator, x.name, axes=places, keepdims=0)
-        return Tensor(remaining(scope, name, rank, axes), equation.outvars[0].aval.shape)
+        return Tensor(remaining(scope, name, rank, axes), equation.output.shape)
 
     return rule
 
 
 def _index(operator: str) -> Rule:
-    def rule(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-        (axis,) = equation.params["axes"]
-        x = scope.full(values[0], equation.invars[0].aval.shape)
-        rank, out = len(x.shape), equation.outvars[0].aval
+    def rule(scope: Scope, equation: Equation) -> Value:
+        (axis,) = equation.parameters["axes"]
+        x = equation.full(scope)
+        rank, out = len(x.shape), equation.output
         name = scope.graph.add(operator, x.name, axis=place(axis, rank), keepdims=0)
         name = scope.graph.add("Cast", name, to=onnx_type(out.dtype))
         return Tensor(remaining(scope, name, rank, [axis]), out.shape)
@@ -42,13 +41,10 @@ def _index(operator: str) -> Rule:
     return rule
 
 
-def _product(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
+def _product(scope: Scope, equation: Equation) -> Value:
     """A matrix product over any axes, as Einstein's summation."""
-    contracted, batched = equation.params["dimension_numbers"]
-    tensors = [
-        scope.full(value, variable.aval.shape)
-        for value, variable in zip(values, equation.invars, strict=True)
-    ]
+    contracted, batched = equation.parameters["dimension_numbers"]
+    tensors = [equation.full(scope, number) for number in (0, 1)]
     fresh = iter(string.ascii_lowercase)
     labels: tuple[dict[int, str], dict[int, str]] = ({}, {})
     for of_left, of_right in (*zip(*batched, strict=True), *zip(*contracted, strict=True)):
@@ -65,7 +61,7 @@ def _product(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> 
     out = "".join(result[axis] for axis in stored(len(result)))
     names = (tensor.name for tensor in tensors)
     name = scope.graph.add("Einsum", *names, equation=f"{left},{right}->{out}")
-    return Tensor(name, equation.outvars[0].aval.shape)
+    return Tensor(name, equation.output.shape)
 
 
 RULES: Mapping[str, Rule] = {

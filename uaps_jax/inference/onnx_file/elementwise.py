@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from jax.extend import core
 from onnx import helper
 
-from uaps_jax.inference.onnx_graph import Graph
-from uaps_jax.inference.onnx_rules import Rule, refusal
-from uaps_jax.inference.onnx_values import Convolution, Scope, Tensor, Value, joined
+from uaps_jax.inference.onnx_file.graph import Graph
+from uaps_jax.inference.onnx_file.rules import Equation, Rule
+from uaps_jax.inference.onnx_file.values import Convolution, Scope, Tensor, Value, joined
 
 Emit = Callable[..., str]
 """`(graph, *names of the inputs)` to the name of the output."""
@@ -24,14 +23,14 @@ def onnx_type(dtype: Any) -> int:
 
 def elementwise(emit: Emit) -> Rule:
     """The rule of a primitive whose output has the shape of its inputs."""
+    return lambda scope, equation: apply(emit, scope, equation.values)
 
-    def rule(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-        del equation
-        tensors = [scope.tensor(value) for value in values]
-        name = emit(scope.graph, *(tensor.name for tensor in tensors))
-        return Tensor(name, joined([tensor.shape for tensor in tensors]))
 
-    return rule
+def apply(emit: Emit, scope: Scope, values: Sequence[Value]) -> Tensor:
+    """An operator of arrays that are broadcast against each other."""
+    tensors = [scope.tensor(value) for value in values]
+    name = emit(scope.graph, *(tensor.name for tensor in tensors))
+    return Tensor(name, joined([tensor.shape for tensor in tensors]))
 
 
 def _operator(name: str, **attributes: Any) -> Emit:
@@ -80,58 +79,51 @@ EMITTERS: Mapping[str, Emit] = {
 BOOLEAN = {"and": "And", "not": "Not", "or": "Or", "xor": "Xor"}
 
 
-def _boolean(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    if equation.outvars[0].aval.dtype != bool:
-        raise refusal(equation, "of whole numbers")
-    return elementwise(_operator(BOOLEAN[equation.primitive.name]))(scope, equation, values)
+def _boolean(scope: Scope, equation: Equation) -> Value:
+    if equation.output.dtype != bool:
+        raise equation.refusal("of whole numbers")
+    return apply(_operator(BOOLEAN[equation.primitive]), scope, equation.values)
 
 
-def _integer_pow(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    power = np.asarray(equation.params["y"], equation.outvars[0].aval.dtype)
-    return RULES["pow"](scope, equation, [*values, power])
+def _integer_pow(scope: Scope, equation: Equation) -> Value:
+    power = np.asarray(equation.parameters["y"], equation.output.dtype)
+    return apply(EMITTERS["pow"], scope, [*equation.values, power])
 
 
-def _select(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    if len(values) != 3 or equation.invars[0].aval.dtype != bool:
-        raise refusal(equation, "of more than two cases")
-    where, no, yes = values
-    return elementwise(_operator("Where"))(scope, equation, [where, yes, no])
+def _select(scope: Scope, equation: Equation) -> Value:
+    if len(equation.values) != 3 or equation.inputs[0].dtype != bool:
+        raise equation.refusal("of more than two cases")
+    where, no, yes = equation.values
+    return apply(_operator("Where"), scope, [where, yes, no])
 
 
-def _clamp(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    low, x, high = values
-    return elementwise(lambda graph, *n: graph.add("Min", graph.add("Max", *n[:2]), n[2]))(
-        scope, equation, [x, low, high]
-    )
+def _clamp(scope: Scope, equation: Equation) -> Value:
+    low, x, high = equation.values
+    return apply(EMITTERS["min"], scope, [apply(EMITTERS["max"], scope, [x, low]), high])
 
 
-def _maximum(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
+def _maximum(scope: Scope, equation: Equation) -> Value:
     """Relu, which ONNX Runtime joins with a convolution, where one of two is 0."""
-    for value, other in (values, values[::-1]):
+    left, right = equation.values
+    for value, other in ((left, right), (right, left)):
         if isinstance(other, np.ndarray) and other.dtype.kind == "f" and not other.any():
-            return elementwise(_operator("Relu"))(scope, equation, [value])
-    return elementwise(EMITTERS["max"])(scope, equation, values)
+            return apply(_operator("Relu"), scope, [value])
+    return apply(EMITTERS["max"], scope, equation.values)
 
 
-def _convert(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    dtype = equation.outvars[0].aval.dtype
-    if dtype == equation.invars[0].aval.dtype:
-        return values[0]
-    return elementwise(_operator("Cast", to=onnx_type(dtype)))(scope, equation, values)
+def _convert(scope: Scope, equation: Equation) -> Value:
+    dtype = equation.output.dtype
+    if dtype == equation.inputs[0].dtype:
+        return equation.values[0]
+    return apply(_operator("Cast", to=onnx_type(dtype)), scope, equation.values)
 
 
-def _same(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
-    del scope, equation
-    return values[0]
-
-
-def _arithmetic(scope: Scope, equation: core.JaxprEqn, values: Sequence[Value]) -> Value:
+def _arithmetic(scope: Scope, equation: Equation) -> Value:
     """A sum or a product; it joins a convolution if the other operand is constant."""
-    name = equation.primitive.name
-    joined_with = _joined_with_convolution(name, *values)
-    if joined_with is not None:
-        return joined_with
-    return elementwise(EMITTERS[name])(scope, equation, values)
+    together = _joined_with_convolution(equation.primitive, *equation.values)
+    if together is not None:
+        return together
+    return apply(EMITTERS[equation.primitive], scope, equation.values)
 
 
 def _joined_with_convolution(name: str, left: Value, right: Value) -> Convolution | None:
@@ -159,6 +151,11 @@ def _per_channel(constant: np.ndarray) -> np.ndarray | None:
     if constant.size == 1 or constant.shape[-1] == constant.size:
         return constant.astype(np.float64).ravel()
     return None
+
+
+def _same(scope: Scope, equation: Equation) -> Value:
+    del scope
+    return equation.values[0]
 
 
 RULES: Mapping[str, Rule] = {

@@ -13,8 +13,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from uaps_jax.inference.onnx_graph import Graph
-from uaps_jax.inference.onnx_sizes import Size, Sizes
+from uaps_jax.inference.onnx_file.graph import Graph
+from uaps_jax.inference.onnx_file.sizes import Size, Sizes
 
 Shape = tuple[Size, ...]
 
