@@ -52,7 +52,8 @@ def convolve(x: jax.Array, w: jax.Array, *, stride: int, padding: Padding) -> ja
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _convolve(x: jax.Array, w: jax.Array, stride: int, padding: Padding) -> jax.Array:
     products = (
-        window * w[row, column] for row, column, window in _windows(x, w.shape[0], stride, padding)
+        window * w[row, column][None, None, None]
+        for row, column, window in _windows(x, w.shape[0], stride, padding)
     )
     return functools.reduce(jnp.add, products)
 

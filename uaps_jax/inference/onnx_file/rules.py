@@ -61,8 +61,14 @@ SeveralRule = Callable[[Scope, Equation], Sequence[Value]]
 """Likewise, of an equation with any number of outputs."""
 
 
-def equation(jax_equation: Any, values: Sequence[Value]) -> Equation:
-    """An equation of `jax.extend.core.Jaxpr` with the values of its inputs."""
+def equation(jax_equation: Any, values: Sequence[Value], place: str) -> Equation:
+    """An equation of a `jax.extend.core.Jaxpr` with the values of its inputs.
+
+    Args:
+      jax_equation: the equation.
+      values: of its inputs.
+      place: of the jaxpr in the network.
+    """
     inputs, outputs = (
         [variable.aval for variable in variables]
         for variables in (jax_equation.invars, jax_equation.outvars)
@@ -73,6 +79,6 @@ def equation(jax_equation: Any, values: Sequence[Value]) -> Equation:
         values=values,
         inputs=inputs,
         outputs=outputs,
-        place=str(jax_equation.source_info.name_stack),
+        place="/".join(filter(None, (place, str(jax_equation.source_info.name_stack)))),
         operation=operations.of(jax_equation),
     )

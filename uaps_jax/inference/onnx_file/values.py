@@ -74,10 +74,17 @@ Value = np.ndarray | Tensor | Convolution
 
 @dataclasses.dataclass(frozen=True)
 class Scope:
-    """The graph that arrays are added to, and its sizes."""
+    """Where arrays are added.
+
+    Attributes:
+      graph: they are added to.
+      sizes: of the graph.
+      place: in the network, such as "Encoder/block_0"; may be empty.
+    """
 
     graph: Graph
     sizes: Sizes
+    place: str = ""
 
     def tensor(self, value: Value) -> Tensor:
         """The array as one of the graph."""

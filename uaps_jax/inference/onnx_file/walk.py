@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from uaps_jax.inference.onnx_file import (
     reductions,
     rules,
     shapes,
+    slices,
 )
 from uaps_jax.inference.onnx_file.graph import ExportError, Graph
 from uaps_jax.inference.onnx_file.rules import Equation, Rule
@@ -30,6 +32,7 @@ from uaps_jax.trees import Tree
 RULES: Mapping[str, Rule] = {
     **elementwise.RULES,
     **shapes.RULES,
+    **slices.RULES,
     **convolutions.RULES,
     **reductions.RULES,
 }
@@ -154,15 +157,15 @@ def walk(
 
 def _results(scope: Scope, found: core.JaxprEqn, values: Sequence[Value]) -> Sequence[Value]:
     """The outputs of an equation."""
-    equation = rules.equation(found, values)
+    equation = rules.equation(found, values, scope.place)
     name, operation = equation.primitive, equation.operation
     if name in CALLS:
         rule = operations.RULES.get(operation.function) if operation else None
         return [rule(scope, equation)] if rule else _inside(scope, equation)
     if name != "broadcast_in_dim" and _is_known(equation):
         return _evaluated(found, equation)
-    if name in shapes.SEVERAL:
-        return shapes.SEVERAL[name](scope, equation)
+    if name in slices.SEVERAL:
+        return slices.SEVERAL[name](scope, equation)
     if name not in RULES:
         raise equation.refusal()
     return [RULES[name](scope, equation)]
@@ -170,6 +173,7 @@ def _results(scope: Scope, found: core.JaxprEqn, values: Sequence[Value]) -> Seq
 
 def _inside(scope: Scope, equation: Equation) -> Sequence[Value]:
     """The outputs of an equation that computes a jaxpr."""
+    scope = dataclasses.replace(scope, place=equation.place)
     inner = next(equation.parameters[name] for name in INSIDE if name in equation.parameters)
     if isinstance(inner, core.ClosedJaxpr):
         return walk(scope, inner.jaxpr, [*map(np.asarray, inner.consts)], equation.values)
