@@ -12,44 +12,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import uaps_jax
 from tests import tiny
-from uaps_jax import config as config_lib
-from uaps_jax import methods
+from tests.inference.exports import ABOUT, exported, photographs, session, trained
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
-from uaps_jax.inference import export, onnx_model, pools
-from uaps_jax.inference.onnx_graph import Graph
-from uaps_jax.models import layers
-
-ABOUT = {"method": "tiny", "step": "7"}
-
-
-def trained(config, seed=0):
-    """Variables with scales, shifts and statistics as after training, none of them trivial."""
-    method = methods.build(config_lib.validate(config))
-    random = np.random.default_rng(seed)
-
-    def moved(path, value):
-        if "kernel" in jax.tree_util.keystr(path):
-            return value
-        return (value + random.uniform(0.0, 0.3, value.shape)).astype(np.float32)
-
-    return method, jax.tree_util.tree_map_with_path(moved, method.variables(*method.init(seed)))
-
-
-def exported(config, predictor, variables, divergence=None):
-    return onnx_model.to_onnx(config, predictor, divergence, variables, tiny.CLASS_NAMES, ABOUT)
-
-
-def session(config, predictor, variables, divergence=None):
-    model = exported(config, predictor, variables, divergence)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-
-
-def photographs(count, height, width):
-    return np.random.default_rng(3).integers(0, 256, (count, height, width, 3), np.uint8)
-
+from uaps_jax.inference import export, pools
+from uaps_jax.inference.onnx_file import model as onnx_model
+from uaps_jax.inference.onnx_file.graph import Graph
 
 PREDICTORS = [
     ("supervised", "main"),
@@ -215,11 +183,9 @@ def test_class_names_and_origin_are_in_the_file(tmp_path):
 def test_an_export_that_differs_from_the_checkpoint_is_not_written(tmp_path, monkeypatch):
     config = tiny.config("supervised")
     method, variables = trained(config)
-    monkeypatch.setattr(layers, "LEAKY_SLOPE", 0.2)
-    jax.clear_caches()
-    folded = exported(config, method.predictor(""), variables)
-    monkeypatch.undo()
-    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: folded)
+    _, others = trained(config, seed=1)
+    of_others = exported(config, method.predictor(""), others)
+    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: of_others)
     with pytest.raises(export.ExportError, match="is not written"):
         export.write(
             tmp_path / "x.onnx", config, method, variables, tiny.CLASS_NAMES, ABOUT, "entropy"

@@ -16,9 +16,6 @@ FAMILIES = ("efficientnet_lite0", "deeplabv3plus_resnet18", "pspnet_resnet18", "
 PUBLISHED = (("cpcl", "deeplabv3plus_cpcl"), ("dueb", "deeplabv3plus_cpcl"))
 BOTH = ("supervised", "uaps")
 PAIRS = (*((method, family) for method in BOTH for family in FAMILIES), *PUBLISHED)
-    *((method, family) for method in ("supervised", "uaps") for family in FAMILIES),
-    *PUBLISHED,
-)
 
 
 def on(method, network, **settings):

@@ -14,8 +14,8 @@ import onnxruntime
 from uaps_jax import files
 from uaps_jax.config import Config
 from uaps_jax.data import prepare
-from uaps_jax.inference import onnx_model
-from uaps_jax.inference.onnx_model import ExportError
+from uaps_jax.inference.onnx_file import model as onnx_model
+from uaps_jax.inference.onnx_file.graph import ExportError
 from uaps_jax.methods.base import Divergence, Method, Predictor
 from uaps_jax.trees import Tree
 

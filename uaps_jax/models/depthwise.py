@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from uaps_jax.models.operations import operation
+
 Padding = tuple[int, int]  # rows above and below; columns left and right
 
 
@@ -38,12 +40,17 @@ class Depthwise(nn.Module):
         shape = (self.kernel, self.kernel, 1, x.shape[-1])
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         x, kernel = nn.dtypes.promote_dtype(x, kernel, dtype=self.dtype)
-        return convolve(x, kernel[:, :, 0], self.stride, self.padding)
+        return convolve(x, kernel[:, :, 0], stride=self.stride, padding=self.padding)
+
+
+@operation
+def convolve(x: jax.Array, w: jax.Array, *, stride: int, padding: Padding) -> jax.Array:
+    """`[B, H, W, C]` and `[k, k, C]` to `[B, H', W', C]`, every channel by its own kernel."""
+    return _convolve(x, w, stride, padding)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def convolve(x: jax.Array, w: jax.Array, stride: int, padding: Padding) -> jax.Array:
-    """`[B, H, W, C]` and `[k, k, C]` to `[B, H', W', C]`, every channel by its own kernel."""
+def _convolve(x: jax.Array, w: jax.Array, stride: int, padding: Padding) -> jax.Array:
     products = (
         window * w[row, column].reshape(1, 1, 1, -1)
         for row, column, window in _windows(x, w.shape[0], stride, padding)
@@ -74,7 +81,7 @@ def _windows(
 def _forward(
     x: jax.Array, w: jax.Array, stride: int, padding: Padding
 ) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    return convolve(x, w, stride, padding), (x, w)
+    return _convolve(x, w, stride, padding), (x, w)
 
 
 def _backward(
@@ -92,7 +99,7 @@ def _backward(
         for size, out in zip(x.shape[1:3], g.shape[1:3], strict=True)
     ]
     spread = lax.pad(g, jnp.zeros((), g.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-    return convolve(spread, w[::-1, ::-1], 1, (0, 0)), by_kernel
+    return _convolve(spread, w[::-1, ::-1], 1, (0, 0)), by_kernel
 
 
-convolve.defvjp(_forward, _backward)
+_convolve.defvjp(_forward, _backward)

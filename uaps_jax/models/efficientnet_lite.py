@@ -14,6 +14,7 @@ import jax.numpy as jnp
 
 from uaps_jax.models import depthwise, layers
 from uaps_jax.models.freezing import NOTHING, Freezing
+from uaps_jax.models.operations import operation
 
 EPSILON = 1e-3
 MOMENTUM = 0.01  # of the running statistics
@@ -53,6 +54,7 @@ GROUPS = (
 LEVELS = 5
 
 
+@operation
 def relu6(x: jax.Array) -> jax.Array:
     """min(max(x, 0), 6); the gradient is zero at 0 and 6, as in PyTorch."""
     return jnp.where((x > 0) & (x < 6), x, jax.lax.stop_gradient(jnp.clip(x, 0, 6)))

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.models import cpu_conv
+from uaps_jax.models.operations import operation
 
 LEAKY_SLOPE = 0.01  # PyTorch's default for LeakyReLU
 
@@ -148,14 +149,19 @@ def _normalize_by_batch_backward(
 _normalize_by_batch.defvjp(_normalize_by_batch_forward, _normalize_by_batch_backward)
 
 
-@jax.custom_vjp
+@operation
 def leaky_relu(x: jax.Array) -> jax.Array:
     """LeakyReLU with PyTorch's default slope."""
+    return _leaky_relu(x)
+
+
+@jax.custom_vjp
+def _leaky_relu(x: jax.Array) -> jax.Array:
     return jnp.where(x >= 0, x, LEAKY_SLOPE * x)
 
 
 def _leaky_relu_forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    y = leaky_relu(x)
+    y = _leaky_relu(x)
     return y, y  # y has the sign of x, and the next layer keeps it anyway
 
 
@@ -163,7 +169,7 @@ def _leaky_relu_backward(y: jax.Array, g: jax.Array) -> tuple[jax.Array]:
     return (jnp.where(y >= 0, g, LEAKY_SLOPE * g),)
 
 
-leaky_relu.defvjp(_leaky_relu_forward, _leaky_relu_backward)
+_leaky_relu.defvjp(_leaky_relu_forward, _leaky_relu_backward)
 
 
 def drop_elements(module: nn.Module, x: jax.Array, rate: float, *, train: bool) -> jax.Array:

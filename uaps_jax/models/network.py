@@ -222,6 +222,16 @@ class Network:
             return jax.vmap(stacked.looped(decode), in_axes=(0, None))(decoders, pyramid)
         return jax.vmap(stacked.looped(decode))(decoders, self.perturbed(pyramid, key, parts=1))
 
+    def separate_logits(self, variables: Tree, images: jax.Array) -> list[jax.Array]:
+        """`all_logits` on clean features, one `[B, H, W, C]` per decoder: for exporters."""
+        pyramid = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        decoders = _part(variables, "decoders")
+        decoded: list[Any] = [
+            self.decoder.apply(stacked.entry(decoders, number), pyramid, train=False)
+            for number in range(len(jax.tree.leaves(decoders)[0]))
+        ]
+        return [_wide(one.logits) for one in decoded]
+
     def parameter_groups(self, params: Tree) -> Tree:
         """`params` with the name of its group in place of each array.
 

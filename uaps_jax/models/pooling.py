@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import jax
 import jax.numpy as jnp
-import numpy as np
+
+from uaps_jax.models.operations import operation
+from uaps_jax.models.sizes import Array, places
 
 
+@operation
 def max_pool_2x2(x: jax.Array) -> jax.Array:
     """2x2 max pooling with stride 2: `[B, H, W, C]` to `[B, H // 2, W // 2, C]`.
 
@@ -26,6 +29,7 @@ def _first_larger(first: jax.Array, second: jax.Array) -> jax.Array:
     return jnp.where((first >= second) | jnp.isnan(first), first, second)
 
 
+@operation
 def max_pool_3x3(x: jax.Array) -> jax.Array:
     """3x3 max pooling with stride 2 and padding 1: `[B, H, W, C]` to `[B, H / 2, W / 2, C]`.
 
@@ -48,6 +52,7 @@ def _max_of_three(x: jax.Array, axis: int) -> jax.Array:
     return _first_larger(_first_larger(before, here), after)
 
 
+@operation
 def global_mean(x: jax.Array) -> jax.Array:
     """The mean of each image: `[B, H, W, C]` to `[B, 1, 1, C]`."""
     return x.mean((1, 2), keepdims=True)
@@ -63,8 +68,8 @@ def adaptive_mean(x: jax.Array, bins: int) -> jax.Array:
     return jnp.einsum("ih,jw,bhwc->bijc", rows, columns, x, precision="highest")
 
 
-def _averaging(size: int, bins: int) -> np.ndarray:
+def _averaging(size: int, bins: int) -> Array:
     """The matrix `[bins, size]` that averages the regions of one side."""
-    region, place = np.arange(bins)[:, None], np.arange(size)
+    region, place = places(bins)[:, None], places(size)[None]
     inside = (place >= region * size // bins) & (place < -(-(region + 1) * size // bins))
     return inside / inside.sum(1, keepdims=True)
