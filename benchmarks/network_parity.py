@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from benchmarks import parity_state, torch_networks
+from benchmarks import parity_state, torch_lite0, torch_networks
 from uaps_jax import models, weights
 from uaps_jax.configs import train
 from uaps_jax.models import encoders, layers
@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
     network: str
     settings: dict[str, Any]
-    torch: Callable[[], torch_networks.Network]
+    torch: Callable[[], Any]
     table: weights.Table
     rearranged: decoders.Rearrange = decoders.as_it_is
 
@@ -53,6 +53,12 @@ def _net(depth: int, stride: int, *, deep: bool = False, grid: tuple[int, ...] =
 
 
 CASES = {
+    "EfficientNet-Lite0, U-Net's decoder": Case(
+        "efficientnet_lite0",
+        {"pretrained": ""},
+        lambda: torch_lite0.Lite0UNet(CLASSES),
+        parity_state.UNET_DECODER,
+    ),
     "resnet18, stride 32, DeepLabV3+ of PPL": Case(
         "deeplabv3plus_resnet18",
         {},
@@ -104,11 +110,8 @@ CASES = {
 }
 
 
-TESTED = tuple(
-    name
-    for name in CASES
-    if name not in ("resnet50, stride 8, DeepLabV3+ of PPL", "resnet50, stride 32, FPN")
-)
+LARGE = ("resnet50, stride 8, DeepLabV3+ of PPL", "resnet50, stride 32, FPN")
+TESTED = tuple(name for name in CASES if name not in LARGE)
 """Cases that the tests repeat without PyTorch."""
 
 
@@ -182,7 +185,7 @@ def compare(case: Case, dtype: Any) -> dict[str, float]:
     encode = jax.jit(lambda v, x: network.encoder.apply(v, x, train=False))
     pyramid = encode({c: updated[c]["encoder"] for c in COLLECTIONS}, images)
     found["features"] = max(
-        difference(a, _nhwc(b)) for a, b in zip(pyramid[1:], levels, strict=True)
+        difference(a, _nhwc(b)) for a, b in zip(pyramid[-len(levels) :], levels, strict=True)
     )
     logits = jax.jit(network.main_logits)(updated, images)
     found["logits"] = difference(logits, _nhwc(expected))

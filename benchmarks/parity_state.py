@@ -7,8 +7,26 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from uaps_jax.weights.names import Rule, Table
+
 SIZE = 64
 NUMBERS = 24  # of an array that are compared
+
+
+UNET_DECODER = Table(
+    title="U-Net's decoder",
+    anchor="classifier.weight",
+    first="",
+    inside=r"(reduce|block|classifier)",
+    rules=(
+        Rule(r"reduce_(\d)", r"reduce_\1", "convolution"),
+        Rule(r"block_(\d)\.conv_(\d)", r"block_\1/conv_\2", "convolution"),
+        Rule(r"block_(\d)\.norm_(\d)", r"block_\1/norm_\2", "norm"),
+        Rule(r"classifier", "classifier", "convolution"),
+    ),
+    left_out={r"_.*": "encoder"},
+)
+"""Our own names; `torch_lite0` has them, too."""
 
 
 def state(shapes: Mapping[str, Sequence[int]]) -> dict[str, np.ndarray]:
