@@ -135,9 +135,21 @@ def randomized(network: nn.Module) -> nn.Module:
     return network
 
 
+def case_of(network: str) -> Case:
+    """The first case of a network of `configs/parts/networks.py`."""
+    return next(case for case in CASES.values() if case.network == network)
+
+
 def variables_of(case: Case, theirs: nn.Module, network: Network, encoder: weights.Table) -> Tree:
-    """Our variables of PyTorch's state dictionary."""
+    """Our variables of PyTorch's network."""
     state = {name: value.numpy().copy() for name, value in theirs.state_dict().items()}
+    return converted(case, state, network, encoder)
+
+
+def converted(
+    case: Case, state: dict[str, np.ndarray], network: Network, encoder: weights.Table
+) -> Tree:
+    """Our variables of PyTorch's state dictionary."""
     shapes = network.shapes()
     expected = {c: shapes[c]["encoder"] for c in COLLECTIONS}
     of_encoder, _ = weights.to_variables(state, encoder, expected, file="PyTorch")
