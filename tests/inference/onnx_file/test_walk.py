@@ -13,7 +13,8 @@ from numpy.testing import assert_allclose
 
 from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.inference.onnx_file import walk
-from uaps_jax.inference.onnx_file.graph import ExportError, Graph
+from uaps_jax.inference.onnx_file.graph import Graph
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.models import depthwise, efficientnet_lite, layers, operations, pooling, resize
 
 UNIT, CHANNELS = 4, 3
