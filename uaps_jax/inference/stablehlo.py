@@ -5,6 +5,8 @@ It takes and gives what the ONNX model does (`onnx_file.model`).
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -39,7 +41,7 @@ def to_stablehlo(
     data = config.data
 
     def predict(images: jax.Array) -> dict[str, jax.Array]:
-        size = images.shape[1:3]
+        size = (images.shape[1], images.shape[2])
         x = _network_input(images, data, config.network.stride)
         probabilities, uncertainty = (
             _upright(output, data, size) for output in outputs(predictor, divergence, variables, x)
@@ -71,7 +73,8 @@ def _network_input(images: jax.Array, data: DataConfig, stride: int) -> jax.Arra
         else:
             index = jnp.minimum(jnp.arange((size + stride - 1) // stride * stride), size - 1)
         images = jnp.take(images, index, axis=axis, mode="clip")
-    x = prepare.channels(images, data)
+    array: Any = images  # what `channels` does with numpy's arrays it does with JAX's
+    x: Any = prepare.channels(array, data)
     return x.swapaxes(1, 2) if data.transpose else x
 
 
