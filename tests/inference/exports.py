@@ -7,6 +7,7 @@ import onnxruntime
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
+from uaps_jax.inference import export
 from uaps_jax.inference.onnx_file import model as onnx_model
 
 ABOUT = {"method": "tiny", "step": "7"}
@@ -29,14 +30,14 @@ def exported(config, predictor, variables, divergence=None):
     return onnx_model.to_onnx(config, predictor, divergence, variables, tiny.CLASS_NAMES, ABOUT)
 
 
-def session(config, predictor, variables, divergence=None):
-    return opened(exported(config, predictor, variables, divergence))
-
-
-def opened(model):
+def session(model):
     return onnxruntime.InferenceSession(
         model.SerializeToString(), providers=["CPUExecutionProvider"]
     )
+
+
+def run(model):
+    return export.in_onnx_runtime(model.SerializeToString())
 
 
 def photographs(count, height, width):

@@ -12,7 +12,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import uaps_jax
 from tests import tiny
-from tests.inference.exports import ABOUT, exported, photographs, session, trained
+from tests.inference.exports import ABOUT, exported, photographs, run, session, trained
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import export, pools
@@ -41,10 +41,10 @@ def test_probabilities_equal_the_checkpoints(name, predictor, change):
         config.data.channels, config.data.mean, config.data.std = 1, (0.4,), (0.2,)
     method, variables = trained(config)
     chosen = method.predictor(predictor)
-    opened = session(config, chosen, variables)
+    model = run(exported(config, chosen, variables))
     for count in (1, 3):
         images = photographs(count, config.data.height, config.data.width)
-        found = export.differences(opened, config, chosen, None, variables, images)
+        found = export.differences(model, config, chosen, None, variables, images)
         assert found.probabilities <= 1e-5
         assert found.uncertainty <= 1e-4
 
@@ -129,7 +129,7 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     method, variables = trained(config)
     predictor = method.predictor("main")
     images = photographs(2, *size)
-    outputs = session(config, predictor, variables).run(None, {"images": images})
+    outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
     mask, probabilities, uncertainty = outputs
     seen = np.stack([prepare.image(image, config.data) for image in images])
     expected = np.asarray(jax.jit(predictor)(variables, seen))
@@ -149,7 +149,7 @@ def test_with_pad_a_photograph_is_segmented_whole():
     method, variables = trained(config)
     predictor = method.predictor("main")
     images = photographs(1, 37, 50)  # the network needs even sides
-    outputs = session(config, predictor, variables).run(None, {"images": images})
+    outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
     mask, probabilities, uncertainty = outputs
     padded = np.pad(images, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :37]

@@ -16,7 +16,7 @@ from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
 from uaps_jax.inference import export
-from uaps_jax.inference.onnx_file.graph import ExportError
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.training import checkpoints, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_hyperparameters
@@ -105,10 +105,10 @@ def test_its_onnx_file_equals_the_checkpoint(mine, fit):
     settings = on(mine, "uaps", fit)
     method, variables = exports.trained(settings)
     predictor, uncertainty = method.predictor("ensemble"), method.uncertainty
-    opened = exports.session(settings, predictor, variables, uncertainty)
+    model = exports.exported(settings, predictor, variables, uncertainty)
     clean = dataclasses.replace(uncertainty, perturb=False)
     images = exports.photographs(2, 16, 24 if fit == "pad" else 16)
-    found = export.differences(opened, settings, predictor, clean, variables, images)
+    found = export.differences(exports.run(model), settings, predictor, clean, variables, images)
     assert found.probabilities <= 1e-5
     assert found.uncertainty <= 1e-4
 

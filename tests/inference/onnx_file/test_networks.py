@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests import tiny
-from tests.inference.exports import exported, opened, photographs, trained
+from tests.inference.exports import exported, photographs, run, session, trained
 from uaps_jax.configs.parts import networks
 from uaps_jax.inference import export
 from uaps_jax.models import deeplabv3plus, resnet
@@ -59,13 +59,13 @@ def test_it_equals_the_checkpoint(name, fit):
     config = configured(name, fit, **SETTINGS[name])
     method, variables = trained(config)
     predictor = method.predictor("")
-    session = opened(exported(config, predictor, variables))
+    model = exported(config, predictor, variables)
     limit = 1e-5 if name == "unet" else 1e-4
     for shape in ((1, SIDE, SIDE), (3, SIDE // 2, 3 * SIDE // 2)):
         images = photographs(*(shape if fit == "pad" else (shape[0], SIDE, SIDE)))
-        found = export.differences(session, config, predictor, None, variables, images)
+        found = export.differences(run(model), config, predictor, None, variables, images)
         assert found.probabilities <= limit
-        probabilities, mask = session.run(["probabilities", "mask"], {"images": images})
+        probabilities, mask = session(model).run(["probabilities", "mask"], {"images": images})
         assert probabilities.std() > 1e-2
         assert len(np.unique(mask)) > 1
 

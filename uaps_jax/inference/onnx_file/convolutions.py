@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,28 +21,32 @@ def _convolution(scope: Scope, equation: Equation) -> Value:
         raise equation.refusal("with groups of the batch")
     x = equation.full(scope)
     rank = len(x.shape)
-    spread = any(step != 1 for step in equation.parameters["lhs_dilation"])
     kernel = kernel.transpose(numbers.rhs_spec).astype(np.float64)  # output channels first
-    bias = np.zeros(kernel.shape[0])
-    if spread:
-        kernel = np.flip(kernel, tuple(range(2, rank))).swapaxes(0, 1)
     made = Convolution(
-        operator="ConvTranspose" if spread else "Conv",
+        operator="Conv",
         x=scope.transposed(x.name, stored(rank), numbers.lhs_spec),
         kernel=kernel,
-        bias=bias,
-        axis=int(spread),
-        attributes=(_transposed_attributes if spread else _attributes)(equation, kernel.shape[2:]),
+        bias=np.zeros(kernel.shape[0]),
+        axis=0,
+        attributes={},
         shape=equation.output.shape,
     )
+    if set(equation.parameters["lhs_dilation"]) == {1}:
+        made = dataclasses.replace(made, attributes=_attributes(equation))
+    else:
+        made = dataclasses.replace(
+            made,
+            operator="ConvTranspose",
+            kernel=np.flip(kernel, tuple(range(2, rank))).swapaxes(0, 1),
+            axis=1,
+            attributes=_transposed_attributes(equation, kernel.shape[2:]),
+        )
     if rank == 4 and tuple(numbers.out_spec) == stored(rank):
         return made
     return Tensor(scope.arranged(scope.tensor(made).name, numbers.out_spec), made.shape)
 
 
-def _attributes(equation: Equation, kernel: Sequence[int]) -> Mapping[str, Any]:
-    """Of a convolution; `kernel` is the size of its window."""
-    del kernel
+def _attributes(equation: Equation) -> Mapping[str, Any]:
     parameters = equation.parameters
     return convolution_attributes(
         equation,
@@ -74,7 +79,12 @@ def convolution_attributes(
 
 
 def _transposed_attributes(equation: Equation, kernel: Sequence[int]) -> Mapping[str, Any]:
-    """Of a convolution of spread inputs; ONNX counts padding from the full overlap."""
+    """Of a convolution of spread inputs; ONNX counts padding from the full overlap.
+
+    Args:
+      equation: the convolution.
+      kernel: size of its window.
+    """
     parameters = equation.parameters
     if parameters["feature_group_count"] != 1 or set(parameters["window_strides"]) != {1}:
         raise equation.refusal("of spread inputs in groups or strides")

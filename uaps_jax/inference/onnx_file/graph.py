@@ -11,12 +11,6 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from uaps_jax.config import ConfigError
-
-
-class ExportError(ConfigError):
-    """What has no ONNX form, or a file that computes other numbers than its checkpoint."""
-
 
 @dataclasses.dataclass
 class Graph:

@@ -20,7 +20,8 @@ from onnx import TensorProto, helper
 import uaps_jax
 from uaps_jax.config import Config
 from uaps_jax.inference.onnx_file import images, walk
-from uaps_jax.inference.onnx_file.graph import ExportError, Graph
+from uaps_jax.inference.onnx_file.graph import Graph
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.methods.base import Divergence, Predictor
 from uaps_jax.trees import Tree
 

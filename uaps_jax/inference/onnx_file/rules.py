@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from uaps_jax.inference.onnx_file.graph import ExportError
 from uaps_jax.inference.onnx_file.values import Scope, Tensor, Value
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.models import operations
 from uaps_jax.models.operations import Operation
 

@@ -16,7 +16,8 @@ from typing import Any
 import jax
 import numpy as np
 
-from uaps_jax.inference.onnx_file.graph import ExportError, Graph
+from uaps_jax.inference.onnx_file.graph import Graph
+from uaps_jax.inference.outputs import ExportError
 
 Size = Any
 """An int, or a symbolic dimension of JAX; both can be compared and multiplied."""

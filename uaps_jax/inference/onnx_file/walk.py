@@ -22,10 +22,11 @@ from uaps_jax.inference.onnx_file import (
     shapes,
     slices,
 )
-from uaps_jax.inference.onnx_file.graph import ExportError, Graph
+from uaps_jax.inference.onnx_file.graph import Graph
 from uaps_jax.inference.onnx_file.rules import Equation, Rule
 from uaps_jax.inference.onnx_file.sizes import Sizes
 from uaps_jax.inference.onnx_file.values import Convolution, Scope, Tensor, Value
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
