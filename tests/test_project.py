@@ -61,10 +61,12 @@ LAYERS = {
         "evaluation",
         "files",
         "methods",
+        "models",
         "external",
         "palette",
         "stream",
         "trees",
+        "weights",
     },
     "inference": {
         "compiler",
