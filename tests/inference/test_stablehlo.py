@@ -68,7 +68,7 @@ def test_it_equals_the_onnx_file(method, predictor, data, fit):
 def test_other_networks(name, monkeypatch):
     monkeypatch.setattr(resnet, "WIDTHS", (4, 8, 8, 12))
     config = configured("supervised", "pad", height=64, width=32)
-    config.network = networks.NETWORKS[name]()
+    config.network = networks.NETWORKS[name](pretrained="")
     built, variables = trained(config)
     assert_same(config, built.predictor(""), variables, None)
 

@@ -33,7 +33,7 @@ def test_values_and_gradients(kernel, stride, padding):
 
     def evaluated(function):
         def loss(x, w):
-            y = function(x, w, stride, padding)
+            y = function(x, w, stride=stride, padding=padding)
             return jnp.sin(y).sum(), y
 
         return jax.value_and_grad(loss, (0, 1), has_aux=True)(x, w)

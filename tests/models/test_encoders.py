@@ -22,7 +22,8 @@ SMALL = ("efficientnet_lite0", "deeplabv3plus_resnet18", "pspnet_resnet18", "fpn
 
 def on(network, method="supervised", size=32, **settings):
     config = tiny.config(method)
-    config.network = NETWORKS[network](auxiliary=config.network.auxiliary, **settings)
+    chosen = {"auxiliary": config.network.auxiliary, "pretrained": ""} | settings
+    config.network = NETWORKS[network](**chosen)
     config.data.height = config.data.width = size
     return config_lib.validate(config)
 

@@ -128,7 +128,7 @@ def test_what_does_not_fit_is_one_sentence(file, network, settings, message):
 
 
 def test_no_package_has_weights_of_a_resnet():
-    with pytest.raises(WeightsError, match=r"no package has weights of resnet18; .*\.pth"):
+    with pytest.raises(WeightsError, match=r"no package has weights of resnet18; give the path of"):
         pretrained.load(on("deeplabv3plus_resnet18", pretrained="imagenet"))
 
 
@@ -187,4 +187,21 @@ def test_a_work_directory(trained, parts):
 def test_a_work_directory_of_another_network(trained):
     config = on("deeplabv3plus_resnet18", pretrained=str(trained))
     with pytest.raises(WeightsError, match="the network of that run is another one; .* arrays"):
+        pretrained.load(config)
+
+
+def test_two_networks_do_not_start_with_one_decoder(file):
+    config = on("deeplabv3plus_resnet18", "cps", pretrained=str(file), pretrained_parts="all")
+    method = methods.build(config, pretrained.load(config))
+    with pytest.raises(ConfigError, match="stay equal; choose 'encoder'"):
+        method.init(0)
+
+
+def test_a_damaged_decoder_is_one_sentence(tmp_path):
+    case = CASES["resnet50, stride 16, deep stem, multi-grid, DeepLabV3+ of CPCL"]
+    state = parity_state.state(case["shapes"])
+    del state["head.aspp.map_bn.weight"], state["head.last_conv.0.weight"]
+    file = write_safetensors(tmp_path / "cpcl.safetensors", state)
+    config = on("deeplabv3plus_cpcl", pretrained=str(file), pretrained_parts="all")
+    with pytest.raises(WeightsError, match=r"missing are .*pooling/norm_0/scale"):
         pretrained.load(config)

@@ -28,10 +28,11 @@ class Form:
       pool: where the pooled features join the other branches of the pyramid pooling: concatenated
         with them, or added behind the projection.
       project: side of the projection's kernel.
-      slope: of the activations of the pyramid pooling; 0 is ReLU.
+      leaky: whether the activations of the pyramid pooling are LeakyReLU, not ReLU.
       pooling_dropout: rate of the channels that are dropped behind the projection.
       low_width: channels of the fine level.
-      bias: whether the convolutions but those of the pyramid pooling have a bias.
+      bias: whether the convolution of the fine level and the two behind the concatenation have a
+        bias.
       head_dropout: rate in front of the output layer.
       dropout_of: what the head's dropout drops: single elements in front of the output layer, or
         channels behind both convolutions.
@@ -39,7 +40,7 @@ class Form:
 
     pool: Literal["concatenated", "added"]
     project: int
-    slope: float
+    leaky: bool
     pooling_dropout: float
     low_width: int
     bias: bool
@@ -51,7 +52,7 @@ FORMS = {
     "ppl": Form(
         pool="concatenated",
         project=1,
-        slope=0.0,
+        leaky=False,
         pooling_dropout=0.5,
         low_width=48,
         bias=False,
@@ -61,7 +62,7 @@ FORMS = {
     "cpcl": Form(
         pool="added",
         project=1,
-        slope=layers.LEAKY_SLOPE,
+        leaky=True,
         pooling_dropout=0.0,
         low_width=48,
         bias=False,
@@ -71,7 +72,7 @@ FORMS = {
     "u2pl": Form(
         pool="concatenated",
         project=3,
-        slope=0.0,
+        leaky=False,
         pooling_dropout=0.1,
         low_width=256,
         bias=True,
@@ -120,7 +121,7 @@ class PyramidPooling(nn.Module):
 
         def norm(y: jax.Array, name: str) -> jax.Array:
             y = layers.BatchNorm(self.dtype, name=name)(y, train=train, parts=parts)
-            return layers.leaky_relu(y) if self.form.slope else nn.relu(y)
+            return layers.leaky_relu(y) if self.form.leaky else nn.relu(y)
 
         pooled = norm(conv(pooling.global_mean(x), "pool_conv"), "pool_norm")
         branches = [norm(conv(x, "conv_0"), "norm_0")]

@@ -1,7 +1,7 @@
 """Depthwise convolutions as sums of shifted products.
 
 XLA's CPU backend computes a convolution of one input channel per group, and above all its
-gradients, many times slower than these elementwise sums (`benchmarks/` has the times).
+gradients, many times slower than these elementwise sums.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The encoders that a decoder can be put on, and the settings of such networks."""
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -119,7 +119,7 @@ class EncoderConfig(c.NetworkConfig):
             yield from c.check(
                 config,
                 f"data.{key}",
-                not published or np.allclose(c.lookup(config, f"data.{key}"), value, atol=1e-3),
+                not published or _is_near(c.lookup(config, f"data.{key}"), value),
                 f"the published weights of {self.encoder} need {tuple(round(v, 4) for v in value)}",
             )
         yield from c.check(
@@ -134,6 +134,10 @@ class EncoderConfig(c.NetworkConfig):
             encoder.multi_grid or not self.multi_grid,
             f"must be empty: {self.encoder} has no dilations",
         )
+
+
+def _is_near(values: Sequence[float], others: Sequence[float]) -> bool:
+    return len(values) == len(others) and np.allclose(values, others, atol=1e-3)
 
 
 def network(

@@ -196,7 +196,8 @@ class Network:
         outputs, decoder_stats = jax.vmap(stacked.looped(decode))(
             params["decoders"], stats["decoders"], heads, pyramids, decoder_keys
         )
-        return outputs, {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
+        encoder_stats = encoder_updates.get("batch_stats", {})
+        return outputs, {"encoder": encoder_stats, "decoders": decoder_stats}
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other decoder runs."""

@@ -38,7 +38,7 @@ def load(config: Config) -> Tree | None:
     if not source:
         return None
     shapes = models.build(config, {}).shapes()
-    if Path(source).is_dir():
+    if source != encoders.IMAGENET and Path(source).is_dir():
         return _of_run(Path(source), shapes, config.network.pretrained_parts)
     return _of_file(source, config, shapes)
 
@@ -98,7 +98,7 @@ def _package_file(encoder: encoders.Encoder, name: str) -> Path:
     if not encoder.package:
         raise WeightsError(
             f"network.pretrained = {encoders.IMAGENET!r}: no package has weights of {name}; give "
-            "the path of torchvision's .pth file"
+            "the path of a PyTorch file"
         )
     found = importlib.util.find_spec(encoder.package)
     files = sorted(Path(found.origin).parent.glob("models/*.pth")) if found and found.origin else []

@@ -2,7 +2,7 @@
 
 ST++ and PPL have one set of names; CPS, CPCL and DUEB another; U2PL a third. Their networks compute
 what ours do, but some concatenate features in another order or normalise several branches at once:
-`rearranged` turns such a state dictionary into one that has our order.
+`rearranged_cpcl` and `rearranged_u2pl` turn such a state dictionary into one that has our order.
 """
 
 from __future__ import annotations
@@ -134,22 +134,31 @@ def rearranged_cpcl(state: Mapping[str, np.ndarray], prefix: str) -> State:
     """One batch normalisation of four branches becomes four; the fine level comes first."""
     changed = dict(state)
     for array in NORM:
-        joined = changed.pop(f"{prefix}head.aspp.map_bn.{array}")
-        for branch, part in enumerate(np.split(joined, BRANCHES)):
-            changed[f"{prefix}head.aspp.map_bn.{branch}.{array}"] = part
-    name = f"{prefix}head.last_conv.0.weight"
-    coarse = changed[f"{prefix}head.aspp.red_conv.weight"].shape[0]
-    changed[name] = np.concatenate([changed[name][:, coarse:], changed[name][:, :coarse]], axis=1)
-    return changed
+        joined = changed.get(f"{prefix}head.aspp.map_bn.{array}")
+        if joined is not None and joined.ndim == 1 and len(joined) % BRANCHES == 0:
+            del changed[f"{prefix}head.aspp.map_bn.{array}"]
+            for branch, part in enumerate(np.split(joined, BRANCHES)):
+                changed[f"{prefix}head.aspp.map_bn.{branch}.{array}"] = part
+    coarse = f"{prefix}head.aspp.red_conv.weight"
+    return _first_channels_last(changed, f"{prefix}head.last_conv.0.weight", coarse)
 
 
 def rearranged_u2pl(state: Mapping[str, np.ndarray], prefix: str) -> State:
     """The pooled branch comes last."""
-    changed = dict(state)
-    name = f"{prefix}head.0.weight"
-    width = changed[f"{prefix}aspp.conv1.1.weight"].shape[0]
-    changed[name] = np.concatenate([changed[name][:, width:], changed[name][:, :width]], axis=1)
-    return changed
+    pooled = f"{prefix}aspp.conv1.1.weight"
+    return _first_channels_last(dict(state), f"{prefix}head.0.weight", pooled)
+
+
+def _first_channels_last(state: State, name: str, branch: str) -> State:
+    """Moves the input channels that come from a branch, the first, behind the others.
+
+    An array that is missing or has another shape stays: whoever reads it reports it.
+    """
+    kernel, source = state.get(name), state.get(branch)
+    if kernel is None or source is None or kernel.ndim != 4 or source.ndim == 0:
+        return state
+    width = source.shape[0]
+    return state | {name: np.concatenate([kernel[:, width:], kernel[:, :width]], axis=1)}
 
 
 def as_it_is(state: Mapping[str, np.ndarray], prefix: str) -> State:

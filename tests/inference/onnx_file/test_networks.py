@@ -45,7 +45,7 @@ def configured(name, fit, **settings):
     config = tiny.config("supervised")
     config.data.height = config.data.width = SIDE
     config.data.fit = fit
-    config.network = networks.NETWORKS[name](**settings)
+    config.network = networks.NETWORKS[name](**{"pretrained": ""} | settings)
     return config
 
 
