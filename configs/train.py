@@ -19,10 +19,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from uaps_jax.config import Config
-from uaps_jax.configs.parts import choices, variants
+from uaps_jax.configs.parts import choices, networks, variants
 from uaps_jax.configs.parts.datasets import DATASETS
 from uaps_jax.configs.parts.methods import METHODS
 from uaps_jax.configs.parts.networks import NETWORKS
+from uaps_jax.models import encoders
 
 PARTS: dict[str, Iterable[str]] = {
     "dataset": DATASETS,
@@ -45,5 +46,7 @@ def build(*, dataset: str, method: str, network: str = "unet", variant: str = ""
     """The configuration of a method on a dataset, from Python."""
     config = DATASETS[dataset]()
     config.network = NETWORKS[network]()
+    if config.network.pretrained == encoders.IMAGENET:
+        networks.normalize(config)
     METHODS[method](config)
     return variants.apply(config, variant)

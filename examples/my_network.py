@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax import models
 from uaps_jax.configs import train
-from uaps_jax.models import layers, perturb, unet
+from uaps_jax.models import layers, perturb, pooling, unet
 from uaps_jax.models.network import Network
 
 
@@ -31,7 +31,7 @@ class Encoder(nn.Module):
     def __call__(self, x, *, train, parts=1):
         pyramid = []
         for level, width in enumerate(self.widths):
-            x = layers.max_pool(x) if level else x
+            x = pooling.max_pool_2x2(x) if level else x
             x = layers.conv(width, 3, self.dtype, f"conv_{level}")(x)
             x = layers.BatchNorm(self.dtype, name=f"norm_{level}")(x, train=train, parts=parts)
             pyramid.append(x := nn.relu(x))

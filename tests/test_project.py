@@ -38,8 +38,9 @@ LAYERS = {
     "configuration_files": {"config", "modules"},
     "external": {"config", "modules"},
     "losses": {"labels"},
+    "weights": {"config"},
     "transforms": {"config", "labels"},
-    "models": {"config", "external", "trees"},
+    "models": {"config", "external", "trees", "weights"},
     "data": {"config", "datasets", "labels", "stream"},
     "methods": {
         "config",
@@ -60,10 +61,12 @@ LAYERS = {
         "evaluation",
         "files",
         "methods",
+        "models",
         "external",
         "palette",
         "stream",
         "trees",
+        "weights",
     },
     "inference": {
         "compiler",
@@ -223,7 +226,7 @@ def test_dependencies_are_lists_that_the_package_can_read():
     ]
     read = [dynamic["dependencies"], *dynamic["optional-dependencies"].values()]
     files = [file for entry in read for file in entry["file"]]
-    names = ("cpu", "cuda", "docs", "test")
+    names = ("cpu", "cuda", "docs", "pretrained", "test")
     assert files == [f"requirements-{name}.txt" for name in names]
     for file in files:
         for line in (PROJECT / file).read_text().splitlines():

@@ -234,7 +234,6 @@ def _config(
             weight_decay=0.0,
             decay_biases_and_norms=True,
             decoder_multiple=1.0,
-            frozen=(),
             clip_norm=0.0,
         ),
         train=c.TrainConfig(

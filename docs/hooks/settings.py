@@ -3,7 +3,7 @@
 `<!-- settings: data.folder -->` becomes the table of that section of a configuration, with the
 values of UAPS on NEU-Seg; `<!-- settings: method cps -->` that of a method, with the values of its
 published settings; `<!-- settings: network unet -->` that of a family of networks;
-`<!-- methods -->` the table of all methods.
+`<!-- methods -->` the table of all methods; `<!-- networks -->` that of all networks.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 PROJECT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(PROJECT))  # `mkdocs`, unlike `python -m mkdocs`, does not
 
-MARKER = re.compile(r"^<!-- (settings: .+|methods) -->$", re.MULTILINE)
+MARKER = re.compile(r"^<!-- (settings: .+|methods|networks) -->$", re.MULTILINE)
 CONFIGS = "uaps_jax.configs"
 SHOWN = "neu_uaps"
 """The configuration file whose values are shown for what all runs have."""
@@ -43,10 +43,12 @@ def table_for(marker: str, page: str) -> str:
     """
     if marker == "methods":
         return methods_table(Path(PROJECT, "docs", page).parent)
+    if marker == "networks":
+        return networks_table()
     words = marker.removeprefix("settings: ").split()
     if words[0] in ("method", "network") and len(words) == 2:
-        config = of_method(words[1]) if words[0] == "method" else published(SHOWN)
-        return table(words[0], getattr(config, words[0]))
+        own = of_network(words[1]) if words[0] == "network" else of_method(words[1]).method
+        return table(words[0], own)
     section = published(SHOWN)
     for name in words[0].split("."):
         section = getattr(section, name)
@@ -74,6 +76,23 @@ def methods_table(folder: Path) -> str:
         doc = inspect.getdoc(inspect.getmodule(build)) or ""
         linked = f"[`{name}`]({name}.md)" if (folder / f"{name}.md").is_file() else f"`{name}`"
         lines.append(f"| {linked} | {escaped(doc.splitlines()[0])} |")
+    return "\n".join(lines)
+
+
+def of_network(name: str) -> Any:
+    """The settings of a network of `configs/train.py`."""
+    return importlib.import_module(f"{CONFIGS}.parts.networks").NETWORKS[name]()
+
+
+def networks_table() -> str:
+    """Every network of `configs/train.py`, with its family, its encoder and its stride."""
+    networks = importlib.import_module(f"{CONFIGS}.parts.networks").NETWORKS
+    lines = ["| `network=` | what it is | decoder | encoder | stride |", "|---|---|---|---|---|"]
+    for name, build in networks.items():
+        section, doc = build(), (inspect.getdoc(build) or "").splitlines()[0]
+        encoder = f"`{section.encoder}`" if hasattr(section, "encoder") else "its own"
+        cells = (f"`{name}`", doc.removesuffix("."), f"`{section.name}`", encoder, section.stride)
+        lines.append(f"| {' | '.join(escaped(str(cell)) for cell in cells)} |")
     return "\n".join(lines)
 
 

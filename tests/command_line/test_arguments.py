@@ -22,6 +22,7 @@ NOTHING = {
     "checkpoint": "best",
     "demo": 0,
     "uncertainty": "entropy",
+    "stablehlo": False,
     "profile_steps": [],
     "coordinator": None,
     "processes": None,
@@ -67,6 +68,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
     [
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),
         ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not for predict"),
+        ({"stablehlo": True, "mode": "evaluate"}, "--stablehlo is for --mode=export, not for eval"),
         ({"demo": 3, "config": neu_small.get_config()}, "not for a study"),
         ({"coordinator": "localhost:1"}, "must be given together"),
         ({"processes": 2, "cluster": True}, "must be given together"),

@@ -3,8 +3,10 @@
 import dataclasses
 import json
 
+import jax
 import numpy as np
 import onnxruntime
+from numpy.testing import assert_allclose
 from PIL import Image
 
 from tests.commands.mine import request, settings
@@ -15,15 +17,20 @@ from uaps_jax.commands.train import train
 
 def test_a_checkpoint_is_exported_with_its_classes(root):
     train(request(root, settings(root)))
-    export(request(root, None))
+    export(dataclasses.replace(request(root, None), stablehlo=True))
     session = onnxruntime.InferenceSession(root.parent / "run" / "export" / "step_2.onnx")
     about = session.get_modelmeta().custom_metadata_map
     assert json.loads(about["classes"]) == ["background", "scratch", "dent"]
     assert about["method"] == "supervised"
     image = np.asarray(Image.open(root / "images" / "part_00.png").convert("RGB"))
-    mask, _, uncertainty = session.run(None, {"images": image[None]})
+    outputs = session.run(None, {"images": image[None]})
+    mask, _, uncertainty = outputs
     assert about["uncertainty"] == "entropy"
     assert uncertainty.shape == mask.shape
+    program = (root.parent / "run" / "export" / "step_2.stablehlo").read_bytes()
+    again = jax.export.deserialize(bytearray(program)).call(image[None])
+    for name, output in zip(("mask", "probabilities", "uncertainty"), outputs, strict=True):
+        assert_allclose(again[name], output, atol=1e-4)
     predict(dataclasses.replace(request(root, None), input=root / "images"))
     drawn = root.parent / "run/predictions/step_2/folder/mask/part_00.png"
     assert (mask[0] == np.asarray(Image.open(drawn))).mean() > 0.999

@@ -13,6 +13,7 @@ from uaps_jax import config as config_lib
 from uaps_jax.command_line import flags
 from uaps_jax.config.section import settings
 from uaps_jax.configs import train
+from uaps_jax.configs.parts.networks import NETWORKS
 from uaps_jax.study.grid import Grid
 
 OTHERS = {"logdir": "xprof", "cov": "pytest"}
@@ -69,10 +70,14 @@ def test_every_method_has_a_page_and_is_in_the_readme():
 
 @pytest.fixture(scope="module")
 def known():
-    """Key of a setting of any method -> its choices; empty for any value."""
+    """Key of a setting of any method or network -> its choices; empty for any value."""
     found = {}
-    for method in methods.METHODS:
-        for key, field, _ in settings(train.build(dataset="neu", method=method)):
+    configs = [train.build(dataset="neu", method=method) for method in methods.METHODS]
+    configs += [
+        train.build(dataset="neu", method="supervised", network=network) for network in NETWORKS
+    ]
+    for config in configs:
+        for key, field, _ in settings(config):
             choices = typing.get_args(field.type)
             is_choice = typing.get_origin(field.type) is typing.Literal
             found.setdefault(key, set()).update(choices if is_choice else ())

@@ -91,15 +91,17 @@ def test_a_trained_model_predicts(trained, capsys, monkeypatch):
 def test_an_exported_model_gives_the_masks_of_the_checkpoint(trained, monkeypatch, capsys):
     folder, notebook = trained
     workdir = folder / "runs" / "mine_python"
-    export(Request(config=None, workdir=workdir, checkpoint="best", input=None))
-    [file] = (workdir / "export").glob("*.onnx")
+    export(Request(config=None, workdir=workdir, checkpoint="best", input=None, stablehlo=True))
     elsewhere = folder / "elsewhere"
     elsewhere.mkdir()
-    shutil.copy(file, elsewhere / "step_600.onnx")
+    for ending in ("onnx", "stablehlo"):
+        [file] = (workdir / "export").glob(f"*.{ending}")
+        shutil.copy(file, elsewhere / f"step_600.{ending}")
     shutil.copy(folder / "mine" / "images" / "part_39.png", elsewhere / "part.png")
     monkeypatch.chdir(elsewhere)
-    names = run(example_files.code("onnx_predict.py"), "onnx_predict.py")
-    np.testing.assert_array_equal(names["mask"][0], notebook["predictions"][-1].mask)
+    for example in ("stablehlo_predict.py", "onnx_predict.py"):
+        names = run(example_files.code(example), example)
+        np.testing.assert_array_equal(names["mask"][0], notebook["predictions"][-1].mask)
     assert "scratch" in capsys.readouterr().out
 
 

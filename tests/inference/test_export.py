@@ -12,44 +12,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import uaps_jax
 from tests import tiny
-from uaps_jax import config as config_lib
-from uaps_jax import methods
+from tests.inference.exports import ABOUT, exported, photographs, run, session, trained
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
-from uaps_jax.inference import export, onnx_model, pools
-from uaps_jax.inference.onnx_graph import Graph
-from uaps_jax.models import layers
-
-ABOUT = {"method": "tiny", "step": "7"}
-
-
-def trained(config, seed=0):
-    """Variables with scales, shifts and statistics as after training, none of them trivial."""
-    method = methods.build(config_lib.validate(config))
-    random = np.random.default_rng(seed)
-
-    def moved(path, value):
-        if "kernel" in jax.tree_util.keystr(path):
-            return value
-        return (value + random.uniform(0.0, 0.3, value.shape)).astype(np.float32)
-
-    return method, jax.tree_util.tree_map_with_path(moved, method.variables(*method.init(seed)))
-
-
-def exported(config, predictor, variables, divergence=None):
-    return onnx_model.to_onnx(config, predictor, divergence, variables, tiny.CLASS_NAMES, ABOUT)
-
-
-def session(config, predictor, variables, divergence=None):
-    model = exported(config, predictor, variables, divergence)
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
-
-
-def photographs(count, height, width):
-    return np.random.default_rng(3).integers(0, 256, (count, height, width, 3), np.uint8)
-
+from uaps_jax.inference import export, pools
+from uaps_jax.inference.onnx_file import model as onnx_model
+from uaps_jax.inference.onnx_file.graph import Graph
 
 PREDICTORS = [
     ("supervised", "main"),
@@ -73,10 +41,10 @@ def test_probabilities_equal_the_checkpoints(name, predictor, change):
         config.data.channels, config.data.mean, config.data.std = 1, (0.4,), (0.2,)
     method, variables = trained(config)
     chosen = method.predictor(predictor)
-    opened = session(config, chosen, variables)
+    model = run(exported(config, chosen, variables))
     for count in (1, 3):
         images = photographs(count, config.data.height, config.data.width)
-        found = export.differences(opened, config, chosen, None, variables, images)
+        found = export.differences(model, config, chosen, None, variables, images)
         assert found.probabilities <= 1e-5
         assert found.uncertainty <= 1e-4
 
@@ -161,7 +129,7 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     method, variables = trained(config)
     predictor = method.predictor("main")
     images = photographs(2, *size)
-    outputs = session(config, predictor, variables).run(None, {"images": images})
+    outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
     mask, probabilities, uncertainty = outputs
     seen = np.stack([prepare.image(image, config.data) for image in images])
     expected = np.asarray(jax.jit(predictor)(variables, seen))
@@ -181,7 +149,7 @@ def test_with_pad_a_photograph_is_segmented_whole():
     method, variables = trained(config)
     predictor = method.predictor("main")
     images = photographs(1, 37, 50)  # the network needs even sides
-    outputs = session(config, predictor, variables).run(None, {"images": images})
+    outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
     mask, probabilities, uncertainty = outputs
     padded = np.pad(images, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :37]
@@ -215,11 +183,9 @@ def test_class_names_and_origin_are_in_the_file(tmp_path):
 def test_an_export_that_differs_from_the_checkpoint_is_not_written(tmp_path, monkeypatch):
     config = tiny.config("supervised")
     method, variables = trained(config)
-    monkeypatch.setattr(layers, "LEAKY_SLOPE", 0.2)
-    jax.clear_caches()
-    folded = exported(config, method.predictor(""), variables)
-    monkeypatch.undo()
-    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: folded)
+    _, others = trained(config, seed=1)
+    of_others = exported(config, method.predictor(""), others)
+    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: of_others)
     with pytest.raises(export.ExportError, match="is not written"):
         export.write(
             tmp_path / "x.onnx", config, method, variables, tiny.CLASS_NAMES, ABOUT, "entropy"

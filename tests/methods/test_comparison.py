@@ -92,6 +92,11 @@ DUEB_WEIGHTS = {
 }
 
 
+def of_head(variance, form="released"):
+    """What the objective takes, from the output of a head, `[2, B, H, W]`."""
+    return dueb.variance_of(variance[..., None], form, variance.shape[2:])
+
+
 def dueb_case(aleatoric, energy):
     weights = DUEB_WEIGHTS | dict.fromkeys(
         [f"aleatoric_{s}" for s in ("labeled", "unlabeled") if not aleatoric]
@@ -106,11 +111,11 @@ def dueb_case(aleatoric, energy):
     def ours(labeled, labeled_variance, teacher, mixed, mixed_variance):
         return dueb.objective(
             labeled,
-            labeled_variance,
+            of_head(labeled_variance),
             labels(),
             teacher,
             mixed,
-            mixed_variance,
+            of_head(mixed_variance),
             (noise(5), noise(6)),
             weights,
             options,
@@ -353,14 +358,14 @@ def test_without_agreement_all_is_finite_and_the_intersection_adds_no_loss():
     for form in ("released", "repaired"):
         options = dueb_options(form=form)
 
-        def loss(labeled, mixed, options=options):
+        def loss(labeled, mixed, options=options, form=form):
             return dueb.objective(
                 labeled,
-                arrays["labeled_variance"],
+                of_head(arrays["labeled_variance"], form),
                 np.full_like(labels(), IGNORE),
                 arrays["teacher"],
                 mixed,
-                arrays["mixed_variance"],
+                of_head(arrays["mixed_variance"], form),
                 (noise(5), noise(6)),
                 DUEB_WEIGHTS,
                 options,

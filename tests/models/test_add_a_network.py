@@ -1,18 +1,22 @@
 """A network in a file of its own: `examples/my_network.py`."""
 
+import dataclasses
 import sys
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tests import example_files, tiny
+from tests.inference import exports
 from uaps_jax import config as config_lib
 from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
-from uaps_jax.inference import onnx_model
+from uaps_jax.inference import export
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.training import checkpoints, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.step import make_train_step, traced_hyperparameters
@@ -35,8 +39,9 @@ def test_it_is_short():
     assert len(example_files.code(EXAMPLE).splitlines()) < 70
 
 
-def on(mine, name):
+def on(mine, name, fit="resize"):
     settings = tiny.config(name)
+    settings.data.fit = fit
     settings.network = mine.PlainConfig.like(settings.network, width=4)
     return config_lib.validate(settings)
 
@@ -95,8 +100,23 @@ def test_a_run_remembers_the_file_of_its_network(mine, tmp_path):
         checkpoints.read_config(tmp_path / "run", 0)
 
 
-def test_it_has_no_onnx_form(mine):
+@pytest.mark.parametrize("fit", ["resize", "pad"])
+def test_its_onnx_file_equals_the_checkpoint(mine, fit):
+    settings = on(mine, "uaps", fit)
+    method, variables = exports.trained(settings)
+    predictor, uncertainty = method.predictor("ensemble"), method.uncertainty
+    model = exports.exported(settings, predictor, variables, uncertainty)
+    clean = dataclasses.replace(uncertainty, perturb=False)
+    images = exports.photographs(2, 16, 24 if fit == "pad" else 16)
+    found = export.differences(exports.run(model), settings, predictor, clean, variables, images)
+    assert found.probabilities <= 1e-5
+    assert found.uncertainty <= 1e-4
+
+
+def test_an_operation_without_an_onnx_form_is_refused_by_name(mine, monkeypatch):
     settings = on(mine, "supervised")
-    predictor = methods.build(settings).predictor("")
-    with pytest.raises(onnx_model.ExportError, match=r"network plain .* unet"):
-        onnx_model.to_onnx(settings, predictor, None, {}, tiny.CLASS_NAMES, {})
+    method, variables = exports.trained(settings)
+    monkeypatch.setattr(mine.nn, "relu", lambda x: jnp.cumsum(x, axis=1))
+    text = "network plain: the operation cumsum in Encoder has no ONNX form"
+    with pytest.raises(ExportError, match=f"^{text}$"):
+        exports.exported(settings, method.predictor(""), variables)

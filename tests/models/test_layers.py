@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import oracles
-from uaps_jax.models import layers
+from uaps_jax.models import layers, pooling, resize
 
 CHANNELS = 3
 
@@ -192,23 +192,23 @@ def test_batch_norm_keeps_statistics_in_float32_under_bfloat16():
 @pytest.mark.parametrize(("height", "width"), [(2, 2), (4, 3), (3, 5), (1, 2)])
 def test_upsample_equals_the_oracle(height, width):
     x = random(2, height, width, CHANNELS)
-    y = layers.upsample(x)
+    y = resize.upsample(x)
     assert y.shape == (2, 2 * height, 2 * width, CHANNELS)
     assert_allclose(y, oracles.upsample_align_corners_x2(x), rtol=1e-5, atol=1e-6)
 
 
 def test_upsample_of_two_pixels_puts_the_new_ones_at_thirds():
     column = np.array([0.0, 3.0], np.float32).reshape(1, 2, 1, 1)
-    assert_allclose(layers.upsample(column)[0, :, 0, 0], [0, 1, 2, 3], atol=1e-6)
+    assert_allclose(resize.upsample(column)[0, :, 0, 0], [0, 1, 2, 3], atol=1e-6)
     row = column.swapaxes(1, 2)
-    assert_allclose(layers.upsample(row)[0, 0, :, 0], [0, 1, 2, 3], atol=1e-6)
+    assert_allclose(resize.upsample(row)[0, 0, :, 0], [0, 1, 2, 3], atol=1e-6)
 
 
 def test_upsample_in_bfloat16_keeps_a_constant_and_rounds_once():
     flat = jnp.full((1, 7, 5, 1), 3.0, jnp.bfloat16)
-    assert_array_equal(layers.upsample(flat), jnp.full((1, 14, 10, 1), 3.0, jnp.bfloat16))
+    assert_array_equal(resize.upsample(flat), jnp.full((1, 14, 10, 1), 3.0, jnp.bfloat16))
     x = jnp.asarray(random(1, 4, 3, 2), jnp.bfloat16)
-    result = layers.upsample(x)
+    result = resize.upsample(x)
     assert result.dtype == jnp.bfloat16
     exact = oracles.upsample_align_corners_x2(np.asarray(x, np.float64))
     assert_allclose(np.asarray(result, np.float64), exact, rtol=2**-8, atol=1e-6)
@@ -217,9 +217,9 @@ def test_upsample_in_bfloat16_keeps_a_constant_and_rounds_once():
 @pytest.mark.parametrize("size", [1, 2, 5, 16])
 def test_upsample_keeps_a_constant_and_stays_within_its_neighbours(size):
     flat = np.full((1, size, size, 1), 3.0, np.float32)
-    assert_array_equal(layers.upsample(flat), np.full((1, 2 * size, 2 * size, 1), 3.0))
+    assert_array_equal(resize.upsample(flat), np.full((1, 2 * size, 2 * size, 1), 3.0))
     x = random(1, size, size, 1)
-    result = layers.upsample(x)
+    result = resize.upsample(x)
     assert result.min() >= x.min() - 1e-6
     assert result.max() <= x.max() + 1e-6
 
@@ -227,13 +227,13 @@ def test_upsample_keeps_a_constant_and_stays_within_its_neighbours(size):
 @pytest.mark.parametrize(("height", "width"), [(4, 6), (5, 3)])
 def test_max_pool_equals_the_oracle(height, width):
     x = random(2, height, width, CHANNELS)
-    assert_array_equal(layers.max_pool(x), oracles.max_pool2(x))
+    assert_array_equal(pooling.max_pool_2x2(x), oracles.max_pool2(x))
 
 
 def test_max_pool_gives_the_gradient_to_the_first_of_equal_values():
     windows = np.array([[1, 1, 0, 1], [0, 2, 2, 2], [0, 0, 3, 3], [0, 0, 0, 4], [5, 5, 5, 5]])
     x = jnp.asarray(windows.reshape(5, 2, 2, 1), jnp.float32)
-    gradient = jax.grad(lambda x: layers.max_pool(x).sum())(x)
+    gradient = jax.grad(lambda x: pooling.max_pool_2x2(x).sum())(x)
     assert gradient.reshape(5, 4).argmax(1).tolist() == [0, 1, 2, 3, 0]
     assert_array_equal(gradient.reshape(5, 4).sum(1), np.ones(5))
 
@@ -241,7 +241,7 @@ def test_max_pool_gives_the_gradient_to_the_first_of_equal_values():
 @pytest.mark.parametrize("position", range(4))
 def test_max_pool_does_not_hide_a_nan(position):
     x = jnp.zeros(4).at[position].set(jnp.nan).reshape(1, 2, 2, 1)
-    assert jnp.isnan(layers.max_pool(x)).all()
+    assert jnp.isnan(pooling.max_pool_2x2(x)).all()
 
 
 def test_leaky_relu_has_slope_one_hundredth_below_zero():

@@ -25,8 +25,8 @@ def breaking(monkeypatch):
     """Methods whose loss is not finite at a step, and the loss at the others."""
     real = methods.build
 
-    def build(config):
-        method = real(config)
+    def build(config, weights=None):
+        method = real(config, weights)
 
         def loss(inputs):
             result = method.loss(inputs)

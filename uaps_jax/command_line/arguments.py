@@ -26,6 +26,7 @@ class Arguments:
       checkpoint: "best", "latest", a step or a range.
       demo: number of images.
       uncertainty: "entropy" or "method".
+      stablehlo: whether a model is exported as StableHLO, too.
       profile_steps: first and last step, as strings; empty if not given.
       coordinator: of several processes; None for one process.
       processes: their number; None for one process.
@@ -43,6 +44,7 @@ class Arguments:
     checkpoint: str
     demo: int
     uncertainty: str
+    stablehlo: bool
     profile_steps: Sequence[str]
     coordinator: str | None
     processes: int | None
@@ -73,6 +75,8 @@ class Arguments:
             raise ConfigError(
                 f"--uncertainty={self.uncertainty} is for --mode=export, not for {what}"
             )
+        if self.stablehlo and what != "export":
+            raise ConfigError(f"--stablehlo is for --mode=export, not for {what}")
         several = [self.coordinator, self.processes, self.process]
         if any(v is not None for v in several) and (None in several or self.cluster):
             raise ConfigError(
@@ -100,6 +104,7 @@ class Arguments:
             input=None if self.input is None else Path(self.input),
             demo=self.demo,
             uncertainty=self.uncertainty,
+            stablehlo=self.stablehlo,
             profile=self._profile(),
         )
 

@@ -34,6 +34,9 @@ UNCERTAINTY = flags.DEFINE_enum(
     "export: entropy of the probabilities, or the method's, as predict writes it, but on clean "
     "features; for UAPS, all decoders are then in the file.",
 )
+STABLEHLO = flags.DEFINE_bool(
+    "stablehlo", False, "export: also write the model as StableHLO, for JAX."
+)
 PROFILE = flags.DEFINE_list(
     "profile_steps", [], "train: first and last step of a trace, such as 10,15; in profile/."
 )
@@ -71,6 +74,7 @@ def run(argv: list[str]) -> None:
         checkpoint=CHECKPOINT.value,
         demo=DEMO.value,
         uncertainty=UNCERTAINTY.value,
+        stablehlo=STABLEHLO.value,
         profile_steps=PROFILE.value,
         coordinator=COORDINATOR.value,
         processes=PROCESSES.value,

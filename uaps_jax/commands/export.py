@@ -1,6 +1,9 @@
-"""Writes a checkpoint as an ONNX file."""
+"""Writes a checkpoint as an ONNX file, and as StableHLO if asked."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
 
 from absl import logging
 
@@ -10,7 +13,10 @@ from uaps_jax.commands.request import Request
 
 
 def export(request: Request) -> None:
-    """Writes a checkpoint as `export/step_<N>.onnx`, with preprocessing and class names inside."""
+    """Writes a checkpoint as `export/step_<N>.onnx`, with preprocessing and class names inside.
+
+    With `request.stablehlo`, `export/step_<N>.stablehlo` is written beside it.
+    """
     from uaps_jax.inference import export as exporter  # onnx takes a second to import
 
     exact = loading.overrides(request) | {"network.dtype": "float32"}
@@ -23,16 +29,16 @@ def export(request: Request) -> None:
         "fit": data.fit,
         "trained_size": f"{data.height} x {data.width}",
     }
+    of_model = (model.config, model.method, model.variables)
     file = model.directory / "export" / f"step_{model.step}.onnx"
-    differences = exporter.write(
-        file,
-        model.config,
-        model.method,
-        model.variables,
-        model.class_names,
-        about,
-        request.uncertainty,
-    )
+    found = exporter.write(file, *of_model, model.class_names, about, request.uncertainty)
+    _report(file, found)
+    if request.stablehlo:
+        file = file.with_suffix(".stablehlo")
+        _report(file, exporter.write_stablehlo(file, *of_model, request.uncertainty))
+
+
+def _report(file: Path, differences: Sequence[float]) -> None:
     logging.info(
         "%s: %.1f MiB; the largest differences from the checkpoint are %.0e of a probability and "
         "%.0e nats of uncertainty",

@@ -35,6 +35,7 @@ class Request:
       input: folder of images to predict; None for the test split.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
+      stablehlo: whether a model is exported as StableHLO, too.
       profile: first and last training step, from 1, of a trace.
     """
 
@@ -46,6 +47,7 @@ class Request:
     program: Path | None = None
     demo: int = 0
     uncertainty: str = "entropy"
+    stablehlo: bool = False
     profile: tuple[int, int] | None = None
 
 

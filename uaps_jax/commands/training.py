@@ -20,7 +20,7 @@ from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
-from uaps_jax.training import checkpoints, loop, processes, results
+from uaps_jax.training import checkpoints, loop, pretrained, processes, results
 from uaps_jax.training import workdir as runs
 from uaps_jax.training.pools import TrainingPools
 from uaps_jax.training.progress import duration
@@ -72,6 +72,9 @@ def _train(
     record = protocols.record(dataset, config.data, split)
     if processes.is_first():
         checkpoints.move_damaged(directory)
+    processes.wait("checked")
+    weights = None if checkpoints.saved_steps(directory) else pretrained.load(config)
+    if processes.is_first():
         runs.claim(directory, config, record)
     processes.wait("claimed")
     processes.check_same("the data", results.digest(record))
@@ -99,7 +102,7 @@ def _train(
         where,
     )
     started = time.perf_counter()
-    loop.train(config, directory, pools, dataset.class_names, record, profile)
+    loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
     logging.info("training took %s", duration(time.perf_counter() - started))
     if processes.is_first():
         conclude(directory, config, dataset, record, params)

@@ -29,6 +29,12 @@ class NetworkConfig(Section):
     perturb_dropout: float = field(metadata=below_one())  # rate of the dropout perturbation
     # FeatureDropout: range of the threshold
     feature_dropout: tuple[float, float] = field(metadata=low_high(minimum=0))
+    # initial weights: a PyTorch file, a work directory, "imagenet" for the published weights of the
+    # encoder; empty: drawn at random
+    pretrained: str
+    pretrained_parts: Literal["encoder", "all"]  # what is taken from there
+    # beginning of the names to read in a file of several networks, such as branch1.
+    pretrained_prefix: str
     # compute type; float64 is for numerical checks (needs x64)
     dtype: Literal["float32", "bfloat16", "float64"]
 

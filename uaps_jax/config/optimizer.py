@@ -5,7 +5,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
-from uaps_jax.config.rules import above, at_least, below_one, fraction, rule
+from uaps_jax.config.rules import above, at_least, below_one, fraction
 from uaps_jax.config.section import Section
 
 
@@ -36,11 +36,4 @@ class OptimizerConfig(Section):
     decay_biases_and_norms: bool  # also apply weight decay to biases and batch norm scales
     # learning rate of decoders and heads, as a multiple of the encoder's
     decoder_multiple: float = field(metadata=above(0))
-    # parameter groups that are not trained: encoder, decoders, heads
-    frozen: tuple[str, ...] = field(
-        metadata=rule(
-            lambda v: set(v) <= {"encoder", "decoders", "heads"},
-            "must be names of parameter groups: encoder, decoders, heads",
-        )
-    )
     clip_norm: float = field(metadata=at_least(0))  # largest norm of the gradient; 0: no clipping

@@ -81,6 +81,16 @@ def _supervised_without_an_average(flat: dict[str, Any]) -> dict[str, Any]:
     return added | flat
 
 
+def _without_frozen_groups(flat: dict[str, Any]) -> dict[str, Any]:
+    """Removes `optimizer.frozen`, which has no successor for a run that used it."""
+    if frozen := flat.pop("optimizer.frozen", None):
+        raise ConfigError(
+            f"optimizer.frozen = {frozen!r}: frozen groups of parameters became "
+            "network.frozen_levels; resume this run with the version that it was started with"
+        )
+    return flat
+
+
 MIGRATIONS = (
     # Settings that were stored without a version; some have these keys already.
     Migration(added={"train.accumulate": 1, "train.deterministic": False}),
@@ -104,6 +114,14 @@ MIGRATIONS = (
         }
     ),
     Migration(adjust=_supervised_without_an_average),
+    Migration(
+        added={
+            "network.pretrained": "",
+            "network.pretrained_parts": "encoder",
+            "network.pretrained_prefix": "",
+        },
+        adjust=_without_frozen_groups,
+    ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

@@ -1,9 +1,10 @@
-"""Writes a trained model as an ONNX file, after comparing it with its checkpoint."""
+"""Writes a trained model as a file, after comparing it with its checkpoint."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +15,9 @@ import onnxruntime
 from uaps_jax import files
 from uaps_jax.config import Config
 from uaps_jax.data import prepare
-from uaps_jax.inference import onnx_model
-from uaps_jax.inference.onnx_model import ExportError
+from uaps_jax.inference import stablehlo
+from uaps_jax.inference.onnx_file import model as onnx_model
+from uaps_jax.inference.outputs import ExportError, outputs
 from uaps_jax.methods.base import Divergence, Method, Predictor
 from uaps_jax.trees import Tree
 
@@ -37,6 +39,10 @@ LIMITS = Differences(probabilities=1e-4, uncertainty=1e-3)
 of the entropy, log p, makes the uncertainty less exact than the probabilities."""
 
 
+Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""Images, uint8 `[N, H, W, 3]`, to probabilities `[N, C, h, w]` and uncertainty `[N, H, W]`."""
+
+
 def write(
     file: Path,
     config: Config,
@@ -46,7 +52,7 @@ def write(
     about: Mapping[str, str],
     uncertainty: str,
 ) -> Differences:
-    """Writes the model of the configured predictor, after comparing it with the checkpoint.
+    """Writes the model of the configured predictor as ONNX, if it equals the checkpoint.
 
     Args:
       file: to write; its folder is made.
@@ -69,13 +75,65 @@ def write(
     divergence = _divergence(method) if uncertainty == "method" else None
     model = onnx_model.to_onnx(config, predictor, divergence, variables, class_names, about)
     data = model.SerializeToString()
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    run = in_onnx_runtime(data)
+    worst = _compared(file, run, config, predictor, divergence, variables)
+    _write(file, data)
+    return worst
+
+
+def write_stablehlo(
+    file: Path, config: Config, method: Method, variables: Tree, uncertainty: str
+) -> Differences:
+    """Writes the model of the configured predictor for JAX; otherwise as `write`."""
+    predictor = method.predictor(config.evaluation.predictor)
+    divergence = _divergence(method) if uncertainty == "method" else None
+    data = bytes(stablehlo.to_stablehlo(config, predictor, divergence, variables).serialize())
+    worst = _compared(file, in_jax(data), config, predictor, divergence, variables)
+    _write(file, data)
+    return worst
+
+
+def _write(file: Path, data: bytes) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    files.write_bytes(file, data)
+
+
+def in_onnx_runtime(model: bytes) -> Run:
+    """The function that an ONNX file computes."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    return lambda images: tuple(session.run(Differences._fields, {"images": images}))
+
+
+def in_jax(model: bytes) -> Run:
+    """The function that a StableHLO file computes."""
+    exported = jax.export.deserialize(bytearray(model))
+
+    def run(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        found = exported.call(images)
+        return np.asarray(found["probabilities"]), np.asarray(found["uncertainty"])
+
+    return run
+
+
+def _compared(
+    file: Path,
+    run: Run,
+    config: Config,
+    predictor: Predictor,
+    divergence: Divergence | None,
+    variables: Tree,
+) -> Differences:
+    """The largest differences on random images; the file is named in the error.
+
+    Raises:
+      ExportError: they exceed `LIMITS`.
+    """
     random = np.random.default_rng(0)
     worst = Differences(0.0, 0.0)
     for count in (1, 3):
         shape = (count, config.data.height, config.data.width, 3)
         images = random.integers(0, 256, shape, np.uint8)
-        found = differences(session, config, predictor, divergence, variables, images)
+        found = differences(run, config, predictor, divergence, variables, images)
         worst = Differences(*np.maximum(worst, found).tolist())  # keeps NaN
     for name, difference, limit in zip(Differences._fields, worst, LIMITS, strict=True):
         if not difference <= limit:
@@ -83,13 +141,11 @@ def write(
                 f"{name} of the exported model differ by {difference:.1e} from the checkpoint's, "
                 f"more than {limit:.0e}: {file} is not written"
             )
-    file.parent.mkdir(parents=True, exist_ok=True)
-    files.write_bytes(file, data)
     return worst
 
 
 def differences(
-    session: onnxruntime.InferenceSession,
+    run: Run,
     config: Config,
     predictor: Predictor,
     divergence: Divergence | None,
@@ -99,43 +155,37 @@ def differences(
     """The largest differences between an exported model and its checkpoint.
 
     Args:
-      session: of the exported model.
+      run: the exported model.
       config: of the checkpoint.
       predictor: that was exported, computing in float32.
       divergence: the uncertainty that was exported; None for the entropy.
       variables: of the checkpoint.
       images: uint8 `[N, height, width, 3]`, of the network's size (before any transposition).
     """
-
-    def predict(variables: Tree, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-        probabilities = predictor(variables, images)
-        if divergence is None:
-            return probabilities, jax.scipy.special.entr(probabilities).sum(-1)
-        return probabilities, divergence(variables, images, jax.random.key(0))
-
     inputs = prepare.channels(images, config.data)
     if config.data.transpose:
         inputs = inputs.swapaxes(1, 2)
     with jax.default_matmul_precision("highest"):
-        probabilities, uncertainty = map(np.asarray, jax.jit(predict)(variables, inputs))
+        predict = jax.jit(functools.partial(outputs, predictor, divergence))
+        probabilities, uncertainty = map(np.asarray, predict(variables, inputs))
     if config.data.transpose:
         probabilities, uncertainty = probabilities.swapaxes(1, 2), uncertainty.swapaxes(1, 2)
     expected = probabilities.transpose(0, 3, 1, 2), uncertainty
-    actual = session.run(Differences._fields, {"images": images})
-    return Differences(*(float(np.abs(a - e).max()) for a, e in zip(actual, expected, strict=True)))
+    pairs = zip(run(images), expected, strict=True)
+    return Differences(*(float(np.abs(a - e).max()) for a, e in pairs))
 
 
 def _divergence(method: Method) -> Divergence | None:
     """The uncertainty of a method, on clean features; None for the entropy.
 
     Raises:
-      ExportError: it has no ONNX form.
+      ExportError: it is not a `Divergence`.
     """
     if method.uncertainty is None:
         return None
     if not isinstance(method.uncertainty, Divergence):
         raise ExportError(
-            "the uncertainty of this method has no ONNX form; export the entropy of its "
+            "the uncertainty of this method cannot be exported; export the entropy of its "
             "probabilities, --uncertainty=entropy"
         )
     return dataclasses.replace(method.uncertainty, perturb=False)

@@ -28,6 +28,7 @@ from uaps_jax.methods import (
 )
 from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
+from uaps_jax.trees import Tree
 
 Build = Callable[[Config, Network], Method]
 METHODS: dict[str, Build] = {}
@@ -67,7 +68,12 @@ register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 
 
-def build(config: Config) -> Method:
-    """The method that `config.method` names, on the network that `config.network` describes."""
-    network = models.build(config, type(config.method).heads)
+def build(config: Config, weights: Tree | None = None) -> Method:
+    """The method that `config.method` names, on the network that `config.network` describes.
+
+    Args:
+      config: of the run.
+      weights: what its networks start from in place of drawn values (`Network.init`).
+    """
+    network = models.build(config, type(config.method).heads, weights)
     return METHODS[config.method.name](config, network)

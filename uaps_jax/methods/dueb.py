@@ -33,6 +33,7 @@ from uaps_jax.losses import aleatoric, energy
 from uaps_jax.methods import cpcl
 from uaps_jax.methods.base import Method
 from uaps_jax.methods.loss import Seen, Term
+from uaps_jax.models import resize
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
@@ -75,7 +76,8 @@ def objective(
 
     Args:
       labeled_logits: `[2, B, H, W, C]`.
-      labeled_variance: raw output of the variance heads `[2, B, H, W]`.
+      labeled_variance: of the variance heads `[2, B, H, W]`: the variance where the form is
+        "released", its logarithm where it is "repaired".
       labels: `[B, H, W]`.
       teacher_logits: t_1, t_2 `[2, B, H, W, C]`.
       mixed_logits: of both networks on u_s.
@@ -116,7 +118,16 @@ def _aleatoric_released(
     weight: jax.Array | None,
 ) -> jax.Array:
     del weight  # the released term ignores omega
-    return aleatoric.released(logits, jax.nn.softplus(variance), labels, noise)
+    return aleatoric.released(logits, variance, labels, noise)
+
+
+def variance_of(head: jax.Array, form: str, size: tuple[int, int]) -> jax.Array:
+    """The variance, or its logarithm, `[2, B, H, W]`, of a head `[2, B, h, w, 1]`.
+
+    The released code interpolates the variance, the softplus of the head.
+    """
+    value = jax.nn.softplus(head) if form == "released" else head
+    return jax.vmap(lambda one: resize.resize(one, *size))(value)[..., 0]
 
 
 def energy_terms(
@@ -160,6 +171,11 @@ def build(config: Config, network: Network) -> Method:
 
     def term(seen: Seen) -> Term:
         labeled, mixed = seen.outputs["labeled"], seen.outputs["mixed"]
+        height, width = labeled.logits.shape[2:4]
+        labeled_variance, mixed_variance = (
+            variance_of(outputs.heads[HEAD], options.form, (height, width))
+            for outputs in (labeled, mixed)
+        )
         shape = (2, options.samples, *labeled.logits.shape[1:])
         labeled_noise, mixed_noise = (
             jax.random.normal(k, shape, labeled.logits.dtype)
@@ -172,11 +188,11 @@ def build(config: Config, network: Network) -> Method:
         return Term(
             *objective(
                 labeled.logits,
-                labeled.heads[HEAD][..., 0],
+                labeled_variance,
                 seen.labels,
                 seen.logits("teacher"),
                 mixed.logits,
-                mixed.heads[HEAD][..., 0],
+                mixed_variance,
                 (labeled_noise, mixed_noise),
                 weights,
                 options,

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import jax
 
-from uaps_jax.config import Config
+from uaps_jax.config import Config, ConfigError
 from uaps_jax.methods import loss as loss_lib
 from uaps_jax.methods import one_network, passes
 from uaps_jax.methods.base import Divergence, FindPseudoLabels, Loss, Method, Predictor, Views
@@ -26,7 +26,16 @@ NETWORKS = 2
 
 
 def init(network: Network, seed: int) -> Tree:
-    """Variables of both networks, stacked; the first are those of `network.init(seed)`."""
+    """Variables of both networks, stacked; the first are those of `network.init(seed)`.
+
+    Raises:
+      ConfigError: both would start with the same decoder, and stay equal.
+    """
+    if network.weights is not None and "decoders" in network.weights["params"]:
+        raise ConfigError(
+            "network.pretrained_parts = 'all': both networks would start with the same decoder and "
+            "stay equal; choose 'encoder'"
+        )
     return stacked.stack([network.init(seed + (number << 32)) for number in range(NETWORKS)])
 
 

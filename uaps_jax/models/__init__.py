@@ -5,6 +5,7 @@ Each file defines one family: its settings, its modules, and a function that bui
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 
 import jax
@@ -12,8 +13,9 @@ import jax
 from uaps_jax import config as config_lib
 from uaps_jax import external
 from uaps_jax.config import Config, ConfigError, NetworkConfig
-from uaps_jax.models import unet
+from uaps_jax.models import deeplabv3plus, fpn, pspnet, unet, unet_decoder
 from uaps_jax.models.network import Network
+from uaps_jax.trees import Tree
 
 Build = Callable[[Config, Mapping[str, int]], Network]
 NETWORKS: dict[str, Build] = {}
@@ -35,14 +37,24 @@ def register(section: type[NetworkConfig], build: Build) -> None:
 
 
 register(unet.UNetConfig, unet.build)
+register(unet_decoder.UNetDecoderConfig, unet_decoder.build)
+register(deeplabv3plus.DeepLabV3PlusConfig, deeplabv3plus.build)
+register(pspnet.PSPNetConfig, pspnet.build)
+register(fpn.FPNConfig, fpn.build)
 
 
-def build(config: Config, heads: Mapping[str, int]) -> Network:
+def build(config: Config, heads: Mapping[str, int], weights: Tree | None = None) -> Network:
     """The network that `config.network` describes, with the extra heads (name -> channels).
+
+    Args:
+      config: of the run.
+      heads: extra heads, name -> channels.
+      weights: what `Network.init` takes in place of drawn values.
 
     Raises:
       ConfigError: `network.dtype` is float64 and JAX_ENABLE_X64 is not set.
     """
     if config.network.dtype == "float64" and not jax.config.read("jax_enable_x64"):
         raise ConfigError("network.dtype = 'float64': set JAX_ENABLE_X64=1 for it")
-    return NETWORKS[config.network.name](config, heads)
+    network = NETWORKS[config.network.name](config, heads)
+    return dataclasses.replace(network, weights=weights)

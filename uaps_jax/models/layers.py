@@ -7,19 +7,36 @@ import functools
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from uaps_jax.models import cpu_conv
+from uaps_jax.models.operations import operation
 
 LEAKY_SLOPE = 0.01  # PyTorch's default for LeakyReLU
 
 
-def conv(features: int, kernel: int, dtype: jnp.dtype | None, name: str) -> nn.Conv:
-    """A stride-1 convolution with bias, padded to keep the image size."""
+def conv(
+    features: int,
+    kernel: int,
+    dtype: jnp.dtype | None,
+    name: str,
+    *,
+    stride: int = 1,
+    dilation: int = 1,
+    padding: tuple[int, int] | None = None,
+    bias: bool = True,
+) -> nn.Conv:
+    """A convolution: `[B, H, W, C]` to `[B, H / stride, W / stride, F]`.
+
+    The padding of both directions is that of PyTorch, dilation * (kernel // 2), if it is None.
+    """
+    same = dilation * (kernel // 2)
     return nn.Conv(
         features,
         (kernel, kernel),
-        padding=kernel // 2,
+        strides=stride,
+        kernel_dilation=dilation,
+        padding=(padding or (same, same),) * 2,
+        use_bias=bias,
         dtype=dtype,
         conv_general_dilated=cpu_conv.conv_general_dilated,
         name=name,
@@ -132,14 +149,19 @@ def _normalize_by_batch_backward(
 _normalize_by_batch.defvjp(_normalize_by_batch_forward, _normalize_by_batch_backward)
 
 
-@jax.custom_vjp
+@operation
 def leaky_relu(x: jax.Array) -> jax.Array:
     """LeakyReLU with PyTorch's default slope."""
+    return _leaky_relu(x)
+
+
+@jax.custom_vjp
+def _leaky_relu(x: jax.Array) -> jax.Array:
     return jnp.where(x >= 0, x, LEAKY_SLOPE * x)
 
 
 def _leaky_relu_forward(x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    y = leaky_relu(x)
+    y = _leaky_relu(x)
     return y, y  # y has the sign of x, and the next layer keeps it anyway
 
 
@@ -147,48 +169,23 @@ def _leaky_relu_backward(y: jax.Array, g: jax.Array) -> tuple[jax.Array]:
     return (jnp.where(y >= 0, g, LEAKY_SLOPE * g),)
 
 
-leaky_relu.defvjp(_leaky_relu_forward, _leaky_relu_backward)
+_leaky_relu.defvjp(_leaky_relu_forward, _leaky_relu_backward)
 
 
-def max_pool(x: jax.Array) -> jax.Array:
-    """2x2 max pooling with stride 2: `[B, H, W, C]` to `[B, H // 2, W // 2, C]`.
-
-    Of equal values the first in row-major order takes the gradient, as in PyTorch; NaN counts as
-    the largest. Elementwise, because the gradient of XLA's windowed form is slow, and in float64
-    it is gathered from all devices.
-    """
-    batch, height, width, channels = x.shape
-    x = x[:, : height // 2 * 2, : width // 2 * 2]
-    quads = x.reshape(batch, height // 2, 2, width // 2, 2, channels)
-    top = _first_larger(quads[:, :, 0, :, 0], quads[:, :, 0, :, 1])
-    bottom = _first_larger(quads[:, :, 1, :, 0], quads[:, :, 1, :, 1])
-    return _first_larger(top, bottom)
+def drop_elements(module: nn.Module, x: jax.Array, rate: float, *, train: bool) -> jax.Array:
+    """Dropout of single elements in training, with the rng "dropout" of the module."""
+    if not train or rate == 0:
+        return x
+    return _dropout(module.make_rng("dropout"), x, rate, x.shape)
 
 
-def _first_larger(first: jax.Array, second: jax.Array) -> jax.Array:
-    return jnp.where((first >= second) | jnp.isnan(first), first, second)
+def drop_channels(module: nn.Module, x: jax.Array, rate: float, *, train: bool) -> jax.Array:
+    """Dropout of whole channels of an image (PyTorch's Dropout2d) in training, likewise."""
+    if not train or rate == 0:
+        return x
+    return _dropout(module.make_rng("dropout"), x, rate, (x.shape[0], 1, 1, x.shape[-1]))
 
 
-def upsample(x: jax.Array) -> jax.Array:
-    """Bilinear upsampling by 2 with aligned corners: `[B, H, W, C]` to `[B, 2H, 2W, C]`.
-
-    Output i reads position i (n - 1) / (2n - 1) (PyTorch, `align_corners=True`): the even ones
-    lie i / (2n - 1) below pixel i, the odd ones (n - 1 - i) / (2n - 1) above it.
-    """
-    # In a narrower type, rounded weights would not add up to one.
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return _double(_double(wide, 1), 2).astype(x.dtype)
-
-
-def _double(x: jax.Array, axis: int) -> jax.Array:
-    size = x.shape[axis]
-    form = tuple(size if a == axis else 1 for a in range(x.ndim))
-    position = np.arange(size)
-    below = jnp.asarray(position / (2 * size - 1), x.dtype).reshape(form)
-    above = jnp.asarray((size - 1 - position) / (2 * size - 1), x.dtype).reshape(form)
-    first, last = (jax.lax.slice_in_dim(x, i, i + 1, axis=axis) for i in (0, size - 1))
-    before = jnp.concatenate([first, jax.lax.slice_in_dim(x, 0, size - 1, axis=axis)], axis)
-    after = jnp.concatenate([jax.lax.slice_in_dim(x, 1, size, axis=axis), last], axis)
-    even, odd = x + below * (before - x), x + above * (after - x)
-    doubled = (*x.shape[:axis], 2 * size, *x.shape[axis + 1 :])
-    return jnp.stack([even, odd], axis + 1).reshape(doubled)
+def _dropout(key: jax.Array, x: jax.Array, rate: float, shape: tuple[int, ...]) -> jax.Array:
+    keep = jax.random.bernoulli(key, 1 - rate, shape)
+    return jnp.where(keep, x / (1 - rate), jnp.zeros_like(x))

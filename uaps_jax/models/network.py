@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.models import initialize, layers, stacked
+from uaps_jax.models.freezing import NOTHING, Freezing
 from uaps_jax.models.perturb import Perturbation
 from uaps_jax.trees import Tree
 
@@ -39,7 +40,7 @@ class Decoded(NamedTuple):
 
     Attributes:
       logits: `[B, H, W, classes]`, of the size of the images.
-      features: `[B, H, W, F]`, the input of its output layer and of the extra heads.
+      features: `[B, h, w, F]`, the input of the extra heads; h and w may be smaller than H and W.
     """
 
     logits: jax.Array
@@ -47,7 +48,7 @@ class Decoded(NamedTuple):
 
 
 class Decoder(Protocol):
-    """The call of a decoder, a `flax.linen.Module`; it uses no rng."""
+    """The call of a decoder, a `flax.linen.Module`; it may use the rng "dropout"."""
 
     def __call__(self, pyramid: Pyramid, *, train: bool, parts: int = 1) -> Decoded:
         """The pyramid of an encoder to logits and features."""
@@ -58,7 +59,7 @@ class Outputs(NamedTuple):
 
     Attributes:
       logits: `[K, B, H, W, C]`, the main decoder first.
-      heads: name of an extra head -> `[K, B, H, W, channels]`.
+      heads: name of an extra head -> `[K, B, h, w, channels]`, of the size of the features.
     """
 
     logits: jax.Array
@@ -83,6 +84,9 @@ class Network:
       perturbations: of the auxiliary decoders' pyramids, repeated if there are more decoders.
       heads: name of an extra head -> its channels.
       dtype: compute type; parameters, statistics and outputs stay float32 or wider.
+      initialize_encoder: how the kernels of the encoder are drawn.
+      freezing: what of the encoder is not trained.
+      weights: variables of the encoder, or of encoder and decoders, in place of drawn ones.
     """
 
     encoder: nn.Module
@@ -94,6 +98,9 @@ class Network:
     perturbations: Sequence[Perturbation]
     heads: Mapping[str, int]
     dtype: Any = None
+    initialize_encoder: initialize.Draw = initialize.uniform
+    freezing: Freezing = NOTHING
+    weights: Tree | None = None
 
     def shapes(self) -> Tree:
         """`jax.ShapeDtypeStruct` of all variables; nothing is compiled."""
@@ -119,13 +126,18 @@ class Network:
         return tree
 
     def init(self, seed: int) -> Tree:
-        """Variables with PyTorch's default initialisation, as numpy arrays.
+        """Variables before training, as numpy arrays; the decoders have PyTorch's default values.
 
-        The other variables are the same with and without extra heads.
+        The other variables are the same with and without extra heads, and with and without
+        `weights`.
         """
         shapes = self.shapes()
         heads = shapes["params"].pop("heads", {})
-        variables = initialize.fill(shapes, seed)
+        draws = {"encoder": self.initialize_encoder}
+        variables = initialize.fill(shapes, seed, draws)
+        if self.weights is not None:
+            for collection in COLLECTIONS:
+                variables[collection] |= self.weights[collection]
         if heads:
             variables["params"]["heads"] = {
                 name: initialize.fill(heads[name], seed + (number << 64))
@@ -166,17 +178,26 @@ class Network:
             pyramid = change(jax.random.fold_in(key, 2), pyramid)
         pyramids = self.perturbed(pyramid, perturb_key, parts=parts)
 
-        def decode(p: Tree, s: Tree, heads: Tree, z: Pyramid) -> tuple[Outputs, Tree]:
+        def decode(
+            p: Tree, s: Tree, heads: Tree, z: Pyramid, key: jax.Array
+        ) -> tuple[Outputs, Tree]:
             decoded, updates = self.decoder.apply(
-                {"params": p, "batch_stats": s}, z, train=True, parts=parts, mutable=["batch_stats"]
+                {"params": p, "batch_stats": s},
+                z,
+                train=True,
+                parts=parts,
+                rngs={"dropout": key},
+                mutable=["batch_stats"],
             )
-            return self._outputs(decoded, heads), updates["batch_stats"]
+            return self._outputs(decoded, heads), updates.get("batch_stats", {})
 
         heads = params.get("heads", {})
+        decoder_keys = jax.random.split(jax.random.fold_in(key, 3), 1 + self.auxiliary)
         outputs, decoder_stats = jax.vmap(stacked.looped(decode))(
-            params["decoders"], stats["decoders"], heads, pyramids
+            params["decoders"], stats["decoders"], heads, pyramids, decoder_keys
         )
-        return outputs, {"encoder": encoder_updates["batch_stats"], "decoders": decoder_stats}
+        encoder_stats = encoder_updates.get("batch_stats", {})
+        return outputs, {"encoder": encoder_stats, "decoders": decoder_stats}
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other decoder runs."""
@@ -202,12 +223,28 @@ class Network:
             return jax.vmap(stacked.looped(decode), in_axes=(0, None))(decoders, pyramid)
         return jax.vmap(stacked.looped(decode))(decoders, self.perturbed(pyramid, key, parts=1))
 
+    def separate_logits(self, variables: Tree, images: jax.Array) -> list[jax.Array]:
+        """`all_logits` on clean features, one `[B, H, W, C]` per decoder: for exporters."""
+        pyramid = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        decoders = _part(variables, "decoders")
+        decoded: list[Any] = [
+            self.decoder.apply(stacked.entry(decoders, number), pyramid, train=False)
+            for number in range(len(jax.tree.leaves(decoders)[0]))
+        ]
+        return [_wide(one.logits) for one in decoded]
+
     def parameter_groups(self, params: Tree) -> Tree:
-        """`params` with "encoder", "decoders" or "heads" in place of each array."""
-        return {
+        """`params` with the name of its group in place of each array.
+
+        The groups are "encoder", "decoders", "heads" and "frozen".
+        """
+        groups: Tree = {
             group: jax.tree.map(lambda _, group=group: group, tree)
             for group, tree in params.items()
         }
+        if self.freezing.levels:
+            groups["encoder"] = self.freezing.groups(params["encoder"], "encoder")
+        return groups
 
     def perturbed(self, pyramid: Pyramid, key: jax.Array, *, parts: int) -> list[jax.Array]:
         """The pyramid of every decoder, stacked: level l is `[K, B, H_l, W_l, C_l]`."""

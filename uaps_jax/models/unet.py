@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.models import layers, perturb
+from uaps_jax.models import layers, perturb, pooling, resize
 from uaps_jax.models.network import Decoded, Network, Pyramid
 
 
@@ -84,7 +84,7 @@ class Encoder(nn.Module):
         """Images `[B, H, W, C]` to the pyramid, level l `[B, H / 2^l, W / 2^l, widths[l]]`."""
         pyramid: list[jax.Array] = []
         for level, (width, rate) in enumerate(zip(self.widths, self.rates, strict=True)):
-            x = layers.max_pool(x) if level else x
+            x = pooling.max_pool_2x2(x) if level else x
             block = ConvBlock(width, rate, dtype=self.dtype, name=f"block_{level}")
             x = block(x, train=train, parts=parts)
             pyramid.append(x)
@@ -113,7 +113,7 @@ class Decoder(nn.Module):
         x = pyramid[-1]
         for level in reversed(range(len(self.widths) - 1)):
             width = self.widths[level]
-            x = layers.upsample(layers.conv(width, 1, self.dtype, f"reduce_{level}")(x))
+            x = resize.upsample(layers.conv(width, 1, self.dtype, f"reduce_{level}")(x))
             x = jnp.concatenate([pyramid[level], x], axis=-1)
             block = ConvBlock(width, 0.0, self.dtype, name=f"block_{level}")
             x = block(x, train=train, parts=parts)

@@ -46,6 +46,7 @@ def train(
     class_names: Sequence[str],
     record: Mapping[str, Any],
     profile: tuple[int, int] | None = None,
+    weights: Tree | None = None,
 ) -> TrainState:
     """Trains, or resumes a training, in a work directory.
 
@@ -56,6 +57,7 @@ def train(
       class_names: background first.
       record: of the data, for the checkpoints (`data.protocols.record`).
       profile: the first and the last step, from 1, of a trace in `profile/`; None for no trace.
+      weights: initial ones (`pretrained.load`); a run that resumes needs none.
 
     Returns:
       The state after the last step; its checkpoint is written.
@@ -66,7 +68,7 @@ def train(
       Interrupted: SIGTERM or SIGINT arrived; the current step is finished and saved. (With several
         processes, each ends at once.)
     """
-    method = methods.build(config)
+    method = methods.build(config, weights)
     shards = sharding.over_devices()
     sharding.check_batches(config, method.streams.values(), shards)
     optimizer = optimizers.build(config.optimizer, method.parameter_groups)

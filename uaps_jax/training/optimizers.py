@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import optax
 
 from uaps_jax.config import OptimizerConfig
+from uaps_jax.models.freezing import FROZEN
 from uaps_jax.training.state import Plateau
 from uaps_jax.trees import Tree
 
@@ -28,7 +29,7 @@ def build(
     """The optimizer; `update(gradients, state, params, learning_rate=...)`.
 
     Weight decay is added to the gradient, as in PyTorch's Adam and SGD, and for AdamW to the
-    update (Loshchilov and Hutter 2019).
+    update (Loshchilov and Hutter 2019). Parameters of the group "frozen" do not change.
 
     Args:
       config: the settings.
@@ -38,7 +39,7 @@ def build(
     def of_groups(chosen: Callable[[str], bool]) -> Callable[[Tree], Tree]:
         return lambda params: jax.tree.map(chosen, parameter_groups(params))
 
-    frozen = of_groups(lambda group: group in config.frozen)
+    frozen = of_groups(lambda group: group == FROZEN)
     behind_encoder = of_groups(lambda group: group != ENCODER)
     decay = (
         [optax.add_decayed_weights(config.weight_decay, mask=_decayed(config))]
@@ -46,8 +47,6 @@ def build(
         else []
     )
     stages: list[optax.GradientTransformation] = []
-    if config.frozen:
-        stages.append(optax.masked(optax.set_to_zero(), frozen))
     if config.clip_norm:
         stages.append(optax.clip_by_global_norm(config.clip_norm))
     match config.name:
@@ -61,8 +60,7 @@ def build(
                 stages.append(optax.trace(config.momentum, nesterov=config.nesterov))
     if config.decoder_multiple != 1:
         stages.append(optax.masked(optax.scale(config.decoder_multiple), behind_encoder))
-    if config.frozen:
-        stages.append(optax.masked(optax.set_to_zero(), frozen))
+    stages.append(optax.masked(optax.set_to_zero(), frozen))
     return optax.chain(*stages, _times_learning_rate())
 
 

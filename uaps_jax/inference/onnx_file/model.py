@@ -18,17 +18,14 @@ import onnx
 from onnx import TensorProto, helper
 
 import uaps_jax
-from uaps_jax.config import Config, ConfigError
-from uaps_jax.inference import onnx_images, onnx_networks
-from uaps_jax.inference.onnx_graph import Graph
+from uaps_jax.config import Config
+from uaps_jax.inference.onnx_file import images, walk
+from uaps_jax.inference.onnx_file.graph import Graph
+from uaps_jax.inference.outputs import ExportError
 from uaps_jax.methods.base import Divergence, Predictor
 from uaps_jax.trees import Tree
 
 OPSET = 17
-
-
-class ExportError(ConfigError):
-    """What has no ONNX form, or a file that computes other numbers than its checkpoint."""
 
 
 def to_onnx(
@@ -59,10 +56,10 @@ def to_onnx(
       stride by repeating the last row and column.
 
     Raises:
-      ExportError: the family of networks has no ONNX form.
+      ExportError: the network computes something that has no ONNX form.
     """
     graph = Graph()
-    x, size = onnx_images.network_input(graph, config)
+    x, size = images.network_input(graph, config)
     probabilities = _probabilities(
         graph, _logits(graph, config, predictor, variables, x), predictor
     )
@@ -73,14 +70,15 @@ def to_onnx(
         logits = _logits(graph, config, divergence.predictor, variables, x)
         uncertainty = _divergence(graph, logits)
     probabilities, uncertainty = (
-        onnx_images.upright(graph, config, value, size) for value in (probabilities, uncertainty)
+        images.upright(graph, config, value, size) for value in (probabilities, uncertainty)
     )
     mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
-    mask = onnx_images.at_original_size(graph, config, mask, size)
+    mask = images.at_original_size(graph, config, mask, size)
     graph.output("mask", graph.add("Cast", mask, to=TensorProto.UINT8))
     graph.output("probabilities", probabilities)
     uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
-    graph.output("uncertainty", onnx_images.at_original_size(graph, config, uncertainty, size))
+    graph.output("uncertainty", images.at_original_size(graph, config, uncertainty, size))
+    graph.drop_unused()
 
     model = helper.make_model(
         helper.make_graph(
@@ -154,19 +152,21 @@ def _logits(
     """The logits `[N, C, h, w]` of every decoder of a predictor.
 
     Raises:
-      ExportError: the family of networks has no ONNX form.
+      ExportError: a network computes something that has no ONNX form.
     """
-    emit = onnx_networks.NETWORKS.get(config.network.name)
-    if emit is None:
-        raise ExportError(
-            f"network {config.network.name} has no ONNX form; there is one of "
-            f"{', '.join(onnx_networks.NETWORKS)}"
-        )
-    return [
-        logits
-        for network in predictor.networks(variables)
-        for logits in emit(graph, jax.tree.map(np.asarray, network), x)
-    ]
+    size = (config.data.height, config.data.width) if config.data.fit == "resize" else None
+    if size and config.data.transpose:
+        size = size[::-1]
+    try:
+        return [
+            logits
+            for network in predictor.networks(variables)
+            for logits in walk.logits(
+                graph, predictor.network, jax.tree.map(np.asarray, network), x, size
+            )
+        ]
+    except ExportError as error:
+        raise ExportError(f"network {config.network.name}: {error}") from error
 
 
 def _probabilities(graph: Graph, logits: Sequence[str], predictor: Predictor) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Hashable
 from typing import Any
 
@@ -21,6 +22,7 @@ class Graph:
 
     nodes: list[onnx.NodeProto] = dataclasses.field(default_factory=list)
     constants: list[onnx.TensorProto] = dataclasses.field(default_factory=list)
+    outputs: list[str] = dataclasses.field(default_factory=list)
     _names: dict[Hashable, str] = dataclasses.field(default_factory=dict)
 
     def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
@@ -34,11 +36,12 @@ class Graph:
     def output(self, name: str, value: str) -> None:
         """Names an output of the graph."""
         self.nodes.append(helper.make_node("Identity", [value], [name]))
+        self.outputs.append(name)
 
     def constant(self, value: Any, kind: Any = None) -> str:
         """Adds a constant array; returns its name."""
         array = np.asarray(value, kind)
-        key = (array.dtype.str, array.shape, array.tobytes())
+        key = (array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).digest())
         if key not in self._names:
             self._names[key] = f"constant_{len(self.constants)}"
             self.constants.append(numpy_helper.from_array(array, self._names[key]))
@@ -47,6 +50,15 @@ class Graph:
     def number(self, value: int) -> str:
         """Adds an int64 scalar."""
         return self.constant(value, np.int64)
+
+    def drop_unused(self) -> None:
+        """Removes nodes and constants that no output needs."""
+        needed = set(self.outputs)
+        for node in reversed(self.nodes):
+            if needed.intersection(node.output):
+                needed.update(node.input)
+        self.nodes = [node for node in self.nodes if needed.intersection(node.output)]
+        self.constants = [array for array in self.constants if array.name in needed]
 
     def softmax(self, x: str) -> str:
         """Over the classes of `[N, C, h, w]`; ONNX Runtime's own transposes the array for that."""
@@ -74,14 +86,3 @@ class Graph:
 
     def _below_maximum(self, x: str) -> str:
         return self.add("Sub", x, self.add("ReduceMax", x, axes=[1], keepdims=1))
-
-    def convolution(self, x: str, *, kernel: np.ndarray, bias: np.ndarray) -> str:
-        """A convolution that keeps the size; `kernel` `[k, k, C_in, C_out]`."""
-        around = kernel.shape[0] // 2
-        return self.add(
-            "Conv",
-            x,
-            self.constant(kernel.transpose(3, 2, 0, 1), np.float32),
-            self.constant(bias, np.float32),
-            pads=[around] * 4,
-        )

@@ -7,7 +7,7 @@ from onnx import TensorProto
 
 from uaps_jax.config import Config
 from uaps_jax.data import prepare
-from uaps_jax.inference.onnx_graph import Graph
+from uaps_jax.inference.onnx_file.graph import Graph
 
 
 def network_input(graph: Graph, config: Config) -> tuple[str, tuple[str, str]]:

@@ -1,0 +1,103 @@
+"""The StableHLO file, read again, computes what the ONNX file does, at any number and size."""
+
+import dataclasses
+
+import jax
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tests import tiny
+from tests.inference.exports import exported, photographs, session, trained
+from uaps_jax.configs.parts import networks
+from uaps_jax.inference import export, stablehlo
+from uaps_jax.inference.outputs import ExportError
+from uaps_jax.models import resnet
+
+OUTPUTS = ("mask", "probabilities", "uncertainty")
+SHAPES = ((1, 32, 32), (3, 21, 50))
+
+
+def configured(method, fit, **data):
+    config = tiny.config(method)
+    config.data.fit = fit
+    for name, value in data.items():
+        setattr(config.data, name, value)
+    for view in (config.views.labeled, config.views.unlabeled):
+        view.rot90 = 0.0
+    return config
+
+
+def assert_same(config, predictor, variables, divergence):
+    program = stablehlo.to_stablehlo(config, predictor, divergence, variables).serialize()
+    model = session(exported(config, predictor, variables, divergence))
+    read = jax.export.deserialize(program)
+    for shape in SHAPES:
+        images = photographs(*shape)
+        actual = read.call(images)
+        expected = dict(zip(OUTPUTS, model.run(OUTPUTS, {"images": images}), strict=True))
+        assert actual.keys() == expected.keys()
+        for name, value in expected.items():
+            assert actual[name].dtype == value.dtype
+            assert_allclose(actual[name], value, rtol=1e-5, atol=1e-5)
+        assert actual["probabilities"].std() > 1e-2
+
+
+GREY = {"channels": 1, "mean": (0.4,), "std": (0.2,)}
+
+
+@pytest.mark.parametrize("fit", ["resize", "pad"])
+@pytest.mark.parametrize(
+    ("method", "predictor", "data"),
+    [
+        ("uaps", "ensemble", {}),
+        ("cps", "mean", {"transpose": True, "height": 8, "width": 16}),
+        ("supervised", "main", GREY),
+    ],
+)
+def test_it_equals_the_onnx_file(method, predictor, data, fit):
+    config = configured(method, fit, **data)
+    built, variables = trained(config)
+    divergence = built.uncertainty
+    if divergence is not None:
+        divergence = dataclasses.replace(divergence, perturb=False)
+    assert_same(config, built.predictor(predictor), variables, divergence)
+
+
+@pytest.mark.parametrize("name", ["pspnet_resnet18", "fpn_resnet18"])
+def test_other_networks(name, monkeypatch):
+    monkeypatch.setattr(resnet, "WIDTHS", (4, 8, 8, 12))
+    config = configured("supervised", "pad", height=64, width=32)
+    config.network = networks.NETWORKS[name](pretrained="")
+    built, variables = trained(config)
+    assert_same(config, built.predictor(""), variables, None)
+
+
+def test_it_is_written_if_it_equals_the_checkpoint(tmp_path, monkeypatch):
+    config = configured("uaps", "resize")
+    method, variables = trained(config)
+    file = tmp_path / "export" / "step_7.stablehlo"
+    found = export.write_stablehlo(file, config, method, variables, "method")
+    assert found.probabilities <= 1e-5
+    assert found.uncertainty <= 1e-4
+    exported = jax.export.deserialize(bytearray(file.read_bytes()))
+    assert exported.platforms == ("cpu", "cuda", "rocm", "tpu")
+    mask = exported.call(photographs(1, 20, 20))["mask"]
+    assert_array_equal(mask.shape, (1, 20, 20))
+    _, others = trained(config, seed=1)
+    of_others = stablehlo.to_stablehlo(config, method.predictor(""), None, others)
+    monkeypatch.setattr(stablehlo, "to_stablehlo", lambda *arguments: of_others)
+    file.unlink()
+    with pytest.raises(ExportError, match="is not written"):
+        export.write_stablehlo(file, config, method, variables, "entropy")
+    assert not file.exists()
+
+
+def test_a_network_of_one_size_only_is_refused_by_name():
+    config = configured("supervised", "pad")
+    method, variables = trained(config)
+    fixed = dataclasses.replace(
+        method.predictor(""), normalize=lambda x: x * np.ones(x.shape[1:])[None]
+    )
+    with pytest.raises(ExportError, match="network unet: it cannot be traced for images of any"):
+        stablehlo.to_stablehlo(config, fixed, None, variables)

@@ -1,0 +1,1 @@
+"""A trained model as an ONNX file: `model` makes it, `walk` translates a network."""

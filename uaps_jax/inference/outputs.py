@@ -1,0 +1,30 @@
+"""What an exported model computes."""
+
+from __future__ import annotations
+
+import jax
+
+from uaps_jax.config import ConfigError
+from uaps_jax.methods.base import Divergence, Predictor
+from uaps_jax.trees import Tree
+
+
+class ExportError(ConfigError):
+    """What cannot be exported, or a file that computes other numbers than its checkpoint."""
+
+
+def outputs(
+    predictor: Predictor, divergence: Divergence | None, variables: Tree, images: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Probabilities `[N, h, w, C]` and the uncertainty `[N, h, w]` in nats.
+
+    Args:
+      predictor: of the method.
+      divergence: the uncertainty, on clean features; None for the entropy of the probabilities.
+      variables: of the checkpoint.
+      images: `[N, h, w, channels]` on the 0..255 scale.
+    """
+    probabilities = predictor(variables, images)
+    if divergence is None:
+        return probabilities, jax.scipy.special.entr(probabilities).sum(-1)
+    return probabilities, divergence(variables, images, jax.random.key(0))
