@@ -27,7 +27,7 @@ from torch import nn
 from benchmarks import parity_state, torch_lite0, torch_networks
 from uaps_jax import models, weights
 from uaps_jax.configs import train
-from uaps_jax.models import encoders, layers
+from uaps_jax.models import encoders, layers, published
 from uaps_jax.models.network import COLLECTIONS, Network
 from uaps_jax.trees import Tree, named_leaves
 from uaps_jax.weights import decoders
@@ -151,14 +151,10 @@ def converted(
 ) -> Tree:
     """Our variables of PyTorch's state dictionary."""
     shapes = network.shapes()
-    expected = {c: shapes[c]["encoder"] for c in COLLECTIONS}
-    of_encoder, _ = weights.to_variables(state, encoder, expected, file="PyTorch")
-    one = jax.tree.map(lambda leaf: leaf.shape[1:], {c: shapes[c]["decoders"] for c in COLLECTIONS})
-    of_decoder, _ = weights.to_variables(
-        case.rearranged(state, ""), case.table, one, file="PyTorch"
-    )
-    stacked = jax.tree.map(lambda leaf: leaf[None], of_decoder)
-    return {c: {"encoder": of_encoder[c], "decoders": stacked.get(c, {})} for c in COLLECTIONS}
+    of_encoder, _ = published.encoder_variables(state, encoder, shapes, "PyTorch")
+    names = case.table, case.rearranged
+    of_decoder, _ = published.decoder_variables(state, *names, shapes, "PyTorch")
+    return {c: {"encoder": of_encoder[c], "decoders": of_decoder[c]} for c in COLLECTIONS}
 
 
 def difference(a: Any, b: Any) -> float:
@@ -180,7 +176,7 @@ def compare(case: Case, dtype: Any) -> dict[str, float]:
     inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
 
     train_step = jax.jit(lambda v, x: network.train_outputs(v, x, jax.random.key(0)))
-    with mock.patch.object(layers, "_dropout", lambda key, x, rate, shape: x):
+    with mock.patch.object(layers, "dropout", lambda key, x, rate, shape: x):
         outputs, statistics = train_step(variables, images)
     theirs.train()
     with torch.no_grad():

@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose
 
 from benchmarks import parity_state
 from tests import tiny
-from uaps_jax import models, weights
+from uaps_jax import models
 from uaps_jax.config import validate
 from uaps_jax.configs.parts.networks import NETWORKS
-from uaps_jax.models import encoders
+from uaps_jax.models import encoders, published
 from uaps_jax.models.network import COLLECTIONS
 from uaps_jax.weights import decoders
 
@@ -35,13 +35,10 @@ CODES = {
 
 def variables_of(case, network, encoder):
     state, shapes = parity_state.state(case["shapes"]), network.shapes()
-    expected = {c: shapes[c]["encoder"] for c in COLLECTIONS}
-    of_encoder, _ = weights.to_variables(state, encoder, expected, file="PyTorch")
-    table, rearranged = CODES[case["decoder"]]
-    one = jax.tree.map(lambda leaf: leaf.shape[1:], {c: shapes[c]["decoders"] for c in COLLECTIONS})
-    of_decoder, _ = weights.to_variables(rearranged(state, ""), table, one, file="PyTorch")
-    stacked = jax.tree.map(lambda leaf: leaf[None], of_decoder)
-    return {c: {"encoder": of_encoder[c], "decoders": stacked.get(c, {})} for c in COLLECTIONS}
+    of_encoder, _ = published.encoder_variables(state, encoder, shapes, "PyTorch")
+    names = CODES[case["decoder"]]
+    of_decoder, _ = published.decoder_variables(state, *names, shapes, "PyTorch")
+    return {c: {"encoder": of_encoder[c], "decoders": of_decoder[c]} for c in COLLECTIONS}
 
 
 def assert_close(ours, numbers):

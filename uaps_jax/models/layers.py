@@ -176,16 +176,24 @@ def drop_elements(module: nn.Module, x: jax.Array, rate: float, *, train: bool) 
     """Dropout of single elements in training, with the rng "dropout" of the module."""
     if not train or rate == 0:
         return x
-    return _dropout(module.make_rng("dropout"), x, rate, x.shape)
+    return dropout(module.make_rng("dropout"), x, rate, x.shape)
 
 
 def drop_channels(module: nn.Module, x: jax.Array, rate: float, *, train: bool) -> jax.Array:
     """Dropout of whole channels of an image (PyTorch's Dropout2d) in training, likewise."""
     if not train or rate == 0:
         return x
-    return _dropout(module.make_rng("dropout"), x, rate, (x.shape[0], 1, 1, x.shape[-1]))
+    return dropout(module.make_rng("dropout"), x, rate, (x.shape[0], 1, 1, x.shape[-1]))
 
 
-def _dropout(key: jax.Array, x: jax.Array, rate: float, shape: tuple[int, ...]) -> jax.Array:
+def dropout(key: jax.Array, x: jax.Array, rate: float, shape: tuple[int, ...]) -> jax.Array:
+    """Sets elements to zero with probability `rate` and divides the rest by 1 - rate.
+
+    Args:
+      key: of the draw.
+      x: any array.
+      rate: below 1.
+      shape: of the draw, which is broadcast to that of `x`.
+    """
     keep = jax.random.bernoulli(key, 1 - rate, shape)
     return jnp.where(keep, x / (1 - rate), jnp.zeros_like(x))

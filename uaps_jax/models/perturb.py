@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import NetworkConfig
+from uaps_jax.models import layers
 
 Perturbation = Callable[[jax.Array, jax.Array, int], jax.Array]
 """`(key, z, parts)` to the perturbed level."""
@@ -29,8 +30,7 @@ def dropout(key: jax.Array, z: jax.Array, *, rate: float) -> jax.Array:
     """Sets each element to zero with probability `rate` and divides the rest by 1 - rate."""
     if rate == 0:
         return z
-    keep = jax.random.bernoulli(key, 1 - rate, z.shape)
-    return jnp.where(keep, z / (1 - rate), jnp.zeros_like(z))
+    return layers.dropout(key, z, rate, z.shape)
 
 
 def feature_dropout(

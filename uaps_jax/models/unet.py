@@ -59,8 +59,7 @@ class ConvBlock(nn.Module):
         x = layers.conv(self.features, 3, self.dtype, "conv_0")(x)
         x = layers.BatchNorm(self.dtype, name="norm_0")(x, train=train, parts=parts)
         x = layers.leaky_relu(x)
-        if train and self.rate:
-            x = perturb.dropout(self.make_rng("dropout"), x, rate=self.rate)
+        x = layers.drop_elements(self, x, self.rate, train=train)
         x = layers.conv(self.features, 3, self.dtype, "conv_1")(x)
         x = layers.BatchNorm(self.dtype, name="norm_1")(x, train=train, parts=parts)
         return layers.leaky_relu(x)

@@ -14,7 +14,7 @@ from absl import logging
 
 from uaps_jax import methods, models, weights
 from uaps_jax.config import Config
-from uaps_jax.models import encoders
+from uaps_jax.models import encoders, published
 from uaps_jax.models.network import COLLECTIONS
 from uaps_jax.training import checkpoints
 from uaps_jax.trees import Tree, named_leaves
@@ -62,14 +62,13 @@ def _of_file(source: str, config: Config, shapes: Tree) -> Tree:
             f"network.pretrained_prefix = {options.pretrained_prefix!r}: no name in {file} begins "
             "so"
         )
-    expected = {collection: shapes[collection]["encoder"] for collection in COLLECTIONS}
-    variables, loaded = weights.to_variables(state, encoder.table, expected, file=file)
+    variables, loaded = published.encoder_variables(state, encoder.table, shapes, file)
     logging.info("%s", summary(file, "encoder", loaded))
     chosen: Tree = {c: {"encoder": variables[c]} for c in COLLECTIONS}
     if options.pretrained_parts == "all":
         decoder = _decoder(state, options, shapes, file)
         for collection in COLLECTIONS:
-            chosen[collection]["decoders"] = decoder.get(collection, {})
+            chosen[collection]["decoders"] = decoder[collection]
     return chosen
 
 
@@ -77,20 +76,16 @@ def _decoder(
     state: Mapping[str, np.ndarray], options: encoders.EncoderConfig, shapes: Tree, file: Path
 ) -> Tree:
     """The variables of the decoder of a published code, with the leading axis of decoders."""
-    published = options.published_decoder()
-    if published is None or options.auxiliary:
+    names = options.published_decoder()
+    if names is None or options.auxiliary:
         what = f"{1 + options.auxiliary} decoders" if options.auxiliary else options.name
         raise WeightsError(
             f"network.pretrained_parts = 'all': {file} has one decoder of a published code, the "
             f"network has {what}; choose 'encoder'"
         )
-    table, rearranged = published
-    prefix = weights.found_prefix(state, table, str(file))
-    expected = {c: jax.tree.map(lambda s: s.shape[1:], shapes[c]["decoders"]) for c in COLLECTIONS}
-    variables, loaded = weights.to_variables(rearranged(state, prefix), table, expected, file=file)
+    variables, loaded = published.decoder_variables(state, *names, shapes, file)
     logging.info("%s", summary(file, "decoder", loaded))
-    stacked: Tree = jax.tree.map(lambda leaf: leaf[None], variables)
-    return stacked
+    return variables
 
 
 def _package_file(encoder: encoders.Encoder, name: str) -> Path:
