@@ -153,7 +153,7 @@ def converted(
     shapes = network.shapes()
     of_encoder, _ = published.encoder_variables(state, encoder, shapes, "PyTorch")
     names = case.table, case.rearranged
-    of_decoder, _ = published.decoder_variables(state, *names, shapes, "PyTorch")
+    of_decoder, _ = published.decoder_variables(state, (names,), shapes, "PyTorch")
     return {c: {"encoder": of_encoder[c], "decoders": of_decoder[c]} for c in COLLECTIONS}
 
 

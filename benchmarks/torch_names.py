@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from uaps_jax.trees import Tree
-
-LAYERS = {"0": "conv_0", "1": "norm_0", "4": "conv_1", "5": "norm_1"}
-DEEPEST = 4
+from uaps_jax.weights import unet
+from uaps_jax.weights.names import place
 
 
 def location(name: str) -> tuple[str, tuple[str, ...], int | None]:
@@ -19,40 +17,17 @@ def location(name: str) -> tuple[str, tuple[str, ...], int | None]:
 
     `path` leads to a leaf of `params` or `batch_stats`; `decoder` is the index on the leading axis
     of a decoder's leaf (the main decoder is 0, `aux_decoder<k>` is k), None for the encoder.
-    `down<l>` is level l, counted from the finest; `up1` is the deepest step of a decoder, so that
-    `up<s>` is level 4 - s.
     """
-    part, rest = name.split(".", 1)
-    if part == "encoder":
-        decoder, part = None, "encoder"
-    else:
-        decoder = 0 if part == "main_decoder" else int(part.removeprefix("aux_decoder"))
-        part = "decoders"
-    module, kind = rest.rsplit(".", 1)
-
-    layers: tuple[str, ...]
-    if match := re.fullmatch(r"in_conv\.conv_conv\.(\d)", module):
-        layers = ("block_0", LAYERS[match[1]])
-    elif match := re.fullmatch(r"down(\d)\.maxpool_conv\.1\.conv_conv\.(\d)", module):
-        layers = (f"block_{match[1]}", LAYERS[match[2]])
-    elif match := re.fullmatch(r"up(\d)\.conv1x1", module):
-        layers = (f"reduce_{DEEPEST - int(match[1])}",)
-    elif match := re.fullmatch(r"up(\d)\.conv\.conv_conv\.(\d)", module):
-        layers = (f"block_{DEEPEST - int(match[1])}", LAYERS[match[2]])
-    elif module == "out_conv":
-        layers = ("classifier",)
-    else:
-        raise ValueError(f"{name} is not a tensor of the published network")
-
-    norm = layers[-1].startswith("norm")
-    leaf = {
-        "weight": "scale" if norm else "kernel",
-        "bias": "bias",
-        "running_mean": "mean",
-        "running_var": "var",
-    }[kind]
-    collection = "batch_stats" if kind.startswith("running") else "params"
-    return collection, (part, *layers, leaf), decoder
+    part = name.split(".", 1)[0]
+    is_encoder = part == "encoder"
+    found = place(name, unet.ENCODER if is_encoder else unet.decoder(part))
+    if isinstance(found, str):
+        raise ValueError(f"{name} is not a tensor of the published network: {found}")
+    collection, *path = found.path.split("/")
+    if is_encoder:
+        return collection, ("encoder", *path), None
+    number = 0 if part == "main_decoder" else int(part.removeprefix("aux_decoder"))
+    return collection, ("decoders", *path), number
 
 
 def array(value: Any) -> np.ndarray:
@@ -106,7 +81,7 @@ def tensors(tree: Tree) -> dict[str, np.ndarray]:
 
 def _names(decoders: Sequence[str]) -> Iterator[str]:
     """The names of all tensors of the published network with these decoders."""
-    levels = range(1, DEEPEST + 1)
+    levels = range(1, unet.DEEPEST + 1)
     blocks = ["encoder.in_conv", *(f"encoder.down{n}.maxpool_conv.1" for n in levels)]
     for decoder in decoders:
         for step in levels:

@@ -37,7 +37,7 @@ def variables_of(case, network, encoder):
     state, shapes = parity_state.state(case["shapes"]), network.shapes()
     of_encoder, _ = published.encoder_variables(state, encoder, shapes, "PyTorch")
     names = CODES[case["decoder"]]
-    of_decoder, _ = published.decoder_variables(state, *names, shapes, "PyTorch")
+    of_decoder, _ = published.decoder_variables(state, (names,), shapes, "PyTorch")
     return {c: {"encoder": of_encoder[c], "decoders": of_decoder[c]} for c in COLLECTIONS}
 
 

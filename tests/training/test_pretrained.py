@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from benchmarks import parity_state
+from benchmarks import parity_state, torch_names
 from tests import tiny
 from tests.models.test_torch_networks import CASES
 from tests.training.test_loop import run
@@ -107,7 +107,7 @@ def test_a_file_of_two_networks_is_read_by_a_prefix(tmp_path):
     [
         ("deeplabv3plus_resnet50", {}, "choose the network that the file was saved from"),
         ("efficientnet_lite0", {}, "holds no EfficientNet-Lite0"),
-        ("unet", {}, "the network unet takes a work directory"),
+        ("unet", {}, "holds no encoder of UAPS's U-Net"),
         ("deeplabv3plus_resnet18", {"pretrained_prefix": "x."}, "no name in .* begins so"),
         (
             "deeplabv3plus_resnet18",
@@ -125,6 +125,48 @@ def test_what_does_not_fit_is_one_sentence(file, network, settings, message):
     with pytest.raises(WeightsError, match=message) as error:
         pretrained.load(config)
     assert "\n" not in str(error.value)
+
+
+BY_HAND = {
+    "encoder.in_conv.conv_conv.0.weight": ("encoder/block_0/conv_0/kernel", None),
+    "encoder.down3.maxpool_conv.1.conv_conv.5.bias": ("encoder/block_3/norm_1/bias", None),
+    "main_decoder.up1.conv1x1.weight": ("decoders/reduce_3/kernel", 0),
+    "aux_decoder2.up4.conv.conv_conv.4.weight": ("decoders/block_0/conv_1/kernel", 2),
+    "aux_decoder3.out_conv.bias": ("decoders/classifier/bias", 3),
+}
+"""Name in UAPS's code -> path of the parameter and number of the decoder."""
+
+
+@pytest.fixture(scope="module")
+def of_uaps(tmp_path_factory):
+    """A file of UAPS's U-Net with three auxiliary decoders, and the arrays in it."""
+    variables = models.build(on("unet", "uaps", auxiliary=3), {}).init(7)
+    state = {name: np.ascontiguousarray(v) for name, v in torch_names.tensors(variables).items()}
+    return write_safetensors(tmp_path_factory.mktemp("uaps") / "uaps.safetensors", state), state
+
+
+@pytest.mark.parametrize("auxiliary", [0, 3])
+def test_a_file_of_uaps(of_uaps, auxiliary):
+    source, state = of_uaps
+    method = "uaps" if auxiliary else "supervised"
+    settings = {"pretrained": str(source), "pretrained_parts": "all", "auxiliary": auxiliary}
+    loaded = pretrained.load(on("unet", method, **settings))
+    params = named_leaves(loaded["params"])
+    for name, (path, decoder) in BY_HAND.items():
+        if (decoder or 0) <= auxiliary:
+            found = params[path] if decoder is None else params[path][decoder]
+            wanted = state[name]
+            assert_array_equal(found, wanted.transpose(2, 3, 1, 0) if wanted.ndim == 4 else wanted)
+    expected = named_leaves(models.build(on("unet", "uaps", auxiliary=3), {}).init(7))
+    for path, leaf in named_leaves(loaded).items():
+        whole = expected[path]
+        assert_array_equal(leaf, whole[: 1 + auxiliary] if "/decoders/" in path else whole)
+
+
+def test_a_file_of_uaps_with_fewer_decoders_than_the_network(of_uaps):
+    config = on("unet", "uaps", auxiliary=4, pretrained=str(of_uaps[0]), pretrained_parts="all")
+    with pytest.raises(WeightsError, match="holds no aux_decoder4 of UAPS's U-Net"):
+        pretrained.load(config)
 
 
 def test_no_package_has_weights_of_a_resnet():

@@ -13,7 +13,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.models import encoders, layers, pooling, resize
 from uaps_jax.models.network import Decoded, Network, Pyramid
-from uaps_jax.weights import Table, decoders
+from uaps_jax.weights import decoders
 
 LOW_STRIDE = 4
 """Stride of the fine level that the decoder reads beside the coarsest."""
@@ -92,8 +92,8 @@ class DeepLabV3PlusConfig(encoders.EncoderConfig):
     # dilations of its 3x3 convolutions
     pooling_rates: tuple[int, ...] = field(metadata=c.each(c.at_least(1)))
 
-    def published_decoder(self) -> tuple[Table, decoders.Rearrange] | None:
-        return decoders.DEEPLABV3PLUS[self.form]
+    def published_decoders(self) -> decoders.Published:
+        return (decoders.DEEPLABV3PLUS[self.form],)
 
 
 class PyramidPooling(nn.Module):

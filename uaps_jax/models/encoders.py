@@ -97,9 +97,11 @@ class EncoderConfig(c.NetworkConfig):
         """Of the levels of the pyramid."""
         return tuple(min(2 ** (level + 1), self.output_stride) for level in range(LEVELS))
 
-    def published_decoder(self) -> tuple[Table, decoders.Rearrange] | None:
-        """Names of the decoder in a published PyTorch code, and the change of its arrays."""
-        return None
+    def published_encoder(self) -> Table:
+        return ENCODERS[self.encoder].table
+
+    def published_decoders(self) -> decoders.Published:
+        return ()
 
     def problems(self, config: Config) -> Iterator[str]:
         encoder = ENCODERS.get(self.encoder)

@@ -14,7 +14,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.models import encoders, layers, resize
 from uaps_jax.models.network import Decoded, Network, Pyramid
-from uaps_jax.weights import Table, decoders
+from uaps_jax.weights import decoders
 
 FINEST = 4  # stride of the finest level that is read
 
@@ -25,8 +25,8 @@ class FPNConfig(encoders.EncoderConfig):
 
     width: int = field(metadata=c.at_least(2))  # channels of the levels; half of it in the output
 
-    def published_decoder(self) -> tuple[Table, decoders.Rearrange] | None:
-        return decoders.FPN_PPL, decoders.as_it_is
+    def published_decoders(self) -> decoders.Published:
+        return ((decoders.FPN_PPL, decoders.as_it_is),)
 
     def problems(self, config: Config) -> Iterator[str]:
         yield from encoders.EncoderConfig.problems(self, config)

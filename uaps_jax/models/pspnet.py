@@ -12,7 +12,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.models import encoders, layers, pooling, resize
 from uaps_jax.models.network import Decoded, Network, Pyramid
-from uaps_jax.weights import Table, decoders
+from uaps_jax.weights import decoders
 
 DROPOUT = 0.1  # in front of the output layer
 
@@ -24,8 +24,8 @@ class PSPNetConfig(encoders.EncoderConfig):
     # numbers of regions per side that features are averaged over
     bins: tuple[int, ...] = field(metadata=c.each(c.at_least(1)))
 
-    def published_decoder(self) -> tuple[Table, decoders.Rearrange] | None:
-        return decoders.PSPNET_PPL, decoders.as_it_is
+    def published_decoders(self) -> decoders.Published:
+        return ((decoders.PSPNET_PPL, decoders.as_it_is),)
 
 
 class Decoder(nn.Module):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -12,9 +13,20 @@ from uaps_jax import weights
 from uaps_jax.models.network import COLLECTIONS
 from uaps_jax.trees import Tree
 from uaps_jax.weights import Loaded, Table
-from uaps_jax.weights.decoders import Rearrange
+from uaps_jax.weights.decoders import Published
 
 State = Mapping[str, np.ndarray]
+
+
+@runtime_checkable
+class PublishedNames(Protocol):
+    """The settings of a network that state dictionaries of published codes can be read for."""
+
+    def published_encoder(self) -> Table:
+        """Names of the encoder's arrays."""
+
+    def published_decoders(self) -> Published:
+        """Names of the arrays of every decoder, the main one first; empty if none was published."""
 
 
 def encoder_variables(
@@ -36,23 +48,22 @@ def encoder_variables(
 
 
 def decoder_variables(
-    state: State,
-    table: Table,
-    rearranged: Rearrange,
-    shapes: Tree,
-    file: str | os.PathLike[str],
-) -> tuple[Tree, Loaded]:
-    """Likewise of a single decoder, with the leading axis of the decoders.
+    state: State, names: Published, shapes: Tree, file: str | os.PathLike[str]
+) -> tuple[Tree, list[Loaded]]:
+    """Likewise of the decoders, stacked, and what became of the names for each.
 
     Args:
       state: name -> array.
-      table: names of the decoder.
-      rearranged: the change of a state dictionary of this code.
-      shapes: of the network (`Network.shapes`), with one decoder.
+      names: of as many decoders as the network has.
+      shapes: of the network (`Network.shapes`).
       file: for messages.
     """
-    prefix = weights.found_prefix(state, table, os.fspath(file))
     expected = {c: jax.tree.map(lambda s: s.shape[1:], shapes[c]["decoders"]) for c in COLLECTIONS}
-    variables, loaded = weights.to_variables(rearranged(state, prefix), table, expected, file=file)
-    stacked: Tree = jax.tree.map(lambda leaf: leaf[None], variables)
-    return {collection: stacked.get(collection, {}) for collection in COLLECTIONS}, loaded
+    found = []
+    for table, rearranged in names:
+        prefix = weights.found_prefix(state, table, os.fspath(file))
+        state_of_ours = rearranged(state, prefix)
+        found.append(weights.to_variables(state_of_ours, table, expected, file=file))
+    stacked: Tree = jax.tree.map(lambda *leaves: np.stack(leaves), *(tree for tree, _ in found))
+    variables = {collection: stacked.get(collection, {}) for collection in COLLECTIONS}
+    return variables, [loaded for _, loaded in found]

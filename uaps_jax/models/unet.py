@@ -12,6 +12,9 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.models import layers, perturb, pooling, resize
 from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.weights import decoders
+from uaps_jax.weights import unet as unet_names
+from uaps_jax.weights.names import Table
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +27,12 @@ class UNetConfig(c.NetworkConfig):
         )
     )
     dropout: tuple[float, ...] = field(metadata=c.each(c.below_one()))  # encoder dropout per level
+
+    def published_encoder(self) -> Table:
+        return unet_names.ENCODER
+
+    def published_decoders(self) -> decoders.Published:
+        return tuple((table, decoders.as_it_is) for table in unet_names.decoders(self.auxiliary))
 
     @property
     def stride(self) -> int:

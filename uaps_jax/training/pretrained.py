@@ -13,12 +13,13 @@ import numpy as np
 from absl import logging
 
 from uaps_jax import methods, models, weights
-from uaps_jax.config import Config
+from uaps_jax.config import Config, NetworkConfig
 from uaps_jax.models import encoders, published
 from uaps_jax.models.network import COLLECTIONS
 from uaps_jax.training import checkpoints
 from uaps_jax.trees import Tree, named_leaves
 from uaps_jax.weights import Loaded, WeightsError
+from uaps_jax.weights.decoders import Published
 
 
 def load(config: Config) -> Tree | None:
@@ -45,13 +46,12 @@ def load(config: Config) -> Tree | None:
 
 def _of_file(source: str, config: Config, shapes: Tree) -> Tree:
     options = config.network
-    if not isinstance(options, encoders.EncoderConfig):
+    if not isinstance(options, published.PublishedNames):
         raise WeightsError(
             f"network.pretrained = {source!r}: the network {options.name} takes a work directory; "
-            "files of PyTorch are for networks on an encoder, such as network=efficientnet_lite0"
+            "there is no table of its names in a file of PyTorch"
         )
-    encoder = encoders.ENCODERS[options.encoder]
-    file = _package_file(encoder, options.encoder) if source == encoders.IMAGENET else Path(source)
+    file = _package_file(config.network) if source == encoders.IMAGENET else Path(source)
     state = {
         name: array
         for name, array in weights.read(file).items()
@@ -62,40 +62,48 @@ def _of_file(source: str, config: Config, shapes: Tree) -> Tree:
             f"network.pretrained_prefix = {options.pretrained_prefix!r}: no name in {file} begins "
             "so"
         )
-    variables, loaded = published.encoder_variables(state, encoder.table, shapes, file)
+    table = options.published_encoder()
+    variables, loaded = published.encoder_variables(state, table, shapes, file)
     logging.info("%s", summary(file, "encoder", loaded))
     chosen: Tree = {c: {"encoder": variables[c]} for c in COLLECTIONS}
     if options.pretrained_parts == "all":
-        decoder = _decoder(state, options, shapes, file)
+        decoders = _decoders(state, options.published_decoders(), config.network, shapes, file)
         for collection in COLLECTIONS:
-            chosen[collection]["decoders"] = decoder[collection]
+            chosen[collection]["decoders"] = decoders[collection]
     return chosen
 
 
-def _decoder(
-    state: Mapping[str, np.ndarray], options: encoders.EncoderConfig, shapes: Tree, file: Path
+def _decoders(
+    state: Mapping[str, np.ndarray],
+    names: Published,
+    options: NetworkConfig,
+    shapes: Tree,
+    file: Path,
 ) -> Tree:
-    """The variables of the decoder of a published code, with the leading axis of decoders."""
-    names = options.published_decoder()
-    if names is None or options.auxiliary:
+    """The variables of the decoders of a published code, stacked."""
+    if len(names) != 1 + options.auxiliary:
         what = f"{1 + options.auxiliary} decoders" if options.auxiliary else options.name
         raise WeightsError(
             f"network.pretrained_parts = 'all': {file} has one decoder of a published code, the "
             f"network has {what}; choose 'encoder'"
         )
-    variables, loaded = published.decoder_variables(state, *names, shapes, file)
-    logging.info("%s", summary(file, "decoder", loaded))
+    variables, loaded = published.decoder_variables(state, names, shapes, file)
+    for one in loaded:
+        logging.info("%s", summary(file, "decoder", one))
     return variables
 
 
-def _package_file(encoder: encoders.Encoder, name: str) -> Path:
+def _package_file(options: NetworkConfig) -> Path:
     """The file of published weights in an installed package."""
-    if not encoder.package:
+    name, package = options.name, ""
+    if isinstance(options, encoders.EncoderConfig):
+        name, package = options.encoder, encoders.ENCODERS[options.encoder].package
+    if not package:
         raise WeightsError(
             f"network.pretrained = {encoders.IMAGENET!r}: no package has weights of {name}; give "
             "the path of a PyTorch file"
         )
-    found = importlib.util.find_spec(encoder.package)
+    found = importlib.util.find_spec(package)
     files = sorted(Path(found.origin).parent.glob("models/*.pth")) if found and found.origin else []
     if not files:
         raise WeightsError(

@@ -169,6 +169,9 @@ def as_it_is(state: Mapping[str, np.ndarray], prefix: str) -> State:
 
 Rearrange = Callable[[Mapping[str, np.ndarray], str], State]
 
+Published = tuple[tuple[Table, Rearrange], ...]
+"""For each decoder of a network: its names, and the change of a state dictionary."""
+
 DEEPLABV3PLUS: dict[str, tuple[Table, Rearrange]] = {
     "ppl": (DEEPLABV3PLUS_PPL, as_it_is),
     "cpcl": (DEEPLABV3PLUS_CPCL, rearranged_cpcl),
