@@ -51,7 +51,7 @@ def _of_file(source: str, config: Config, shapes: Tree) -> Tree:
             f"network.pretrained = {source!r}: the network {options.name} takes a work directory; "
             "there is no table of its names in a file of PyTorch"
         )
-    file = _package_file(config.network) if source == encoders.IMAGENET else Path(source)
+    file = package_file(config.network) if source == encoders.IMAGENET else Path(source)
     state = {
         name: array
         for name, array in weights.read(file).items()
@@ -93,7 +93,7 @@ def _decoders(
     return variables
 
 
-def _package_file(options: NetworkConfig) -> Path:
+def package_file(options: NetworkConfig) -> Path:
     """The file of published weights in an installed package."""
     name, package = options.name, ""
     if isinstance(options, encoders.EncoderConfig):
