@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -40,8 +41,8 @@ def main() -> None:
     mean, std = np.float32(config.data.mean), np.float32(config.data.std)
     for file in arguments.images:
         image = (photograph(file) / np.float32(255) - mean) / std
-        features = network.encoder.apply(encoder, image[None], train=False)[-1]
-        chances = np.asarray(jax.nn.softmax(head(state, features)))[0]
+        pyramid: Any = network.encoder.apply(encoder, image[None], train=False)
+        chances = np.asarray(jax.nn.softmax(head(state, pyramid[-1])))[0]
         best = np.argsort(-chances)[:3]
         print(file.name, ", ".join(f"{number}: {chances[number]:.2f}" for number in best))
 
