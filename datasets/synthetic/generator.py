@@ -1,4 +1,4 @@
-"""Makes one example of the synthetic data set from (seed, split, index, size) alone.
+"""Makes one example of the synthetic data set from (seed, split, index, size, scene) alone.
 
 The generator is frozen: what it makes is part of the data set's version. A change that alters a
 single pixel needs a new version of the builder and new hashes in the tests.
@@ -7,12 +7,12 @@ single pixel needs a new version of the builder and new hashes in the tests.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from uaps_jax.datasets.synthetic.defects import DEFECTS
-from uaps_jax.datasets.synthetic.distractors import DISTRACTORS
+from uaps_jax.datasets.synthetic.distractors import DISTRACTORS, Distractor, roll_marks, shadow
 from uaps_jax.datasets.synthetic.fields import (
     blur,
     chance,
@@ -22,7 +22,7 @@ from uaps_jax.datasets.synthetic.fields import (
     uniform,
     white_noise,
 )
-from uaps_jax.datasets.synthetic.surfaces import SURFACES, illumination
+from uaps_jax.datasets.synthetic.surfaces import SURFACES, Surface, illumination, rolled
 
 T = TypeVar("T")
 
@@ -32,6 +32,20 @@ LABELS = ("background", "scratch", "pit", "stain", "crack")
 SPLITS = {"train": 512, "val": 96, "test": 192}
 """Number of examples in each split."""
 
+
+class Scene(NamedTuple):
+    """What is seen beside the defects: a surface of one family, and up to two distractors."""
+
+    surfaces: Sequence[Surface]
+    distractors: Sequence[Distractor]
+
+
+SCENES = {
+    "mixed": Scene(SURFACES, DISTRACTORS),
+    "line": Scene((rolled,), (roll_marks, shadow)),
+}
+"""`mixed`: parts of many kinds; `line`: one product on its line."""
+
 MIN_SIZE = 32
 """Below this, cracks and scratches are thinner than a pixel."""
 
@@ -39,7 +53,9 @@ _DEFECT_FREE = 0.1
 _SECOND_DEFECT, _THIRD_DEFECT = 0.5, 0.35
 
 
-def make_example(seed: int, split: str, index: int, size: int) -> tuple[np.ndarray, np.ndarray]:
+def make_example(
+    seed: int, split: str, index: int, size: int, scene: str = "mixed"
+) -> tuple[np.ndarray, np.ndarray]:
     """Draws a surface, what is on it, and the light and the camera that see it.
 
     Args:
@@ -49,6 +65,7 @@ def make_example(seed: int, split: str, index: int, size: int) -> tuple[np.ndarr
         examples of the split.
       size: width and height in pixels, at least `MIN_SIZE`. Another size is another picture, not
         the same one scaled.
+      scene: a key of `SCENES`.
 
     Returns:
       image: uint8 [size, size, 3], RGB.
@@ -57,12 +74,13 @@ def make_example(seed: int, split: str, index: int, size: int) -> tuple[np.ndarr
     Raises:
       ValueError: if an argument is out of its range.
     """
-    _check(seed, split, index, size)
+    _check(seed, split, index, size, scene)
+    surfaces, distractors = SCENES[scene]
     rng = generator(seed, list(SPLITS).index(split) << 32 | index)
     grid = make_grid(size)
-    picture = uniform(rng, 0.32, 0.62) + _one_of(rng, SURFACES)(rng, grid)
+    picture = uniform(rng, 0.32, 0.62) + _one_of(rng, surfaces)(rng, grid)
     for _ in range(integer(rng, 0, 2)):
-        picture += _one_of(rng, DISTRACTORS)(rng, grid)
+        picture += _one_of(rng, distractors)(rng, grid)
 
     mask = np.zeros((size, size), np.uint8)
     kinds = [integer(rng, 1, len(DEFECTS)) for _ in range(_count_defects(rng))]
@@ -78,7 +96,7 @@ def make_example(seed: int, split: str, index: int, size: int) -> tuple[np.ndarr
     return _to_rgb(rng, picture), mask
 
 
-def _check(seed: int, split: str, index: int, size: int) -> None:
+def _check(seed: int, split: str, index: int, size: int, scene: str) -> None:
     if split not in SPLITS:
         raise ValueError(f"split is {split!r}, expected one of {list(SPLITS)}")
     if not 0 <= seed < 2**64:
@@ -87,6 +105,8 @@ def _check(seed: int, split: str, index: int, size: int) -> None:
         raise ValueError(f"index is {index}, expected 0 <= index < 2**32")
     if size < MIN_SIZE:
         raise ValueError(f"size is {size}, expected at least {MIN_SIZE}")
+    if scene not in SCENES:
+        raise ValueError(f"scene is {scene!r}, expected one of {list(SCENES)}")
 
 
 def _count_defects(rng: np.random.Generator) -> int:

@@ -24,16 +24,18 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     Attributes:
       seed: seed of all examples, 0 <= seed < 2**64.
       size: width and height in pixels, at least 32.
+      scene: "mixed", parts of many kinds, or "line", one product on its line.
     """
 
     seed: int = 0
     size: int = 64
+    scene: str = "mixed"
 
 
 class Builder(ArrayRecordBuilder):
     """Synthetic industrial surfaces with four kinds of defect; needs no download.
 
-    Configs: "64px" (the default) and "256px".
+    Configs: "64px" (the default), "256px" and "line_64px".
 
     Splits: "train" (512), "val" (96) and "test" (192).
 
@@ -48,6 +50,11 @@ class Builder(ArrayRecordBuilder):
     BUILDER_CONFIGS: ClassVar[list[SyntheticConfig]] = [
         SyntheticConfig(name="64px", size=64, description="Pictures of 64x64 pixels."),
         SyntheticConfig(name="256px", size=256, description="Pictures of 256x256 pixels."),
+        SyntheticConfig(
+            name="line_64px",
+            scene="line",
+            description="Pictures of 64x64 pixels of one product: rolled steel.",
+        ),
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
@@ -67,7 +74,7 @@ class Builder(ArrayRecordBuilder):
         names = list(SPLITS)
         first_group = sum(SPLITS[earlier] for earlier in names[: names.index(split)])
         for index in range(SPLITS[split]):
-            image, mask = make_example(config.seed, split, index, config.size)
+            image, mask = make_example(config.seed, split, index, config.size, config.scene)
             name = f"{split}/{index:05d}"
             yield (
                 name,

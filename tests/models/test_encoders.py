@@ -159,6 +159,11 @@ def test_frozen_levels_are_a_group_of_parameters():
         ({"encoder": "resnet19"}, "network.encoder = 'resnet19': must be one of resnet18, "),
         ({"output_stride": 16}, "network.output_stride = 16: must be one of 32"),
         ({"multi_grid": (1, 2, 4)}, "network.multi_grid .*efficientnet_lite0 has no dilations"),
+        (
+            {"encoder": "resnet18", "multi_grid": (1, 2, 4)},
+            "network.multi_grid .*more factors than the 2 blocks of the last level",
+        ),
+        ({"pretrained": "", "pretrained_parts": "all"}, "pretrained_parts .*needs network.pretr"),
         ({"frozen_levels": 6}, "network.frozen_levels = 6: must be 0 to 5"),
         ({"widths": (8, 8)}, "network.widths .*needs 4 numbers"),
     ],

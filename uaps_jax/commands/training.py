@@ -81,7 +81,7 @@ def _train(
     opening.log_split(dataset, config, split)
     logging.info("devices: %s", ", ".join(str(d) for d in jax.devices()))
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
-    logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
+    logging.info("method %s: %s parameters", config.method.name, f"{params:,}")
 
     started = time.perf_counter()
     names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}

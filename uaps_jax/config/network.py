@@ -50,7 +50,17 @@ class NetworkConfig(Section):
         raise NotImplementedError
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """A height or width that is not a multiple of the stride."""
+        """A height or width that is not a multiple of the stride, parts of no weights."""
+        for key, unused in (
+            ("network.pretrained_parts", "encoder"),
+            ("network.pretrained_prefix", ""),
+        ):
+            yield from check(
+                config,
+                key,
+                bool(self.pretrained) or lookup(config, key) == unused,
+                "needs network.pretrained, which names the weights",
+            )
         for key in ("data.height", "data.width"):
             yield from check(
                 config,

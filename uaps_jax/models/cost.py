@@ -14,6 +14,7 @@ def macs(function: Callable[..., Any], *arguments: Any) -> int:
     """Multiply-accumulates of all convolutions of a function; each bias addition counts as one.
 
     As in UAPS's paper, normalisation, activations, pooling and interpolation are not counted.
+    Depthwise convolutions, which are computed as sums (`models/depthwise.py`), are not either.
     The function is traced, not compiled or run.
 
     Args:

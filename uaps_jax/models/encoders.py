@@ -28,7 +28,7 @@ class Encoder:
     Attributes:
       build: from the settings of the network, the parts that are frozen and the compute type.
       output_strides: that it can have.
-      multi_grid: whether it has dilated blocks.
+      multi_grid: number of blocks of the last level that can be dilated.
       table: of the names in PyTorch's files.
       mean, std: per channel, on the scale of 0 to 1, of the images that its published weights were
         trained on.
@@ -37,7 +37,7 @@ class Encoder:
 
     build: Callable[["EncoderConfig", Freezing, Any], nn.Module]
     output_strides: tuple[int, ...]
-    multi_grid: bool
+    multi_grid: int
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     table: Table
@@ -54,7 +54,7 @@ def _resnet(variant: resnet.Variant) -> Encoder:
             variant, options.output_stride, options.multi_grid, freezing, dtype
         ),
         output_strides=(8, 16, 32),
-        multi_grid=True,
+        multi_grid=variant.blocks[-1],
         mean=(0.485, 0.456, 0.406),
         std=(0.229, 0.224, 0.225),
         table=RESNET_DEEP_STEM if variant.deep_stem else RESNET,
@@ -66,7 +66,7 @@ ENCODERS: dict[str, Encoder] = {
     "efficientnet_lite0": Encoder(
         build=lambda options, freezing, dtype: EfficientNetLite0(freezing, dtype),
         output_strides=(32,),
-        multi_grid=False,
+        multi_grid=0,
         mean=(127 / 255,) * 3,
         std=(128 / 255,) * 3,
         table=EFFICIENTNET_LITE0,
@@ -133,8 +133,10 @@ class EncoderConfig(c.NetworkConfig):
         yield from c.check(
             config,
             "network.multi_grid",
-            encoder.multi_grid or not self.multi_grid,
-            f"must be empty: {self.encoder} has no dilations",
+            len(self.multi_grid) <= encoder.multi_grid,
+            f"must be empty: {self.encoder} has no dilations"
+            if not encoder.multi_grid
+            else f"has more factors than the {encoder.multi_grid} blocks of the last level",
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from absl import logging
 
 from uaps_jax import methods, models, weights
-from uaps_jax.config import Config, NetworkConfig
+from uaps_jax.config import Config, DataConfig, NetworkConfig
 from uaps_jax.models import encoders, published
 from uaps_jax.models.network import COLLECTIONS
 from uaps_jax.training import checkpoints
@@ -40,7 +40,7 @@ def load(config: Config) -> Tree | None:
         return None
     shapes = models.build(config, {}).shapes()
     if source != encoders.IMAGENET and Path(source).is_dir():
-        return _of_run(Path(source), shapes, config.network.pretrained_parts)
+        return _of_run(Path(source), shapes, config.network.pretrained_parts, config.data)
     return _of_file(source, config, shapes)
 
 
@@ -122,7 +122,7 @@ def summary(file: Path, part: str, loaded: Loaded) -> str:
     )
 
 
-def _of_run(directory: Path, shapes: Tree, parts: str) -> Tree:
+def _of_run(directory: Path, shapes: Tree, parts: str, data: DataConfig) -> Tree:
     """The variables of a run's first network at its best checkpoint.
 
     The network is that of the default predictor, or of the first predictor that has as many
@@ -130,7 +130,15 @@ def _of_run(directory: Path, shapes: Tree, parts: str) -> Tree:
     """
     which = "best" if checkpoints.has_best(directory) else "latest"
     step = checkpoints.find_step(directory, which)
-    method = methods.build(checkpoints.read_config(directory, step))
+    given = checkpoints.read_config(directory, step)
+    if (given.data.mean, given.data.std) != (data.mean, data.std):
+        logging.warning(
+            "the images of %s were normalised by data.mean=%s and data.std=%s, not as here",
+            directory,
+            given.data.mean,
+            given.data.std,
+        )
+    method = methods.build(given)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     variables = checkpoints.restore_variables(directory, step, like)
     names = ("encoder", "decoders") if parts == "all" else ("encoder",)

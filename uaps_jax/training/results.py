@@ -36,7 +36,7 @@ def write(
       directory: of the run.
       config: of the run.
       record: of its data (`data.protocols.record`).
-      parameters: number of trainable parameters.
+      parameters: number of parameters, frozen ones included.
       scores: of the predictor that the configuration evaluates.
       other_predictors: name of another predictor of the method -> its scores.
       warnings: of the watchdogs.
