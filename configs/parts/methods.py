@@ -173,6 +173,14 @@ def fixmatch(config: c.Config, **settings: Any) -> c.Config:
     return _with_method(config, FixmatchConfig, usual, settings)
 
 
+def recommended(config: c.Config) -> c.Config:
+    """The method for few labels: FixMatch with a threshold per class and boxes of labeled images.
+
+    `configs/studies/thirty.py` compares it with the others.
+    """
+    return fixmatch(config, threshold_rule="classwise", labeled_paste="always")
+
+
 def augseg(config: c.Config, **settings: Any) -> c.Config:
     """FixMatch with boxes from labeled images where the teacher is unsure."""
     config.network.auxiliary = 0

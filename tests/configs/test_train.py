@@ -35,6 +35,12 @@ def test_the_tables_hold_every_method_and_every_network():
     assert {build().name for build in networks.NETWORKS.values()} == config_lib.NETWORKS.keys()
 
 
+def test_without_a_method_it_is_the_recommended_one():
+    method = train.get_config("dataset=folder,variant=small").method
+    assert (method.name, method.threshold_rule) == ("fixmatch", "classwise")
+    assert method.labeled_paste == "always"
+
+
 def test_parts_may_come_in_any_order_and_be_left_out():
     short = config_lib.flatten(train.get_config("method=cps,dataset=dagm"))
     full = "network=unet,dataset=dagm,variant=,method=cps"
@@ -49,7 +55,7 @@ def test_a_shortened_run_of_published_settings_is_the_combination():
 
 
 WRONG = {
-    "": ("dataset: is missing, one of neu, dagm", "method: is missing, one of supervised"),
+    "": ("dataset: is missing, one of neu, dagm",),
     "folder": ("part = 'folder': must be one of dataset, method", "like dataset=folder"),
     "dataset=foldr,method=uaps": ("dataset = 'foldr'", "did you mean folder?"),
     "datset=folder,method=caps": (
