@@ -1,6 +1,6 @@
 """Photographs to masks: JAX, the exported ONNX file and PyTorch, in turns.
 
-    python -m benchmarks.inference --size=256
+    python -m benchmarks.inference --size=256 [--network=efficientnet_lite0]
 
 From uint8 images on the host to uint8 masks on the host: the times include preprocessing, the
 copies and the choice of the class. All ways have the same weights; their masks are compared first.
@@ -12,10 +12,12 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from typing import Any
 
 import numpy as np
 
 from benchmarks.measuring import record
+from benchmarks.network_step import NETWORKS
 from benchmarks.sides import Side, Sides
 
 MODULE = "benchmarks.inference_side"
@@ -27,6 +29,7 @@ TIES = 1e-3
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--size", type=int, default=256, help="side of an image in pixels")
+    parser.add_argument("--network", choices=("unet", *NETWORKS), default="unet")
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 32])
     parser.add_argument("--images", type=int, default=320, help="in all, for each way and batch")
     parser.add_argument(
@@ -35,7 +38,7 @@ def main() -> None:
     given = parser.parse_args()
     print("| way | batch | p50 ms | p95 | p99 | images/s |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder, Sides() as sides:
-        shared = [f"--size={given.size}", f"--folder={folder}"]
+        shared = [f"--network={given.network}", f"--size={given.size}", f"--folder={folder}"]
         writing = "write-onnx" if "onnx" in given.ways else "write"
         Side(MODULE, [f"--way={writing}", *shared]).close()
         for way in given.ways:
@@ -48,18 +51,19 @@ def main() -> None:
             sides.ask("times", batch=batch, count=2)  # compiles
             times = sides.turns(TURNS, "times", batch=batch, count=count // TURNS)
             for way, values in times.items():
-                _report(given.size, batch, way, 1000 * np.array(values), other[way], ran[way])
+                about = {"network": given.network, "size": given.size, "batch": batch}
+                _report(about, way, 1000 * np.array(values), other[way], ran[way])
 
 
-def _report(size: int, batch: int, way: str, times: np.ndarray, other: float, ran: str) -> None:
+def _report(about: dict[str, Any], way: str, times: np.ndarray, other: float, ran: str) -> None:
+    batch = about["batch"]
     p50, p95, p99 = np.percentile(times, [50, 95, 99])
     speed = 1000 * batch / p50
     print(f"| {way} | {batch} | {p50:.1f} | {p95:.1f} | {p99:.1f} | {speed:.1f} |", flush=True)
     figures = {
         "way": way,
         "ran": ran,
-        "size": size,
-        "batch": batch,
+        **about,
         "cores": os.cpu_count(),
         "runs": len(times),
         "p50_ms": p50,

@@ -22,15 +22,16 @@ def main() -> None:
     """Answers `benchmarks.inference`."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--way", required=True)
+    parser.add_argument("--network", required=True)
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
     given = parser.parse_args()
     if given.way in ("write", "write-onnx"):
-        write(given.folder, given.size, with_onnx=given.way == "write-onnx")
+        write(given.folder, given.network, given.size, with_onnx=given.way == "write-onnx")
         return
     makers: dict[str, Callable[..., Segment]] = {"jax": ours, "onnx": onnx, "torch": torch_peer}
     kind, _, how = given.way.partition("-")
-    segment = makers[kind](given.folder, given.size, how)
+    segment = makers[kind](given.folder, given.network, given.size, how)
     serve(
         {
             "agree": lambda: agree(segment, given.folder),
@@ -73,8 +74,12 @@ def agree(segment: Segment, folder: Path) -> float:
         return float((segment(file["images"]) != file["masks"]).mean())
 
 
-def _configured(size: int) -> tuple[Any, Any, Any]:
+def _configured(folder: Path, network: str, size: int) -> tuple[Any, Any, Any]:
     """The configuration, the method and variables with running statistics as after training."""
+    if network != "unet":
+        from benchmarks import network_reference
+
+        return network_reference.ours(folder, network, size)
     import jax
 
     from uaps_jax import methods
@@ -91,13 +96,17 @@ def _configured(size: int) -> tuple[Any, Any, Any]:
     return config, method, variables | {"batch_stats": stats}
 
 
-def write(folder: Path, size: int, *, with_onnx: bool) -> None:
+def write(folder: Path, network: str, size: int, *, with_onnx: bool) -> None:
     """Writes weights by their published names, images and their masks, and the ONNX file."""
     import jax
 
     from benchmarks import torch_names
 
-    config, method, variables = _configured(size)
+    if network != "unet":
+        from benchmarks import network_reference
+
+        network_reference.write(folder, network)
+    config, method, variables = _configured(folder, network, size)
     if with_onnx:
         from uaps_jax.inference import export
 
@@ -106,17 +115,18 @@ def write(folder: Path, size: int, *, with_onnx: bool) -> None:
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     masks = jax.jit(method.predictor(""))(variables, images).argmax(-1)
     stored: dict[str, Any] = {"images": images, "masks": masks}
-    stored |= {f"weights/{n}": v for n, v in torch_names.tensors(variables).items()}
+    if network == "unet":
+        stored |= {f"weights/{n}": v for n, v in torch_names.tensors(variables).items()}
     np.savez(folder / "reference.npz", **stored)
 
 
-def ours(folder: Path, size: int, how: str) -> Segment:
+def ours(folder: Path, network: str, size: int, how: str) -> Segment:
     """The jitted main decoder, in a compute type."""
     import jax
 
     from uaps_jax import compiler, methods
 
-    config, _, variables = _configured(size)
+    config, _, variables = _configured(folder, network, size)
     config.network.dtype = how or "float32"
     predictor = methods.build(config).predictor("")
     masks = compiler.jit_optimized(lambda v, x: predictor(v, x).argmax(-1).astype(np.uint8))
@@ -124,7 +134,7 @@ def ours(folder: Path, size: int, how: str) -> Segment:
     return lambda images: np.asarray(masks(placed, images))
 
 
-def onnx(folder: Path, size: int, how: str) -> Segment:
+def onnx(folder: Path, network: str, size: int, how: str) -> Segment:
     """The exported file in ONNX Runtime."""
     import onnxruntime
 
@@ -135,7 +145,7 @@ def onnx(folder: Path, size: int, how: str) -> Segment:
     return lambda images: session.run(["mask"], {"images": images})[0]
 
 
-def torch_peer(folder: Path, size: int, how: str) -> Segment:
+def torch_peer(folder: Path, network: str, size: int, how: str) -> Segment:
     """PyTorch: channels last, inference mode, compiled if asked for."""
     import torch
 
@@ -143,16 +153,23 @@ def torch_peer(folder: Path, size: int, how: str) -> Segment:
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_num_threads(os.cpu_count() or 1)
-    network = peer.Network(3, CLASSES, auxiliary=0)
-    with np.load(folder / "reference.npz") as file:
-        peer.load(network, file)
-    network = network.eval().to(device)
-    peer.channels_last(network)
+    if network == "unet":
+        unet = peer.Network(3, CLASSES, auxiliary=0)
+        with np.load(folder / "reference.npz") as file:
+            peer.load(unet, file)
+        unet = unet.eval().to(device)
+        peer.channels_last(unet)
+        logits_of = unet.main
+    else:
+        from benchmarks import network_reference
+
+        deep = network_reference.theirs(folder, network).to(device)
+        logits_of = deep.to(memory_format=torch.channels_last)
     normalize = peer.normalizer(device)
 
     def masks(images: torch.Tensor) -> torch.Tensor:
         with torch.autocast(device.type, torch.bfloat16, enabled="bfloat16" in how):
-            logits = network.main(normalize(images))
+            logits = logits_of(normalize(images))
         return logits.argmax(1).to(torch.uint8)
 
     run = torch.compile(masks, dynamic=False) if "compiled" in how else masks
