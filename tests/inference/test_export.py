@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import uaps_jax
 from tests import tiny
 from tests.inference.exports import ABOUT, exported, photographs, run, session, trained
-from uaps_jax.data import prepare
+from uaps_jax.data import prepare, resample
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import export, pools
 from uaps_jax.inference.onnx_file import model as onnx_model
@@ -136,10 +136,10 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
     ids = expected.argmax(-1).astype(np.uint8)
     assert mask.dtype == np.uint8
-    assert_array_equal(mask, np.stack([prepare.resize(m, *size) for m in ids]))
+    assert_array_equal(mask, np.stack([resample.nearest(m, *size) for m in ids]))
     assert len(np.unique(mask)) > 1
     entropy = -(expected * np.log(expected)).sum(-1)
-    resized = np.stack([prepare.resize(e, *size) for e in entropy])
+    resized = np.stack([resample.nearest(e, *size) for e in entropy])
     assert_allclose(uncertainty, resized, atol=1e-4)
 
 

@@ -14,7 +14,7 @@ from uaps_jax import config as config_lib
 from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude
 from uaps_jax.config import Config
-from uaps_jax.data import order, protocols, source, splits
+from uaps_jax.data import order, protocols, source, splits, training_images, whole_images
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
@@ -84,22 +84,19 @@ def _train(
     logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
 
     started = time.perf_counter()
-    names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
-    size = source.mebibytes(sum(map(len, names.values())), config.data)
-    bring = source.read if size <= config.data.resident_mib else source.files
-    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
+    used = sorted({stream.pool for stream in method.streams.values()})
+    made = training_images.read(dataset, {pool: split[pool] for pool in used}, config.data)
     pools = TrainingPools(
-        train=train_pools,
-        val=source.read(dataset, split["val"], config.data),
+        train=made.pools,
+        val=whole_images.to_evaluate(dataset, split["val"], config.data),
         probe=_probe(method, dataset, config, split),
-        labeled_shares=_labeled_shares(method, train_pools["labeled"], dataset),
+        labeled_shares=_labeled_shares(method, made.pools["labeled"], dataset),
     )
-    where = "live on the devices" if bring is source.read else "are streamed"
     logging.info(
         "images read in %.1f s; training images (%.0f MiB) %s",
         time.perf_counter() - started,
-        size,
-        where,
+        made.mebibytes,
+        made.where,
     )
     started = time.perf_counter()
     loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
@@ -110,13 +107,17 @@ def _train(
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
-    """The unlabeled images on which pseudo-labels are measured, the same for all methods."""
+    """The unlabeled images, or crops, for the metrics of pseudo-labels: equal for all methods."""
     count = min(config.evaluation.probe_images, len(parts["unlabeled"]))
     if method.pseudo_labels is None or not count:
         return None
     names = sorted(parts["unlabeled"])
     rows = order.batch_indices(seed=0, stream="probe", step=0, batch=count, size=len(names))
-    return source.read(dataset, [names[row] for row in rows], config.data)
+    chosen = [names[row] for row in rows]
+    if config.data.fit != "crop":
+        return source.read(dataset, chosen, config.data)
+    images = whole_images.to_crop(dataset, chosen, config.data, resident=False, labeled=False)
+    return whole_images.crops_pool(images, seed=0, stream="probe")
 
 
 def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:
