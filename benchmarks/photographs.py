@@ -2,11 +2,11 @@
 
     python -m benchmarks.photographs --out=FOLDER --count=120
 
-writes a folder as `configs/folder_*.py` read it: `images` and `masks`, grey PNGs of 2000 x 1200 pixels,
-and `classes.yaml`. Half of the parts are good. The others have one to six defects, pits and
-scratches of 5 to 40 px, at most 2 % of the pixels. Every part also shows what is no defect: grinding
-marks that run across it, uneven light, and dark spots of dirt without an edge. An image depends on
-the seed, its number and the size alone; so a smaller set is the start of a larger one.
+writes a folder as `configs/folder_*.py` read it: `images` and `masks`, grey PNGs of 2000 x 1200
+pixels, and `classes.yaml`. Half of the parts are good. The others have one to six defects, pits and
+scratches of 5 to 40 px, at most 2 % of the pixels. Every part also shows what is no defect:
+grinding marks that run across it, uneven light, and dark spots of dirt without an edge. An image
+depends on the seed, its number and the size alone; so a smaller set is the start of a larger one.
 """
 
 from __future__ import annotations

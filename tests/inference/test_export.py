@@ -143,6 +143,25 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     assert_allclose(uncertainty, resized, atol=1e-4)
 
 
+@pytest.mark.parametrize("resampling", ["nearest", "area"])
+def test_a_scaled_photograph_is_segmented_whole_and_scaled_back(resampling):
+    config = tiny.config("supervised")
+    config.data.fit, config.data.scale, config.data.resampling = "crop", 0.4, resampling
+    method, variables = trained(config)
+    predictor = method.predictor("main")
+    images = photographs(2, 61, 90)  # seen at 25 x 36, which the network extends to 26 x 36
+    outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
+    mask, probabilities, uncertainty = outputs
+    seen = np.stack([prepare.scaled(image, config.data) for image in images])
+    padded = np.pad(seen, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
+    expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :25]
+    assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
+    ids, entropy = expected.argmax(-1), -(expected * np.log(expected)).sum(-1)
+    assert_array_equal(mask, np.stack([resample.nearest(m, 61, 90) for m in ids]))
+    scaled_back = np.stack([resample.nearest(e, 61, 90) for e in entropy])
+    assert_allclose(uncertainty, scaled_back, atol=1e-4)
+
+
 def test_with_pad_a_photograph_is_segmented_whole():
     config = tiny.config("supervised")
     config.data.fit = "pad"

@@ -29,22 +29,24 @@ def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
     return oriented(channels(pixels, data), data)
 
 
-def mask(ids: np.ndarray, data: DataConfig) -> np.ndarray:
-    """A mask, uint8 `[H, W]`, brought to size as its image; padding has no label (255)."""
+def mask(ids: np.ndarray, data: DataConfig, padding: int = IGNORE) -> np.ndarray:
+    """A mask `[H, W]`, brought to size as its image; what is padded has no label (255)."""
     if data.fit == "resize":
         return oriented(_resized_mask(ids, (data.height, data.width), data), data)
     ids = scaled_mask(ids, data)
     rows, columns = _central(ids.shape[0], data.height), _central(ids.shape[1], data.width)
-    return oriented(picked_mask(ids, rows, columns), data)
+    return oriented(picked_mask(ids, rows, columns, padding), data)
 
 
-def picked_mask(ids: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Rows and columns of a mask, uint8 `[H, W]`; those outside of it have no label (255)."""
+def picked_mask(
+    ids: np.ndarray, rows: np.ndarray, columns: np.ndarray, padding: int = IGNORE
+) -> np.ndarray:
+    """Rows and columns of a mask `[H, W]`; those outside of it have no label (255)."""
     known = [
         (indices >= 0) & (indices < size)
         for indices, size in zip((rows, columns), ids.shape, strict=True)
     ]
-    picked = np.full((len(rows), len(columns)), IGNORE, np.uint8)
+    picked = np.full((len(rows), len(columns)), padding, ids.dtype)
     picked[np.ix_(*known)] = ids[np.ix_(rows[known[0]], columns[known[1]])]
     return picked
 
@@ -60,7 +62,7 @@ def scaled(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
 
 
 def scaled_mask(ids: np.ndarray, data: DataConfig) -> np.ndarray:
-    """A mask, uint8 `[H, W]`, at `data.scale`."""
+    """A mask `[H, W]` at `data.scale`."""
     return _resized_mask(ids, scaled_size((ids.shape[0], ids.shape[1]), data), data)
 
 
