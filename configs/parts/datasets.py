@@ -243,6 +243,7 @@ def _config(
         train=c.TrainConfig(
             seed=0,
             steps=steps,
+            minutes=0.0,
             batch_labeled=16,
             batch_unlabeled=16,
             deterministic=False,

@@ -20,7 +20,7 @@ from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
-from uaps_jax.training import checkpoints, loop, pretrained, processes, results
+from uaps_jax.training import budget, checkpoints, loop, pretrained, processes, results
 from uaps_jax.training import workdir as runs
 from uaps_jax.training.pools import TrainingPools
 from uaps_jax.training.progress import duration
@@ -55,7 +55,7 @@ def train(
     given, dataset = processes.first_then_others("built", lambda: opening.open_dataset(config))
     method, split = opening.trainable(given, dataset)
     with runs.locked(directory):
-        _train(directory, given, dataset, method, split, profile)
+        given = _train(directory, given, dataset, method, split, profile)
     which = "best" if checkpoints.has_best(directory) else "latest"
     return trained.restore(given, directory, which)
 
@@ -67,13 +67,24 @@ def _train(
     method: Method,
     split: splits.Split,
     profile: tuple[int, int] | None,
-) -> None:
-    """The training itself, in a work directory that no other process uses."""
+) -> Config:
+    """The training itself, in a work directory that no other process uses.
+
+    Returns:
+      The settings of the run, with the steps that `train.minutes` gives.
+    """
     record = protocols.record(dataset, config.data, split)
     if processes.is_first():
         checkpoints.move_damaged(directory)
     processes.wait("checked")
-    weights = None if checkpoints.saved_steps(directory) else pretrained.load(config)
+    resumes = bool(checkpoints.saved_steps(directory))
+    weights = None if resumes else pretrained.load(config)
+    pools = None
+    if resumes:
+        config = budget.as_before(directory, config)
+    elif config.train.minutes:
+        pools = _pools(config, dataset, method, split)
+        config = budget.fitted(config, pools, dataset.class_names, weights)
     if processes.is_first():
         runs.claim(directory, config, record)
     processes.wait("claimed")
@@ -83,6 +94,18 @@ def _train(
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
     logging.info("method %s: %s trainable parameters", config.method.name, f"{params:,}")
 
+    pools = pools or _pools(config, dataset, method, split)
+    started = time.perf_counter()
+    loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
+    logging.info("training took %s", duration(time.perf_counter() - started))
+    if processes.is_first():
+        conclude(directory, config, dataset, record, params)
+    processes.wait("concluded")
+    return config
+
+
+def _pools(config: Config, dataset: Dataset, method: Method, split: splits.Split) -> TrainingPools:
+    """Reads the images of a run."""
     started = time.perf_counter()
     used = sorted({stream.pool for stream in method.streams.values()})
     made = training_images.read(dataset, {pool: split[pool] for pool in used}, config.data)
@@ -98,12 +121,7 @@ def _train(
         made.mebibytes,
         made.where,
     )
-    started = time.perf_counter()
-    loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
-    logging.info("training took %s", duration(time.perf_counter() - started))
-    if processes.is_first():
-        conclude(directory, config, dataset, record, params)
-    processes.wait("concluded")
+    return pools
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:

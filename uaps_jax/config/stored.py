@@ -128,6 +128,7 @@ MIGRATIONS = (
             "data.resampling": "nearest",
             "data.crop_scale_range": [1.0, 1.0],
             "data.defect_crops": 0.0,
+            "train.minutes": 0.0,
         },
     ),
 )

@@ -153,8 +153,9 @@ def start(
     elif target is None:
         begin = int(random.integers(0, last + 1))
     else:
-        low = min(max(0, math.ceil(target + 1 - span)), last)
-        begin = int(random.integers(low, min(target, last) + 1))
+        high = min(target, last)
+        low = min(max(0, math.ceil(target + 1 - span)), high)
+        begin = int(random.integers(low, high + 1))
     if target is None:
         return begin
     pixel = min(max(math.floor((target + 0.5 - begin) * factor), 0), wanted - 1)
