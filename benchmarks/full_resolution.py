@@ -3,8 +3,8 @@
     python -m benchmarks.photographs --out=photographs --count=240
     python -m benchmarks.full_resolution --photographs=photographs --minutes=20
 
-Each way is a process of its own, which times some steps first and then trains as many as take the
-given minutes, evaluation not counted. Every way is scored alike, on the photographs at their own
+Each way is a process of its own, which trains for the given minutes (`train.minutes`, with four
+evaluations). Every way is scored alike, on the photographs at their own
 size: `uaps_jax.load(...).predict` on the test split; a photograph's score is the mean of its
 `TOP_PIXELS` largest probabilities of a defect; the threshold is the lowest at which no more than
 `FALSE_ALARMS` of the good validation photographs are above. Prints a line for each way and adds it
@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import resource
-import statistics
 import subprocess
 import sys
 import time
@@ -46,7 +45,7 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 TOP_PIXELS = 25
 FALSE_ALARMS = 0.05
-TIMED_STEPS = 20
+EVALUATIONS = 4
 
 
 class Scored(NamedTuple):
@@ -68,7 +67,7 @@ def main() -> None:
     parser.add_argument("--photographs", required=True, type=Path, help="a folder of them")
     parser.add_argument("--out", type=Path, default=Path("runs/full_resolution"))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("--minutes", type=float, default=20, help="of training steps")
+    parser.add_argument("--minutes", type=float, default=20, help="of training")
     parser.add_argument("--size", type=int, default=256, help="of the network's input")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--method", default="supervised")
@@ -88,14 +87,9 @@ def main() -> None:
 
 
 def run(given: argparse.Namespace, way: str) -> dict[str, Any]:
-    """Trains and scores one way; its work directories are below `given.out`."""
-    folder = given.out / f"{way}_seed_{given.seed}"
-    short = configuration(given, way, TIMED_STEPS)
-    uaps_jax.train(short, folder / "timed")
-    rate = steps_per_second(folder / "timed" / "metrics.jsonl")
-    steps = max(1, round(60 * given.minutes * rate))
+    """Trains and scores one way; its work directory is below `given.out`."""
     started = time.perf_counter()
-    model = uaps_jax.train(configuration(given, way, steps), folder / "run")
+    model = uaps_jax.train(configuration(given, way), given.out / f"{way}_seed_{given.seed}")
     seconds = time.perf_counter() - started
     dataset = source.open_dataset(model.config.data)
     parts = {part: scored(model, dataset, model.record[part]) for part in ("val", "test")}
@@ -107,36 +101,27 @@ def run(given: argparse.Namespace, way: str) -> dict[str, Any]:
         "method": given.method,
         "seed": given.seed,
         "minutes": given.minutes,
-        "steps": steps,
-        "steps_per_second": rate,
-        "seconds_with_evaluation": seconds,
+        "steps": model.config.train.steps,
+        "seconds_from_start_to_test_scores": seconds,
         "device": jax.devices()[0].device_kind,
         "peak_host_memory_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
         "peak_device_memory_gib": _device_memory(),
     } | decisions(parts["val"], parts["test"], dataset.class_names)
 
 
-def configuration(given: argparse.Namespace, way: str, steps: int) -> Config:
-    """The settings of a way; its evaluations are the same number for every way."""
+def configuration(given: argparse.Namespace, way: str) -> Config:
+    """The settings of a way."""
     config = train.build(dataset="folder", method=given.method)
     config.data.manual_dir = str(given.photographs)
     config.data.data_dir = str(given.out / "built")
     config.data.height = config.data.width = given.size
     for name, value in WAYS[way].items():
         setattr(config.data, name, value)
-    config.train.steps, config.train.seed = steps, given.seed
+    config.train.minutes, config.train.seed = given.minutes, given.seed
     config.train.batch_labeled = config.train.batch_unlabeled = given.batch
-    config.train.log_every = 1 if steps == TIMED_STEPS else 20
-    config.train.eval_every = config.checkpoint.every = max(1, -(-steps // 4))
-    config.method.scale_ramps(steps, type(config.method).ramp_share)
+    config.train.eval_every = config.train.steps // EVALUATIONS
+    config.checkpoint.every = config.train.eval_every
     return config
-
-
-def steps_per_second(file: Path) -> float:
-    """The median rate of the second half of a run that logs every step."""
-    lines = [json.loads(line) for line in file.read_text().splitlines()]
-    rates = [line["train/steps_per_second"] for line in lines if "train/loss" in line]
-    return statistics.median(rates[len(rates) // 2 :])
 
 
 def scored(model: TrainedModel, dataset: Dataset, names: Sequence[str]) -> Scored:

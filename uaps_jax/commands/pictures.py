@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from absl import logging
 
-from uaps_jax.commands import whole_pictures as whole
 from uaps_jax.data import order, tiling
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.data.whole_images import WholeImages
 from uaps_jax.inference import TrainedModel, files
 from uaps_jax.inference.pools import Predictions
-from uaps_jax.reports import figures
+from uaps_jax.inference.tiles import Output
+from uaps_jax.reports import figures, thumbnails
 
 SHEET_ROWS = 8
 
@@ -47,12 +50,33 @@ def _write_whole_images(
     rows = order.evenly_spaced(len(pool.names), SHEET_ROWS)
     chosen = {pool.names[row] for row in rows}
     small = []
-    for image, values, uncertainty in whole.outputs(model, pool, pool.names):
-        mask = tiling.likeliest(values)
-        files.write(target, image.name, image.pixels(), mask, uncertainty)
-        if image.name in chosen:
-            small.append(whole.thumbnail(pool, image, mask, uncertainty))
-    return whole.sheet(model, small)
+    for output in _outputs(model, pool, pool.names):
+        image, name = output.image, output.image.name
+        mask = tiling.likeliest(output.values)
+        files.write(target, name, image.pixels(), mask, output.uncertainty)
+        if name in chosen:
+            small.append(_thumbnail(pool, output))
+    return thumbnails.sheet(small, model.uncertainty_name)
+
+
+def _outputs(model: TrainedModel, images: WholeImages, names: Sequence[str]) -> Iterator[Output]:
+    """Probabilities and uncertainty of some of the images, at their own size."""
+    size = model.config.evaluation.batch_size
+    tiled = (
+        tiling.tiled(name, functools.partial(_pixels, images, name), images.data, size)
+        for name in names
+    )
+    yield from model.outputs(tiled, soft=True, batch_size=size)
+
+
+def _pixels(images: WholeImages, name: str) -> np.ndarray:
+    return images.load(name)[0]
+
+
+def _thumbnail(images: WholeImages, output: Output) -> thumbnails.Thumbnail:
+    pixels, truth = images.load(output.image.name)
+    mask = tiling.likeliest(output.values)
+    return thumbnails.thumbnail(output.image.name, pixels, truth, mask, output.uncertainty)
 
 
 def draw_contact_sheet(
@@ -69,13 +93,8 @@ def draw_some(model: TrainedModel, dataset: Dataset, pool: Pool | WholeImages, c
     rows = order.evenly_spaced(len(pool.names), count)
     names = tuple(pool.names[row] for row in rows)
     if isinstance(pool, WholeImages):
-        few, predictions = whole.sheet(
-            model,
-            [
-                whole.thumbnail(pool, image, tiling.likeliest(values), uncertainty)
-                for image, values, uncertainty in whole.outputs(model, pool, names)
-            ],
-        )
+        small = [_thumbnail(pool, output) for output in _outputs(model, pool, names)]
+        few, predictions = thumbnails.sheet(small, model.uncertainty_name)
     else:
         few = Pool(names=names, images=pool.images[rows], masks=pool.masks[rows])
         predictions = model.predict_pool(few)
