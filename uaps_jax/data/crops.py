@@ -101,7 +101,8 @@ def cut(
     entropy = (seed, zlib.crc32(stream.encode()), position, zlib.crc32(b"crop"))
     random = np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
     pixels, ids = crops.load(crops.names[row])
-    factor = math.exp(random.uniform(*map(math.log, data.crop_scale_range)))
+    low, high = data.crop_scale_range
+    factor = math.exp(random.uniform(math.log(low), math.log(high)))
     target: tuple[int, ...] | tuple[None, None] = (None, None)
     if holds_defect:
         of_class = crops.defects[row]

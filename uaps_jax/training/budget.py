@@ -23,6 +23,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data.source import Pool
+from uaps_jax.data.whole_images import WholeImages
 from uaps_jax.evaluation import evaluate
 from uaps_jax.training import checkpoints, feed, optimizers, sharding
 from uaps_jax.training import state as state_lib
@@ -176,6 +177,7 @@ def measured(
     )
     variables = method.variables(state.params, state.method_state)
     val = pools.val
+    first: Pool | WholeImages
     if isinstance(val, Pool):
         first = dataclasses.replace(
             val, names=val.names[:1], images=val.images[:1], masks=val.masks[:1]
