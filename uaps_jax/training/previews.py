@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from uaps_jax import compiler, palette
+from uaps_jax import palette
 from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.data.whole_images import WholeImages
@@ -26,25 +24,24 @@ Preview = Callable[[Tree], dict[str, np.ndarray]]
 
 
 def make_preview_function(
-    predictor: Probabilities, pool: Pool | WholeImages, *, deterministic: bool, batch_size: int
+    probabilities: Probabilities, pool: Pool | WholeImages, *, batch_size: int
 ) -> Preview:
     """The function that draws a few images of a pool, spread evenly over it.
 
-    A picture shows an image, its true mask and its predicted mask side by side. Whole images go
-    through the predictor, which is jitted, in batches of `batch_size` tiles.
+    A picture shows an image, its true mask and its predicted mask side by side.
+
+    Args:
+      probabilities: jitted.
+      pool: the images.
+      batch_size: tiles of whole images at once.
     """
     rows = order.evenly_spaced(len(pool.names), IMAGES)
     if isinstance(pool, WholeImages):
-        return _of_whole_images(predictor, pool, [pool.names[row] for row in rows], batch_size)
+        return _of_whole_images(probabilities, pool, [pool.names[row] for row in rows], batch_size)
     images = pool.images[rows]
 
-    def classes(variables: Tree, images: jax.Array) -> jax.Array:
-        return predictor(variables, images).argmax(-1).astype(jnp.uint8)
-
-    predict = compiler.jit_optimized(classes, deterministic=deterministic)
-
     def preview(variables: Tree) -> dict[str, np.ndarray]:
-        masks = np.asarray(predict(variables, images))
+        masks = np.asarray(probabilities(variables, images)).argmax(-1).astype(np.uint8)
         return {
             _tag(pool.names[row]): picture(image, pool.masks[row], mask)
             for row, image, mask in zip(rows, images, masks, strict=True)
@@ -54,10 +51,10 @@ def make_preview_function(
 
 
 def _of_whole_images(
-    predictor: Probabilities, pool: WholeImages, names: Sequence[str], batch_size: int
+    probabilities: Probabilities, pool: WholeImages, names: Sequence[str], batch_size: int
 ) -> Preview:
     def preview(variables: Tree) -> dict[str, np.ndarray]:
-        predicted = whole_images.predicted(predictor, variables, pool, names, batch_size)
+        predicted = whole_images.predicted(probabilities, variables, pool, names, batch_size)
         return {_tag(one.name): picture(one.pixels, one.truth, one.mask) for one in predicted}
 
     return preview
