@@ -147,3 +147,15 @@ def test_the_chance_of_a_defect_is_that_of_drawn_crops():
     # A box in the middle: the tops of crops that touch it, of 45 places, and 65 in width.
     expected = [(16 + side - 1) ** 2 / (45 * 65) for side in (3, 6)]
     assert chance == pytest.approx(sum(expected) / 4)
+
+
+def test_a_proposal_takes_back_what_it_does_not_use():
+    survey, found = dataset_of([25] * 10, np.full(10, 5), size=(300, 400))
+    found = dataclasses.replace(found, left=np.zeros(10, int))
+    data = settings(fit="crop", scale=0.5, defect_crops=0.5, crop_scale_range=(0.5, 2.0))
+    lines = found_titles(survey, found, data)["settings that fit these images"].text
+    assert lines.endswith(
+        "--config.data.fit=resize --config.data.resampling=area --config.data.height=320 "
+        "--config.data.width=416 --config.data.scale=1.0 "
+        "'--config.data.crop_scale_range=(1.0, 1.0)' --config.data.defect_crops=0.0"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -67,7 +68,7 @@ def at_the_networks_size(
             )
         )
     if len(found.image) and (problems or is_rare):
-        findings.append(_proposal(survey, labeled, found))
+        findings.append(_proposal(survey, labeled, data, found))
     return findings
 
 
@@ -143,9 +144,14 @@ def _few_images(survey: Survey, split: splits.Split) -> Iterator[Finding]:
         )
 
 
-def _proposal(survey: Survey, labeled: np.ndarray, found: Defects) -> Finding:
+def _proposal(survey: Survey, labeled: np.ndarray, data: DataConfig, found: Defects) -> Finding:
     settings, why = proposed(survey, labeled, found)
-    lines = " ".join(f"--config.data.{name}={value}" for name, value in settings.items())
+    if settings["fit"] == "resize":  # which does not use these
+        unused = {"scale": 1.0, "crop_scale_range": (1.0, 1.0), "defect_crops": 0.0}
+        settings = {**settings, **{n: v for n, v in unused.items() if getattr(data, n) != v}}
+    lines = " ".join(
+        shlex.quote(f"--config.data.{name}={value}") for name, value in settings.items()
+    )
     return Finding(level="note", title="settings that fit these images", text=f"{why}: {lines}")
 
 
