@@ -181,8 +181,7 @@ def _window(
     )
     mask = prepare.picked_mask(ids, rows, columns)
     if factor == 1 or data.resampling == "nearest":
-        inside = (i.clip(0, n - 1) for i, n in zip((rows, columns), ids.shape, strict=True))
-        return pixels[np.ix_(*inside)], mask
+        return prepare.picked(pixels, rows, columns), mask
     weights = [
         resample.area_weights(size, count, begin, 1 / factor)
         for size, count, begin in zip(ids.shape, counts, starts, strict=True)

@@ -23,9 +23,11 @@ def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
         pixels = _resized(pixels, (data.height, data.width), data)
     else:
         pixels = scaled(pixels, data)
-        size = pixels.shape[:2]
-        rows, columns = _central(size[0], data.height), _central(size[1], data.width)
-        pixels = pixels[rows.clip(0, size[0] - 1)[:, None], columns.clip(0, size[1] - 1)[None]]
+        rows, columns = (
+            _central(pixels.shape[0], data.height),
+            _central(pixels.shape[1], data.width),
+        )
+        pixels = picked(pixels, rows, columns)
     return oriented(channels(pixels, data), data)
 
 
@@ -36,6 +38,18 @@ def mask(ids: np.ndarray, data: DataConfig, padding: int = IGNORE) -> np.ndarray
     ids = scaled_mask(ids, data)
     rows, columns = _central(ids.shape[0], data.height), _central(ids.shape[1], data.width)
     return oriented(picked_mask(ids, rows, columns, padding), data)
+
+
+def picked(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Rows and columns of an image `[H, W, C]`, in order; outside of it, its edges continue.
+
+    The result may be a view: a slice takes a tenth of the time of an index.
+    """
+    sides = list(zip((rows, columns), pixels.shape[:2], strict=True))
+    if all(i[0] >= 0 and i[-1] < n and i[-1] - i[0] == len(i) - 1 for i, n in sides):
+        return pixels[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    inside = (indices.clip(0, size - 1) for indices, size in sides)
+    return pixels[np.ix_(*inside)]
 
 
 def picked_mask(
@@ -95,10 +109,9 @@ def tile(pixels: np.ndarray, corner: tuple[int, int], data: DataConfig) -> np.nd
     """
     if data.fit == "resize":
         return image(pixels, data)
-    size = pixels.shape[:2]
-    rows = np.arange(corner[0], corner[0] + data.height).clip(0, size[0] - 1)
-    columns = np.arange(corner[1], corner[1] + data.width).clip(0, size[1] - 1)
-    return oriented(channels(pixels[rows[:, None], columns[None]], data), data)
+    rows = np.arange(corner[0], corner[0] + data.height)
+    columns = np.arange(corner[1], corner[1] + data.width)
+    return oriented(channels(picked(pixels, rows, columns), data), data)
 
 
 class TileAssembler:
