@@ -82,7 +82,7 @@ LAYERS = {
         "training",
         "trees",
     },
-    "reports": {"data", "datasets", "inference", "palette"},
+    "reports": {"data", "datasets", "inference", "labels", "palette"},
     "study": {
         "compiler",
         "config",

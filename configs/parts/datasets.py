@@ -197,6 +197,10 @@ def _config(
         "height": 256,
         "width": 256,
         "fit": "resize",
+        "scale": 1.0,
+        "resampling": "nearest",
+        "crop_scale_range": (1.0, 1.0),
+        "defect_crops": 0.0,
         "transpose": False,
         "channels": 3,
         "mean": (0.485, 0.456, 0.406),  # of ImageNet
@@ -239,6 +243,7 @@ def _config(
         train=c.TrainConfig(
             seed=0,
             steps=steps,
+            minutes=0.0,
             batch_labeled=16,
             batch_unlabeled=16,
             deterministic=False,

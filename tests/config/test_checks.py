@@ -70,6 +70,10 @@ BAD = {
     "data.mean": ("a", "b", "c"),
     "views.labeled.brightness_limit": (0.0, 0.1, 0.2),
     "data.fit": None,
+    "data.scale": 0.5,  # with "resize"
+    "data.resampling": "bicubic",
+    "data.crop_scale_range": (0.5, 2.0),  # with "resize"
+    "data.defect_crops": 1.5,
     "network.dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
 }
 

@@ -13,7 +13,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import uaps_jax
 from tests import tiny
 from tests.inference.exports import ABOUT, exported, photographs, run, session, trained
-from uaps_jax.data import prepare
+from uaps_jax.data import prepare, resample
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import export, pools
 from uaps_jax.inference.onnx_file import model as onnx_model
@@ -136,11 +136,30 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
     ids = expected.argmax(-1).astype(np.uint8)
     assert mask.dtype == np.uint8
-    assert_array_equal(mask, np.stack([prepare.resize(m, *size) for m in ids]))
+    assert_array_equal(mask, np.stack([resample.nearest(m, *size) for m in ids]))
     assert len(np.unique(mask)) > 1
     entropy = -(expected * np.log(expected)).sum(-1)
-    resized = np.stack([prepare.resize(e, *size) for e in entropy])
+    resized = np.stack([resample.nearest(e, *size) for e in entropy])
     assert_allclose(uncertainty, resized, atol=1e-4)
+
+
+@pytest.mark.parametrize("resampling", ["nearest", "area"])
+def test_a_scaled_photograph_is_segmented_whole_and_scaled_back(resampling):
+    config = tiny.config("supervised")
+    config.data.fit, config.data.scale, config.data.resampling = "crop", 0.4, resampling
+    method, variables = trained(config)
+    predictor = method.predictor("main")
+    images = photographs(2, 61, 90)  # seen at 25 x 36, which the network extends to 26 x 36
+    outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
+    mask, probabilities, uncertainty = outputs
+    seen = np.stack([prepare.scaled(image, config.data) for image in images])
+    padded = np.pad(seen, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
+    expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :25]
+    assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
+    ids, entropy = expected.argmax(-1), -(expected * np.log(expected)).sum(-1)
+    assert_array_equal(mask, np.stack([resample.nearest(m, 61, 90) for m in ids]))
+    scaled_back = np.stack([resample.nearest(e, 61, 90) for e in entropy])
+    assert_allclose(uncertainty, scaled_back, atol=1e-4)
 
 
 def test_with_pad_a_photograph_is_segmented_whole():

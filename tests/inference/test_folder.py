@@ -13,10 +13,10 @@ from PIL import Image
 from tests import tiny
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
-from uaps_jax.data import prepare
+from uaps_jax.data import prepare, tiling
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.common import DataError
-from uaps_jax.inference import files, pools, tiles
+from uaps_jax.inference import files, pools
 from uaps_jax.inference import folder as folders
 from uaps_jax.inference.trained import TrainedModel
 
@@ -169,7 +169,7 @@ def test_no_more_than_a_batch_is_held_and_that_changes_nothing(fit, held, tmp_pa
 
         return watch
 
-    monkeypatch.setattr(tiles, "HELD_BYTES", held)
+    monkeypatch.setattr(tiling, "HELD_BYTES", held)
     monkeypatch.setattr(pools, "make_predictor", watched)
     monkeypatch.setattr(files, "write", lambda *given: written.append(given))
     predict_folder(config, method, variables, tmp_path, tmp_path / "out")

@@ -64,6 +64,13 @@ def test_it_equals_the_onnx_file(method, predictor, data, fit):
     assert_same(config, built.predictor(predictor), variables, divergence)
 
 
+@pytest.mark.parametrize("data", [{"fit": "resize"}, {"fit": "crop", "scale": 0.6}])
+def test_means_over_areas(data):
+    config = configured("supervised", **data, resampling="area")
+    built, variables = trained(config)
+    assert_same(config, built.predictor("main"), variables, None)
+
+
 @pytest.mark.parametrize("name", ["pspnet_resnet18", "fpn_resnet18"])
 def test_other_networks(name, monkeypatch):
     monkeypatch.setattr(resnet, "WIDTHS", (4, 8, 8, 12))

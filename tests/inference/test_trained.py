@@ -16,7 +16,7 @@ from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import inference, methods
 from uaps_jax.config import ConfigError
-from uaps_jax.data import prepare
+from uaps_jax.data import prepare, resample
 from uaps_jax.inference import ImageError, TrainedModel, trained
 from uaps_jax.inference.folder import predict_folder
 from uaps_jax.training import checkpoints, optimizers
@@ -72,7 +72,7 @@ def test_a_prediction_is_what_the_network_computes(model):
     mask, probabilities, uncertainty = model.predict(image)
     small = prepare.image(image, model.config.data)
     expected = np.asarray(model.method.predictor("main")(model.variables, small[None]))[0]
-    expected = prepare.resize(expected, 24, 20)
+    expected = resample.nearest(expected, 24, 20)
     np.testing.assert_allclose(probabilities, expected, atol=1e-5)
     np.testing.assert_array_equal(mask, probabilities.argmax(-1))
     assert (mask.shape, mask.dtype) == ((24, 20), np.uint8)

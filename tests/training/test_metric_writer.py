@@ -92,7 +92,7 @@ def test_the_predictions_of_a_picture_are_those_of_the_predictor():
     method = methods.build(config)
     variables = method.variables(*method.init(0))
     pool, predictor = tiny.pool(3), method.predictor("")
-    drawn = previews.make_preview_function(predictor, pool, deterministic=False)(variables)
+    drawn = previews.make_preview_function(predictor, pool, batch_size=4)(variables)
     masks = np.asarray(predictor(variables, pool.images).argmax(-1))
     for row, (tag, picture) in enumerate(drawn.items()):
         assert tag == f"validation/{pool.names[row]}"

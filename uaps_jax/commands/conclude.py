@@ -9,7 +9,7 @@ from typing import Any
 from uaps_jax.commands import pictures
 from uaps_jax.commands.scoring import Scorer
 from uaps_jax.config import Config
-from uaps_jax.data import source
+from uaps_jax.data import whole_images
 from uaps_jax.data.source import Dataset
 from uaps_jax.inference import trained
 from uaps_jax.reports import figures
@@ -28,7 +28,7 @@ def conclude(
       record: which of its images, by part (`data.protocols.record`).
       parameters: number of trainable ones.
     """
-    test = source.read(dataset, record["test"], config.data)
+    test = whole_images.to_evaluate(dataset, record["test"], config.data)
     scorer = Scorer()
     last = trained.restore(config, directory, "latest")
     best = last.at("best") if checkpoints.has_best(directory) else last
@@ -41,7 +41,7 @@ def conclude(
 
     names = dict.fromkeys((last.predictor, *last.predictors))
     by_predictor = {name: scores(name) for name in names}
-    predictions = pictures.write_test(best, test)
+    shown = pictures.write_test(best, test)
     results.write(
         directory,
         config,
@@ -52,4 +52,4 @@ def conclude(
         workdir.warnings(directory),
     )
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
-    pictures.draw_contact_sheet(best, dataset, test, predictions)
+    pictures.draw_contact_sheet(best, dataset, *shown)

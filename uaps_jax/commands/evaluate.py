@@ -5,7 +5,7 @@ from __future__ import annotations
 from uaps_jax.commands import loading, opening, pictures
 from uaps_jax.commands.request import Request
 from uaps_jax.commands.scoring import Scorer
-from uaps_jax.data import source
+from uaps_jax.data import whole_images
 from uaps_jax.training import checkpoints
 
 
@@ -21,7 +21,7 @@ def evaluate(request: Request) -> None:
     _, dataset = opening.open_dataset(model.config)
     opening.check_same_data(model.record, dataset)
     pools = {
-        part: source.read(dataset, model.record[part], model.config.data)
+        part: whole_images.to_evaluate(dataset, model.record[part], model.config.data)
         for part in ("val", "test")
     }
     scorer = Scorer()

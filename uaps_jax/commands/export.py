@@ -27,6 +27,7 @@ def export(request: Request) -> None:
         "predictor": model.predictor,
         "step": str(model.step),
         "fit": data.fit,
+        "scale": str(data.scale),
         "trained_size": f"{data.height} x {data.width}",
     }
     of_model = (model.config, model.method, model.variables)

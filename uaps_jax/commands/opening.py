@@ -103,7 +103,7 @@ def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
     if config.data.fit == "pad":
         logging.warning(
             "data.fit = 'pad': of an image larger than %d x %d pixels, the centre alone is trained "
-            "on and scored",
+            "on and scored. data.fit=crop uses all of it.",
             config.data.width,
             config.data.height,
         )

@@ -6,7 +6,7 @@ from absl import logging
 
 from uaps_jax.commands import loading, opening, pictures
 from uaps_jax.commands.request import Request
-from uaps_jax.data import source
+from uaps_jax.data import whole_images
 from uaps_jax.inference.folder import predict_folder
 
 
@@ -20,6 +20,5 @@ def predict(request: Request) -> None:
         return
     _, dataset = opening.open_dataset(model.config)
     opening.check_same_data(model.record, dataset)
-    test = source.read(dataset, model.record["test"], model.config.data)
-    predictions = pictures.write_test(model, test)
-    pictures.draw_contact_sheet(model, dataset, test, predictions)
+    test = whole_images.to_evaluate(dataset, model.record["test"], model.config.data)
+    pictures.draw_contact_sheet(model, dataset, *pictures.write_test(model, test))

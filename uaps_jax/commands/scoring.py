@@ -8,6 +8,7 @@ import jax
 
 from uaps_jax.data import leakage, protocols
 from uaps_jax.data.source import Dataset, Pool
+from uaps_jax.data.whole_images import WholeImages
 from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.inference import TrainedModel
 from uaps_jax.training import workdir
@@ -29,7 +30,12 @@ class Scorer:
         self._confusions: dict[str, evaluation.ConfusionFunction] = {}
 
     def score(
-        self, model: TrainedModel, part: str, dataset: Dataset, pool: Pool, predictor: str = ""
+        self,
+        model: TrainedModel,
+        part: str,
+        dataset: Dataset,
+        pool: Pool | WholeImages,
+        predictor: str = "",
     ) -> dict[str, Any]:
         """Scores a checkpoint on a pool, prints the result, adds it to evaluations.jsonl.
 

@@ -14,13 +14,13 @@ from uaps_jax import config as config_lib
 from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude
 from uaps_jax.config import Config
-from uaps_jax.data import order, protocols, source, splits
+from uaps_jax.data import order, protocols, source, splits, training_images, whole_images
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
-from uaps_jax.training import checkpoints, loop, pretrained, processes, results
+from uaps_jax.training import budget, checkpoints, loop, pretrained, processes, results
 from uaps_jax.training import workdir as runs
 from uaps_jax.training.pools import TrainingPools
 from uaps_jax.training.progress import duration
@@ -55,7 +55,7 @@ def train(
     given, dataset = processes.first_then_others("built", lambda: opening.open_dataset(config))
     method, split = opening.trainable(given, dataset)
     with runs.locked(directory):
-        _train(directory, given, dataset, method, split, profile)
+        given = _train(directory, given, dataset, method, split, profile)
     which = "best" if checkpoints.has_best(directory) else "latest"
     return trained.restore(given, directory, which)
 
@@ -67,13 +67,24 @@ def _train(
     method: Method,
     split: splits.Split,
     profile: tuple[int, int] | None,
-) -> None:
-    """The training itself, in a work directory that no other process uses."""
+) -> Config:
+    """The training itself, in a work directory that no other process uses.
+
+    Returns:
+      The settings of the run, with the steps that `train.minutes` gives.
+    """
     record = protocols.record(dataset, config.data, split)
     if processes.is_first():
         checkpoints.move_damaged(directory)
     processes.wait("checked")
-    weights = None if checkpoints.saved_steps(directory) else pretrained.load(config)
+    resumes = bool(checkpoints.saved_steps(directory))
+    weights = None if resumes else pretrained.load(config)
+    pools = None
+    if resumes:
+        config = budget.as_before(directory, config)
+    elif config.train.minutes:
+        pools = _pools(config, dataset, method, split)
+        config = budget.fitted(config, pools, dataset.class_names, weights)
     if processes.is_first():
         runs.claim(directory, config, record)
     processes.wait("claimed")
@@ -83,40 +94,48 @@ def _train(
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
     logging.info("method %s: %s parameters", config.method.name, f"{params:,}")
 
-    started = time.perf_counter()
-    names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
-    size = source.mebibytes(sum(map(len, names.values())), config.data)
-    bring = source.read if size <= config.data.resident_mib else source.files
-    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
-    pools = TrainingPools(
-        train=train_pools,
-        val=source.read(dataset, split["val"], config.data),
-        probe=_probe(method, dataset, config, split),
-        labeled_shares=_labeled_shares(method, train_pools["labeled"], dataset),
-    )
-    where = "live on the devices" if bring is source.read else "are streamed"
-    logging.info(
-        "images read in %.1f s; training images (%.0f MiB) %s",
-        time.perf_counter() - started,
-        size,
-        where,
-    )
+    pools = pools or _pools(config, dataset, method, split)
     started = time.perf_counter()
     loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
     logging.info("training took %s", duration(time.perf_counter() - started))
     if processes.is_first():
         conclude(directory, config, dataset, record, params)
     processes.wait("concluded")
+    return config
+
+
+def _pools(config: Config, dataset: Dataset, method: Method, split: splits.Split) -> TrainingPools:
+    """Reads the images of a run."""
+    started = time.perf_counter()
+    used = sorted({stream.pool for stream in method.streams.values()})
+    made = training_images.read(dataset, {pool: split[pool] for pool in used}, config.data)
+    pools = TrainingPools(
+        train=made.pools,
+        val=whole_images.to_evaluate(dataset, split["val"], config.data),
+        probe=_probe(method, dataset, config, split),
+        labeled_shares=_labeled_shares(method, made.pools["labeled"], dataset),
+    )
+    logging.info(
+        "images read in %.1f s; training images (%.0f MiB) %s",
+        time.perf_counter() - started,
+        made.mebibytes,
+        made.where,
+    )
+    return pools
 
 
 def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split) -> Pool | None:
-    """The unlabeled images on which pseudo-labels are measured, the same for all methods."""
+    """The unlabeled images, or crops, for the metrics of pseudo-labels: equal for all methods."""
     count = min(config.evaluation.probe_images, len(parts["unlabeled"]))
     if method.pseudo_labels is None or not count:
         return None
     names = sorted(parts["unlabeled"])
     rows = order.batch_indices(seed=0, stream="probe", step=0, batch=count, size=len(names))
-    return source.read(dataset, [names[row] for row in rows], config.data)
+    chosen = [names[row] for row in rows]
+    if config.data.fit != "crop":
+        return source.read(dataset, chosen, config.data)
+    images = whole_images.to_crop(dataset, chosen, config.data, resident=False, labeled=False)
+    return whole_images.crops_pool(images, seed=0, stream="probe")
 
 
 def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from uaps_jax.config.checks import check
-from uaps_jax.config.rules import above, at_least, each, rule, within
+from uaps_jax.config.rules import above, at_least, each, positive_range, rule, within
 from uaps_jax.config.section import Section, lookup
 from uaps_jax.labels import IGNORE
 
@@ -56,8 +56,20 @@ class DataConfig(Section):
     # size of the network input in pixels, before `transpose`
     height: int = field(metadata=above(0))
     width: int = field(metadata=above(0))
-    # "resize": nearest neighbour, as OpenCV does it; "pad": pad or crop without scaling
-    fit: Literal["resize", "pad"]
+    # how images of any size are brought to it. "resize": stretched or shrunk to it. "pad": their
+    # centre, padded where they are smaller. "crop": training cuts a random crop of this size out of
+    # them, and whole images are evaluated and predicted in overlapping tiles of this size
+    fit: Literal["resize", "pad", "crop"]
+    # "pad", "crop": images are scaled by this factor first, their aspect ratio kept; 1: not at all
+    scale: float = field(metadata=within(0.01, 10))
+    # "nearest": nearest neighbour, as OpenCV does it; "area": means over the areas of the new
+    # pixels, without aliasing where an image becomes smaller (masks: the class at their centres)
+    resampling: Literal["nearest", "area"]
+    # "crop": range of a further factor, drawn for each training crop, uniform in its logarithm
+    crop_scale_range: tuple[float, float] = field(metadata=positive_range())
+    # "crop": share of the labeled crops that are placed so that they hold a defect; the others are
+    # placed uniformly; 0: all of them are
+    defect_crops: float = field(metadata=rule(lambda v: 0 <= v <= 1, "is a share, 0 to 1"))
     transpose: bool  # swap height and width after resizing, as the released KolektorSDD2 code does
     channels: int = field(metadata=rule(lambda v: v in (1, 3), "must be 1 or 3"))  # 1 for grey
     classes: int = field(  # number, background included; 0: that of the dataset
@@ -68,7 +80,8 @@ class DataConfig(Section):
     )
     mean: tuple[float, ...]  # per channel, subtracted after division by 255
     std: tuple[float, ...] = field(metadata=each(above(0)))  # per channel, divided by after that
-    # training images are kept in device memory up to this size, in MiB; otherwise they are streamed
+    # training images are kept in memory up to this size, in MiB, and streamed otherwise: in that of
+    # the devices, or, for "crop", whole in that of the host
     resident_mib: int = field(metadata=at_least(0))
     # threads that decode streamed images; 0: half the number of processors
     stream_threads: int = field(metadata=at_least(0))
@@ -108,6 +121,7 @@ class DataConfig(Section):
                 len(lookup(config, key)) == self.channels,
                 f"needs one value for each of the {self.channels} channels",
             )
+        yield from self._fit_problems(config)
         for key in ("data.labeled_count", "data.labeled_list"):
             yield from check(
                 config,
@@ -128,3 +142,19 @@ class DataConfig(Section):
             bool(self.split_file) == (self.protocol == "file"),
             'must be set with data.protocol = "file", and only then',
         )
+
+    def _fit_problems(self, config: "Config") -> Iterator[str]:
+        """Settings that `fit` does not use."""
+        yield from check(
+            config,
+            "data.scale",
+            self.scale == 1 or self.fit != "resize",
+            'can be set for data.fit = "crop" or "pad" only: "resize" has its own factors',
+        )
+        for key, unused in (("data.crop_scale_range", (1.0, 1.0)), ("data.defect_crops", 0.0)):
+            yield from check(
+                config,
+                key,
+                self.fit == "crop" or lookup(config, key) == unused,
+                f'can be set for data.fit = "crop" only; set it to {unused}',
+            )

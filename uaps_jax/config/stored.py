@@ -122,6 +122,15 @@ MIGRATIONS = (
         },
         adjust=_without_frozen_groups,
     ),
+    Migration(
+        added={
+            "data.scale": 1.0,
+            "data.resampling": "nearest",
+            "data.crop_scale_range": [1.0, 1.0],
+            "data.defect_crops": 0.0,
+            "train.minutes": 0.0,
+        },
+    ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

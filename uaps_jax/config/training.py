@@ -21,6 +21,10 @@ class TrainConfig(Section):
 
     seed: int = field(metadata=SEEDS)  # of initial weights, data order, views, perturbations
     steps: int = field(metadata=at_least(1))  # optimizer steps
+    # minutes that all steps and evaluations are to take: they are timed before the first step, and
+    # `steps` and all that counts steps is set accordingly; a run that resumes keeps what was set;
+    # 0: `steps` is as given
+    minutes: float = field(metadata=at_least(0))
     batch_labeled: int = field(metadata=at_least(1))  # images per step, over all devices
     batch_unlabeled: int = field(metadata=at_least(1))  # likewise
     deterministic: bool  # bit-identical runs on a GPU, but slower; on a CPU they always are

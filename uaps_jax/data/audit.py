@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from uaps_jax.config import DataConfig
-from uaps_jax.data import audit_leakage, splits
+from uaps_jax.data import audit_leakage, audit_size, splits, visible
 from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
@@ -19,7 +19,6 @@ EXPLAINED_VARIANCE = 0.3
 brightness."""
 
 _MOST_EXPOSURES = 12  # largest number of values of a number that may be an exposure
-_TINY_AREA = 10  # pixels
 
 
 def audit(
@@ -36,11 +35,12 @@ def audit(
     Returns:
       The findings, warnings first.
     """
+    found = visible.defects(dataset, survey, data)
     findings = [
         *_classes(dataset, survey, split),
         *_masks(survey),
         *_sizes(survey),
-        *_small_defects(dataset, survey, data),
+        *audit_size.at_the_networks_size(survey, split, data, found),
         *_duplicates(survey),
         *audit_leakage.leakage_groups(split, dataset.groups),
         *audit_leakage.near_duplicates(survey, split),
@@ -114,22 +114,6 @@ def _sizes(survey: Survey) -> Iterator[Finding]:
             text=f"{len(counts)} sizes, width {low_w} to {high_w}, height {low_h} to {high_h}; "
             "data.fit determines how they are brought to one size.",
         )
-
-
-def _small_defects(dataset: Dataset, survey: Survey, data: DataConfig) -> Iterator[Finding]:
-    area = survey.sizes.prod(1)
-    scale = 1 if data.fit == "pad" else data.height * data.width / area
-    for label, name in enumerate(dataset.class_names[1:], start=1):
-        present = survey.has_mask & (survey.pixels[:, label] > 0)
-        seen = (survey.pixels[:, label] * scale)[present]
-        if present.any() and np.median(seen) < _TINY_AREA:
-            yield Finding(
-                level="warning",
-                title=f"{name} is tiny at the network's size",
-                text=f"its median area is {np.median(seen):.1f} pixels at "
-                f"{data.width} x {data.height}; increase data.height and data.width.",
-                names=_named(survey, present),
-            )
 
 
 def _duplicates(survey: Survey) -> Iterator[Finding]:

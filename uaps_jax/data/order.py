@@ -28,10 +28,25 @@ def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -
     Raises:
       ValueError: the pool is empty.
     """
+    positions = step * batch + np.arange(batch, dtype=np.int64)
+    return indices(seed=seed, stream=stream, positions=positions, size=size)
+
+
+def indices(*, seed: int, stream: str, positions: np.ndarray, size: int) -> np.ndarray:
+    """Rows of the pool at some positions of a stream, int32 `[B]`.
+
+    Args:
+      seed: of the run.
+      stream: its name.
+      positions: 0-based, int64 `[B]`.
+      size: images in the pool.
+
+    Raises:
+      ValueError: the pool is empty.
+    """
     if size < 1:
         raise ValueError(f"stream {stream!r} draws from an empty pool")
-    position = step * batch + np.arange(batch, dtype=np.int64)
-    epoch, offset = np.divmod(position, size)
+    epoch, offset = np.divmod(positions, size)
     return np.array(
         [_permutation(seed, stream, int(e), size)[o] for e, o in zip(epoch, offset, strict=True)],
         np.int32,

@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from uaps_jax.config import DataConfig
 from uaps_jax.data import build, prepare
+from uaps_jax.data.crops import Crops
 from uaps_jax.datasets.common import read_image, read_mask
 
 READ_THREADS = 4
@@ -69,7 +70,8 @@ class Files:
     load: Callable[[str], tuple[np.ndarray, np.ndarray]]
 
 
-Images = Pool | Files
+Images = Pool | Files | Crops
+"""Images of which batches are made: all in memory, decoded when needed, or cut into crops."""
 
 
 def open_dataset(data: DataConfig) -> Dataset:
@@ -102,13 +104,18 @@ def open_dataset(data: DataConfig) -> Dataset:
     )
 
 
+def decoded(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """An image, uint8 RGB `[H, W, 3]`, and its mask, uint8 `[H, W]`, at their own size."""
+    part, index = dataset.position[name]
+    example = dataset.records[part][index]
+    return read_image(example["image"]), read_mask(example["mask"])
+
+
 def files(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Files:
     """Images on disk, which are decoded when they are loaded."""
 
     def load(name: str) -> tuple[np.ndarray, np.ndarray]:
-        part, index = dataset.position[name]
-        example = dataset.records[part][index]
-        image, mask = read_image(example["image"]), read_mask(example["mask"])
+        image, mask = decoded(dataset, name)
         return prepare.image(image, data), prepare.mask(mask, data)
 
     return Files(names=tuple(names), load=load)

@@ -1,20 +1,23 @@
 """The batches of a run, a pure function of the seed and the step.
 
 `order.batch_indices` gives the rows of each step. If the training images are in device memory, only
-these row numbers are transferred; otherwise, threads of Grain decode the images some steps ahead.
-Both give the same images, whatever the number of threads, also after a resume.
+these row numbers are transferred; otherwise, threads of Grain decode the images, or cut crops out
+of them, some steps ahead. All give the same images, whatever the number of threads, also after a
+resume.
 """
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import grain
 import numpy as np
 
 from uaps_jax.config import Config
-from uaps_jax.data import order
+from uaps_jax.data import crops, order
+from uaps_jax.data.crops import Crops
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.stream import Stream
 
@@ -33,13 +36,7 @@ def batch_rows(
       step: 0-based.
     """
     return {
-        name: order.batch_indices(
-            seed=config.train.seed,
-            stream=name,
-            step=step,
-            batch=stream.batch,
-            size=len(pools[stream.pool].names),
-        )
+        name: _rows(config, name, stream, pools[stream.pool], step)
         for name, stream in streams.items()
     }
 
@@ -71,11 +68,9 @@ def batch(
       process: index of the process.
       processes: their number.
     """
-    chosen = batch_rows(config, streams, pools, step)
+    own = functools.partial(process_rows, process=process, processes=processes)
     return {
-        name: _stack(
-            pools[stream.pool], process_rows(chosen[name], process, processes), stream.fields
-        )
+        name: _fields(config, name, stream, pools[stream.pool], step, own)
         for name, stream in streams.items()
     }
 
@@ -98,13 +93,13 @@ def process_rows(indices: np.ndarray, process: int, processes: int) -> np.ndarra
 def decoded_batches(
     config: Config,
     streams: Mapping[str, Stream],
-    pools: Mapping[str, Files],
+    pools: Mapping[str, Images],
     start: int,
     *,
     process: int,
     processes: int,
 ) -> Iterator[dict[str, dict[str, np.ndarray]]]:
-    """Batches from files, from step `start` to the last.
+    """Batches that the host makes, from step `start` to the last.
 
     Args:
       config: seed, number of steps and number of threads.
@@ -129,11 +124,36 @@ def decoded_batches(
     yield from steps.map(read).to_iter_dataset(options)
 
 
-def _stack(pool: Images, indices: np.ndarray, fields: Sequence[str]) -> dict[str, np.ndarray]:
-    if isinstance(pool, Pool):
-        images, masks = pool.images[indices], pool.masks[indices]
+def _rows(config: Config, name: str, stream: Stream, pool: Images, step: int) -> np.ndarray:
+    seed, batch = config.train.seed, stream.batch
+    if isinstance(pool, Crops):
+        return crops.draw(pool, seed=seed, stream=name, step=step, batch=batch).rows
+    return order.batch_indices(seed=seed, stream=name, step=step, batch=batch, size=len(pool.names))
+
+
+def _fields(
+    config: Config,
+    name: str,
+    stream: Stream,
+    pool: Images,
+    step: int,
+    own: Callable[[np.ndarray], np.ndarray],
+) -> dict[str, np.ndarray]:
+    """The fields of a stream's batch; of each array over its rows, the part that `own` gives."""
+    if isinstance(pool, Crops):
+        seed = config.train.seed
+        drawn = crops.draw(pool, seed=seed, stream=name, step=step, batch=stream.batch)
+        drawn = crops.Draw(*map(own, drawn))
+        indices, images, masks = drawn.rows, *crops.cut_batch(pool, drawn, seed=seed, stream=name)
     else:
-        loaded = zip(*(pool.load(pool.names[i]) for i in indices), strict=True)
-        images, masks = map(np.stack, loaded)
+        indices = own(_rows(config, name, stream, pool, step))
+        images, masks = _stacked(pool, indices)
     known = {"image": images, "mask": masks}
-    return {"index": indices, **{field: known[field] for field in fields}}
+    return {"index": indices, **{field: known[field] for field in stream.fields}}
+
+
+def _stacked(pool: Pool | Files, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if isinstance(pool, Pool):
+        return pool.images[indices], pool.masks[indices]
+    images, masks = zip(*(pool.load(pool.names[i]) for i in indices), strict=True)
+    return np.stack(images), np.stack(masks)

@@ -11,8 +11,8 @@ import grain
 import numpy as np
 from tqdm import tqdm
 
+from uaps_jax.data import source
 from uaps_jax.data.source import READ_THREADS, Dataset
-from uaps_jax.datasets.common import read_image, read_mask
 from uaps_jax.datasets.pieces import count_values
 from uaps_jax.datasets.similarity import THUMBNAIL, TURNS_AND_FLIPS, thumbnail, turned
 from uaps_jax.labels import IGNORE
@@ -80,7 +80,7 @@ Row = tuple[tuple[int, int], np.ndarray, float, np.ndarray, str]
 
 def _measured(dataset: Dataset, names: list[str]) -> Iterator[Row]:
     def measure(name: str) -> Row:
-        image, mask = _pair(dataset, name)
+        image, mask = source.decoded(dataset, name)
         small = thumbnail(image)
         return (
             image.shape[:2],
@@ -94,12 +94,6 @@ def _measured(dataset: Dataset, names: list[str]) -> Iterator[Row]:
     yield from grain.MapDataset.source(names).map(measure).to_iter_dataset(options)
 
 
-def _pair(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
-    part, index = dataset.position[name]
-    example = dataset.records[part][index]
-    return read_image(example["image"]), read_mask(example["mask"])
-
-
 def _digests(
     dataset: Dataset, names: Sequence[str], keys: Sequence[str]
 ) -> tuple[list[str], list[str]]:
@@ -108,7 +102,7 @@ def _digests(
     content, mask_content = list(keys), [""] * len(names)
     for row, (name, key) in enumerate(zip(names, keys, strict=True)):
         if counts[key] > 1:
-            image, mask = _pair(dataset, name)
+            image, mask = source.decoded(dataset, name)
             content[row] = content_digest(image)
             mask_content[row] = content_digest(mask) if name in dataset.masked else ""
     return content, mask_content

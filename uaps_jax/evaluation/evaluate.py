@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,11 +12,26 @@ import numpy as np
 
 from uaps_jax import compiler
 from uaps_jax.data.source import Pool
-from uaps_jax.evaluation import metrics
+from uaps_jax.data.whole_images import WholeImages
+from uaps_jax.evaluation import metrics, whole_images
 from uaps_jax.trees import Tree
 
 Predictor = Callable[[Tree, jax.Array], jax.Array]
-ConfusionFunction = Callable[[Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], jax.Array]
+
+
+@dataclasses.dataclass(frozen=True)
+class ConfusionFunction:
+    """From variables and images to confusion matrices.
+
+    Attributes:
+      of_batch: jitted: variables, network inputs and masks to matrices `[B, C, C]`.
+      probabilities: jitted: variables and network inputs to probabilities `[B, H, W, C]`.
+      classes: C.
+    """
+
+    of_batch: Callable[[Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], jax.Array]
+    probabilities: whole_images.Probabilities
+    classes: int
 
 
 def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Array:
@@ -35,26 +51,35 @@ def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Arr
 def make_confusion_function(
     predictor: Predictor, classes: int, *, deterministic: bool = False
 ) -> ConfusionFunction:
-    """The jitted function from (variables, images, masks) to confusion matrices."""
+    """The function of a predictor; each of its parts is compiled when it is used first."""
+    jit = functools.partial(compiler.jit_optimized, deterministic=deterministic)
 
-    @functools.partial(compiler.jit_optimized, deterministic=deterministic)
-    def confusion_function(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
+    def of_batch(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
         prediction = predictor(variables, images).argmax(-1)
         return confusion(masks, prediction, classes)
 
-    return confusion_function
+    return ConfusionFunction(jit(of_batch), jit(predictor), classes)
 
 
 def evaluate(
     confusion_function: ConfusionFunction,
     variables: Tree,
-    pool: Pool,
+    pool: Pool | WholeImages,
     class_names: Sequence[str],
     batch_size: int,
 ) -> dict[str, float]:
-    """All metrics of `metrics.scores` over a pool."""
+    """All metrics of `metrics.scores` over a pool; whole images are scored at their own size."""
+    if isinstance(pool, WholeImages):
+        whole = whole_images.confusions(
+            confusion_function.probabilities,
+            variables,
+            pool,
+            confusion_function.classes,
+            batch_size,
+        )
+        return metrics.scores(whole, class_names)
     confusions = [
-        np.asarray(confusion_function(variables, images, masks))[:count]
+        np.asarray(confusion_function.of_batch(variables, images, masks))[:count]
         for images, masks, count in batches(pool, batch_size)
     ]
     return metrics.scores(np.concatenate(confusions), class_names)

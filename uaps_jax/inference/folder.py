@@ -9,9 +9,10 @@ from pathlib import Path
 from tqdm import tqdm
 
 from uaps_jax.config import ConfigError
+from uaps_jax.data import tiling
 from uaps_jax.datasets.common import DataError, Problem
 from uaps_jax.datasets.folder.scan import IMAGE_SUFFIXES, nested, walk
-from uaps_jax.inference import files, images, tiles
+from uaps_jax.inference import files, images
 from uaps_jax.inference.trained import TrainedModel
 
 
@@ -38,12 +39,12 @@ def predict_folder(model: TrainedModel, folder: Path, target: Path) -> int:
     data, size = model.config.data, model.config.evaluation.batch_size
     names = _checked(found, folder, data.folder.white, problems)
     tiled = (
-        tiles.tiled(name, functools.partial(images.read, file, data.folder.white), data, size)
+        tiling.tiled(name, functools.partial(images.read, file, data.folder.white), data, size)
         for name, file in zip(names, tqdm(found, desc="predicting", unit="image"), strict=True)
     )
-    is_soft = data.fit == "pad"  # probabilities are blended where tiles overlap
+    is_soft = data.fit != "resize"  # probabilities are blended where tiles overlap
     for image, values, uncertainty in model.outputs(tiled, soft=is_soft, batch_size=size):
-        mask = tiles.likeliest(values) if is_soft else values
+        mask = tiling.likeliest(values) if is_soft else values
         files.write(target, image.name, image.pixels(), mask, uncertainty)
     return len(found)
 

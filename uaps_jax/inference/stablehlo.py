@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import Config, DataConfig
-from uaps_jax.data import prepare
+from uaps_jax.data import prepare, resample
 from uaps_jax.inference.outputs import ExportError, outputs
 from uaps_jax.methods.base import Divergence, Predictor
 from uaps_jax.trees import Tree
@@ -66,32 +66,67 @@ def to_stablehlo(
 
 def _network_input(images: jax.Array, data: DataConfig, stride: int) -> jax.Array:
     """The input of a predictor, `[N, h, w, channels]` on the 0..255 scale."""
-    for axis, wanted in ((1, data.height), (2, data.width)):
-        size = images.shape[axis]
-        if data.fit == "resize":
-            index = jnp.arange(wanted) * size // wanted  # whole numbers, as the loader's
-        else:
+    seen = _seen((images.shape[1], images.shape[2]), data)
+    if seen != (images.shape[1], images.shape[2]):
+        by = _nearest if data.resampling == "nearest" else _area_means
+        images = by(images, seen)
+    if data.fit != "resize":
+        for axis, size in enumerate(seen, start=1):
             index = jnp.minimum(jnp.arange((size + stride - 1) // stride * stride), size - 1)
-        images = jnp.take(images, index, axis=axis, mode="clip")
+            images = jnp.take(images, index, axis=axis, mode="clip")
     array: Any = images  # what `channels` does with numpy's arrays it does with JAX's
     x: Any = prepare.channels(array, data)
     return x.swapaxes(1, 2) if data.transpose else x
+
+
+def _seen(size: tuple[int, int], data: DataConfig) -> tuple[int, int]:
+    """Height and width of what the network sees, without its padding."""
+    if data.fit == "resize":
+        return data.height, data.width
+    return prepare.scaled_size(size, data)
+
+
+def _nearest(array: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """`[N, H, W, ...]` to another size; source index floor(i * in / out), in whole numbers."""
+    for axis, wanted in enumerate(size, start=1):
+        index = jnp.arange(wanted) * array.shape[axis] // wanted
+        array = jnp.take(array, index, axis=axis, mode="clip")
+    return array
+
+
+def _area_means(images: jax.Array, size: tuple[int, int]) -> jax.Array:
+    """Means over the areas of the pixels, rounded, `[N, H, W, C]` to uint8 `[N, h, w, C]`."""
+    rows, columns = (
+        _shares(length, wanted)
+        for length, wanted in zip((images.shape[1], images.shape[2]), size, strict=True)
+    )
+    x = jnp.einsum("ih,nhwc->niwc", rows, images.astype(jnp.float32))
+    x = jnp.einsum("jw,niwc->nijc", columns, x)
+    return jnp.floor(x + resample.HALF).astype(jnp.uint8)
+
+
+def _shares(length: int, wanted: int) -> jax.Array:
+    """The share of each of `length` elements in each of `wanted` parts, float32 `[out, in]`.
+
+    In units of 1 / `wanted` elements, part i is [i * in, (i + 1) * in] and element j
+    [j * out, (j + 1) * out].
+    """
+    parts, elements = jnp.arange(wanted)[:, None], jnp.arange(length)[None]
+    ends = jnp.minimum((parts + 1) * length, (elements + 1) * wanted)
+    shared = ends - jnp.maximum(parts * length, elements * wanted)
+    return jnp.maximum(shared, 0).astype(jnp.float32) / length
 
 
 def _upright(output: jax.Array, data: DataConfig, size: tuple[int, int]) -> jax.Array:
     """An output `[N, h, w, ...]` of the network without transposition and padding."""
     if data.transpose:
         output = output.swapaxes(1, 2)
-    if data.fit == "pad":
-        for axis, length in enumerate(size, start=1):
+    if data.fit != "resize":
+        for axis, length in enumerate(_seen(size, data), start=1):
             output = jnp.take(output, jnp.arange(length), axis=axis, mode="clip")
     return output
 
 
 def _at_original_size(output: jax.Array, data: DataConfig, size: tuple[int, int]) -> jax.Array:
     """`[N, h, w]` to `[N, H, W]` by nearest neighbour."""
-    if data.fit == "resize":
-        for axis, length in enumerate(size, start=1):
-            index = jnp.arange(length) * output.shape[axis] // length
-            output = jnp.take(output, index, axis=axis, mode="clip")
-    return output
+    return output if _seen(size, data) == size else _nearest(output, size)

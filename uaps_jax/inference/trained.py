@@ -18,6 +18,7 @@ import numpy as np
 
 from uaps_jax import methods
 from uaps_jax.config import Config
+from uaps_jax.data import tiling
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import images, pools, settings, tiles
 from uaps_jax.inference.images import Image
@@ -111,8 +112,8 @@ class TrainedModel:
     def predict(self, image: Any) -> Prediction | list[Prediction]:
         """The prediction of an image of any size, in that size, or of each one of a list.
 
-        An image is fitted to the network's input as in training (`data.fit`): resized, or,
-        unscaled, covered by tiles. A list goes through the network in batches of
+        An image is fitted to the network's input as in training (`data.fit`): resized, or, at
+        `data.scale`, covered by tiles. A list goes through the network in batches of
         `evaluation.batch_size`, as the images of a folder do with `--mode=predict`; a single image
         is a batch of its own tiles, which is faster. The uncertainty by perturbed decoders depends
         on the batch.
@@ -127,8 +128,8 @@ class TrainedModel:
         data, size = self.config.data, self.config.evaluation.batch_size
         several: Sequence[Image] = image if isinstance(image, list | tuple) else [image]
         names = [f"image {row}" for row in range(len(several))] if several is image else ["image"]
-        tiled: Iterable[tiles.Tiled] = (
-            tiles.tiled(
+        tiled: Iterable[tiling.Tiled] = (
+            tiling.tiled(
                 name, functools.partial(images.rgb, one, name, data.folder.white), data, size
             )
             for name, one in zip(names, several, strict=True)
@@ -147,7 +148,7 @@ class TrainedModel:
         return self._predictor(False)(self.variables, pool, first=0, batch_size=batch_size)
 
     def outputs(
-        self, tiled: Iterable[tiles.Tiled], *, soft: bool, batch_size: int
+        self, tiled: Iterable[tiling.Tiled], *, soft: bool, batch_size: int
     ) -> Iterator[tiles.Output]:
         """The outputs of images of any size; with `soft` probabilities, else class ids."""
         predictor = self._predictor(soft)
@@ -221,4 +222,4 @@ def _variables(method: Method, directory: Path, step: int) -> Tree:
 
 def _prediction(output: tiles.Output) -> Prediction:
     probabilities = output.values.astype(np.float32, copy=False)
-    return Prediction(tiles.likeliest(probabilities), probabilities, output.uncertainty)
+    return Prediction(tiling.likeliest(probabilities), probabilities, output.uncertainty)

@@ -12,7 +12,7 @@ import jax
 from uaps_jax import compiler
 from uaps_jax.config import Config
 from uaps_jax.data import streams as streams_lib
-from uaps_jax.data.source import Files, Images, Pool
+from uaps_jax.data.source import Images, Pool
 from uaps_jax.stream import Stream
 from uaps_jax.training import sharding
 from uaps_jax.training.sharding import Shardings
@@ -31,8 +31,8 @@ def batches(
     Args:
       config: seed, number of steps and of threads.
       streams: by name.
-      pools: name -> images: all in memory, then copied to every device, or all in files, then read
-        by threads some steps ahead.
+      pools: name -> images: all in memory, then copied to every device, or all in files or cut into
+        crops, then read by threads some steps ahead.
       start: the first step.
       shards: of the batch and of everything else.
 
@@ -40,8 +40,7 @@ def batches(
       stream -> its fields, image uint8 `[B, H, W, C]` and mask uint8 `[B, H, W]`, and the rows,
         index int32 `[B]`.
     """
-    files = {name: pool for name, pool in pools.items() if isinstance(pool, Files)}
-    if not files:
+    if all(isinstance(pool, Pool) for pool in pools.values()):
         images = sharding.place(resident(pools), shards.replicated)
         show = make_show_function(streams, shards)
         for step in range(start, config.train.steps):
@@ -51,7 +50,7 @@ def batches(
     for batch in streams_lib.decoded_batches(
         config,
         streams,
-        files,
+        pools,
         start,
         process=jax.process_index(),
         processes=jax.process_count(),

@@ -78,7 +78,7 @@ def train(
         predictor, config.data.classes, deterministic=config.train.deterministic
     )
     preview_function = previews.make_preview_function(
-        predictor, pools.val, deterministic=config.train.deterministic
+        confusion_function.probabilities, pools.val, batch_size=config.evaluation.batch_size
     )
     examine_function = examine.make_examine_function(method, config, pools, class_names)
     state = state_lib.create(method, optimizer, config.optimizer, config.train.seed)

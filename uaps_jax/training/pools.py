@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from uaps_jax.data.source import Images, Pool
+from uaps_jax.data.whole_images import WholeImages
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,7 +15,8 @@ class TrainingPools:
 
     Attributes:
       train: "labeled" and, if the method uses it, "unlabeled": all in memory, to be copied to the
-        devices, or all in files, to be streamed. Masks of unlabeled images are not used.
+        devices, or all in files, to be streamed, or all cut into crops. Masks of unlabeled images
+        are not used.
       val: for the selection of the best checkpoint.
       probe: unlabeled images with their masks, only for the metrics of pseudo-labels; None without
         these metrics.
@@ -22,6 +24,6 @@ class TrainingPools:
     """
 
     train: Mapping[str, Images]
-    val: Pool
+    val: Pool | WholeImages
     probe: Pool | None
     labeled_shares: Mapping[str, float]

@@ -2,36 +2,45 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from onnx import TensorProto
 
-from uaps_jax.config import Config
-from uaps_jax.data import prepare
+from uaps_jax.config import Config, DataConfig
+from uaps_jax.data import prepare, resample
 from uaps_jax.inference.onnx_file.graph import Graph
 
 
-def network_input(graph: Graph, config: Config) -> tuple[str, tuple[str, str]]:
-    """The normalised images `[N, C, h, w]`, and the names of their original height and width."""
+class Sizes(NamedTuple):
+    """Names of the heights and widths of images, int64 scalars.
+
+    Attributes:
+      own: of the photographs.
+      seen: of what the network sees, without its padding.
+    """
+
+    own: tuple[str, str]
+    seen: tuple[str, str]
+
+
+def network_input(graph: Graph, config: Config) -> tuple[str, Sizes]:
+    """The normalised images `[N, C, h, w]`, and their sizes."""
     data = config.data
     shape = graph.add("Shape", "images")
-    size = tuple(graph.add("Gather", shape, graph.number(axis)) for axis in (1, 2))
+    own = (
+        graph.add("Gather", shape, graph.number(1)),
+        graph.add("Gather", shape, graph.number(2)),
+    )
+    wanted = (data.height, data.width)
+    seen = (_seen(graph, data, own[0], wanted[0]), _seen(graph, data, own[1], wanted[1]))
     x = "images"
-    for axis, (length, wanted) in enumerate(
-        zip(size, (data.height, data.width), strict=True), start=1
-    ):
-        if data.fit == "resize":
-            # Source index floor(i * in / out), in whole numbers as the loader computes it.
-            places = graph.constant(np.arange(wanted), np.int64)
-            scaled = graph.add("Mul", places, length)
-            index = graph.add("Div", scaled, graph.number(wanted))
-        else:
-            stride = config.network.stride
-            rounded = graph.add("Add", length, graph.number(stride - 1))
-            units = graph.add("Div", rounded, graph.number(stride))
-            whole = graph.add("Mul", units, graph.number(stride))
-            places = graph.add("Range", graph.number(0), whole, graph.number(1))
-            index = graph.add("Min", places, graph.add("Sub", length, graph.number(1)))
-        x = graph.add("Gather", x, index, axis=axis)
+    if seen != own:
+        by = _nearest if data.resampling == "nearest" else _area_means
+        x = by(graph, x, own, seen)
+    if data.fit != "resize":
+        for axis, length in enumerate(seen, start=1):
+            x = _padded(graph, x, axis, length, config.network.stride)
     if data.channels == 1:
         x = graph.add("Cast", x, to=TensorProto.INT32)
         x = graph.add("MatMul", x, graph.constant(prepare.GREY[:, None]))
@@ -42,31 +51,82 @@ def network_input(graph: Graph, config: Config) -> tuple[str, tuple[str, str]]:
     x = graph.add("Mul", x, graph.constant(1 / (255 * std), np.float32))
     x = graph.add("Sub", x, graph.constant(mean / std, np.float32))
     order = (0, 3, 2, 1) if data.transpose else (0, 3, 1, 2)
-    return graph.add("Transpose", x, perm=order), (size[0], size[1])
+    return graph.add("Transpose", x, perm=order), Sizes(own, seen)
 
 
-def upright(graph: Graph, config: Config, x: str, size: tuple[str, str]) -> str:
+def upright(graph: Graph, config: Config, x: str, sizes: Sizes) -> str:
     """An output `[N, C, h, w]` of the network without transposition and padding."""
     if config.data.transpose:
         x = graph.add("Transpose", x, perm=(0, 1, 3, 2))
-    if config.data.fit == "pad":
-        ends = graph.add("Concat", *(_as_vector(graph, s) for s in size), axis=0)
+    if config.data.fit != "resize":
+        ends = graph.add("Concat", *(_as_vector(graph, s) for s in sizes.seen), axis=0)
         starts, axes = (graph.constant(v, np.int64) for v in ([0, 0], [2, 3]))
         x = graph.add("Slice", x, starts, ends, axes)
     return x
 
 
-def at_original_size(graph: Graph, config: Config, x: str, size: tuple[str, str]) -> str:
+def at_original_size(graph: Graph, x: str, sizes: Sizes) -> str:
     """`[N, h, w]` to `[N, H, W]` by nearest neighbour."""
-    if config.data.fit == "pad":
-        return x
-    for axis, (length, seen) in enumerate(
-        zip(size, (config.data.height, config.data.width), strict=True), start=1
-    ):
-        places = graph.add("Range", graph.number(0), length, graph.number(1))
-        scaled = graph.add("Mul", places, graph.number(seen))
-        x = graph.add("Gather", x, graph.add("Div", scaled, length), axis=axis)
+    return x if sizes.seen == sizes.own else _nearest(graph, x, sizes.seen, sizes.own)
+
+
+def _seen(graph: Graph, data: DataConfig, length: str, wanted: int) -> str:
+    """The length of a side of what the network sees, as the loader computes it."""
+    if data.fit == "resize":
+        return graph.number(wanted)
+    factor = resample.rational(data.scale)
+    if factor == 1:
+        return length
+    scaled = graph.add("Mul", length, graph.number(factor.numerator))
+    raised = graph.add("Add", scaled, graph.number(factor.denominator - 1))
+    return graph.add("Div", raised, graph.number(factor.denominator))
+
+
+def _nearest(graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str]) -> str:
+    """Source index floor(i * in / out) along the axes 1 and 2, in whole numbers."""
+    for axis, (length, count) in enumerate(zip(sizes, wanted, strict=True), start=1):
+        places = graph.add("Range", graph.number(0), count, graph.number(1))
+        index = graph.add("Div", graph.add("Mul", places, length), count)
+        x = graph.add("Gather", x, index, axis=axis)
     return x
+
+
+def _area_means(graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str]) -> str:
+    """Means over the areas of the pixels, rounded, `[N, H, W, 3]` to `[N, h, w, 3]`, float32."""
+    rows, columns = (_shares(graph, *pair) for pair in zip(sizes, wanted, strict=True))
+    x = graph.add("Cast", x, to=TensorProto.FLOAT)
+    x = graph.add("Reshape", x, graph.constant([0, 0, -1], np.int64))
+    x = graph.add("MatMul", rows, x)
+    x = graph.add("Reshape", x, graph.constant([0, 0, -1, 3], np.int64))
+    x = graph.add("MatMul", columns, x)
+    return graph.add("Floor", graph.add("Add", x, graph.constant(resample.HALF, np.float32)))
+
+
+def _shares(graph: Graph, length: str, wanted: str) -> str:
+    """The share of each of `length` elements in each of `wanted` parts, float32 `[out, in]`.
+
+    In units of 1 / `wanted` elements, part i is [i * in, (i + 1) * in] and element j
+    [j * out, (j + 1) * out].
+    """
+    zero, one = graph.number(0), graph.number(1)
+    parts = graph.add("Range", zero, wanted, one)
+    parts = graph.add("Unsqueeze", parts, graph.constant([1], np.int64))
+    elements = graph.add("Range", zero, length, one)
+    begins = graph.add("Mul", parts, length), graph.add("Mul", elements, wanted)
+    ends = graph.add("Add", begins[0], length), graph.add("Add", begins[1], wanted)
+    shared = graph.add("Sub", graph.add("Min", *ends), graph.add("Max", *begins))
+    shared = graph.add("Cast", graph.add("Max", shared, zero), to=TensorProto.FLOAT)
+    return graph.add("Div", shared, graph.add("Cast", length, to=TensorProto.FLOAT))
+
+
+def _padded(graph: Graph, x: str, axis: int, length: str, stride: int) -> str:
+    """An axis extended to a multiple of the stride, its last element repeated."""
+    rounded = graph.add("Add", length, graph.number(stride - 1))
+    units = graph.add("Div", rounded, graph.number(stride))
+    whole = graph.add("Mul", units, graph.number(stride))
+    places = graph.add("Range", graph.number(0), whole, graph.number(1))
+    index = graph.add("Min", places, graph.add("Sub", length, graph.number(1)))
+    return graph.add("Gather", x, index, axis=axis)
 
 
 def _as_vector(graph: Graph, scalar: str) -> str:

@@ -1,7 +1,7 @@
 """A trained model as an ONNX graph that contains all that a user of it needs.
 
 The graph takes photographs as they are, any number of any one size, and gives masks of that size:
-it resizes as training did (nearest neighbour, in whole numbers), normalises, runs the networks of a
+it resizes as training did (`data.resampling`), normalises, runs the networks of a
 predictor with batch normalisation folded into the convolutions, and averages. The names of the
 classes are in its metadata.
 """
@@ -51,15 +51,15 @@ def to_onnx(
       A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
       class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size, and
       `uncertainty`, float32 `[N, H, W]` in nats. With `data.fit` "resize", h and w are the
-      configuration's; with "pad" they are H and W: images go through the network whole, not in
-      tiles as `predict_folder` takes them, and the sides are extended to multiples of the network's
-      stride by repeating the last row and column.
+      configuration's; otherwise they are H and W at `data.scale`: images go through the network
+      whole, not in tiles as `predict_folder` takes them, and the sides are extended to multiples of
+      the network's stride by repeating the last row and column.
 
     Raises:
       ExportError: the network computes something that has no ONNX form.
     """
     graph = Graph()
-    x, size = images.network_input(graph, config)
+    x, sizes = images.network_input(graph, config)
     probabilities = _probabilities(
         graph, _logits(graph, config, predictor, variables, x), predictor
     )
@@ -70,14 +70,14 @@ def to_onnx(
         logits = _logits(graph, config, divergence.predictor, variables, x)
         uncertainty = _divergence(graph, logits)
     probabilities, uncertainty = (
-        images.upright(graph, config, value, size) for value in (probabilities, uncertainty)
+        images.upright(graph, config, value, sizes) for value in (probabilities, uncertainty)
     )
     mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
-    mask = images.at_original_size(graph, config, mask, size)
+    mask = images.at_original_size(graph, mask, sizes)
     graph.output("mask", graph.add("Cast", mask, to=TensorProto.UINT8))
     graph.output("probabilities", probabilities)
     uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
-    graph.output("uncertainty", images.at_original_size(graph, config, uncertainty, size))
+    graph.output("uncertainty", images.at_original_size(graph, uncertainty, sizes))
     graph.drop_unused()
 
     model = helper.make_model(
@@ -113,6 +113,8 @@ def _output_infos(
 ) -> list[onnx.ValueInfoProto]:
     height_and_width: list[Any] = ["h", "w"]
     size = "the size of the photographs"
+    if config.data.scale != 1:
+        size += f" times {config.data.scale}, rounded up"
     if config.data.fit == "resize":
         height_and_width = [config.data.height, config.data.width]
         size = "the size of the network's input"

@@ -1,0 +1,59 @@
+"""Whole images are scored at their own size, from tiles in batches of one size."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests import tiny
+from uaps_jax.data.whole_images import WholeImages
+from uaps_jax.evaluation import evaluate, metrics, whole_images
+
+NAMES = ("background", "dark", "bright")
+
+
+def by_brightness(variables, images):
+    """Dark pixels are class 1, bright ones class 2."""
+    grey = images.astype(jnp.float32).mean(-1) + variables
+    return jax.nn.one_hot(jnp.where(grey < 60, 1, jnp.where(grey > 200, 2, 0)), 3)
+
+
+def images_of(sizes, **data):
+    random = np.random.default_rng(0)
+    loaded = {}
+    for row, size in enumerate(sizes):
+        coarse = random.integers(0, 256, (size[0] // 4 + 1, size[1] // 4 + 1, 1), np.uint8)
+        pixels = coarse.repeat(4, 0).repeat(4, 1)[: size[0], : size[1]].repeat(3, 2)
+        loaded[f"image_{row}"] = pixels, random.choice([0, 1, 2, 255], size).astype(np.uint8)
+    config = tiny.config().data
+    for name, value in ({"fit": "crop"} | data).items():
+        setattr(config, name, value)
+    return WholeImages(names=tuple(loaded), load=loaded.__getitem__, data=config)
+
+
+def test_scores_are_those_of_each_pixel_of_images_of_any_size():
+    images = images_of([(16, 16), (50, 33), (9, 70), (40, 16)])
+    function = evaluate.make_confusion_function(by_brightness, 3)
+    actual = evaluate.evaluate(function, jnp.float32(0), images, NAMES, 5)
+    matrices = np.zeros((4, 3, 3), int)
+    for matrix, name in zip(matrices, images.names, strict=True):
+        pixels, truth = images.load(name)
+        grey = pixels.mean(-1)
+        predicted = np.where(grey < 60, 1, np.where(grey > 200, 2, 0))
+        for t in range(3):
+            for p in range(3):
+                matrix[t, p] = ((truth == t) & (predicted == p)).sum()
+    expected = metrics.scores(matrices, NAMES)
+    assert actual == pytest.approx(expected)
+    assert function.probabilities._cache_size() == 1  # batches of one shape
+
+
+def test_at_a_scale_results_are_of_the_size_of_the_image():
+    images = images_of([(80, 40)], scale=0.25)
+    (one,) = whole_images.predicted(by_brightness, jnp.float32(0), images, images.names, 4)
+    pixels, truth = images.load("image_0")
+    grey = pixels.mean(-1)  # blocks of 4 x 4 equal pixels, one of which is kept
+    expected = np.where(grey < 60, 1, np.where(grey > 200, 2, 0))
+    np.testing.assert_array_equal(one.mask, expected)
+    np.testing.assert_array_equal(one.truth, truth)
+    np.testing.assert_array_equal(one.pixels, pixels)

@@ -1,0 +1,61 @@
+"""The training images of a run, in memory or streamed."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+from uaps_jax.config import DataConfig
+from uaps_jax.data import source, whole_images
+from uaps_jax.data.source import Dataset, Images
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingImages:
+    """Training images.
+
+    Attributes:
+      pools: name -> images.
+      mebibytes: they take in memory, or would take.
+      where: they are, in words.
+    """
+
+    pools: Mapping[str, Images]
+    mebibytes: float
+    where: str
+
+
+def read(dataset: Dataset, names: Mapping[str, Sequence[str]], data: DataConfig) -> TrainingImages:
+    """Images of which batches are made; kept in memory up to `data.resident_mib`.
+
+    Args:
+      dataset: the dataset.
+      names: pool -> its images; "labeled" is the one whose masks are used.
+      data: how they are prepared.
+
+    Raises:
+      ConfigError: crops are to hold defects, and no labeled image has one.
+    """
+    every = [name for listed in names.values() for name in listed]
+    is_crop = data.fit == "crop"
+    size = (
+        whole_images.mebibytes(dataset, every, data)
+        if is_crop
+        else source.mebibytes(len(every), data)
+    )
+    resident = size <= data.resident_mib
+    if is_crop:
+        pools: dict[str, Images] = {
+            pool: whole_images.to_crop(
+                dataset, listed, data, resident=resident, labeled=pool == "labeled"
+            )
+            for pool, listed in names.items()
+        }
+        where = "are kept in memory" if resident else "are decoded for every crop"
+        return TrainingImages(pools=pools, mebibytes=size, where=f"{where}, and cut on the host")
+    bring = source.read if resident else source.files
+    return TrainingImages(
+        pools={pool: bring(dataset, listed, data) for pool, listed in names.items()},
+        mebibytes=size,
+        where="live on the devices" if resident else "are streamed",
+    )

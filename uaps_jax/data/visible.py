@@ -1,0 +1,113 @@
+"""What is left of every defect at the size at which the network sees it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator
+
+import grain
+import numpy as np
+from scipy import ndimage
+
+from uaps_jax.config import DataConfig
+from uaps_jax.data import prepare
+from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.data.survey import Survey
+from uaps_jax.datasets.common import read_mask
+from uaps_jax.labels import IGNORE
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Defects:
+    """All defects of a dataset: the connected regions of the masks, corners included.
+
+    Attributes:
+      image: row of its image in the survey, int `[D]`.
+      label: its class, int `[D]`.
+      area: its pixels in the mask, int `[D]`.
+      box: height and width of its bounding box in the mask, int `[D, 2]`.
+      left: its pixels at the network's size, int `[D]`; for crops, at `data.scale`, since every
+        place of an image is in some crop.
+    """
+
+    image: np.ndarray
+    label: np.ndarray
+    area: np.ndarray
+    box: np.ndarray
+    left: np.ndarray
+
+
+def defects(dataset: Dataset, survey: Survey, data: DataConfig) -> Defects:
+    """Reads every mask that has a defect."""
+    chosen = np.flatnonzero(survey.has_mask & (survey.pixels[:, 1:-1].sum(1) > 0))
+    found = list(_measured(dataset, survey, chosen, data))
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else []
+    if not columns:
+        none = np.zeros(0, int)
+        return Defects(image=none, label=none, area=none, box=np.zeros((0, 2), int), left=none)
+    label, area, box, left = columns
+    image = np.repeat(chosen, [len(rows[0]) for rows in found])
+    return Defects(image=image, label=label, area=area, box=box, left=left)
+
+
+def of_mask(
+    ids: np.ndarray, data: DataConfig
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Class, area, box and pixels left of each defect in a mask, uint8 `[H, W]`."""
+    regions = np.zeros(ids.shape, np.int32)
+    classes: list[int] = []
+    for label in np.unique(ids[(ids != 0) & (ids != IGNORE)]).tolist():
+        found, count = ndimage.label(ids == label, np.ones((3, 3), int))
+        regions[found > 0] = found[found > 0] + len(classes)
+        classes += [label] * count
+    size = len(classes) + 1
+    if data.fit == "crop":
+        seen = prepare.scaled_mask(regions, data)
+    else:
+        seen = prepare.mask(regions, data, padding=0)
+    boxes = [
+        (rows.stop - rows.start, columns.stop - columns.start)
+        for rows, columns in ndimage.find_objects(regions)
+    ]
+    return (
+        np.array(classes),
+        np.bincount(regions.ravel(), minlength=size)[1:],
+        np.array(boxes),
+        np.bincount(seen.ravel(), minlength=size)[1:],
+    )
+
+
+def chance_of_a_defect(
+    found: Defects, sizes: np.ndarray, images: np.ndarray, crop: tuple[int, int], scale: float
+) -> float:
+    """The share of uniformly placed crops that touch a defect, about; 0 to 1.
+
+    Of one defect it is the share of the places whose crop overlaps its box; of several the sum, at
+    most 1, as if they did not share crops.
+
+    Args:
+      found: the defects of the dataset.
+      sizes: height and width of its images, int `[N, 2]`.
+      images: rows of the images that crops are drawn of.
+      crop: height and width of the crops.
+      scale: of the images.
+    """
+    places = np.ones(len(found.image))
+    for axis in range(2):
+        whole = np.maximum(sizes[found.image, axis] * scale - crop[axis] + 1, 1)
+        touching = found.box[:, axis] * scale + crop[axis] - 1
+        places *= np.minimum(touching / whole, 1)
+    of_image = np.bincount(found.image, weights=places, minlength=len(sizes))[images]
+    return float(np.minimum(of_image, 1).mean()) if len(images) else math.nan
+
+
+def _measured(
+    dataset: Dataset, survey: Survey, chosen: np.ndarray, data: DataConfig
+) -> Iterator[tuple[np.ndarray, ...]]:
+    def measure(row: int) -> tuple[np.ndarray, ...]:
+        part, index = dataset.position[survey.names[row]]
+        return of_mask(read_mask(dataset.records[part][index]["mask"]), data)
+
+    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
+    yield from grain.MapDataset.source(chosen.tolist()).map(measure).to_iter_dataset(options)
