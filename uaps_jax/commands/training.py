@@ -14,7 +14,7 @@ from uaps_jax import config as config_lib
 from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude
 from uaps_jax.config import Config
-from uaps_jax.data import order, protocols, source, splits
+from uaps_jax.data import order, protocols, rough, source, splits
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
@@ -87,7 +87,10 @@ def _train(
     names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
     size = source.mebibytes(sum(map(len, names.values())), config.data)
     bring = source.read if size <= config.data.resident_mib else source.files
-    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
+    train_pools = {
+        pool: rough.rough_images(bring(dataset, listed, config.data), config.data.rough)
+        for pool, listed in names.items()
+    }
     pools = TrainingPools(
         train=train_pools,
         val=source.read(dataset, split["val"], config.data),

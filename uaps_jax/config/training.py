@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from uaps_jax.config.checks import check
-from uaps_jax.config.data import SEEDS
-from uaps_jax.config.rules import at_least
+from uaps_jax.config.crf import CRFConfig
+from uaps_jax.config.rules import at_least, seed
 from uaps_jax.config.section import Section
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TrainConfig(Section):
     """The length and size of a run."""
 
-    seed: int = field(metadata=SEEDS)  # of initial weights, data order, views, perturbations
+    seed: int = field(metadata=seed())  # of initial weights, data order, views, perturbations
     steps: int = field(metadata=at_least(1))  # optimizer steps
     batch_labeled: int = field(metadata=at_least(1))  # images per step, over all devices
     batch_unlabeled: int = field(metadata=at_least(1))  # likewise
@@ -60,3 +60,6 @@ class EvaluationConfig(Section):
     predictor: str  # which of the method's predictors; "" is its default
     # number of unlabeled images on which pseudo-labels are evaluated during training; 0: none
     probe_images: int = field(metadata=at_least(0))
+    # refines the probabilities of an image that is predicted by itself or from a folder; scores and
+    # pseudo-labels are without it
+    crf: CRFConfig

@@ -1,0 +1,48 @@
+"""Probabilities refined along the edges of their image."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from uaps_jax.config import CRFConfig
+from uaps_jax.crf import kernels
+from uaps_jax.crf.mean_field import Pairwise, mean_field, pairwise, unary_energy
+
+GREY = (0.299, 0.587, 0.114)  # of R, G, B (ITU-R BT.601)
+
+
+def refine(image: jax.Array, probabilities: jax.Array, settings: CRFConfig) -> jax.Array:
+    """The marginals of the CRF of an image, float32 `[H, W, C]`.
+
+    Args:
+      image: 0 to 255, `[H, W, 1]`, grey, or `[H, W, 3]`, RGB.
+      probabilities: `[H, W, C]`.
+      settings: static.
+    """
+    terms = pairwise_terms(image, settings)
+    return mean_field(unary_energy(probabilities), terms, settings.iterations)
+
+
+def pairwise_terms(image: jax.Array, settings: CRFConfig) -> tuple[Pairwise, ...]:
+    """The kernels of an image, ready for any number of unary energies; `image` as for `refine`."""
+    size = (image.shape[0], image.shape[1])
+    guide = guide_of(image, settings)
+    sigma = settings.bilateral_sigma * max(size)
+    position = kernels.position_kernel(size, settings.position_sigma)
+    if settings.form == "window":
+        bilateral = kernels.windowed_kernel(guide, sigma, settings.level_sigma, settings.window)
+    else:
+        bilateral = kernels.bilateral_kernel(guide, sigma, settings.level_sigma)
+    return (
+        pairwise(position, settings.position_weight, size),
+        pairwise(bilateral, settings.bilateral_weight, size),
+    )
+
+
+def guide_of(image: jax.Array, settings: CRFConfig) -> jax.Array:
+    """What the bilateral kernel compares, float32 `[H, W, 1]` or `[H, W, 3]`."""
+    values = image.astype(jnp.float32)
+    if settings.guide == "colour" or values.shape[-1] == 1:
+        return values
+    return sum(weight * values[..., channel : channel + 1] for channel, weight in enumerate(GREY))
