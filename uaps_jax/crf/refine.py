@@ -45,4 +45,5 @@ def guide_of(image: jax.Array, settings: CRFConfig) -> jax.Array:
     values = image.astype(jnp.float32)
     if settings.guide == "colour" or values.shape[-1] == 1:
         return values
-    return sum(weight * values[..., channel : channel + 1] for channel, weight in enumerate(GREY))
+    red, green, blue = jnp.split(values, 3, axis=-1)
+    return GREY[0] * red + GREY[1] * green + GREY[2] * blue

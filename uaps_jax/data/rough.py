@@ -87,7 +87,7 @@ def ellipses(
       random: draws the factor of the axes of each object, evenly in `scale`.
       scale: lowest and highest factor.
     """
-    places = np.stack(np.mgrid[: mask.shape[0], : mask.shape[1]], -1).astype(float)
+    places = np.moveaxis(np.indices(mask.shape, dtype=np.float64), 0, -1)
 
     def ellipse(region: Region) -> np.ndarray:
         own = places[region.pixels]
