@@ -29,7 +29,7 @@ def edge(height=11, width=9, seed=0):
     return image.astype(np.uint8)
 
 
-def soft(height=11, width=9, classes=3, seed=1):
-    """Random probabilities, float32 `[H, W, C]`."""
-    random = np.random.default_rng(seed)
-    return random.dirichlet([0.8] * classes, (height, width)).astype(np.float32)
+def soft(height=11, width=9, classes=3, alpha=0.8):
+    """Random probabilities, the surer the lower `alpha`, float32 `[H, W, C]`."""
+    random = np.random.default_rng(1)
+    return random.dirichlet([alpha] * classes, (height, width)).astype(np.float32)

@@ -12,17 +12,20 @@ from uaps_jax.crf.refine import pairwise_terms
 from uaps_jax.weak_supervision import response_scaling
 from uaps_jax.weak_supervision.response_scaling import COCO_SCALES, VOC_SCALES
 
-ALL = np.ones(3, bool)
 GREY = np.array([0.299, 0.587, 0.114])
 
 
+def crf_of(strength):
+    return settings(position_weight=3.0 * strength, bilateral_weight=4.0 * strength)
+
+
 @functools.cache
-def program(scales, form, classes, crf):
+def program(scales, form, classes, strength):
     """Jitted, of an image, probabilities and tags."""
-    chosen = settings()
+    chosen = crf_of(strength)
 
     def run(image, probabilities, tags):
-        terms = pairwise_terms(image, chosen) if crf else ()
+        terms = pairwise_terms(image, chosen) if strength else ()
         return response_scaling.scaled_responses(
             probabilities, tags, terms, iterations=chosen.iterations, scales=scales, form=form
         )
@@ -30,11 +33,14 @@ def program(scales, form, classes, crf):
     return jax.jit(run)
 
 
-def responses(probabilities, *, scales=VOC_SCALES, form="repaired", tags=None, image=None):
+def responses(
+    probabilities, *, scales=VOC_SCALES, form="repaired", tags=None, image=None, strength=1.0
+):
     classes = probabilities.shape[-1]
     tags = np.ones(classes, bool) if tags is None else np.asarray(tags)
     given = np.zeros((*probabilities.shape[:2], 1), np.uint8) if image is None else image
-    result = program(scales, form, classes, image is not None)(given, probabilities, tags)
+    crf = 0.0 if image is None else strength
+    result = program(scales, form, classes, crf)(given, probabilities, tags)
     return np.asarray(result.mask), np.asarray(result.variance)
 
 
@@ -53,34 +59,36 @@ def test_without_a_crf_it_is_a_threshold_of_the_probability(scales):
     assert set(levels) == {0, 5, 8, 9}
     np.testing.assert_allclose(36 * variance[0], levels, atol=1e-5)
     for (low, high), level in zip(THRESHOLDS[scales], (9, 8, 5), strict=True):
-        inside = p[0][levels >= level]
-        assert abs(inside.min() - low) <= 1e-4
-        assert abs(inside.max() - high) <= 1e-4
-        assert inside.size == np.round((inside.max() - inside.min()) / 1e-4) + 1  # without a gap
+        inside = np.flatnonzero(levels >= level)  # in steps of 0.0001
+        assert inside[0] - 1e4 * low == pytest.approx(0.5, abs=0.51)
+        assert inside[-1] - 1e4 * high == pytest.approx(-0.5, abs=0.51)
+        assert len(inside) == inside[-1] - inside[0] + 1  # without a gap
 
 
 @pytest.mark.parametrize("crf", [False, True])
 def test_released_equals_the_oracle(crf):
-    probabilities, image = soft(), edge()
-    chosen = settings()
-    refine = functools.partial(weak_oracles.crf, image @ GREY, settings=chosen)
+    probabilities, image = soft(alpha=0.3), edge()
+    refine = functools.partial(weak_oracles.crf, image @ GREY, settings=crf_of(0.2))
     if not crf:
         refine = lambda p: -weak_oracles.energies(p)  # noqa: E731
     expected = weak_oracles.scaled_responses(probabilities, refine, VOC_SCALES)
-    actual = responses(probabilities, form="released", image=image if crf else None)
+    given = image if crf else None
+    actual = responses(probabilities, form="released", image=given, strength=0.2)
     np.testing.assert_array_equal(actual[0], expected[0])
     np.testing.assert_allclose(actual[1], expected[1], atol=1e-6)
     assert len(np.unique(expected[1])) >= 3
 
 
 def test_repaired_equals_the_oracle_and_knows_the_classes_of_the_image():
-    probabilities, image = soft(), edge()
-    refine = functools.partial(weak_oracles.crf, image @ GREY, settings=settings())
+    probabilities, image = soft(alpha=0.3), edge()
+    refine = functools.partial(weak_oracles.crf, image @ GREY, settings=crf_of(0.2))
     expected = weak_oracles.scaled_responses(probabilities, refine, VOC_SCALES, (0, 2))
-    mask, variance = responses(probabilities, tags=[False, False, True], image=image)
+    tags = [False, False, True]
+    mask, variance = responses(probabilities, tags=tags, image=image, strength=0.2)
     np.testing.assert_array_equal(mask, expected[0])
     np.testing.assert_allclose(variance, expected[1], atol=1e-6)
     assert set(np.unique(mask)) == {0, 2}
+    assert len(np.unique(expected[1])) >= 3
 
 
 def two_regions(left, right):
@@ -106,8 +114,8 @@ def test_with_a_crf_a_region_flips_as_a_whole_where_the_image_contradicts():
 
 def test_a_class_that_the_crf_has_removed_is_examined_by_repaired_alone():
     image = np.full((8, 8, 1), 50, np.uint8)
+    image[3:5, 3:5] = 150
     probabilities = np.full((8, 8, 2), 0.02, np.float32)
-    probabilities[..., 1] = 0.02
     probabilities[3:5, 3:5, 1] = 0.6
     probabilities[..., 0] = 1 - probabilities[..., 1]
     lost, unseen = responses(probabilities, form="released", image=image)

@@ -6,8 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import CRFConfig
-from uaps_jax.crf import kernels
+from uaps_jax.crf.grid import grid_kernel
 from uaps_jax.crf.mean_field import Pairwise, mean_field, pairwise, unary_energy
+from uaps_jax.crf.pairs import pairs_kernel
+from uaps_jax.crf.positions import position_kernel
+from uaps_jax.crf.window import windowed_kernel
 
 GREY = (0.299, 0.587, 0.114)  # of R, G, B (ITU-R BT.601)
 
@@ -29,11 +32,12 @@ def pairwise_terms(image: jax.Array, settings: CRFConfig) -> tuple[Pairwise, ...
     size = (image.shape[0], image.shape[1])
     guide = guide_of(image, settings)
     sigma = settings.bilateral_sigma * max(size)
-    position = kernels.position_kernel(size, settings.position_sigma)
+    position = position_kernel(size, settings.position_sigma)
     if settings.form == "window":
-        bilateral = kernels.windowed_kernel(guide, sigma, settings.level_sigma, settings.window)
+        bilateral = windowed_kernel(guide, sigma, settings.level_sigma, settings.window)
     else:
-        bilateral = kernels.bilateral_kernel(guide, sigma, settings.level_sigma)
+        full = grid_kernel if guide.shape[-1] == 1 else pairs_kernel
+        bilateral = full(guide, sigma, settings.level_sigma)
     return (
         pairwise(position, settings.position_weight, size),
         pairwise(bilateral, settings.bilateral_weight, size),

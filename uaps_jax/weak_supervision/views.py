@@ -14,20 +14,18 @@ URN_SCALES = (0.5, 0.75, 1.0, 1.25, 1.5, 1.75)
 def view_sizes(
     size: tuple[int, int], scales: Sequence[float], multiple: int
 ) -> tuple[tuple[int, int], ...]:
-    """Height and width of each view: the scaled size, to the next multiple of a number.
+    """Height and width of each view: the scaled size, rounded to a multiple of a number.
 
     Args:
       size: of the image.
       scales: factors.
       multiple: the network's stride.
     """
-    return tuple(
-        (
-            max(multiple, round(size[0] * scale / multiple) * multiple),
-            max(multiple, round(size[1] * scale / multiple) * multiple),
-        )
-        for scale in scales
-    )
+
+    def scaled(length: int, scale: float) -> int:
+        return max(1, int(length * scale / multiple + 0.5)) * multiple
+
+    return tuple((scaled(size[0], scale), scaled(size[1], scale)) for scale in scales)
 
 
 def mean_over_views(
