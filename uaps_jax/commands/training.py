@@ -87,10 +87,8 @@ def _train(
     names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
     size = source.mebibytes(sum(map(len, names.values())), config.data)
     bring = source.read if size <= config.data.resident_mib else source.files
-    train_pools = {
-        pool: rough.rough_images(bring(dataset, listed, config.data), config.data.rough)
-        for pool, listed in names.items()
-    }
+    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
+    train_pools["labeled"] = rough.rough_images(train_pools["labeled"], config.data.rough)
     pools = TrainingPools(
         train=train_pools,
         val=source.read(dataset, split["val"], config.data),

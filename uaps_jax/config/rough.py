@@ -11,7 +11,7 @@ from uaps_jax.config.section import Section
 
 @dataclass(slots=True, kw_only=True)
 class RoughConfig(Section):
-    """Masks of training images made rough, to study what that costs.
+    """Masks of labeled images made rough, to study what that costs.
 
     Validation and test keep theirs. An object is a connected region of one class.
     """

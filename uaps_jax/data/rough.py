@@ -34,7 +34,7 @@ class Region(NamedTuple):
 
 
 def rough_images(images: Images, settings: RoughConfig) -> Images:
-    """Images with rough masks in place of their own."""
+    """Images with rough masks in place of their own; of images on disk they stay in memory."""
     if settings.kind == "none":
         return images
     if isinstance(images, Pool):
@@ -42,10 +42,13 @@ def rough_images(images: Images, settings: RoughConfig) -> Images:
         masks = np.stack([rough_mask(mask, name, settings) for name, mask in pairs])
         return dataclasses.replace(images, masks=masks)
     load = images.load
+    held: dict[str, np.ndarray] = {}  # a stroke takes longer than a step may
 
     def load_rough(name: str) -> tuple[np.ndarray, np.ndarray]:
         image, mask = load(name)
-        return image, rough_mask(mask, name, settings)
+        if name not in held:
+            held[name] = rough_mask(mask, name, settings)
+        return image, held[name]
 
     return Files(names=images.names, load=load_rough)
 
