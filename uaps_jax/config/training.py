@@ -60,6 +60,6 @@ class EvaluationConfig(Section):
     predictor: str  # which of the method's predictors; "" is its default
     # number of unlabeled images on which pseudo-labels are evaluated during training; 0: none
     probe_images: int = field(metadata=at_least(0))
-    # refines the probabilities of an image that is predicted by itself or from a folder; scores and
-    # pseudo-labels are without it
+    # refines predictions along the edges of their image; scores, pseudo-labels and exported files
+    # are without it
     crf: CRFConfig

@@ -90,9 +90,14 @@ def scaled_responses(
             return _labels(own, terms, iterations) == number
 
         share = jax.vmap(chosen)(powers).astype(jnp.float32).mean(0)
-        return jnp.where(examined[number], share * (1 - share), 0.0)
+        return share * (1 - share)
 
-    variances = jax.lax.map(variance, jnp.arange(background.size))
+    def variance_or_none(number: jax.Array) -> jax.Array:
+        none = jnp.zeros(mask.shape, jnp.float32)
+        return jax.lax.cond(examined[number], variance, lambda _: none, number)
+
+    # One class after another: those that are not examined take no time.
+    variances = jax.lax.map(variance_or_none, jnp.arange(background.size))
     return ScaledResponses(mask, variances.max(0))
 
 
