@@ -38,6 +38,8 @@ LAYERS = {
     "configuration_files": {"config", "modules"},
     "external": {"config", "modules"},
     "losses": {"labels"},
+    "crf": {"config"},
+    "weak_supervision": {"config", "crf"},
     "weights": {"config"},
     "transforms": {"config", "labels"},
     "models": {"config", "external", "trees", "weights"},
@@ -71,6 +73,7 @@ LAYERS = {
     "inference": {
         "compiler",
         "config",
+        "crf",
         "data",
         "datasets",
         "evaluation",

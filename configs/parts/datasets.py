@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import networks, variants
+from uaps_jax.configs.parts import networks, refinement, variants
 from uaps_jax.configs.parts.views import view
 from uaps_jax.methods.supervised import SupervisedConfig
 
@@ -214,6 +214,7 @@ def _config(
         "labeled_list": "",
         "labeled_group_copies": "exclude",
         "split_seed": 45,
+        "rough": c.RoughConfig(kind="none", seed=0, scale=(1.2, 1.5), radius=3, drop=0.2),
     }
     return c.Config(
         data=c.DataConfig(**(shared | data)),
@@ -252,5 +253,7 @@ def _config(
             eval_every=per_epoch,
         ),
         checkpoint=c.CheckpointConfig(every=1000, keep_every=0, keep_at=()),
-        evaluation=c.EvaluationConfig(batch_size=32, predictor="", probe_images=64),
+        evaluation=c.EvaluationConfig(
+            batch_size=32, predictor="", probe_images=64, crf=refinement.no_crf()
+        ),
     )

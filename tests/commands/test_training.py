@@ -1,5 +1,6 @@
 """Training from Python: without flags, from any directory, and its errors."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,7 +12,9 @@ import pytest
 
 import uaps_jax
 from tests.commands.mine import settings
+from uaps_jax.commands import opening, training
 from uaps_jax.config import ConfigError
+from uaps_jax.data import rough, source
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +32,28 @@ def test_a_training_gives_the_model_of_its_best_checkpoint(root):
     before = (workdir / "metrics.jsonl").read_bytes()
     assert uaps_jax.train(settings(root), str(workdir)).step == model.step  # there is nothing to do
     assert (workdir / "metrics.jsonl").read_bytes() == before
+
+
+def test_training_images_alone_get_rough_masks(root, monkeypatch):
+    config = settings(root)
+    config.data.rough = dataclasses.replace(config.data.rough, kind="dilation", radius=2)
+
+    class Stopped(Exception):
+        pass
+
+    def stop(config, directory, pools, *rest):
+        raise Stopped(pools)
+
+    monkeypatch.setattr(training.loop, "train", stop)
+    with pytest.raises(Stopped) as stopped:
+        uaps_jax.train(config, root.parent / "run")
+    [pools] = stopped.value.args
+    _, dataset = opening.open_dataset(config)
+    for pool, is_rough in ((pools.train["labeled"], True), (pools.val, False)):
+        exact = source.read(dataset, pool.names, config.data).masks
+        grown = np.stack([rough.dilated(mask, 2) for mask in exact])
+        assert (grown != exact).any()
+        np.testing.assert_array_equal(pool.masks, grown if is_rough else exact)
 
 
 def test_settings_that_cannot_be_trained_are_a_sentence(root):

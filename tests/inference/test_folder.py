@@ -43,6 +43,7 @@ def model_of(config, method, variables, folder):
         checkpoint="latest",
         step=0,
         variables=variables,
+        refine=None,
     )
 
 

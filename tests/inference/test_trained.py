@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import uaps_jax
-from tests import tiny
+from tests import tiny, weak_oracles
 from uaps_jax import config as config_lib
 from uaps_jax import inference, methods
 from uaps_jax.config import ConfigError
@@ -109,6 +109,32 @@ def test_a_list_is_predicted_as_the_images_of_a_folder(run, tmp_path, fit):
         expected = np.round(255 * prediction.uncertainty.clip(0, 1))
         np.testing.assert_array_equal(unsure, expected)
     assert model.predict([]) == []
+
+
+def test_a_crf_refines_predictions_of_images_folders_and_pools(run, model, tmp_path):
+    refined = uaps_jax.load(run[0], overrides={"evaluation.crf.iterations": 3})
+    crf = refined.config.evaluation.crf
+    grey = np.array([0.299, 0.587, 0.114])
+    image = np.repeat(np.repeat(random_image(4, 4), 6, 0), 5, 1)
+    plain, actual = model.predict(image), refined.predict(image)
+    expected = weak_oracles.crf(image @ grey, plain.probabilities, crf)
+    np.testing.assert_allclose(actual.probabilities, expected, atol=1e-5)
+    assert np.abs(actual.probabilities - plain.probabilities).max() > 0.01
+    np.testing.assert_array_equal(actual.mask, actual.probabilities.argmax(-1))
+    np.testing.assert_array_equal(actual.uncertainty, plain.uncertainty)
+    (tmp_path / "in").mkdir()
+    Image.fromarray(image).save(tmp_path / "in" / "a.png")
+    predict_folder(refined, tmp_path / "in", tmp_path / "out")
+    written = np.array(Image.open(tmp_path / "out" / "mask" / "a.png"))
+    np.testing.assert_array_equal(written, actual.mask)
+    pool = tiny.pool(5)
+    found, unrefined = refined.predict_pool(pool), model.predict_pool(pool)
+    np.testing.assert_array_equal(found.uncertainty, unrefined.uncertainty)
+    for row, pixels in enumerate(pool.images):
+        small = np.asarray(model.method.predictor("main")(model.variables, pixels[None]))[0]
+        expected = weak_oracles.crf(pixels @ grey, small, crf).argmax(-1)
+        np.testing.assert_array_equal(found.masks[row], expected)
+    assert (found.masks != unrefined.masks).any()
 
 
 def test_another_checkpoint_has_other_variables_and_compiles_nothing(model):

@@ -1,6 +1,7 @@
 """The settings of a run: their types, ranges and meanings, their checks, and their stored form."""
 
 from uaps_jax.config.checks import check, one_of, value_problems
+from uaps_jax.config.crf import CRFConfig
 from uaps_jax.config.data import DataConfig, FolderConfig
 from uaps_jax.config.flat import (
     Absent,
@@ -20,6 +21,7 @@ from uaps_jax.config.method import (
 )
 from uaps_jax.config.network import NETWORKS, NetworkConfig
 from uaps_jax.config.optimizer import OptimizerConfig
+from uaps_jax.config.rough import RoughConfig
 from uaps_jax.config.rules import (
     above,
     at_least,
@@ -41,6 +43,7 @@ __all__ = [
     "METHODS",
     "NETWORKS",
     "Absent",
+    "CRFConfig",
     "CheckpointConfig",
     "Config",
     "ConfigError",
@@ -54,6 +57,7 @@ __all__ = [
     "OptimizerConfig",
     "PhotometricConfig",
     "RampedConfig",
+    "RoughConfig",
     "Section",
     "TeacherMode",
     "TrainConfig",

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from uaps_jax.config.checks import check
-from uaps_jax.config.rules import above, at_least, each, positive_range, rule, within
+from uaps_jax.config.rough import RoughConfig
+from uaps_jax.config.rules import above, at_least, each, positive_range, rule, seed, within
 from uaps_jax.config.section import Section, lookup
 from uaps_jax.labels import IGNORE
 
 if TYPE_CHECKING:
     from uaps_jax.config.schema import Config
-
-SEEDS = within(0, 2**32 - 1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,7 +104,8 @@ class DataConfig(Section):
     # "grouped": the other images of labeled leakage groups are in no part, or unlabeled
     labeled_group_copies: Literal["exclude", "unlabeled"]
     # seed of the labeled/unlabeled draw (and of "grouped")
-    split_seed: int = field(metadata=SEEDS)
+    split_seed: int = field(metadata=seed())
+    rough: RoughConfig
 
     @property
     def network_size(self) -> tuple[int, int]:
@@ -158,3 +158,9 @@ class DataConfig(Section):
                 self.fit == "crop" or lookup(config, key) == unused,
                 f'can be set for data.fit = "crop" only; set it to {unused}',
             )
+        yield from check(
+            config,
+            "data.rough.kind",
+            self.fit != "crop" or self.rough.kind == "none",
+            'cannot be used with data.fit = "crop", whose masks stay exact',
+        )

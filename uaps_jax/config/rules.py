@@ -80,6 +80,11 @@ def low_high(minimum: float | None = None) -> Metadata:
     return rule(lambda v: minimum <= v[0] <= v[1], f"{message}, {bound}")
 
 
+def seed() -> Metadata:
+    """A seed of 32 bits."""
+    return within(0, 2**32 - 1)
+
+
 def positive_range() -> Metadata:
     """A pair with 0 < low <= high."""
     return rule(lambda v: 0 < v[0] <= v[1], "must be (low, high), above 0")

@@ -129,7 +129,21 @@ MIGRATIONS = (
             "data.crop_scale_range": [1.0, 1.0],
             "data.defect_crops": 0.0,
             "train.minutes": 0.0,
-        },
+            "data.rough.kind": "none",
+            "data.rough.seed": 0,
+            "data.rough.scale": [1.2, 1.5],
+            "data.rough.radius": 3,
+            "data.rough.drop": 0.2,
+            "evaluation.crf.iterations": 0,
+            "evaluation.crf.form": "full",
+            "evaluation.crf.guide": "grey",
+            "evaluation.crf.window": 15,
+            "evaluation.crf.position_weight": 3.0,
+            "evaluation.crf.position_sigma": 1.0,
+            "evaluation.crf.bilateral_weight": 4.0,
+            "evaluation.crf.bilateral_sigma": 0.134,
+            "evaluation.crf.level_sigma": 10.0,
+        }
     ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from uaps_jax.config.checks import check
-from uaps_jax.config.data import SEEDS
-from uaps_jax.config.rules import at_least
+from uaps_jax.config.crf import CRFConfig
+from uaps_jax.config.rules import at_least, seed
 from uaps_jax.config.section import Section
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TrainConfig(Section):
     """The length and size of a run."""
 
-    seed: int = field(metadata=SEEDS)  # of initial weights, data order, views, perturbations
+    seed: int = field(metadata=seed())  # of initial weights, data order, views, perturbations
     steps: int = field(metadata=at_least(1))  # optimizer steps
     # minutes that all steps and evaluations are to take: they are timed before the first step, and
     # `steps` and all that counts steps is set accordingly; a run that resumes keeps what was set;
@@ -64,3 +64,6 @@ class EvaluationConfig(Section):
     predictor: str  # which of the method's predictors; "" is its default
     # number of unlabeled images on which pseudo-labels are evaluated during training; 0: none
     probe_images: int = field(metadata=at_least(0))
+    # refines predictions along the edges of their image; scores, pseudo-labels and exported files
+    # are without it
+    crf: CRFConfig

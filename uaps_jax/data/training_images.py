@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from uaps_jax.config import DataConfig
-from uaps_jax.data import source, whole_images
+from uaps_jax.data import rough, source, whole_images
 from uaps_jax.data.source import Dataset, Images
 
 
@@ -54,8 +54,10 @@ def read(dataset: Dataset, names: Mapping[str, Sequence[str]], data: DataConfig)
         where = "are kept in memory" if resident else "are decoded for every crop"
         return TrainingImages(pools=pools, mebibytes=size, where=f"{where}, and cut on the host")
     bring = source.read if resident else source.files
+    pools = {pool: bring(dataset, listed, data) for pool, listed in names.items()}
+    pools["labeled"] = rough.rough_images(pools["labeled"], data.rough)
     return TrainingImages(
-        pools={pool: bring(dataset, listed, data) for pool, listed in names.items()},
+        pools=pools,
         mebibytes=size,
         where="live on the devices" if resident else "are streamed",
     )

@@ -20,9 +20,10 @@ from uaps_jax import methods
 from uaps_jax.config import Config
 from uaps_jax.data import tiling
 from uaps_jax.data.source import Pool
-from uaps_jax.inference import images, pools, settings, tiles
+from uaps_jax.inference import images, pools, refinement, settings, tiles
 from uaps_jax.inference.images import Image
 from uaps_jax.inference.pools import Predictions, PredictPool
+from uaps_jax.inference.refinement import Refine
 from uaps_jax.methods.base import Method
 from uaps_jax.training import checkpoints
 from uaps_jax.trees import Tree
@@ -53,6 +54,7 @@ class TrainedModel:
       checkpoint: what was asked for: "best", "latest" or a step.
       step: which one that is.
       variables: of the method.
+      refine: the CRF of `evaluation.crf`; None for none.
       compiled: its predictors, of class ids (False) and of probabilities (True).
     """
 
@@ -62,6 +64,7 @@ class TrainedModel:
     checkpoint: str
     step: int
     variables: Tree = dataclasses.field(repr=False)
+    refine: Refine | None = dataclasses.field(repr=False)
     compiled: dict[bool, PredictPool] = dataclasses.field(default_factory=dict, repr=False)
 
     @functools.cached_property
@@ -145,18 +148,28 @@ class TrainedModel:
     def predict_pool(self, pool: Pool) -> Predictions:
         """Class ids and uncertainties of images at the network's size."""
         batch_size = self.config.evaluation.batch_size
-        return self._predictor(False)(self.variables, pool, first=0, batch_size=batch_size)
+        if self.refine is None:
+            return self._predictor(False)(self.variables, pool, first=0, batch_size=batch_size)
+        predictor = self._predictor(True)
+
+        def predict(batch: Pool, number: int) -> Predictions:
+            return predictor(self.variables, batch, first=number, batch_size=batch_size)
+
+        return refinement.refined_pool(pool, predict, self.refine, batch_size)
 
     def outputs(
         self, tiled: Iterable[tiling.Tiled], *, soft: bool, batch_size: int
     ) -> Iterator[tiles.Output]:
         """The outputs of images of any size; with `soft` probabilities, else class ids."""
-        predictor = self._predictor(soft)
+        predictor = self._predictor(soft or self.refine is not None)
 
         def predict(pool: Pool, number: int) -> Predictions:
             return predictor(self.variables, pool, first=number, batch_size=batch_size)
 
-        return tiles.outputs(tiled, predict, self.config.data, batch_size)
+        results = tiles.outputs(tiled, predict, self.config.data, batch_size)
+        if self.refine is None:
+            return results
+        return refinement.refined(results, self.refine, soft=soft)
 
     def _predictor(self, soft: bool) -> PredictPool:
         if soft not in self.compiled:
@@ -211,6 +224,7 @@ def restore(config: Config, directory: Path, checkpoint: str) -> TrainedModel:
         checkpoint=checkpoint,
         step=step,
         variables=_variables(method, directory, step),
+        refine=refinement.build(config.evaluation.crf),
     )
 
 

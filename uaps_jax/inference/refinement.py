@@ -1,0 +1,73 @@
+"""Predictions refined along the edges of their images."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+
+import jax
+import numpy as np
+
+from uaps_jax import compiler
+from uaps_jax.config import CRFConfig
+from uaps_jax.crf.refine import refine
+from uaps_jax.data.source import Pool
+from uaps_jax.inference import tiles
+from uaps_jax.inference.pools import Predictions
+
+Refine = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Image, uint8 `[H, W, 1]` or `[H, W, 3]`, and probabilities `[H, W, C]` to marginals, likewise."""
+
+
+def build(settings: CRFConfig) -> Refine | None:
+    """The CRF of the settings, compiled once for each size of images; None for no iterations."""
+    if not settings.iterations:
+        return None
+
+    @compiler.jit_optimized
+    def run(image: jax.Array, probabilities: jax.Array) -> jax.Array:
+        return refine(image, probabilities, settings)
+
+    return lambda image, probabilities: np.asarray(run(image, probabilities))
+
+
+def refined_pool(
+    pool: Pool, predict: Callable[[Pool, int], Predictions], refine: Refine, batch_size: int
+) -> Predictions:
+    """Class ids and uncertainties of images at the network's size, of refined probabilities.
+
+    Args:
+      pool: the images.
+      predict: the predictions, with probabilities, of a batch, given with its number.
+      refine: the CRF.
+      batch_size: images at once.
+    """
+    results: list[Predictions] = []
+    for number, start in enumerate(range(0, len(pool.names), batch_size)):
+        part = slice(start, start + batch_size)
+        images = pool.images[part]
+        batch = Pool(names=pool.names[part], images=images, masks=pool.masks[part])
+        found = predict(batch, number)
+        pairs = zip(images, found.values, strict=True)
+        masks = np.stack([tiles.likeliest(refine(*pair)) for pair in pairs])
+        results.append(dataclasses.replace(found, values=masks))
+    return dataclasses.replace(
+        results[0],
+        values=np.concatenate([found.values for found in results]),
+        uncertainty=np.concatenate([found.uncertainty for found in results]),
+    )
+
+
+def refined(
+    outputs: Iterable[tiles.Output], refine: Refine, *, soft: bool
+) -> Iterator[tiles.Output]:
+    """Outputs with marginals in place of probabilities; without `soft` with class ids.
+
+    Args:
+      outputs: with probabilities.
+      refine: the CRF.
+      soft: see above.
+    """
+    for output in outputs:
+        marginals = refine(output.image.pixels(), output.values)
+        yield output._replace(values=marginals if soft else tiles.likeliest(marginals))

@@ -1,0 +1,1 @@
+"""Learning from rough masks and from image labels, as functions of arrays."""
