@@ -10,6 +10,7 @@ from uaps_jax.config.flat import (
     differences,
     flatten,
 )
+from uaps_jax.config.heads import Head
 from uaps_jax.config.method import (
     METHODS,
     Form,
@@ -49,6 +50,7 @@ __all__ = [
     "EvaluationConfig",
     "FolderConfig",
     "Form",
+    "Head",
     "MethodConfig",
     "NetworkConfig",
     "OptimizerConfig",
