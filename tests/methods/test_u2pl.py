@@ -525,17 +525,21 @@ def test_without_contrast_there_is_neither_head_nor_bank():
     assert method.memory() == {}
 
 
-def test_bfloat16_takes_a_step_and_writes_its_banks():
+def test_bfloat16_takes_a_step_and_both_pieces_of_a_batch_write_into_the_banks():
     settings = full()
-    settings.network.dtype = "bfloat16"
+    settings.network.dtype, settings.method.bank_size = "bfloat16", 24
+    settings.train.accumulate = 2
     step, (state, *rest) = step_and_inputs(config_lib.validate(settings))
     state, metrics = step(state, *rest)
     assert int(state.step) == 1
     assert np.isfinite(float(metrics["loss"]))
-    banks = np.asarray(state.memory["negatives"]).reshape(3, 16, 8)
+    banks = np.asarray(state.memory["negatives"]).reshape(3, 24, 8)
     lengths = np.linalg.norm(banks, axis=-1)
-    assert (np.abs(lengths - 1) < 1e-2).sum() > 8  # the rest is empty
-    assert ((lengths < 1e-6) | (np.abs(lengths - 1) < 1e-2)).all()
+    is_filled = np.abs(lengths - 1) < 1e-2
+    assert (is_filled | (lengths < 1e-6)).all()
+    assert_array_equal(is_filled.sum(1), state.method_state["bank_places"])
+    assert is_filled.sum() > 24  # more than one piece can write
+    assert_array_equal(is_filled, np.sort(is_filled, axis=1)[:, ::-1])
 
 
 def test_four_devices_compute_what_one_does():

@@ -54,7 +54,10 @@ def percentiles(values: jax.Array, groups: jax.Array, count: int, fraction: jax.
       count: of the groups.
       fraction: 0 to 1.
     """
-    sorted_groups, ordered = jax.lax.sort((groups, values), num_keys=2)
+    if count == 1:
+        sorted_groups, ordered = groups, jnp.sort(values)  # one array is sorted faster
+    else:
+        sorted_groups, ordered = jax.lax.sort((groups, values), num_keys=2)
     first = jnp.searchsorted(sorted_groups, jnp.arange(count + 1, dtype=groups.dtype))
     last = first[1:] - 1
     place = fraction * jnp.maximum(last - first[:-1], 0)
