@@ -24,6 +24,7 @@ from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
 from uaps_jax.methods.prevmatch import PrevmatchConfig
 from uaps_jax.methods.supervised import SupervisedConfig
+from uaps_jax.methods.u2pl import U2plConfig
 from uaps_jax.methods.ua_mt import UaMtConfig
 from uaps_jax.methods.uaps import UapsConfig
 from uaps_jax.methods.ucc import UccConfig
@@ -246,6 +247,39 @@ def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
     return _with_method(config, DirichletMatchConfig, usual, settings)
 
 
+U2PL: dict[str, Any] = {
+    "warm_up": 0,
+    "ema_decay": 0.99,
+    "loss": "cross_entropy_and_dice",
+    "weight": 1.0,
+    "unreliable": 0.2,
+    "percentile": "all",
+    "mixing": "cutmix",
+    "mixing_probability": 0.5,
+    "weight_contrast": 0.1,
+    "projection": 256,
+    "temperature": 0.5,
+    "anchor_threshold": 0.3,
+    "anchors": 50,
+    "negatives": 256,
+    "low_rank": 0,
+    "high_rank": 0,
+    "bank_size": 4096,
+    "bank_keys": 256,
+    "ohem_threshold": 1.0,
+    "ohem_kept": 0.0,
+    "weight_fcn": 0.0,
+}
+"""U2PL's settings on VOC, with the crack project's CE + Dice. Published banks have 30,000 features
+and take all features of a step; these take a part, and are renewed in 16 steps."""
+
+
+def u2pl(config: c.Config, **settings: Any) -> c.Config:
+    """U2PL's published weights and sets; a tenth of the steps are warm-up."""
+    config.network.auxiliary = 0
+    return _scaled(config, U2plConfig, U2PL, settings)
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "mean_teacher": mean_teacher,
@@ -262,6 +296,7 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "prevmatch": prevmatch,
     "unimatch_v2": unimatch_v2,
     "dirichlet_match": dirichlet_match,
+    "u2pl": u2pl,
     "cpcl": cpcl,
     "dueb": dueb,
 }

@@ -17,6 +17,8 @@ METHODS = {
     "PrevMatch": Entry(method="prevmatch"),
     "UniMatch V2": Entry(method="unimatch_v2"),
     "Dirichlet Match": Entry(method="dirichlet_match"),
+    "U2PL": Entry(method="u2pl"),
+    "U2PL, no contrast": Entry(method="u2pl", overrides={"method.weight_contrast": 0.0}),
     "Mean Teacher": Entry(method="mean_teacher"),
     "UA-MT": Entry(method="ua_mt"),
     "CCT": Entry(method="cct"),

@@ -546,6 +546,8 @@ def plain(name):
         settings.method.feature_dropout = 0.0
     if name in ("unimatch_v2", "dirichlet_match"):
         settings.method.channel_dropout = 0.0
+    if name == "u2pl":
+        settings.method.mixing = "none"
     if name == "dueb":
         settings.method.weight_aleatoric, settings.method.weight_energy = (0.0, 0.0), (0.0, 0.0)
     return settings
@@ -580,6 +582,8 @@ def test_without_its_unlabeled_weight_a_method_is_supervised_learning(name):
                 shown.append("weak")
                 options["change"] = functools.partial(unimatch_v1.with_dropped, probability=0.0)
             shown += [view for view in views if view.startswith("strong")]
+        if name == "u2pl":
+            shown, options = ["labeled", "unlabeled"], {"joint": True}
         images = [views[view]["image"] for view in shown]
         (outputs, *_), _ = run(network, p, state["batch_stats"], key, *images, **options)
         each = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(

@@ -13,9 +13,14 @@ from uaps_jax.configs.parts.networks import NETWORKS
 from uaps_jax.methods import dueb
 
 FAMILIES = ("efficientnet_lite0", "deeplabv3plus_resnet18", "pspnet_resnet18", "fpn_resnet18")
-PUBLISHED = (("cpcl", "deeplabv3plus_cpcl"), ("dueb", "deeplabv3plus_cpcl"))
+PUBLISHED = (
+    ("cpcl", "deeplabv3plus_cpcl"),
+    ("dueb", "deeplabv3plus_cpcl"),
+    ("u2pl", "deeplabv3plus_u2pl"),
+)
 BOTH = ("supervised", "uaps")
-PAIRS = (*((method, family) for method in BOTH for family in FAMILIES), *PUBLISHED)
+COARSE = (("u2pl", "pspnet_resnet18"),)  # a projection at stride 32
+PAIRS = (*((method, family) for method in BOTH for family in FAMILIES), *PUBLISHED, *COARSE)
 
 
 def on(method, network, **settings):

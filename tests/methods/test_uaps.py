@@ -17,7 +17,7 @@ from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, segmentation, uncertainty
 from uaps_jax.methods import passes, supervised, uaps
 from uaps_jax.methods.base import Inputs
-from uaps_jax.models.network import Outputs
+from uaps_jax.models.interfaces import Outputs
 
 W1, W2, W3 = 0.3, 0.2, 0.7
 BETA = np.array([0.4, 0.1, 0.3, 0.2], np.float32)

@@ -74,7 +74,7 @@ def test_the_levels_have_the_strides_of_the_settings(network):
 
 @pytest.mark.parametrize("network", ON_ENCODERS)
 def test_logits_have_the_size_of_the_images(network):
-    built = models.build(on(network, "uaps"), {"variance": 1})
+    built = models.build(on(network, "uaps"), {"variance": config_lib.Head("linear", 1)})
     images = jax.ShapeDtypeStruct((4, 64, 96, 3), jnp.float32)
     outputs, statistics = jax.eval_shape(
         lambda v, x, k: built.train_outputs(v, x, k, parts=2),

@@ -13,6 +13,7 @@ from benchmarks import torch_names
 from tests.compare import relative_difference, report
 from tests.models.networks import small
 from uaps_jax import models
+from uaps_jax.config import Head
 from uaps_jax.configs.parts import datasets as settings
 from uaps_jax.models import initialize
 
@@ -35,6 +36,10 @@ def published_shapes(dataset, auxiliary):
     return models.build(config, {}).shapes()
 
 
+def linear(channels):
+    return Head("linear", channels)
+
+
 def published(auxiliary=3):
     config = settings.neu_seg()
     config.network.auxiliary = auxiliary
@@ -50,7 +55,7 @@ def variables(model, seed=0):
 
 
 def test_the_stacked_decoders_compute_what_each_does_alone():
-    model = small(heads={"variance": 1, "projection": 6})
+    model = small(heads={"variance": linear(1), "projection": linear(6)})
     tree, batch = variables(model), images(4)
     alone = jax.jit(functools.partial(dataclasses.replace(model, auxiliary=0).train_outputs))
 
@@ -91,14 +96,19 @@ def test_the_stacked_decoders_compute_what_each_does_alone():
 
 
 def test_extra_heads_change_neither_the_rest_of_the_start_nor_each_other():
-    plain, one, two = (small(heads=h).init(5) for h in ({}, {"a": 1}, {"a": 1, "b": 3}))
+    plain, one, two = (
+        small(heads=h).init(5) for h in ({}, {"a": linear(1)}, {"a": linear(1), "b": linear(3)})
+    )
     for tree in (one, two):
         rest = {name: tree["params"][name] for name in plain["params"]}
         jax.tree.map(assert_array_equal, rest, plain["params"])
         jax.tree.map(assert_array_equal, tree["batch_stats"], plain["batch_stats"])
     assert_array_equal(one["params"]["heads"]["a"]["kernel"], two["params"]["heads"]["a"]["kernel"])
     assert two["params"]["heads"]["b"]["kernel"].shape == (4, 1, 1, 4, 3)
-    assert small(heads={"a": 1}).parameter_groups(one["params"])["heads"]["a"]["bias"] == "heads"
+    assert (
+        small(heads={"a": linear(1)}).parameter_groups(one["params"])["heads"]["a"]["bias"]
+        == "heads"
+    )
 
 
 @functools.cache

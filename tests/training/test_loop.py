@@ -69,6 +69,7 @@ def test_streamed_equals_resident_to_the_bit_on_four_devices(tmp_path, monkeypat
         ("cpcl", 5),
         ("dueb", 3),
         ("prevmatch", 4),
+        ("u2pl", 4),
     ],
 )
 def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, stop):

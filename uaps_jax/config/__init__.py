@@ -11,6 +11,7 @@ from uaps_jax.config.flat import (
     differences,
     flatten,
 )
+from uaps_jax.config.heads import Head
 from uaps_jax.config.method import (
     METHODS,
     Form,
@@ -52,6 +53,7 @@ __all__ = [
     "EvaluationConfig",
     "FolderConfig",
     "Form",
+    "Head",
     "MethodConfig",
     "NetworkConfig",
     "OptimizerConfig",

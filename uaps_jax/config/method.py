@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from uaps_jax.config.checks import check
+from uaps_jax.config.heads import Head
 from uaps_jax.config.rules import at_least
 from uaps_jax.config.section import Section
 
@@ -28,14 +29,17 @@ class MethodConfig(Section):
     Attributes:
       name: of the method.
       ramp_share: fraction of the steps after which its ramps are complete, in a shortened run.
-      heads: name of an extra head of its networks -> channels.
       auxiliary: the smallest and the largest number of auxiliary decoders.
     """
 
     name: ClassVar[str]
     ramp_share: ClassVar[float] = 0.0
-    heads: ClassVar[Mapping[str, int]] = {}
     auxiliary: ClassVar[tuple[float, float]] = (0, math.inf)
+
+    def heads(self, config: "Config") -> Mapping[str, Head]:
+        """The extra heads of its networks, by name; `data.classes` is known."""
+        del config
+        return {}
 
     def problems(self, config: "Config") -> Iterator[str]:
         """A number of auxiliary decoders that the method cannot use."""

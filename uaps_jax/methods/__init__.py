@@ -20,6 +20,7 @@ from uaps_jax.methods import (
     mean_teacher,
     prevmatch,
     supervised,
+    u2pl,
     ua_mt,
     uaps,
     ucc,
@@ -64,6 +65,7 @@ register(augseg.AugsegConfig, augseg.build)
 register(bcp.BcpConfig, bcp.build)
 register(prevmatch.PrevmatchConfig, prevmatch.build)
 register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
+register(u2pl.U2plConfig, u2pl.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 
@@ -75,5 +77,5 @@ def build(config: Config, weights: Tree | None = None) -> Method:
       config: of the run.
       weights: what its networks start from in place of drawn values (`Network.init`).
     """
-    network = models.build(config, type(config.method).heads, weights)
+    network = models.build(config, config.method.heads(config), weights)
     return METHODS[config.method.name](config, network)

@@ -39,7 +39,8 @@ from uaps_jax.methods.base import (
     unlabeled_stream,
 )
 from uaps_jax.methods.loss import Objective, Run, Seen, Term, one_objective
-from uaps_jax.models.network import Network, Outputs
+from uaps_jax.models.interfaces import Outputs
+from uaps_jax.models.network import Network
 from uaps_jax.stream import Stream
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree

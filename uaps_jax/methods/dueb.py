@@ -45,7 +45,6 @@ class DuebConfig(c.RampedConfig):
     name: ClassVar[str] = "dueb"
     ramp_share: ClassVar[float] = 0.25
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
-    heads: ClassVar[Mapping[str, int]] = {HEAD: 1}
 
     form: c.Form  # of the energy term and of the aleatoric term
     # w, weight of CPCL's unlabeled terms: 1 on VOC, 5 on Cityscapes
@@ -59,6 +58,10 @@ class DuebConfig(c.RampedConfig):
     energy_margins: tuple[float, float] = field(metadata=c.low_high())
     ramp: bool  # whether the unlabeled terms are ramped (released: False)
     teacher_mode: c.TeacherMode  # "train" is released
+
+    def heads(self, config: Config) -> Mapping[str, c.Head]:
+        del config
+        return {HEAD: c.Head("linear", 1)}
 
 
 def objective(

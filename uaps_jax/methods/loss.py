@@ -11,8 +11,9 @@ import jax.numpy as jnp
 from uaps_jax.config import Config, RampedConfig
 from uaps_jax.losses import ramps
 from uaps_jax.methods import passes
-from uaps_jax.methods.base import Hyperparameters, Inputs, Loss, Result
-from uaps_jax.models.network import Network, Outputs
+from uaps_jax.methods.base import Hyperparameters, Inputs, Loss, Result, Write
+from uaps_jax.models.interfaces import Outputs
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
 
@@ -59,11 +60,13 @@ class Term(NamedTuple):
       loss: a scalar.
       metrics: its terms by name.
       state: entries of the state that the objective changes.
+      writes: as of `Result`.
     """
 
     loss: jax.Array
     metrics: dict[str, jax.Array]
     state: Mapping[str, Any] = {}
+    writes: Mapping[str, Write] = {}
 
 
 class Objective(Protocol):
@@ -143,7 +146,7 @@ def one_objective(
             )
         )
         state = {**inputs.state, "batch_stats": stats, **term.state}
-        return Result(term.loss, state, {"ramp": ramp, **term.metrics})
+        return Result(term.loss, state, {"ramp": ramp, **term.metrics}, term.writes)
 
     return loss
 

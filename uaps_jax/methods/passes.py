@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.models.network import Change, Network, Outputs, Pyramid
+from uaps_jax.models.interfaces import Change, Outputs, Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
 

@@ -18,7 +18,8 @@ from uaps_jax.methods import one_network, passes
 from uaps_jax.methods.base import Divergence, FindPseudoLabels, Loss, Method, Predictor, Views
 from uaps_jax.methods.loss import Run
 from uaps_jax.models import stacked
-from uaps_jax.models.network import Network, Outputs, main_variables
+from uaps_jax.models.interfaces import Outputs
+from uaps_jax.models.network import Network, main_variables
 from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
 

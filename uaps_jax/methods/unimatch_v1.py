@@ -28,7 +28,8 @@ from uaps_jax.methods import one_network, passes, strong_views, supervised
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
 from uaps_jax.methods.loss import Objective, Prepare, Seen, Term, one_objective, show
 from uaps_jax.methods.strong_views import Target
-from uaps_jax.models.network import Network, Pyramid
+from uaps_jax.models.interfaces import Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
 STRONG = strong_views.strong_names(2)

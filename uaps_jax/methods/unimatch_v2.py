@@ -22,7 +22,8 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.methods import weak_to_strong
 from uaps_jax.methods.base import Method
-from uaps_jax.models.network import Change, Network, Pyramid
+from uaps_jax.models.interfaces import Change, Pyramid
+from uaps_jax.models.network import Network
 
 
 @dataclass(slots=True, kw_only=True)

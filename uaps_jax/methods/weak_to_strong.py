@@ -23,7 +23,8 @@ from uaps_jax.methods import passes, strong_views, supervised, teacher, threshol
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.methods.strong_views import StrongView, Target
-from uaps_jax.models.network import Change, Network
+from uaps_jax.models.interfaces import Change
+from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
 LabeledPaste = Literal["none", "unsure", "always"]

@@ -12,12 +12,12 @@ import jax
 
 from uaps_jax import config as config_lib
 from uaps_jax import external
-from uaps_jax.config import Config, ConfigError, NetworkConfig
+from uaps_jax.config import Config, ConfigError, Head, NetworkConfig
 from uaps_jax.models import deeplabv3plus, fpn, pspnet, unet, unet_decoder
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
-Build = Callable[[Config, Mapping[str, int]], Network]
+Build = Callable[[Config, Mapping[str, Head]], Network]
 NETWORKS: dict[str, Build] = {}
 
 
@@ -43,12 +43,12 @@ register(pspnet.PSPNetConfig, pspnet.build)
 register(fpn.FPNConfig, fpn.build)
 
 
-def build(config: Config, heads: Mapping[str, int], weights: Tree | None = None) -> Network:
-    """The network that `config.network` describes, with the extra heads (name -> channels).
+def build(config: Config, heads: Mapping[str, Head], weights: Tree | None = None) -> Network:
+    """The network that `config.network` describes, with the extra heads.
 
     Args:
       config: of the run.
-      heads: extra heads, name -> channels.
+      heads: extra heads, by name.
       weights: what `Network.init` takes in place of drawn values.
 
     Raises:

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax import config as c
-from uaps_jax.config import Config
+from uaps_jax.config import Config, Head
 from uaps_jax.models import encoders, layers, pooling, resize
-from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.models.interfaces import Decoded, Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.weights import decoders
 
 LOW_STRIDE = 4
@@ -170,6 +171,7 @@ class Decoder(nn.Module):
         low = unit(pyramid[self.strides.index(LOW_STRIDE)], form.low_width, 1, "low")
         height, width = low.shape[1:3]
         x = jnp.concatenate([low, resize.resize(coarse, height, width)], axis=-1)
+        joined = x
         for number in (0, 1):
             x = unit(x, WIDTH, 3, f"head_{number}")
             if form.dropout_of == "channels":
@@ -178,11 +180,13 @@ class Decoder(nn.Module):
         if form.dropout_of == "elements":
             x = layers.drop_elements(self, x, form.head_dropout, train=train)
         logits = layers.conv(self.classes, 1, self.dtype, "classifier")(x)
-        return Decoded(resize.resize(logits, LOW_STRIDE * height, LOW_STRIDE * width), features)
+        return Decoded(
+            resize.resize(logits, LOW_STRIDE * height, LOW_STRIDE * width), features, joined
+        )
 
 
-def build(config: Config, heads: Mapping[str, int]) -> Network:
-    """The network that `config.network` describes, with the extra heads (name -> channels)."""
+def build(config: Config, heads: Mapping[str, Head]) -> Network:
+    """The network that `config.network` describes, with the extra heads."""
     options = config.network
     assert isinstance(options, DeepLabV3PlusConfig)
     return encoders.network(

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from uaps_jax import config as c
-from uaps_jax.config import Config
+from uaps_jax.config import Config, Head
 from uaps_jax.models import initialize, perturb, resnet
 from uaps_jax.models.efficientnet_lite import EfficientNetLite0
 from uaps_jax.models.freezing import Freezing
@@ -146,14 +146,14 @@ def _is_near(values: Sequence[float], others: Sequence[float]) -> bool:
 
 def network(
     config: Config,
-    heads: Mapping[str, int],
+    heads: Mapping[str, Head],
     decoder: Callable[[tuple[int, ...], Any], nn.Module],
 ) -> Network:
     """The network of an encoder of `ENCODERS` and a decoder.
 
     Args:
       config: its network section is an `EncoderConfig`.
-      heads: name of an extra head -> its channels.
+      heads: extra heads, by name.
       decoder: from the strides of the pyramid's levels and the compute type.
     """
     options = config.network

@@ -11,9 +11,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from uaps_jax import config as c
-from uaps_jax.config import Config
+from uaps_jax.config import Config, Head
 from uaps_jax.models import encoders, layers, resize
-from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.models.interfaces import Decoded, Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.weights import decoders
 
 FINEST = 4  # stride of the finest level that is read
@@ -65,11 +66,11 @@ class Decoder(nn.Module):
             smoothed.append(resize.resize(y, height, width))
         features = jnp.concatenate(smoothed, axis=-1)
         logits = layers.conv(self.classes, 3, self.dtype, "classifier")(features)
-        return Decoded(resize.resize(logits, FINEST * height, FINEST * width), features)
+        return Decoded(resize.resize(logits, FINEST * height, FINEST * width), features, features)
 
 
-def build(config: Config, heads: Mapping[str, int]) -> Network:
-    """The network that `config.network` describes, with the extra heads (name -> channels)."""
+def build(config: Config, heads: Mapping[str, Head]) -> Network:
+    """The network that `config.network` describes, with the extra heads."""
     options = config.network
     assert isinstance(options, FPNConfig)
     return encoders.network(

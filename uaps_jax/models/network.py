@@ -2,77 +2,39 @@
 
 The encoder runs once. Decoder 0, the main decoder, reads its pyramid; each auxiliary decoder reads
 a perturbed copy of it (CCT, Ouali et al. 2020; UAPS, Sec. 3). All decoders have one architecture;
-their variables are one tree with a leading axis. An extra head is a 1x1 convolution beside the
-output layer of every decoder, for example a predicted variance.
+their variables are one tree with a leading axis. Extra heads, such as a predicted variance, read
+the features of every decoder or of the encoder (`models/heads.py`).
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.models import initialize, layers, stacked
+from uaps_jax.config import Head
+from uaps_jax.models import heads as head_lib
+from uaps_jax.models import initialize, stacked
 from uaps_jax.models.freezing import NOTHING, Freezing
+from uaps_jax.models.interfaces import Change, Outputs, Pyramid
 from uaps_jax.models.perturb import Perturbation
 from uaps_jax.trees import Tree
 
-Pyramid = Sequence[jax.Array]
 COLLECTIONS = ("params", "batch_stats")
-
-Change = Callable[[jax.Array, Pyramid], Pyramid]
-"""`(key, pyramid)` to a changed pyramid of the encoder, for all decoders."""
-
-
-class Encoder(Protocol):
-    """The call of an encoder, a `flax.linen.Module`; it may use the rng "dropout"."""
-
-    def __call__(self, images: jax.Array, *, train: bool, parts: int = 1) -> Pyramid:
-        """Images `[B * parts, H, W, C]` to feature maps, from the finest to the coarsest."""
-
-
-class Decoded(NamedTuple):
-    """The output of a decoder.
-
-    Attributes:
-      logits: `[B, H, W, classes]`, of the size of the images.
-      features: `[B, h, w, F]`, the input of the extra heads; h and w may be smaller than H and W.
-    """
-
-    logits: jax.Array
-    features: jax.Array
-
-
-class Decoder(Protocol):
-    """The call of a decoder, a `flax.linen.Module`; it may use the rng "dropout"."""
-
-    def __call__(self, pyramid: Pyramid, *, train: bool, parts: int = 1) -> Decoded:
-        """The pyramid of an encoder to logits and features."""
-
-
-class Outputs(NamedTuple):
-    """The outputs of a network, float32 or wider.
-
-    Attributes:
-      logits: `[K, B, H, W, C]`, the main decoder first.
-      heads: name of an extra head -> `[K, B, h, w, channels]`, of the size of the features.
-    """
-
-    logits: jax.Array
-    heads: dict[str, jax.Array]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Network:
     """The network as pure functions of `variables = {"params": ..., "batch_stats": ...}`.
 
-    `params` has the entries `encoder`, `decoders` and, if there are extra heads, `heads`;
-    `batch_stats` has the first two. Every leaf of `decoders` and `heads` has a leading axis of
-    K = 1 + `auxiliary`.
+    `params` has the entries `encoder`, `decoders` and, if there are extra heads, `heads`; so has
+    `batch_stats`, with the heads that have batch normalisations. Every leaf of `decoders` has a
+    leading axis of K = 1 + `auxiliary`, every leaf of `heads` one of K, or of 1 for a head that
+    reads the encoder.
 
     Attributes:
       encoder: a module that fulfils `Encoder`.
@@ -82,7 +44,7 @@ class Network:
       stride: image sides must be multiples of this.
       auxiliary: number of auxiliary decoders.
       perturbations: of the auxiliary decoders' pyramids, repeated if there are more decoders.
-      heads: name of an extra head -> its channels.
+      heads: extra heads, by name.
       dtype: compute type; parameters, statistics and outputs stay float32 or wider.
       initialize_encoder: how the kernels of the encoder are drawn.
       freezing: what of the encoder is not trained.
@@ -96,7 +58,7 @@ class Network:
     stride: int
     auxiliary: int
     perturbations: Sequence[Perturbation]
-    heads: Mapping[str, int]
+    heads: Mapping[str, Head]
     dtype: Any = None
     initialize_encoder: initialize.Draw = initialize.uniform
     freezing: Freezing = NOTHING
@@ -116,13 +78,12 @@ class Network:
             for collection in COLLECTIONS
         }
         if self.heads:
-            tree["params"]["heads"] = {
-                name: stacked.shapes(
-                    _abstract(self._head(name), key, decoded.features)[0]["params"],
-                    1 + self.auxiliary,
-                )
-                for name in self.heads
-            }
+            params, stats = head_lib.shapes(
+                self.heads, pyramid, decoded, 1 + self.auxiliary, self.dtype
+            )
+            tree["params"]["heads"] = params
+            if stats:
+                tree["batch_stats"]["heads"] = stats
         return tree
 
     def init(self, seed: int) -> Tree:
@@ -132,17 +93,19 @@ class Network:
         `weights`.
         """
         shapes = self.shapes()
-        heads = shapes["params"].pop("heads", {})
+        heads = {collection: shapes[collection].pop("heads", {}) for collection in COLLECTIONS}
         draws = {"encoder": self.initialize_encoder}
         variables = initialize.fill(shapes, seed, draws)
         if self.weights is not None:
             for collection in COLLECTIONS:
                 variables[collection] |= self.weights[collection]
-        if heads:
-            variables["params"]["heads"] = {
-                name: initialize.fill(heads[name], seed + (number << 64))
-                for number, name in enumerate(self.heads, start=1)
-            }
+        for collection, of_heads in heads.items():
+            if of_heads:
+                variables[collection]["heads"] = {
+                    name: initialize.fill(of_heads[name], seed + (number << 64))
+                    for number, name in enumerate(self.heads, start=1)
+                    if name in of_heads
+                }
         return variables
 
     def train_outputs(
@@ -178,26 +141,62 @@ class Network:
             pyramid = change(jax.random.fold_in(key, 2), pyramid)
         pyramids = self.perturbed(pyramid, perturb_key, parts=parts)
 
+        heads, head_variables = head_lib.selected(self.heads, variables, on_encoder=False)
+
         def decode(
-            p: Tree, s: Tree, heads: Tree, z: Pyramid, key: jax.Array
-        ) -> tuple[Outputs, Tree]:
+            p: Tree, s: Tree, of_heads: Tree, z: Pyramid, keys: jax.Array
+        ) -> tuple[Outputs, Tree, Tree]:
             decoded, updates = self.decoder.apply(
                 {"params": p, "batch_stats": s},
                 z,
                 train=True,
                 parts=parts,
-                rngs={"dropout": key},
+                rngs={"dropout": keys[0]},
                 mutable=["batch_stats"],
             )
-            return self._outputs(decoded, heads), updates.get("batch_stats", {})
+            outputs, of_heads = head_lib.run_on_decoder(
+                heads, decoded, of_heads, self.dtype, keys[1], parts
+            )
+            return outputs, updates.get("batch_stats", {}), of_heads
 
-        heads = params.get("heads", {})
-        decoder_keys = jax.random.split(jax.random.fold_in(key, 3), 1 + self.auxiliary)
-        outputs, decoder_stats = jax.vmap(stacked.looped(decode))(
-            params["decoders"], stats["decoders"], heads, pyramids, decoder_keys
+        decoder_keys, head_keys = (
+            jax.random.split(jax.random.fold_in(key, use), 1 + self.auxiliary) for use in (3, 4)
         )
-        encoder_stats = encoder_updates.get("batch_stats", {})
-        return outputs, {"encoder": encoder_stats, "decoders": decoder_stats}
+        outputs, decoder_stats, head_stats = jax.vmap(stacked.looped(decode))(
+            params["decoders"],
+            stats["decoders"],
+            head_variables,
+            pyramids,
+            jnp.stack([decoder_keys, head_keys], axis=1),
+        )
+        extra, extra_stats = head_lib.run_on_encoder(
+            self.heads, pyramid, variables, self.dtype, jax.random.fold_in(key, 5), parts
+        )
+        new = {"encoder": encoder_updates.get("batch_stats", {}), "decoders": decoder_stats}
+        if head_stats or extra_stats:
+            new["heads"] = head_stats | extra_stats
+        return Outputs(outputs.logits, outputs.heads | extra), new
+
+    def outputs(self, variables: Tree, images: jax.Array) -> Outputs:
+        """The outputs of all decoders and heads in evaluation mode, on clean features.
+
+        Args:
+          variables: `{"params", "batch_stats"}`.
+          images: `[B, H, W, C]`, normalised.
+        """
+        pyramid: Any = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        heads, head_variables = head_lib.selected(self.heads, variables, on_encoder=False)
+
+        def decode(decoder: Tree, of_heads: Tree, z: Pyramid) -> Outputs:
+            decoded: Any = self.decoder.apply(decoder, z, train=False)
+            return head_lib.run_on_decoder(heads, decoded, of_heads, self.dtype)[0]
+
+        decoders = _part(variables, "decoders")
+        outputs: Outputs = jax.vmap(stacked.looped(decode), in_axes=(0, 0, None))(
+            decoders, head_variables, pyramid
+        )
+        extra, _ = head_lib.run_on_encoder(self.heads, pyramid, variables, self.dtype)
+        return Outputs(outputs.logits, outputs.heads | extra)
 
     def main_logits(self, variables: Tree, images: jax.Array) -> jax.Array:
         """Logits `[B, H, W, C]` of the main decoder in evaluation mode; no other decoder runs."""
@@ -216,7 +215,7 @@ class Network:
 
         def decode(decoder: Tree, z: Pyramid) -> jax.Array:
             decoded: Any = self.decoder.apply(decoder, z, train=False)
-            return _wide(decoded.logits)
+            return head_lib.wide(decoded.logits)
 
         decoders = _part(variables, "decoders")
         if key is None:
@@ -231,7 +230,7 @@ class Network:
             self.decoder.apply(stacked.entry(decoders, number), pyramid, train=False)
             for number in range(len(jax.tree.leaves(decoders)[0]))
         ]
-        return [_wide(one.logits) for one in decoded]
+        return [head_lib.wide(one.logits) for one in decoded]
 
     def parameter_groups(self, params: Tree) -> Tree:
         """`params` with the name of its group in place of each array.
@@ -258,16 +257,6 @@ class Network:
             levels.append(jnp.stack(copies))
         return levels
 
-    def _outputs(self, decoded: Decoded, heads: Tree) -> Outputs:
-        extra: dict[str, Any] = {
-            name: self._head(name).apply({"params": params}, decoded.features)
-            for name, params in heads.items()
-        }
-        return Outputs(_wide(decoded.logits), {name: _wide(x) for name, x in extra.items()})
-
-    def _head(self, name: str) -> nn.Module:
-        return layers.conv(self.heads[name], 1, self.dtype, name)
-
 
 def main_variables(variables: Tree) -> Tree:
     """The variables of encoder and main decoder, without extra heads; the decoder axis stays."""
@@ -280,10 +269,6 @@ def main_variables(variables: Tree) -> Tree:
     }
 
 
-def _wide(x: jax.Array) -> jax.Array:
-    return x.astype(jnp.promote_types(x.dtype, jnp.float32))
-
-
 def _part(variables: Tree, name: str) -> Tree:
     """The variables of the encoder or the decoders, for the `apply` of a module."""
     return {collection: variables[collection][name] for collection in COLLECTIONS}
@@ -291,10 +276,9 @@ def _part(variables: Tree, name: str) -> Tree:
 
 def _abstract(module: nn.Module, key: Any, inputs: Any) -> tuple[Tree, Any]:
     """Shapes of the variables and the outputs of a module."""
-    options: dict[str, Any] = {} if isinstance(module, nn.Conv) else {"train": False}
 
     def run(k: jax.Array, x: Any) -> tuple[Any, Any]:
-        return module.init_with_output(k, x, **options)[::-1]
+        return module.init_with_output(k, x, train=False)[::-1]
 
     variables, outputs = jax.eval_shape(run, key, inputs)
     return {"batch_stats": {}, **variables}, outputs

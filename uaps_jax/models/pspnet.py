@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax import config as c
-from uaps_jax.config import Config
+from uaps_jax.config import Config, Head
 from uaps_jax.models import encoders, layers, pooling, resize
-from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.models.interfaces import Decoded, Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.weights import decoders
 
 DROPOUT = 0.1  # in front of the output layer
@@ -58,14 +59,17 @@ class Decoder(nn.Module):
         for number, bins in enumerate(self.bins):
             means = unit(pooling.adaptive_mean(x, bins), 1, f"pool_{number}")
             levels.append(resize.resize(means, height, width))
-        features = unit(jnp.concatenate(levels, axis=-1), 3, "head")
+        joined = jnp.concatenate(levels, axis=-1)
+        features = unit(joined, 3, "head")
         y = layers.drop_elements(self, features, DROPOUT, train=train)
         logits = layers.conv(self.classes, 1, self.dtype, "classifier")(y)
-        return Decoded(resize.resize(logits, self.stride * height, self.stride * width), features)
+        return Decoded(
+            resize.resize(logits, self.stride * height, self.stride * width), features, joined
+        )
 
 
-def build(config: Config, heads: Mapping[str, int]) -> Network:
-    """The network that `config.network` describes, with the extra heads (name -> channels)."""
+def build(config: Config, heads: Mapping[str, Head]) -> Network:
+    """The network that `config.network` describes, with the extra heads."""
     options = config.network
     assert isinstance(options, PSPNetConfig)
     return encoders.network(

@@ -9,9 +9,10 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax import config as c
-from uaps_jax.config import Config
+from uaps_jax.config import Config, Head
 from uaps_jax.models import layers, perturb, pooling, resize
-from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.models.interfaces import Decoded, Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.weights import decoders
 from uaps_jax.weights import unet as unet_names
 from uaps_jax.weights.names import Table
@@ -126,11 +127,11 @@ class Decoder(nn.Module):
             block = ConvBlock(width, 0.0, self.dtype, name=f"block_{level}")
             x = block(x, train=train, parts=parts)
         logits = layers.conv(self.classes, 3, self.dtype, "classifier")(x)
-        return Decoded(logits, x)
+        return Decoded(logits, x, x)
 
 
-def build(config: Config, heads: Mapping[str, int]) -> Network:
-    """The U-Net that `config.network` describes, with the extra heads (name -> channels)."""
+def build(config: Config, heads: Mapping[str, Head]) -> Network:
+    """The U-Net that `config.network` describes, with the extra heads."""
     options = config.network
     assert isinstance(options, UNetConfig)
     dtype = jnp.dtype(options.dtype)

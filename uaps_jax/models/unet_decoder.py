@@ -8,9 +8,10 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from uaps_jax import config as c
-from uaps_jax.config import Config
+from uaps_jax.config import Config, Head
 from uaps_jax.models import encoders, layers, resize
-from uaps_jax.models.network import Decoded, Network, Pyramid
+from uaps_jax.models.interfaces import Decoded, Pyramid
+from uaps_jax.models.network import Network
 from uaps_jax.models.unet import ConvBlock
 
 
@@ -61,11 +62,11 @@ class Decoder(nn.Module):
             x = block(x, train=train, parts=parts)
         logits = layers.conv(self.classes, 3, self.dtype, "classifier")(x)
         height, width = (self.stride * side for side in x.shape[1:3])
-        return Decoded(resize.resize(logits, height, width), x)
+        return Decoded(resize.resize(logits, height, width), x, x)
 
 
-def build(config: Config, heads: Mapping[str, int]) -> Network:
-    """The network that `config.network` describes, with the extra heads (name -> channels)."""
+def build(config: Config, heads: Mapping[str, Head]) -> Network:
+    """The network that `config.network` describes, with the extra heads."""
     options = config.network
     assert isinstance(options, UNetDecoderConfig)
     return encoders.network(

@@ -1,4 +1,4 @@
-"""Random boxes, boolean `[H, W]`, for Cutout and CutMix."""
+"""Random regions, boolean `[H, W]`: boxes for Cutout and CutMix, classes for ClassMix."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def boxes(
 
 
 def random_half(key: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """A box of half the image, of random aspect, anywhere inside (UCC, in UAPS's study).
+    """A box of half the image, of random aspect, anywhere inside (U2PL; UCC, in UAPS's study).
 
     Its width w is uniform in W/2 + 1 .. W - 1, its height round(H W / 2 / w).
     """
@@ -139,6 +139,22 @@ def random_boxes(
     for (top, left), (height, width) in zip(corner, sides, strict=True):
         mask ^= box(top, left, height, width, size)
     return mask
+
+
+def random_classes(key: jax.Array, labels: jax.Array, classes: int) -> jax.Array:
+    """The pixels of a random half, rounded down, of the classes in an image (ClassMix, Olsson et
+    al. 2021).
+
+    Args:
+      key: of this image.
+      labels: class ids `[H, W]`.
+      classes: their number.
+    """
+    is_present = (labels[..., None] == jnp.arange(classes).reshape(1, 1, -1)).any((0, 1))
+    scores = jnp.where(is_present, jax.random.uniform(key, (classes,)), 2.0)
+    place = jnp.zeros(classes, jnp.int32).at[jnp.argsort(scores)].set(jnp.arange(classes))
+    is_chosen = place < is_present.sum() // 2
+    return is_chosen[labels]
 
 
 def paste(mask: jax.Array, onto: jax.Array, source: jax.Array) -> jax.Array:

@@ -1,0 +1,201 @@
+"""The contrastive term of U2PL: its sets from a teacher's outputs, its banks, its value."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from uaps_jax.labels import IGNORE
+from uaps_jax.losses import contrastive
+from uaps_jax.methods import contrast_sets, memory_bank, passes
+from uaps_jax.methods.base import Write
+from uaps_jax.methods.region_mixing import Target
+from uaps_jax.models.interfaces import Outputs
+
+PROJECTION = "projection"  # name of the head
+BANKS, PLACES = "negatives", "bank_places"  # in memory and state
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Numbers:
+    """The settings of the term that fix the sizes of arrays.
+
+    Attributes:
+      anchors: M.
+      negatives: N.
+      ranks: (r_l, r_h).
+      size: of a bank.
+      keys: features of a class that a step may write.
+    """
+
+    anchors: int
+    negatives: int
+    ranks: tuple[int, int]
+    size: int
+    keys: int
+
+
+class Teaching(NamedTuple):
+    """What a teacher says of a step's images, of size H x W.
+
+    Attributes:
+      labeled: its outputs, of one decoder.
+      unlabeled: likewise, before the mixing.
+      labels: true ones `[B, H, W]`.
+      is_reliable: of the unlabeled images, before the mixing, `[B, H, W]`.
+      target: their reliable pseudo-labels, before the mixing.
+      mixed: behind it.
+    """
+
+    labeled: Outputs
+    unlabeled: Outputs
+    labels: jax.Array
+    is_reliable: jax.Array
+    target: Target
+    mixed: Target
+
+
+class Prepared(NamedTuple):
+    """What does not depend on the student; pixels are those of the projection, N in all.
+
+    Attributes:
+      anchors: candidates, boolean `[C, N]`, of the student's pixels.
+      drawn: M anchors of each class, int32 `[C, M]`.
+      positives: prototypes, `[C, D]`.
+      negatives: candidates, boolean `[C, N]`, of the teacher's pixels.
+      banks: `[C, size, D]`, before the step.
+      filled: rows of each bank, int32 `[C]`.
+      rows: of the bank, for each anchor, int32 `[C, M, negatives]`.
+      write: into the banks.
+      places: behind the step.
+    """
+
+    anchors: jax.Array
+    drawn: jax.Array
+    positives: jax.Array
+    negatives: jax.Array
+    banks: jax.Array
+    filled: jax.Array
+    rows: jax.Array
+    write: Write
+    places: jax.Array
+
+
+def memory(classes: int, size: int, channels: int) -> dict[str, np.ndarray]:
+    """Empty banks; nothing for a size of 0."""
+    return {BANKS: memory_bank.memory(classes, size, channels)} if size else {}
+
+
+def start(classes: int, with_contrast: bool) -> dict[str, np.ndarray]:
+    """The entries of the state before the first step."""
+    return {PLACES: memory_bank.first_places(classes)} if with_contrast else {}
+
+
+def prepare(
+    key: jax.Array,
+    teaching: Teaching,
+    memory: jax.Array,
+    places: jax.Array,
+    starts: jax.Array,
+    threshold: jax.Array,
+    numbers: Numbers,
+) -> Prepared:
+    """The sets, the prototypes, the draws and the writes of a step.
+
+    Args:
+      key: of this step.
+      teaching: without gradient.
+      memory: the banks.
+      places: in the banks.
+      starts: whether warm-up is over; before, nothing is written.
+      threshold: delta.
+      numbers: sizes.
+    """
+    anchor_key, row_key, write_key = jax.random.split(key, 3)
+    z = passes.interleave(
+        teaching.labeled.heads[PROJECTION][0], teaching.unlabeled.heads[PROJECTION][0]
+    )
+    stride = teaching.labels.shape[1] // z.shape[1]
+
+    def pixels(labeled: jax.Array, unlabeled: jax.Array) -> jax.Array:
+        """At the pixels of the projection, `[N, ...]`."""
+        both = passes.interleave(*(x[:, ::stride, ::stride] for x in (labeled, unlabeled)))
+        return both.reshape(-1, *both.shape[3:])
+
+    probabilities = [jax.nn.softmax(o.logits[0]) for o in (teaching.labeled, teaching.unlabeled)]
+    classes = probabilities[0].shape[-1]
+    truth = teaching.labels
+    of_truth = jnp.take_along_axis(
+        probabilities[0], jnp.where(truth == IGNORE, 0, truth)[..., None], axis=-1
+    )[..., 0]
+
+    def anchors_of(target: Target) -> jax.Array:
+        labels = pixels(truth, target.labels)
+        return contrast_sets.anchors(
+            labels, pixels(of_truth, target.probability), threshold, classes
+        )
+
+    low, high = numbers.ranks
+    rank = contrast_sets.ranks(pixels(*probabilities))
+    nothing = jnp.full_like(truth, IGNORE)
+    negatives = contrast_sets.labeled_negatives(
+        pixels(truth, nothing), rank, low
+    ) | contrast_sets.unlabeled_negatives(
+        pixels(jnp.ones(truth.shape, bool), teaching.is_reliable), rank, low, high
+    )
+    features = z.reshape(-1, z.shape[-1])
+    banks, filled = memory_bank.banks(memory, classes)
+    write, places = memory_bank.written(
+        write_key,
+        places,
+        contrastive.unit(features),
+        negatives & starts,
+        numbers.size,
+        numbers.keys,
+    )
+    candidates = anchors_of(teaching.mixed)
+    return Prepared(
+        anchors=candidates,
+        drawn=contrast_sets.draw(anchor_key, candidates, numbers.anchors),
+        positives=contrastive.prototypes(features, anchors_of(teaching.target)),
+        negatives=negatives,
+        banks=banks,
+        filled=filled,
+        rows=memory_bank.draw(row_key, filled, (numbers.anchors, numbers.negatives)),
+        write=write,
+        places=places,
+    )
+
+
+def term(features: jax.Array, prepared: Prepared, temperature: float) -> jax.Array:
+    """L_c of the student's projection `[2B, h, w, D]` of labeled and mixed images, interleaved.
+
+    The cosines of an anchor to its whole bank are computed, and those of its negatives are taken:
+    the bank is smaller than one copy of it per anchor.
+    """
+    flat = features.reshape(-1, features.shape[-1])
+    anchors = contrastive.unit(flat[prepared.drawn])  # [C, M, D]
+    positives = contrastive.unit(prepared.positives)
+    positive = jnp.einsum("cmd,cd->cm", anchors, positives, precision="highest")
+    to_bank = jnp.einsum("cmd,cqd->cmq", anchors, prepared.banks, precision="highest")
+    negative = jnp.take_along_axis(to_bank, prepared.rows, axis=2)
+    is_counted = prepared.anchors.any(1) & (prepared.filled > 0)
+    return contrastive.info_nce(positive, negative, temperature, is_counted)
+
+
+def counts(prepared: Prepared) -> dict[str, jax.Array]:
+    """`anchors_<c>`, `negatives_<c>`: candidates of class c; `bank_<c>`: rows of its bank."""
+    numbers = {
+        "anchors": prepared.anchors.sum(1),
+        "negatives": prepared.negatives.sum(1),
+        "bank": prepared.filled,
+    }
+    return {
+        f"{name}_{label}": count.astype(jnp.float32)
+        for name, of_classes in numbers.items()
+        for label, count in enumerate(of_classes)
+    }
