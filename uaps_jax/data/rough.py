@@ -190,40 +190,42 @@ def _area(region: Region) -> int:
 
 
 def _stroke(pixels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A path of a connected region, bool `[H, W]`, along its middle."""
-    graph = _graph(pixels)
-    start = int(random.integers(graph.shape[0]))
-    for _ in range(2):  # from the farthest place to the one that is farthest from there
-        lengths, before = sparse.csgraph.dijkstra(graph, indices=start, return_predecessors=True)
-        end, start = start, int(lengths.argmax())
-    path = np.zeros(graph.shape[0], bool)
-    place = start
-    while place >= 0:  # back to `end`, which has no predecessor
-        path[place] = True
-        place = int(before[place])
-    assert path[end]
+    """A path of a connected region between two ends, bool `[H, W]`, along its middle."""
+    lengths, costs = _graphs(pixels)
+    start = int(random.integers(lengths.shape[0]))
+    end = int(sparse.csgraph.dijkstra(lengths, indices=start).argmax())
+    other = int(sparse.csgraph.dijkstra(lengths, indices=end).argmax())
+    _, before = sparse.csgraph.dijkstra(costs, indices=end, return_predecessors=True)
+    path = np.zeros(lengths.shape[0], bool)
+    path[other] = True
+    while other != end:
+        other = int(before[other])
+        path[other] = True
     stroke = np.zeros(pixels.shape, bool)
     stroke[pixels] = path
     return stroke
 
 
-def _graph(pixels: np.ndarray) -> sparse.csr_array:
-    """Neighbouring pixels of a region; a step costs its length by the distance to the edge."""
+def _graphs(pixels: np.ndarray) -> tuple[sparse.csr_array, sparse.csr_array]:
+    """Neighbouring pixels of a region: the length of a step, and it by the distance to the edge."""
     number = np.full(pixels.shape, -1)
     number[pixels] = np.arange(pixels.sum())
     padded = np.pad(pixels, 1)  # the border of the image is an edge, too
     depth = ndimage.distance_transform_edt(padded)[1:-1, 1:-1]
     height, width = pixels.shape
-    ends: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    steps: list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]] = []
     for y, x in ((0, 1), (1, 0), (1, 1), (1, -1)):
         first = np.s_[: height - y, max(0, -x) : width - max(0, x)]
         second = np.s_[y:, max(0, x) : width + min(0, x)]
         both = pixels[first] & pixels[second]
-        cost = 2 * np.hypot(y, x) / (depth[first] + depth[second])[both]
-        ends.append((number[first][both], number[second][both], cost))
-    a, b, cost = (np.concatenate(parts) for parts in zip(*ends, strict=True))
-    size = int(pixels.sum())
-    return sparse.csr_array(
-        (np.concatenate([cost, cost]), (np.concatenate([a, b]), np.concatenate([b, a]))),
-        shape=(size, size),
+        length = np.full(both.sum(), np.hypot(y, x))
+        cost = 2 * length / (depth[first] + depth[second])[both]
+        steps.append((number[first][both], number[second][both], length, cost))
+    a, b, lengths, costs = (np.concatenate(parts) for parts in zip(*steps, strict=True))
+    places = (np.concatenate([a, b]), np.concatenate([b, a]))
+    shape = (int(pixels.sum()),) * 2
+    with_lengths, with_costs = (
+        sparse.csr_array((np.concatenate([values, values]), places), shape=shape)
+        for values in (lengths, costs)
     )
+    return with_lengths, with_costs
