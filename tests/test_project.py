@@ -100,6 +100,20 @@ LAYERS = {
         "reports",
         "training",
     },
+    "recipes": {
+        "compiler",
+        "config",
+        "data",
+        "datasets",
+        "evaluation",
+        "files",
+        "inference",
+        "labels",
+        "palette",
+        "reports",
+        "training",
+        "trees",
+    },
     "commands": {
         "config",
         "data",
@@ -109,6 +123,7 @@ LAYERS = {
         "inference",
         "methods",
         "models",
+        "recipes",
         "reports",
         "study",
         "training",
@@ -120,10 +135,11 @@ LAYERS = {
         "config",
         "configuration_files",
         "files",
+        "recipes",
         "study",
         "training",
     },
-    "configs": {"config", "methods", "models", "study"},
+    "configs": {"config", "methods", "models", "recipes", "study"},
 }
 
 

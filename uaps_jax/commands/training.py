@@ -5,16 +5,20 @@ from __future__ import annotations
 import copy
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import numpy as np
 from absl import logging
 
 from uaps_jax import config as config_lib
 from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude
+from uaps_jax.commands.opening import Trainable
 from uaps_jax.config import Config
 from uaps_jax.data import order, protocols, source, splits, training_images, whole_images
+from uaps_jax.data.crops import Crops
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
@@ -53,9 +57,9 @@ def train(
     directory = Path(workdir)
     config = config_lib.validate(copy.deepcopy(config))
     given, dataset = processes.first_then_others("built", lambda: opening.open_dataset(config))
-    method, split = opening.trainable(given, dataset)
+    prepared = opening.trainable(given, dataset)
     with runs.locked(directory):
-        given = _train(directory, given, dataset, method, split, profile)
+        given = _train(directory, given, dataset, prepared, profile)
     which = "best" if checkpoints.has_best(directory) else "latest"
     return trained.restore(given, directory, which)
 
@@ -64,8 +68,7 @@ def _train(
     directory: Path,
     config: Config,
     dataset: Dataset,
-    method: Method,
-    split: splits.Split,
+    prepared: Trainable,
     profile: tuple[int, int] | None,
 ) -> Config:
     """The training itself, in a work directory that no other process uses.
@@ -73,7 +76,8 @@ def _train(
     Returns:
       The settings of the run, with the steps that `train.minutes` gives.
     """
-    record = protocols.record(dataset, config.data, split)
+    method, split, targets = prepared
+    record = protocols.record(dataset, config.data, split, targets)
     if processes.is_first():
         checkpoints.move_damaged(directory)
     processes.wait("checked")
@@ -83,7 +87,7 @@ def _train(
     if resumes:
         config = budget.as_before(directory, config)
     elif config.train.minutes:
-        pools = _pools(config, dataset, method, split)
+        pools = _pools(config, dataset, prepared)
         config = budget.fitted(config, pools, dataset.class_names, weights)
     if processes.is_first():
         runs.claim(directory, config, record)
@@ -94,7 +98,7 @@ def _train(
     params = initialize.count(jax.eval_shape(lambda: method.init(config.train.seed))[0])
     logging.info("method %s: %s parameters", config.method.name, f"{params:,}")
 
-    pools = pools or _pools(config, dataset, method, split)
+    pools = pools or _pools(config, dataset, prepared)
     started = time.perf_counter()
     loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
     logging.info("training took %s", duration(time.perf_counter() - started))
@@ -104,11 +108,13 @@ def _train(
     return config
 
 
-def _pools(config: Config, dataset: Dataset, method: Method, split: splits.Split) -> TrainingPools:
+def _pools(config: Config, dataset: Dataset, prepared: Trainable) -> TrainingPools:
     """Reads the images of a run."""
+    method, split, targets = prepared
     started = time.perf_counter()
     used = sorted({stream.pool for stream in method.streams.values()})
-    made = training_images.read(dataset, {pool: split[pool] for pool in used}, config.data)
+    names = {pool: split[pool] for pool in used}
+    made = training_images.read(dataset, names, config.data, targets)
     pools = TrainingPools(
         train=made.pools,
         val=whole_images.to_evaluate(dataset, split["val"], config.data),
@@ -142,6 +148,13 @@ def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[st
     """Class -> percent of the labeled pixels; nothing where nothing is held against it."""
     if method.pseudo_labels is None:
         return {}
+    return health.class_shares(_masks(images), dataset.class_names)
+
+
+def _masks(images: Images) -> Iterator[np.ndarray]:
     if isinstance(images, Pool):
-        return health.class_shares([images.masks], dataset.class_names)
-    return health.class_shares((images.load(n)[1] for n in images.names), dataset.class_names)
+        yield images.masks
+    elif isinstance(images, Crops):
+        yield from (images.load(name)[1] for name in images.names)
+    else:
+        yield from (images.load(name)["mask"] for name in images.names)

@@ -40,6 +40,32 @@ def mask(ids: np.ndarray, data: DataConfig, padding: int = IGNORE) -> np.ndarray
     return oriented(picked_mask(ids, rows, columns, padding), data)
 
 
+def weight(values: np.ndarray, data: DataConfig) -> np.ndarray:
+    """Weights of pixels, uint8 `[H, W]`, brought to size as their image; 0 in padding."""
+    return mask(values, data, padding=0)
+
+
+def restored(ids: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+    """The mask, uint8, of an image of `size` whose network input has the mask `ids`.
+
+    `mask(restored(ids, size, data), data)` is `ids`, except where "resize" enlarges an image: then
+    rows or columns of `ids` are left out. Pixels that "pad" crops have no label (255). An image is
+    not scaled by `data.scale`.
+    """
+    ids = oriented(ids, data)
+    if data.fit == "pad":
+        rows, columns = _central(size[0], data.height), _central(size[1], data.width)
+        known = [(i >= 0) & (i < n) for i, n in zip((rows, columns), size, strict=True)]
+        whole = np.full(size, IGNORE, np.uint8)
+        whole[np.ix_(rows[known[0]], columns[known[1]])] = ids[np.ix_(*known)]
+        return whole
+    rows, columns = (
+        _last_taken(n, resample.sources(n, m, data.resampling))
+        for n, m in zip(size, ids.shape, strict=True)
+    )
+    return ids[rows[:, None], columns[None]]
+
+
 def picked(pixels: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Rows and columns of an image `[H, W, C]`, in order; outside of it, its edges continue.
 
@@ -158,6 +184,11 @@ class TileAssembler:
             return self._sum
         self._sum /= _expanded(self._total, self._sum)
         return self._sum if self._seen == self._size else resample.nearest(self._sum, *self._size)
+
+
+def _last_taken(count: int, sources: np.ndarray) -> np.ndarray:
+    """For each of `count` rows, the last that was taken from it or from one before it."""
+    return np.maximum(np.searchsorted(sources, np.arange(count), side="right") - 1, 0)
 
 
 def _expanded(weight: np.ndarray, array: np.ndarray) -> np.ndarray:

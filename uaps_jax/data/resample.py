@@ -14,15 +14,24 @@ which it was summed, so that exported files agree."""
 
 def nearest(array: np.ndarray, height: int, width: int) -> np.ndarray:
     """`array` `[h, w, ...]` by nearest neighbour, as in OpenCV: source row floor(i * in / out)."""
-    rows = np.arange(height) * array.shape[0] // height
-    columns = np.arange(width) * array.shape[1] // width
-    return array[rows[:, None], columns[None]]
+    return _taken(array, height, width, "nearest")
 
 
 def nearest_centres(array: np.ndarray, height: int, width: int) -> np.ndarray:
     """As `nearest`, with the source row at the centre of the pixel, floor((i + 1/2) * in / out)."""
-    rows = (2 * np.arange(height) + 1) * array.shape[0] // (2 * height)
-    columns = (2 * np.arange(width) + 1) * array.shape[1] // (2 * width)
+    return _taken(array, height, width, "area")
+
+
+def sources(size: int, count: int, resampling: str) -> np.ndarray:
+    """The rows of `size` that a mask of `count` rows is made of, int64 `[count]`, in order."""
+    if resampling == "nearest":
+        return np.arange(count) * size // count
+    return (2 * np.arange(count) + 1) * size // (2 * count)
+
+
+def _taken(array: np.ndarray, height: int, width: int, resampling: str) -> np.ndarray:
+    rows = sources(array.shape[0], height, resampling)
+    columns = sources(array.shape[1], width, resampling)
     return array[rows[:, None], columns[None]]
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from scipy import ndimage, sparse
 
 from uaps_jax.config import RoughConfig
+from uaps_jax.data.crops import Crops
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.labels import IGNORE
 
@@ -37,6 +38,7 @@ def rough_images(images: Images, settings: RoughConfig) -> Images:
     """Images with rough masks in place of their own; of images on disk they stay in memory."""
     if settings.kind == "none":
         return images
+    assert not isinstance(images, Crops)
     if isinstance(images, Pool):
         pairs = zip(images.names, images.masks, strict=True)
         masks = np.stack([rough_mask(mask, name, settings) for name, mask in pairs])
@@ -44,11 +46,11 @@ def rough_images(images: Images, settings: RoughConfig) -> Images:
     load = images.load
     held: dict[str, np.ndarray] = {}  # a stroke takes longer than a step may
 
-    def load_rough(name: str) -> tuple[np.ndarray, np.ndarray]:
-        image, mask = load(name)
+    def load_rough(name: str) -> dict[str, np.ndarray]:
+        fields = load(name)
         if name not in held:
-            held[name] = rough_mask(mask, name, settings)
-        return image, held[name]
+            held[name] = rough_mask(fields["mask"], name, settings)
+        return fields | {"mask": held[name]}
 
     return Files(names=images.names, load=load_rough)
 

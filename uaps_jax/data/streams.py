@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import grain
 import numpy as np
@@ -110,8 +110,8 @@ def decoded_batches(
       processes: their number; each reads its own rows of every batch.
 
     Yields:
-      stream -> its fields: image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]`, and the rows in the
-        pool, index int32 `[b]`.
+      stream -> its fields: image uint8 `[b, H, W, C]`, mask and weight uint8 `[b, H, W]`, and the
+        rows in the pool, index int32 `[b]`.
     """
 
     def read(step: int) -> dict[str, dict[str, np.ndarray]]:
@@ -144,16 +144,18 @@ def _fields(
         seed = config.train.seed
         drawn = crops.draw(pool, seed=seed, stream=name, step=step, batch=stream.batch)
         drawn = crops.Draw(*map(own, drawn))
-        indices, images, masks = drawn.rows, *crops.cut_batch(pool, drawn, seed=seed, stream=name)
-    else:
-        indices = own(_rows(config, name, stream, pool, step))
-        images, masks = _stacked(pool, indices)
-    known = {"image": images, "mask": masks}
-    return {"index": indices, **{field: known[field] for field in stream.fields}}
+        images, masks = crops.cut_batch(pool, drawn, seed=seed, stream=name)
+        cut = {"image": images, "mask": masks}
+        return {"index": drawn.rows, **{field: cut[field] for field in stream.fields}}
+    indices = own(_rows(config, name, stream, pool, step))
+    return {"index": indices, **_stacked(pool, indices, stream.fields)}
 
 
-def _stacked(pool: Pool | Files, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _stacked(
+    pool: Pool | Files, indices: np.ndarray, fields: Sequence[str]
+) -> dict[str, np.ndarray]:
     if isinstance(pool, Pool):
-        return pool.images[indices], pool.masks[indices]
-    images, masks = zip(*(pool.load(pool.names[i]) for i in indices), strict=True)
-    return np.stack(images), np.stack(masks)
+        known = pool.fields
+        return {field: known[field][indices] for field in fields}
+    loaded = [pool.load(pool.names[i]) for i in indices]
+    return {field: np.stack([image[field] for image in loaded]) for field in fields}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from uaps_jax.config import DataConfig
 from uaps_jax.data import rough, source, whole_images
-from uaps_jax.data.source import Dataset, Images
+from uaps_jax.data.source import Dataset, Images, Targets
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,13 +25,19 @@ class TrainingImages:
     where: str
 
 
-def read(dataset: Dataset, names: Mapping[str, Sequence[str]], data: DataConfig) -> TrainingImages:
+def read(
+    dataset: Dataset,
+    names: Mapping[str, Sequence[str]],
+    data: DataConfig,
+    targets: Targets | None = None,
+) -> TrainingImages:
     """Images of which batches are made; kept in memory up to `data.resident_mib`.
 
     Args:
       dataset: the dataset.
       names: pool -> its images; "labeled" is the one whose masks are used.
       data: how they are prepared.
+      targets: of the pool "unlabeled".
 
     Raises:
       ConfigError: crops are to hold defects, and no labeled image has one.
@@ -54,7 +60,10 @@ def read(dataset: Dataset, names: Mapping[str, Sequence[str]], data: DataConfig)
         where = "are kept in memory" if resident else "are decoded for every crop"
         return TrainingImages(pools=pools, mebibytes=size, where=f"{where}, and cut on the host")
     bring = source.read if resident else source.files
-    pools = {pool: bring(dataset, listed, data) for pool, listed in names.items()}
+    pools = {
+        pool: bring(dataset, listed, data, targets if pool == "unlabeled" else None)
+        for pool, listed in names.items()
+    }
     pools["labeled"] = rough.rough_images(pools["labeled"], data.rough)
     return TrainingImages(
         pools=pools,

@@ -19,6 +19,7 @@ from uaps_jax.methods import (
     fixmatch,
     mean_teacher,
     prevmatch,
+    self_training,
     supervised,
     u2pl,
     ua_mt,
@@ -51,6 +52,7 @@ def register(section: type[MethodConfig], build: Build) -> None:
 
 
 register(supervised.SupervisedConfig, supervised.build)
+register(self_training.SelfTrainingConfig, self_training.build)
 register(mean_teacher.MeanTeacherConfig, mean_teacher.build)
 register(ua_mt.UaMtConfig, ua_mt.build)
 register(cct.CctConfig, cct.build)
