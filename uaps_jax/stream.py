@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-FIELDS = ("image", "mask")
+FIELDS = ("image", "mask", "weight")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -14,7 +14,8 @@ class Stream:
     Attributes:
       pool: where its images are drawn from, "labeled" or "unlabeled".
       batch: images per step, over all devices.
-      fields: arrays of each image: "image", and "mask" from the labeled pool.
+      fields: arrays of each image: "image"; "mask", from the unlabeled pool that of `data.targets`;
+        "weight" of each pixel, from the unlabeled pool only, from there as well.
     """
 
     pool: str
@@ -26,7 +27,5 @@ class Stream:
             raise ValueError(
                 f"the fields of a stream are {', '.join(FIELDS)}, not {min(unknown)!r}"
             )
-        if self.pool != "labeled" and "mask" in self.fields:
-            raise ValueError(
-                f"a stream of the pool {self.pool!r} has no masks: remove the field 'mask'"
-            )
+        if self.pool == "labeled" and "weight" in self.fields:
+            raise ValueError("the labeled pool has no weights: remove the field 'weight'")

@@ -22,6 +22,7 @@ from uaps_jax.methods.dirichlet_match import DirichletMatchConfig
 from uaps_jax.methods.dueb import DuebConfig
 from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
+from uaps_jax.methods.ppl import PplConfig
 from uaps_jax.methods.prevmatch import PrevmatchConfig
 from uaps_jax.methods.supervised import SupervisedConfig
 from uaps_jax.methods.ua_mt import UaMtConfig
@@ -160,10 +161,14 @@ CorrMatch's momentum of the threshold is 0.999, for longer runs.
 
 def _weak_and_strong(config: c.Config) -> dict[str, Any]:
     """The views of the family; the weak view has the geometry of the dataset's views alone."""
-    unlabeled = config.views.unlabeled
+    _only_geometry(config.views.unlabeled)
+    return STRONG_VIEWS | {"strong": weak_to_strong()}
+
+
+def _only_geometry(unlabeled: c.ViewConfig) -> None:
+    """Turns the photometric changes of a dataset's views off."""
     unlabeled.brightness_contrast = unlabeled.blur = unlabeled.jitter = 0.0
     unlabeled.pixel_dropout = unlabeled.noise = 0.0
-    return STRONG_VIEWS | {"strong": weak_to_strong()}
 
 
 def fixmatch(config: c.Config, **settings: Any) -> c.Config:
@@ -238,6 +243,19 @@ def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
     return _with_method(config, DirichletMatchConfig, usual, settings)
 
 
+def ppl(config: c.Config, **settings: Any) -> c.Config:
+    """PPL's student, repaired: `data.targets.folders` has the pseudo-labels it learns."""
+    config.network.auxiliary = 0
+    _only_geometry(config.views.unlabeled)
+    usual: dict[str, Any] = {
+        "form": "repaired",
+        "boxes": 3,
+        "box_area": (0.25, 0.5),
+        "strong": weak_to_strong(),
+    }
+    return _scaled(config, PplConfig, usual, settings)
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "mean_teacher": mean_teacher,
@@ -254,6 +272,7 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "prevmatch": prevmatch,
     "unimatch_v2": unimatch_v2,
     "dirichlet_match": dirichlet_match,
+    "ppl": ppl,
     "cpcl": cpcl,
     "dueb": dueb,
 }

@@ -18,6 +18,7 @@ from uaps_jax.methods import (
     dueb,
     fixmatch,
     mean_teacher,
+    ppl,
     prevmatch,
     supervised,
     ua_mt,
@@ -64,6 +65,7 @@ register(augseg.AugsegConfig, augseg.build)
 register(bcp.BcpConfig, bcp.build)
 register(prevmatch.PrevmatchConfig, prevmatch.build)
 register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
+register(ppl.PplConfig, ppl.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 
