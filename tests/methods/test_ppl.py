@@ -118,7 +118,7 @@ def test_a_step_mixes_by_the_confidence_of_the_network_in_evaluation(monkeypatch
     method, views = made("repaired")
     params, state = method.init(0)
     # An untrained network is sure of nothing.
-    params["decoders"]["classifier"]["kernel"] *= 40
+    params["decoders"]["classifier"]["bias"][:, 0] += 3
     network = method.predictor("").network
     variables = {"params": params, "batch_stats": state["batch_stats"]}
     weak = network.main_logits(variables, views["weak"]["image"])
