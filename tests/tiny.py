@@ -79,5 +79,6 @@ def _files(pool: Images) -> Files:
     assert isinstance(pool, Pool)
     row = {name: index for index, name in enumerate(pool.names)}
     return Files(
-        names=pool.names, load=lambda name: (pool.images[row[name]], pool.masks[row[name]])
+        names=pool.names,
+        load=lambda name: {field: array[row[name]] for field, array in pool.fields.items()},
     )

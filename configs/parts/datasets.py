@@ -194,6 +194,7 @@ def _config(
         "folder": c.FolderConfig(
             images="", masks="", table="", classes=(), group="", white=2**16 - 1
         ),
+        "targets": c.TargetsConfig(folders=(), names="", weights=False),
         "height": 256,
         "width": 256,
         "fit": "resize",
@@ -215,7 +216,7 @@ def _config(
         data=c.DataConfig(**(shared | data)),
         views=c.ViewsConfig(labeled=view, unlabeled=dataclasses.replace(view)),
         network=networks.unet(),
-        method=SupervisedConfig(ema_decay=0.0),
+        method=SupervisedConfig(loss="cross_entropy_and_dice", ema_decay=0.0),
         optimizer=c.OptimizerConfig(
             name="adam",
             learning_rate=1e-3,

@@ -11,7 +11,13 @@ from collections.abc import Callable
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts.views import photometric, view, weak_to_strong
+from uaps_jax.configs.parts.views import (
+    WEAK_TO_STRONG_VIEW,
+    geometry,
+    photometric,
+    view,
+    weak_to_strong,
+)
 from uaps_jax.methods.augseg import AugsegConfig
 from uaps_jax.methods.bcp import BcpConfig
 from uaps_jax.methods.cct import CctConfig
@@ -24,6 +30,7 @@ from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
 from uaps_jax.methods.ppl import PplConfig
 from uaps_jax.methods.prevmatch import PrevmatchConfig
+from uaps_jax.methods.self_training import SelfTrainingConfig
 from uaps_jax.methods.supervised import SupervisedConfig
 from uaps_jax.methods.ua_mt import UaMtConfig
 from uaps_jax.methods.uaps import UapsConfig
@@ -31,11 +38,26 @@ from uaps_jax.methods.ucc import UccConfig
 from uaps_jax.methods.unimatch_v1 import UnimatchV1Config
 from uaps_jax.methods.unimatch_v2 import UnimatchV2Config
 
+SUPERVISED: dict[str, Any] = {"loss": "cross_entropy_and_dice", "ema_decay": 0.0}
+
 
 def supervised(config: c.Config, **settings: Any) -> c.Config:
     """One decoder on clean features, labeled images only."""
     config.network.auxiliary = 0
-    config.method = SupervisedConfig(**({"ema_decay": 0.0} | settings))
+    config.method = SupervisedConfig(**(SUPERVISED | settings))
+    return config
+
+
+def self_training(config: c.Config, **settings: Any) -> c.Config:
+    """ST++: cross-entropy of labeled images and of strong views with pseudo-labels.
+
+    `data.targets.folders` names the pseudo-labels.
+    """
+    config.network.auxiliary = 0
+    config.views.unlabeled = view(
+        **geometry(config.views.unlabeled), **(WEAK_TO_STRONG_VIEW | {"cutout": 0.5})
+    )
+    config.method = SelfTrainingConfig(**({"loss": "cross_entropy"} | settings))
     return config
 
 
@@ -161,14 +183,10 @@ CorrMatch's momentum of the threshold is 0.999, for longer runs.
 
 def _weak_and_strong(config: c.Config) -> dict[str, Any]:
     """The views of the family; the weak view has the geometry of the dataset's views alone."""
-    _only_geometry(config.views.unlabeled)
-    return STRONG_VIEWS | {"strong": weak_to_strong()}
-
-
-def _only_geometry(unlabeled: c.ViewConfig) -> None:
-    """Turns the photometric changes of a dataset's views off."""
+    unlabeled = config.views.unlabeled
     unlabeled.brightness_contrast = unlabeled.blur = unlabeled.jitter = 0.0
     unlabeled.pixel_dropout = unlabeled.noise = 0.0
+    return STRONG_VIEWS | {"strong": weak_to_strong()}
 
 
 def fixmatch(config: c.Config, **settings: Any) -> c.Config:
@@ -246,7 +264,7 @@ def dirichlet_match(config: c.Config, **settings: Any) -> c.Config:
 def ppl(config: c.Config, **settings: Any) -> c.Config:
     """PPL's student, repaired: `data.targets.folders` has the pseudo-labels it learns."""
     config.network.auxiliary = 0
-    _only_geometry(config.views.unlabeled)
+    config.views.unlabeled = view(**geometry(config.views.unlabeled))
     usual: dict[str, Any] = {
         "form": "repaired",
         "boxes": 3,
@@ -258,6 +276,7 @@ def ppl(config: c.Config, **settings: Any) -> c.Config:
 
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
+    "self_training": self_training,
     "mean_teacher": mean_teacher,
     "ua_mt": ua_mt,
     "cct": cct,

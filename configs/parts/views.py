@@ -49,13 +49,21 @@ def view(**settings: Any) -> c.ViewConfig:
     return c.ViewConfig(**(PHOTOMETRIC | GEOMETRIC | settings))
 
 
+WEAK_TO_STRONG_VIEW: dict[str, Any] = {
+    "jitter": 0.8,
+    "jitter_limits": (0.5, 0.5, 0.5, 0.25),
+    "jitter_random_order": True,
+    "grayscale": 0.2,
+    "gaussian_blur": 0.5,
+}
+"""The strong view of UniMatch and PPL; ST++ adds `cutout` 0.5."""
+
+
 def weak_to_strong(**settings: Any) -> c.PhotometricConfig:
-    """The strong view of UniMatch and PPL; ST++ adds `cutout=0.5`."""
-    published: dict[str, Any] = {
-        "jitter": 0.8,
-        "jitter_limits": (0.5, 0.5, 0.5, 0.25),
-        "jitter_random_order": True,
-        "grayscale": 0.2,
-        "gaussian_blur": 0.5,
-    }
-    return photometric(**(published | settings))
+    """`WEAK_TO_STRONG_VIEW`, with what is named in its place."""
+    return photometric(**(WEAK_TO_STRONG_VIEW | settings))
+
+
+def geometry(of: c.ViewConfig) -> dict[str, Any]:
+    """The geometric settings of a view."""
+    return {name: getattr(of, name) for name in GEOMETRIC}

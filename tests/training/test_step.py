@@ -96,7 +96,7 @@ def test_rows_are_gathered_without_any_collective():
     method, pools = methods.build(tiny.config()), tiny.pools().train
     rows = streams.batch_rows(tiny.config(), method.streams, pools, 0)
     arguments = (
-        jax.device_put(feed.resident(pools), shards.replicated),
+        jax.device_put(feed.resident(method.streams, pools), shards.replicated),
         jax.device_put(rows, shards.batch),
     )
     show = feed.make_show_function(method.streams, shards)

@@ -26,7 +26,7 @@ def audit(request: Request) -> None:
     name = given.data.name
     try:
         config, dataset = opening.open_dataset(given)
-        _, parts = opening.trainable(config, dataset)
+        parts = opening.trainable(config, dataset).split
     except USER_ERRORS as error:
         workdir.write_report(file, audit_page.render_refusal(name, error))
         logging.error("the same as a page: %s", file)

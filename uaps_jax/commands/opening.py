@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from absl import logging
 
@@ -11,7 +11,9 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import leakage, protocols, source, splits
+from uaps_jax.data import targets as targets_lib
 from uaps_jax.data.source import Dataset
+from uaps_jax.data.targets import Targets
 from uaps_jax.methods.base import Method
 from uaps_jax.training import sharding
 
@@ -48,16 +50,33 @@ def check_same_data(record: Mapping[str, Any], dataset: Dataset) -> None:
         )
 
 
-def trainable(config: Config, dataset: Dataset) -> tuple[Method, splits.Split]:
-    """The method and the split of a training run that can start.
+class Trainable(NamedTuple):
+    """What a training run needs besides its configuration and dataset.
+
+    Attributes:
+      method: built.
+      split: of the dataset; with targets, its unlabeled images are those that have one.
+      targets: None for the masks of the dataset.
+    """
+
+    method: Method
+    split: splits.Split
+    targets: Targets | None
+
+
+def trainable(config: Config, dataset: Dataset) -> Trainable:
+    """The method and the data of a training run that can start.
 
     Raises:
       ConfigError: it cannot; the text says why.
+      DataError: the targets have problems; the text lists them.
     """
     method = methods.build(config)
     method.predictor(config.evaluation.predictor)
     sharding.check_batches(config, method.streams.values(), sharding.over_devices())
+    _check_targets(config, method)
     split = protocols.make_split(dataset, config.data)
+    split, targets = targets_lib.restrict(dataset, config.data, split)
     used = {*(stream.pool for stream in method.streams.values()), "val", "test"}
     if empty := sorted(part for part in used if not split[part]):
         raise ConfigError(
@@ -66,7 +85,33 @@ def trainable(config: Config, dataset: Dataset) -> tuple[Method, splits.Split]:
             f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
             f"them{_excluded_copies(dataset, config, split) if 'unlabeled' in empty else ''}"
         )
-    return method, split
+    return Trainable(method, split, targets)
+
+
+def _check_targets(config: Config, method: Method) -> None:
+    """Checks that a method reads what `data.targets` has, and nothing else.
+
+    Raises:
+      ConfigError: it does not.
+    """
+    targets, name = config.data.targets, config.method.name
+    read = {f for s in method.streams.values() if s.pool == "unlabeled" for f in s.fields}
+    if "mask" in read and not targets.folders:
+        raise ConfigError(
+            f"data.targets.folders = (): method {name} learns masks of unlabeled images; set it to "
+            "the folders of these masks"
+        )
+    if targets.folders and "mask" not in read:
+        raise ConfigError(
+            f"data.targets.folders = {targets.folders}: method {name} does not learn masks of "
+            "unlabeled images; leave it empty, or choose another method"
+        )
+    if targets.weights != ("weight" in read):
+        uses = "needs" if "weight" in read else "does not use"
+        raise ConfigError(
+            f"data.targets.weights = {targets.weights}: method {name} {uses} weights of pixels; "
+            f"set it to {not targets.weights}"
+        )
 
 
 def _excluded_copies(dataset: Dataset, config: Config, split: splits.Split) -> str:

@@ -13,6 +13,7 @@ from absl import logging
 from uaps_jax import config as config_lib
 from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude
+from uaps_jax.commands.opening import Trainable
 from uaps_jax.config import Config
 from uaps_jax.data import order, protocols, source, splits
 from uaps_jax.data.source import Dataset, Images, Pool
@@ -53,9 +54,9 @@ def train(
     directory = Path(workdir)
     config = config_lib.validate(copy.deepcopy(config))
     given, dataset = processes.first_then_others("built", lambda: opening.open_dataset(config))
-    method, split = opening.trainable(given, dataset)
+    prepared = opening.trainable(given, dataset)
     with runs.locked(directory):
-        _train(directory, given, dataset, method, split, profile)
+        _train(directory, given, dataset, prepared, profile)
     which = "best" if checkpoints.has_best(directory) else "latest"
     return trained.restore(given, directory, which)
 
@@ -64,12 +65,12 @@ def _train(
     directory: Path,
     config: Config,
     dataset: Dataset,
-    method: Method,
-    split: splits.Split,
+    prepared: Trainable,
     profile: tuple[int, int] | None,
 ) -> None:
     """The training itself, in a work directory that no other process uses."""
-    record = protocols.record(dataset, config.data, split)
+    method, split, targets = prepared
+    record = protocols.record(dataset, config.data, split, targets)
     if processes.is_first():
         checkpoints.move_damaged(directory)
     processes.wait("checked")
@@ -87,7 +88,10 @@ def _train(
     names = {pool: split[pool] for pool in sorted({s.pool for s in method.streams.values()})}
     size = source.mebibytes(sum(map(len, names.values())), config.data)
     bring = source.read if size <= config.data.resident_mib else source.files
-    train_pools = {pool: bring(dataset, listed, config.data) for pool, listed in names.items()}
+    train_pools: dict[str, Images] = {
+        pool: bring(dataset, listed, config.data, targets if pool == "unlabeled" else None)
+        for pool, listed in names.items()
+    }
     pools = TrainingPools(
         train=train_pools,
         val=source.read(dataset, split["val"], config.data),
@@ -125,4 +129,4 @@ def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[st
         return {}
     if isinstance(images, Pool):
         return health.class_shares([images.masks], dataset.class_names)
-    return health.class_shares((images.load(n)[1] for n in images.names), dataset.class_names)
+    return health.class_shares((images.load(n)["mask"] for n in images.names), dataset.class_names)

@@ -1,7 +1,7 @@
 """The settings of a run: their types, ranges and meanings, their checks, and their stored form."""
 
 from uaps_jax.config.checks import check, one_of, value_problems
-from uaps_jax.config.data import DataConfig, FolderConfig
+from uaps_jax.config.data import DataConfig, FolderConfig, TargetsConfig
 from uaps_jax.config.flat import (
     Absent,
     Difference,
@@ -55,6 +55,7 @@ __all__ = [
     "PhotometricConfig",
     "RampedConfig",
     "Section",
+    "TargetsConfig",
     "TeacherMode",
     "TrainConfig",
     "ViewConfig",

@@ -46,6 +46,30 @@ class FolderConfig(Section):
 
 
 @dataclass(slots=True, kw_only=True)
+class TargetsConfig(Section):
+    """Masks of unlabeled images, such as pseudo-labels, for methods that learn them.
+
+    Only the unlabeled images that have one are used then.
+    """
+
+    # folders with the files mask/NAME.png and, if `weights`, weight/NAME.png, of the size of the
+    # image NAME; an image can be in one of them only; (): none
+    folders: tuple[str, ...]
+    names: str  # file with the names of the images to use, one a line; "": all that have a mask
+    weights: bool  # whether each pixel has a weight in the loss, its value / 255; False: all are 1
+
+    def problems(self, config: "Config") -> Iterator[str]:
+        """A list or weights without a folder."""
+        for key in ("data.targets.names", "data.targets.weights"):
+            yield from check(
+                config,
+                key,
+                bool(self.folders) or not lookup(config, key),
+                "has no effect without data.targets.folders",
+            )
+
+
+@dataclass(slots=True, kw_only=True)
 class DataConfig(Section):
     """The images of a run, their preparation and their split."""
 
@@ -53,6 +77,7 @@ class DataConfig(Section):
     data_dir: str  # folder of the built datasets
     manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     folder: FolderConfig
+    targets: TargetsConfig
     # size of the network input in pixels, before `transpose`
     height: int = field(metadata=above(0))
     width: int = field(metadata=above(0))

@@ -81,6 +81,12 @@ def _supervised_without_an_average(flat: dict[str, Any]) -> dict[str, Any]:
     return added | flat
 
 
+def _supervised_with_one_loss(flat: dict[str, Any]) -> dict[str, Any]:
+    """Supervised learning had one form of the loss."""
+    supervised = flat.get("method.name") == "supervised"
+    return ({"method.loss": "cross_entropy_and_dice"} if supervised else {}) | flat
+
+
 def _without_frozen_groups(flat: dict[str, Any]) -> dict[str, Any]:
     """Removes `optimizer.frozen`, which has no successor for a run that used it."""
     if frozen := flat.pop("optimizer.frozen", None):
@@ -121,6 +127,14 @@ MIGRATIONS = (
             "network.pretrained_prefix": "",
         },
         adjust=_without_frozen_groups,
+    ),
+    Migration(
+        added={
+            "data.targets.folders": [],
+            "data.targets.names": "",
+            "data.targets.weights": False,
+        },
+        adjust=_supervised_with_one_loss,
     ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""

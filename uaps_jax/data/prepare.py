@@ -30,16 +30,32 @@ def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
 
 def mask(ids: np.ndarray, data: DataConfig) -> np.ndarray:
     """A mask, uint8 `[H, W]`, resized or padded like its image; padding has no label (255)."""
+    return _per_pixel(ids, data, padding=IGNORE)
+
+
+def weight(values: np.ndarray, data: DataConfig) -> np.ndarray:
+    """Weights of pixels, uint8 `[H, W]`, resized or padded like their image; 0 in padding."""
+    return _per_pixel(values, data, padding=0)
+
+
+def restored(ids: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+    """The mask, uint8, of an image of `size` whose network input has the mask `ids`.
+
+    `mask(restored(ids, size, data), data)` is `ids`, except where "resize" enlarges an image: then
+    rows or columns of `ids` are left out. Pixels that "pad" crops have no label (255).
+    """
+    ids = _oriented(ids, data)
     if data.fit == "pad":
-        rows, columns = _central(ids.shape[0], data.height), _central(ids.shape[1], data.width)
-        known = [
-            (indices >= 0) & (indices < size)
-            for indices, size in zip((rows, columns), ids.shape, strict=True)
-        ]
-        padded = np.full((data.height, data.width), IGNORE, np.uint8)
-        padded[np.ix_(*known)] = ids[np.ix_(rows[known[0]], columns[known[1]])]
-        return _oriented(padded, data)
-    return _oriented(resize(ids, data.height, data.width), data)
+        rows, columns = _central(size[0], data.height), _central(size[1], data.width)
+        known = [(i >= 0) & (i < n) for i, n in zip((rows, columns), size, strict=True)]
+        whole = np.full(size, IGNORE, np.uint8)
+        whole[np.ix_(rows[known[0]], columns[known[1]])] = ids[np.ix_(*known)]
+        return whole
+    # The last row of the input that `resize` took from row i of the image, or from one before it.
+    rows, columns = (
+        -(-(np.arange(n) + 1) * m // n) - 1 for n, m in zip(size, ids.shape, strict=True)
+    )
+    return ids[rows[:, None], columns[None]]
 
 
 def resize(array: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -119,6 +135,20 @@ class TileAssembler:
         if self._data.fit == "pad":
             self._sum /= _expanded(self._total, self._sum)
         return self._sum
+
+
+def _per_pixel(values: np.ndarray, data: DataConfig, *, padding: int) -> np.ndarray:
+    if data.fit == "pad":
+        sizes = values.shape
+        rows, columns = _central(sizes[0], data.height), _central(sizes[1], data.width)
+        known = [
+            (indices >= 0) & (indices < size)
+            for indices, size in zip((rows, columns), sizes, strict=True)
+        ]
+        padded = np.full((data.height, data.width), padding, np.uint8)
+        padded[np.ix_(*known)] = values[np.ix_(rows[known[0]], columns[known[1]])]
+        return _oriented(padded, data)
+    return _oriented(resize(values, data.height, data.width), data)
 
 
 def _expanded(weight: np.ndarray, array: np.ndarray) -> np.ndarray:

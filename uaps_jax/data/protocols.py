@@ -14,6 +14,7 @@ from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import grouped, leakage, splits
 from uaps_jax.data.paths import expanded
 from uaps_jax.data.source import Dataset
+from uaps_jax.data.targets import Targets
 from uaps_jax.datasets.common import read_mask
 from uaps_jax.datasets.protocols import Parts, Protocol, of_split, read_list
 from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
@@ -29,6 +30,9 @@ GENERAL = {
 
 SIZES = "sizes"
 """Key of `leakage.sizes` in a record; older records do not have it."""
+
+TARGETS = "targets"
+"""Key of the digest of the targets in a record."""
 
 _GROUPED = ("grouped", "grouped_v1")
 _MOST_SHOWN = 8
@@ -59,10 +63,13 @@ def make_split(dataset: Dataset, data: DataConfig) -> splits.Split:
     return split
 
 
-def record(dataset: Dataset, data: DataConfig, split: splits.Split) -> dict[str, Any]:
+def record(
+    dataset: Dataset, data: DataConfig, split: splits.Split, targets: Targets | None = None
+) -> dict[str, Any]:
     """The data of a run: the build, its classes, the protocol, the lists of the split.
 
-    `SIZES` has the numbers of images and leakage groups of each part.
+    `SIZES` has the numbers of images and leakage groups of each part; `TARGETS`, only with targets,
+    their digest.
     """
     published = published_protocols(dataset.name).get(data.protocol)
     name, version = (data.protocol, published.version) if published else GENERAL[data.protocol]
@@ -72,17 +79,18 @@ def record(dataset: Dataset, data: DataConfig, split: splits.Split) -> dict[str,
         "protocol": name,
         "version": version,
         SIZES: leakage.sizes(split, dataset.groups),
+        **({TARGETS: targets.digest} if targets else {}),
     } | split
 
 
 def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """Lines that describe the differences between two records; empty if there are none."""
     lines = []
-    for key in new:
-        if key == SIZES or old[key] == new[key]:
+    for key in dict.fromkeys([*new, *old]):
+        if key == SIZES or old.get(key) == new.get(key):
             continue
         if key not in splits.PARTS:
-            lines.append(f"{key}: {old[key]} -> {new[key]}")
+            lines.append(f"{key}: {old.get(key, 'none')} -> {new.get(key, 'none')}")
             continue
         before, after = set(old[key]), set(new[key])
         removed, added = sorted(before - after), sorted(after - before)

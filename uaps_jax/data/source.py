@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import grain
 import numpy as np
@@ -48,11 +48,19 @@ class Pool:
       names: `[N]`.
       images: uint8 `[N, H, W, C]`.
       masks: uint8 class ids `[N, H, W]`, 255 where there is no label.
+      weights: of each pixel, uint8 `[N, H, W]`; None without.
     """
 
     names: tuple[str, ...]
     images: np.ndarray
     masks: np.ndarray
+    weights: np.ndarray | None = None
+
+    @property
+    def fields(self) -> dict[str, np.ndarray]:
+        """The arrays by the names of a stream's fields."""
+        known = {"image": self.images, "mask": self.masks}
+        return known if self.weights is None else known | {"weight": self.weights}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,15 +69,22 @@ class Files:
 
     Attributes:
       names: `[N]`.
-      load: name -> image uint8 `[H, W, C]` and mask uint8 `[H, W]`, as the network's input; called
-        by several threads.
+      load: name -> `image` uint8 `[H, W, C]`, `mask` uint8 `[H, W]` and, with targets that have
+        weights, `weight` uint8 `[H, W]`, as the network's input; called by several threads.
     """
 
     names: tuple[str, ...]
-    load: Callable[[str], tuple[np.ndarray, np.ndarray]]
+    load: Callable[[str], dict[str, np.ndarray]]
 
 
 Images = Pool | Files
+
+
+class Targets(Protocol):
+    """Masks in place of those of the dataset."""
+
+    def read(self, name: str) -> tuple[np.ndarray, np.ndarray | None]:
+        """Mask and weights of an image, uint8 `[H, W]` at its size; None for no weights."""
 
 
 def open_dataset(data: DataConfig) -> Dataset:
@@ -102,29 +117,40 @@ def open_dataset(data: DataConfig) -> Dataset:
     )
 
 
-def files(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Files:
-    """Images on disk, which are decoded when they are loaded."""
+def files(
+    dataset: Dataset, names: Sequence[str], data: DataConfig, targets: Targets | None = None
+) -> Files:
+    """Images on disk, which are decoded when they are loaded, with their masks or targets."""
 
-    def load(name: str) -> tuple[np.ndarray, np.ndarray]:
+    def load(name: str) -> dict[str, np.ndarray]:
         part, index = dataset.position[name]
         example = dataset.records[part][index]
-        image, mask = read_image(example["image"]), read_mask(example["mask"])
-        return prepare.image(image, data), prepare.mask(mask, data)
+        image = prepare.image(read_image(example["image"]), data)
+        if targets is None:
+            return {"image": image, "mask": prepare.mask(read_mask(example["mask"]), data)}
+        mask, weight = targets.read(name)
+        fields = {"image": image, "mask": prepare.mask(mask, data)}
+        return fields if weight is None else fields | {"weight": prepare.weight(weight, data)}
 
     return Files(names=tuple(names), load=load)
 
 
-def read(dataset: Dataset, names: Sequence[str], data: DataConfig) -> Pool:
-    """Decodes images and masks by several threads; the result is in the order of `names`."""
+def read(
+    dataset: Dataset, names: Sequence[str], data: DataConfig, targets: Targets | None = None
+) -> Pool:
+    """Decodes what `files` loads by several threads; the result is in the order of `names`."""
     height, width = data.network_size
     images = np.empty((len(names), height, width, data.channels), np.uint8)
     masks = np.empty((len(names), height, width), np.uint8)
+    weights = np.empty_like(masks) if targets is not None and data.targets.weights else None
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
-    load = files(dataset, names, data).load
+    load = files(dataset, names, data, targets).load
     loaded = grain.MapDataset.source(list(names)).map(load).to_iter_dataset(options)
-    for row, (image, mask) in enumerate(loaded):
-        images[row], masks[row] = image, mask
-    return Pool(names=tuple(names), images=images, masks=masks)
+    for row, fields in enumerate(loaded):
+        images[row], masks[row] = fields["image"], fields["mask"]
+        if weights is not None:
+            weights[row] = fields["weight"]
+    return Pool(names=tuple(names), images=images, masks=masks, weights=weights)
 
 
 def mebibytes(count: int, data: DataConfig) -> float:

@@ -115,8 +115,8 @@ def decoded_batches(
       processes: their number; each reads its own rows of every batch.
 
     Yields:
-      stream -> its fields: image uint8 `[b, H, W, C]`, mask uint8 `[b, H, W]`, and the rows in the
-        pool, index int32 `[b]`.
+      stream -> its fields: image uint8 `[b, H, W, C]`, mask and weight uint8 `[b, H, W]`, and the
+        rows in the pool, index int32 `[b]`.
     """
 
     def read(step: int) -> dict[str, dict[str, np.ndarray]]:
@@ -131,9 +131,7 @@ def decoded_batches(
 
 def _stack(pool: Images, indices: np.ndarray, fields: Sequence[str]) -> dict[str, np.ndarray]:
     if isinstance(pool, Pool):
-        images, masks = pool.images[indices], pool.masks[indices]
-    else:
-        loaded = zip(*(pool.load(pool.names[i]) for i in indices), strict=True)
-        images, masks = map(np.stack, loaded)
-    known = {"image": images, "mask": masks}
-    return {"index": indices, **{field: known[field] for field in fields}}
+        known = pool.fields
+        return {"index": indices, **{field: known[field][indices] for field in fields}}
+    loaded = [pool.load(pool.names[i]) for i in indices]
+    return {"index": indices, **{f: np.stack([image[f] for image in loaded]) for f in fields}}

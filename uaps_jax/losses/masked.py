@@ -12,9 +12,9 @@ LossForm = Literal["cross_entropy_and_dice", "cross_entropy", "dice"]
 
 
 def masked_loss(
-    logits: jax.Array, labels: jax.Array, weight: jax.Array, form: LossForm
+    logits: jax.Array, labels: jax.Array, weight: jax.Array | None, form: LossForm
 ) -> jax.Array:
-    """The loss of one view from logits `[B, H, W, C]`, labels and weights `[B, H, W]`.
+    """The loss of one view from logits `[B, H, W, C]`, labels and weights `[B, H, W]`, None for 1.
 
     The sum of the weighted cross entropy is divided by the number of all pixels (UniMatch); Dice
     leaves out pixels of weight 0.

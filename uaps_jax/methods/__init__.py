@@ -20,6 +20,7 @@ from uaps_jax.methods import (
     mean_teacher,
     ppl,
     prevmatch,
+    self_training,
     supervised,
     ua_mt,
     uaps,
@@ -51,6 +52,7 @@ def register(section: type[MethodConfig], build: Build) -> None:
 
 
 register(supervised.SupervisedConfig, supervised.build)
+register(self_training.SelfTrainingConfig, self_training.build)
 register(mean_teacher.MeanTeacherConfig, mean_teacher.build)
 register(ua_mt.UaMtConfig, ua_mt.build)
 register(cct.CctConfig, cct.build)

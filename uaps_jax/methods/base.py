@@ -27,6 +27,14 @@ def unlabeled_stream(config: Config) -> Stream:
     return Stream(pool="unlabeled", batch=config.train.batch_unlabeled, fields=("image",))
 
 
+def pseudo_labeled_stream(config: Config) -> Stream:
+    """Unlabeled images with the masks of `data.targets`, and its weights if it has them."""
+    weight = ("weight",) if config.data.targets.weights else ()
+    return Stream(
+        pool="unlabeled", batch=config.train.batch_unlabeled, fields=("image", "mask", *weight)
+    )
+
+
 class Inputs(NamedTuple):
     """The inputs of the loss of a step.
 
@@ -165,8 +173,8 @@ class Views(Protocol):
 
         Args:
           key: random key of this step's views.
-          batch: stream -> `image` uint8 `[B, H, W, C]`, `mask` uint8 `[B, H, W]` if it is one of
-            the stream's fields, `index` int32 `[B]`, the rows of the pool.
+          batch: stream -> `image` uint8 `[B, H, W, C]`, `mask` and `weight` uint8 `[B, H, W]` if
+            they are among the stream's fields, `index` int32 `[B]`, the rows of the pool.
           step: 0-based.
           hyperparameters: of the method.
         """

@@ -2,9 +2,9 @@
 
     L = 1/K sum_k 1/2 [CE(f_k(x), y) + Dice(softmax f_k(x), y)]
 
-with K = 1 decoder on clean features in the study; more decoders give UAPS's L_sup. With
-`ema_decay`, an exponential moving average of the network is a second predictor: the baseline of
-methods whose EMA teacher predicts.
+with K = 1 decoder on clean features in the study; more decoders give UAPS's L_sup. With `loss`, the
+bracket is CE or Dice alone. With `ema_decay`, an exponential moving average of the network is a
+second predictor: the baseline of methods whose EMA teacher predicts.
 """
 
 import dataclasses
@@ -14,7 +14,8 @@ import jax
 
 from uaps_jax import config as c
 from uaps_jax.config import Config, MethodConfig
-from uaps_jax.losses import segmentation
+from uaps_jax.losses import masked
+from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import one_network, teacher
 from uaps_jax.methods.base import Method, labeled_stream
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
@@ -25,13 +26,16 @@ from uaps_jax.models.network import Network
 class SupervisedConfig(MethodConfig):
     name: ClassVar[str] = "supervised"
 
+    loss: LossForm  # of labeled images; CE and Dice in the study
     # largest decay of the averaged network, the predictor "ema"; 0: none
     ema_decay: float = dataclasses.field(metadata=c.below_one())
 
 
-def objective(logits: jax.Array, labels: jax.Array) -> jax.Array:
+def objective(
+    logits: jax.Array, labels: jax.Array, form: LossForm = "cross_entropy_and_dice"
+) -> jax.Array:
     """L_sup of `logits` `[K, B, H, W, C]` and `labels` `[B, H, W]`."""
-    return jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))(logits, labels).mean()
+    return jax.vmap(lambda f: masked.masked_loss(f, labels, None, form))(logits).mean()
 
 
 def build(config: Config, network: Network) -> Method:
@@ -40,7 +44,7 @@ def build(config: Config, network: Network) -> Method:
     streams = {"labeled": labeled_stream(config)}
 
     def term(seen: Seen) -> Term:
-        value = objective(seen.logits("labeled"), seen.labels)
+        value = objective(seen.logits("labeled"), seen.labels, options.loss)
         return Term(value, {"supervised": value})
 
     loss = one_objective(network, term, run=show("labeled"), ramped=False)

@@ -29,10 +29,17 @@ def stream_key(key: jax.Array, stream: str) -> jax.Array:
 
 
 def draw_view(key: jax.Array, batch: Tree, view: view_lib.View, name: str = "") -> Fields:
-    """A view of one stream's images on the 0..255 scale, with their fields; the mask is int32."""
+    """A view of one stream's images on the 0..255 scale, with their fields.
+
+    The mask is int32, the weight float32 from 0 to 1.
+    """
     fields = {field: x for field, x in batch.items() if field != "index"}
     drawn = view_lib.draw(key, fields, view, name)
-    return drawn | {"mask": drawn["mask"].astype(jnp.int32)} if "mask" in drawn else drawn
+    if "mask" in drawn:
+        drawn["mask"] = drawn["mask"].astype(jnp.int32)
+    if "weight" in drawn:
+        drawn["weight"] = drawn["weight"].astype(jnp.float32) / 255
+    return drawn
 
 
 def weak_views(config: Config, streams: Mapping[str, Stream]) -> Views:

@@ -9,7 +9,7 @@ from absl import logging
 
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.data import protocols, source
+from uaps_jax.data import protocols, source, targets
 from uaps_jax.data.source import Dataset
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import report, runner
@@ -71,7 +71,8 @@ def _data_digests(cells: Sequence[Cell]) -> dict[Cell, str]:
         config = config_lib.with_classes(cell.config, opened[source_key].class_names)
         methods.build(config)
         if str(data) not in digests:
-            parts = protocols.make_split(opened[source_key], data)
-            digests[str(data)] = results.digest(protocols.record(opened[source_key], data, parts))
+            dataset = opened[source_key]
+            parts, found = targets.restrict(dataset, data, protocols.make_split(dataset, data))
+            digests[str(data)] = results.digest(protocols.record(dataset, data, parts, found))
         by_cell[cell] = digests[str(data)]
     return by_cell

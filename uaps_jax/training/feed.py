@@ -37,12 +37,12 @@ def batches(
       shards: of the batch and of everything else.
 
     Yields:
-      stream -> its fields, image uint8 `[B, H, W, C]` and mask uint8 `[B, H, W]`, and the rows,
-        index int32 `[B]`.
+      stream -> its fields, image uint8 `[B, H, W, C]`, mask and weight uint8 `[B, H, W]`, and the
+        rows, index int32 `[B]`.
     """
     files = {name: pool for name, pool in pools.items() if isinstance(pool, Files)}
     if not files:
-        images = sharding.place(resident(pools), shards.replicated)
+        images = sharding.place(resident(streams, pools), shards.replicated)
         show = make_show_function(streams, shards)
         for step in range(start, config.train.steps):
             rows = streams_lib.batch_rows(config, streams, pools, step)
@@ -61,12 +61,13 @@ def batches(
         )
 
 
-def resident(pools: Mapping[str, Images]) -> Tree:
-    """Pool -> image uint8 `[N, H, W, C]` and, labeled, mask uint8 `[N, H, W]`, for the devices."""
-    images = {name: pool for name, pool in pools.items() if isinstance(pool, Pool)}
+def resident(streams: Mapping[str, Stream], pools: Mapping[str, Images]) -> Tree:
+    """Pool -> the fields that streams read from it, `[N, H, W, ...]`, for the devices."""
+    arrays = {name: pool.fields for name, pool in pools.items() if isinstance(pool, Pool)}
+    read = {(stream.pool, field) for stream in streams.values() for field in stream.fields}
     return {
-        name: {"image": pool.images} | ({"mask": pool.masks} if name == "labeled" else {})
-        for name, pool in images.items()
+        pool: {field: array for field, array in fields.items() if (pool, field) in read}
+        for pool, fields in arrays.items()
     }
 
 

@@ -17,8 +17,14 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.training import checkpoints, processes
 
-MACHINE = ("data.data_dir", "data.manual_dir", "data.stream_threads")
-"""Settings of the machine: they may change when a run is resumed."""
+MACHINE = (
+    "data.data_dir",
+    "data.manual_dir",
+    "data.targets.folders",
+    "data.targets.names",
+    "data.stream_threads",
+)
+"""Settings of the machine: they may change when a run is resumed, as long as its data do not."""
 
 COPIES = "data.labeled_group_copies"
 """A setting without effect unless `data.protocol` is "grouped"."""
