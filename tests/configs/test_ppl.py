@@ -1,0 +1,47 @@
+"""PPL's published settings, and that its lists have the sizes that its lengths count with."""
+
+import pytest
+
+from uaps_jax import config as config_lib
+from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import ppl
+from uaps_jax.datasets.dagm import protocols as dagm
+from uaps_jax.datasets.mtiles import protocols as mtiles
+from uaps_jax.datasets.neu_seg import protocols as neu
+
+SETTINGS = {"neu": (ppl.NEU, neu), "mtiles": (ppl.MTILES, mtiles), "dagm": (ppl.DAGM, dagm)}
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_list_has_a_valid_configuration(name):
+    setting, _ = SETTINGS[name]
+    for ratio, count in setting.labeled.items():
+        config = config_lib.validate(ppl.base(setting, ratio))
+        assert (config.data.protocol, config.data.labeled_count) == ("ppl", count)
+        optimizer = config.optimizer
+        assert (optimizer.name, optimizer.schedule, optimizer.poly_power) == ("sgd", "poly", 0.9)
+        assert (optimizer.learning_rate, optimizer.decoder_multiple) == (setting.learning_rate, 10)
+        assert (optimizer.momentum, optimizer.weight_decay) == (0.9, 1e-4)
+        assert optimizer.decay_biases_and_norms
+        assert config.network.encoder == "resnet18"
+        assert config.method.loss == "cross_entropy"
+        assert config.views.labeled.hflip == 0.5
+    with pytest.raises(ConfigError, match="list = '1_3'"):
+        ppl.base(setting, "1_3")
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_lists_are_those_of_the_protocol(name):
+    setting, package = SETTINGS[name]
+    protocol = package.PROTOCOLS["ppl"]
+    assert tuple(setting.labeled.values()) == package._PPL_SIZES
+    assert protocol.config == ppl.base(setting, "1_2").data.name
+    # All images but those of the published list of test images.
+    assert setting.train == protocol.images - {"neu": 840, "mtiles": 271, "dagm": 1054}[name]
+
+
+def test_the_longest_training_of_every_list_has_about_as_many_steps():
+    for setting, _ in SETTINGS.values():
+        steps = [setting.lengths(ratio).second.steps for ratio in setting.labeled]
+        assert max(steps) < 1.02 * min(steps)
+    assert ppl.MTILES.lengths("1_8").first.steps == 13_455
