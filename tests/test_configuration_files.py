@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import published
 from uaps_jax.config import ConfigError
 from uaps_jax.configuration_files import find, load_config, packaged_names
 
@@ -62,8 +63,11 @@ def test_the_packages_own_file_is_found_from_any_directory(tmp_path, monkeypatch
 def test_every_packaged_name_is_a_configuration(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert "configs/neu_uaps.py" in packaged_names()
-    for name in packaged_names():
+    recipes = [f"configs/{name}.py" for name in published.RECIPES]
+    for name in {*packaged_names()} - {*recipes}:
         assert load_config(name).train.steps > 0
+    with pytest.raises(ConfigError, match="get_config must return a Config"):
+        load_config(recipes[0])
 
 
 def test_settings_are_overridden_by_dotted_key():

@@ -96,6 +96,20 @@ LAYERS = {
         "reports",
         "training",
     },
+    "recipes": {
+        "compiler",
+        "config",
+        "data",
+        "datasets",
+        "evaluation",
+        "files",
+        "inference",
+        "labels",
+        "palette",
+        "reports",
+        "training",
+        "trees",
+    },
     "commands": {
         "config",
         "data",
@@ -105,6 +119,7 @@ LAYERS = {
         "inference",
         "methods",
         "models",
+        "recipes",
         "reports",
         "study",
         "training",
@@ -116,10 +131,11 @@ LAYERS = {
         "config",
         "configuration_files",
         "files",
+        "recipes",
         "study",
         "training",
     },
-    "configs": {"config", "methods", "models", "study"},
+    "configs": {"config", "methods", "models", "recipes", "study"},
 }
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+from PIL import Image
 
 from uaps_jax.datasets.pieces import pieces
 from uaps_jax.labels import IGNORE
@@ -30,6 +33,21 @@ def colour(mask: np.ndarray) -> np.ndarray:
     """RGB `[H, W, 3]` of class ids `[H, W]`; background and 255 are black."""
     foreground = (mask.astype(int) - 1) % (len(COLOURS) - 1) + 1
     return COLOURS[np.where((mask == 0) | (mask == 255), 0, foreground)]
+
+
+def png(mask: np.ndarray) -> bytes:
+    """A palette PNG of class ids `[H, W]`: its values are the ids, shown in their colours.
+
+    255 is shown as light grey.
+    """
+    every = np.arange(256, dtype=np.uint8)
+    colours = colour(every)
+    colours[IGNORE] = (224, 224, 224)
+    picture = Image.fromarray(mask)
+    picture.putpalette(colours.tobytes())
+    content = io.BytesIO()
+    picture.save(content, format="PNG")
+    return content.getvalue()
 
 
 def overlay(image: np.ndarray, mask: np.ndarray) -> np.ndarray:

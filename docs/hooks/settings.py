@@ -3,6 +3,7 @@
 `<!-- settings: data.folder -->` becomes the table of that section of a configuration, with the
 values of UAPS on NEU-Seg; `<!-- settings: method cps -->` that of a method, with the values of its
 published settings; `<!-- settings: network unet -->` that of a family of networks;
+`<!-- settings: recipe mtiles_stpp -->` that of the recipe of a configuration file;
 `<!-- methods -->` the table of all methods; `<!-- networks -->` that of all networks.
 """
 
@@ -49,6 +50,8 @@ def table_for(marker: str, page: str) -> str:
     if words[0] in ("method", "network") and len(words) == 2:
         own = of_network(words[1]) if words[0] == "network" else of_method(words[1]).method
         return table(words[0], own)
+    if words[0] == "recipe":
+        return table("", published(words[1]))
     section = published(SHOWN)
     for name in words[0].split("."):
         section = getattr(section, name)
@@ -105,12 +108,13 @@ def table(key: str, section: Any) -> str:
     for kind in reversed(type(section).__mro__):
         if dataclasses.is_dataclass(kind):
             comments |= comments_of(kind)
+    prefix = key and f"{key}."
     for field in dataclasses.fields(section):
         value = getattr(section, field.name)
         if isinstance(value, Section):
-            lines.append(f"| `{key}.{field.name}.*` | section | | |")
+            lines.append(f"| `{prefix}{field.name}.*` | section | | |")
             continue
-        cells = (f"`{key}.{field.name}`", kind_of(field), comments[field.name], f"`{value!r}`")
+        cells = (f"`{prefix}{field.name}`", kind_of(field), comments[field.name], f"`{value!r}`")
         lines.append(f"| {' | '.join(map(escaped, cells))} |")
     return "\n".join(lines)
 

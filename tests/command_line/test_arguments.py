@@ -7,9 +7,9 @@ import pytest
 from uaps_jax import commands
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.command_line.default_workdir import default_workdir
-from uaps_jax.commands import study, train
+from uaps_jax.commands import recipe, study, train
 from uaps_jax.config import ConfigError
-from uaps_jax.configs import synthetic_uaps
+from uaps_jax.configs import neu_stpp, synthetic_uaps
 from uaps_jax.configs.studies import neu_small
 
 NOTHING = {
@@ -29,6 +29,8 @@ NOTHING = {
     "process": None,
     "cluster": False,
     "input": None,
+    "stage": None,
+    "lists": False,
 }
 
 
@@ -70,6 +72,11 @@ def test_without_a_configuration_the_run_has_to_be_named():
         ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not for predict"),
         ({"stablehlo": True, "mode": "evaluate"}, "--stablehlo is for --mode=export, not for eval"),
         ({"demo": 3, "config": neu_small.get_config()}, "not for a study"),
+        ({"demo": 3, "config": neu_stpp.get_config()}, "not for a recipe"),
+        ({"stage": "rank"}, "--stage=rank is for a recipe, not for train"),
+        ({"lists": True, "config": neu_small.get_config()}, "--list is for a recipe, not for a st"),
+        ({"lists": True, "stage": "a", "config": neu_stpp.get_config()}, "leave out either"),
+        ({"cluster": True, "config": neu_stpp.get_config()}, "not for a recipe"),
         ({"coordinator": "localhost:1"}, "must be given together"),
         ({"processes": 2, "cluster": True}, "must be given together"),
         ({"cluster": True, "mode": "export"}, "are for --mode=train, not for export"),
@@ -93,6 +100,7 @@ def test_steps_to_profile_are_two_numbers_in_order(steps):
 def test_the_kind_of_the_configuration_decides_what_runs():
     grid, config = neu_small.get_config(), synthetic_uaps.get_config()
     assert commands.choose(grid, None) is study.study
+    assert commands.choose(neu_stpp.get_config(), None) is recipe.recipe
     assert commands.choose(config, None) is train.train
     assert commands.choose(None, "export") is commands.COMMANDS["export"]
     assert "study" not in commands.COMMANDS

@@ -38,6 +38,12 @@ ENDS = [
         "must have a function get_config() that returns a Config",
     ),
     (["--config=FOLDER/none.py"], "get_config"),
+    (
+        ["--config=configs/neu_stpp.py:small", "--config.data.manual_dir=x"],
+        "data.manual_dir does not exist. Did you mean --config.base.data.manual_dir?",
+    ),
+    (["--config=configs/neu_stpp.py:small", "--mode=train"], "this --config is a recipe: leave"),
+    (["--config=configs/neu_uaps.py:small", "--list"], "--list is for a recipe, not for train"),
     (["--config=configs/neu_uaps.py:large"], "variant = 'large': must be one of small, medium"),
 ]
 

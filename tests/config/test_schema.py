@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import published
 from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
@@ -14,7 +15,7 @@ from uaps_jax.config.section import settings
 from uaps_jax.configs import neu_uaps, neu_ucc
 
 PROJECT = Path(__file__).resolve().parents[2]
-FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
+FILES = published.TRAININGS
 
 
 def test_every_method_has_a_section_and_a_builder():

@@ -2,15 +2,14 @@
 
 import importlib
 import json
-from pathlib import Path
 
 import pytest
 
+from tests import published
 from uaps_jax import config as config_lib
 from uaps_jax.configs import neu_supervised, neu_uaps
 
-PROJECT = Path(__file__).resolve().parents[2]
-FILES = sorted(p.stem for p in (PROJECT / "configs").glob("[!_]*_*.py"))
+FILES = published.TRAININGS
 
 
 @pytest.mark.parametrize("name", FILES)

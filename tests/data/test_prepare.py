@@ -94,3 +94,32 @@ def test_resizing_gives_one_tile(size):
     back = untiled([tile[..., 0]], [corner], size, data)
     assert back.dtype == np.uint8
     np.testing.assert_array_equal(back, oracles.nearest_resize(tile, size)[..., 0])
+
+
+@pytest.mark.parametrize(
+    ("fit", "size", "network"),
+    [
+        ("resize", (48, 61), (16, 32)),
+        ("resize", (40, 33), (40, 33)),
+        ("pad", (20, 50), (32, 32)),
+        ("pad", (64, 64), (32, 48)),
+    ],
+)
+@pytest.mark.parametrize("transpose", [False, True])
+def test_a_restored_mask_is_prepared_to_itself(fit, size, network, transpose):
+    data = settings(fit, height=network[0], width=network[1], transpose=transpose)
+    ids = np.random.default_rng(0).integers(0, 4, data.network_size, np.uint8)
+    whole = prepare.restored(ids, size, data)
+    assert whole.shape == size
+    again = prepare.mask(whole, data)
+    np.testing.assert_array_equal(again[again != 255], ids[again != 255])
+    padding = np.count_nonzero(again == 255)
+    assert padding == (network[0] - min(size[0], network[0])) * network[1] * (fit == "pad")
+    cropped = whole.size - (ids.size - padding)
+    assert np.count_nonzero(whole == 255) == (cropped if fit == "pad" else 0)
+
+
+def test_an_enlarged_image_takes_a_part_of_the_mask():
+    data = settings("resize", height=6, width=4)
+    ids = np.arange(24, dtype=np.uint8).reshape(6, 4)
+    np.testing.assert_array_equal(prepare.restored(ids, (3, 2), data), ids[1::2, 1::2])

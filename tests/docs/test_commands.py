@@ -2,6 +2,7 @@
 
 import re
 import typing
+from pathlib import Path
 
 import pytest
 from absl import flags as absl_flags
@@ -14,6 +15,8 @@ from uaps_jax.command_line import flags
 from uaps_jax.config.section import settings
 from uaps_jax.configs import train
 from uaps_jax.configs.parts.networks import NETWORKS
+from uaps_jax.recipes import stage
+from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 
 OTHERS = {"logdir": "xprof", "cov": "pytest"}
@@ -46,7 +49,9 @@ def test_a_command_is_understood(arguments):
     assert command_lines.parse(["uaps-jax", *arguments]) == ["uaps-jax"]
     given = flags.CONFIG.value
     assert given is not None or flags.WORKDIR.value
-    if given is not None and not isinstance(given, Grid):
+    if isinstance(given, Recipe):
+        stage.checked(given, Path("run"))
+    elif given is not None and not isinstance(given, Grid):
         config_lib.validate(given)
 
 

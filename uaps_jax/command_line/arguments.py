@@ -9,6 +9,7 @@ from pathlib import Path
 from uaps_jax.command_line.default_workdir import default_workdir
 from uaps_jax.commands.request import Request
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 
 
@@ -33,10 +34,12 @@ class Arguments:
       process: index of this process; None for one process.
       cluster: whether the processes are taken from the environment of a cluster.
       input: folder of images; None if not given.
+      stage: of a recipe; None if not given.
+      lists: whether the stages of a recipe are listed.
     """
 
     program: str
-    config: Config | Grid | None
+    config: Config | Recipe | Grid | None
     config_file: str | None
     overrides: Collection[str]
     mode: str | None
@@ -51,11 +54,13 @@ class Arguments:
     process: int | None
     cluster: bool
     input: str | None
+    stage: str | None
+    lists: bool
 
     @property
     def is_training(self) -> bool:
         """Whether the command is a single training."""
-        return self.mode in (None, "train") and not isinstance(self.config, Grid)
+        return self.mode in (None, "train") and not isinstance(self.config, Recipe | Grid)
 
     @property
     def has_several_processes(self) -> bool:
@@ -68,7 +73,9 @@ class Arguments:
         Raises:
           ConfigError: a flag needs another one, or cannot be used with this mode.
         """
-        what = "a study" if isinstance(self.config, Grid) else self.mode or "train"
+        what = self.mode or "train"
+        if isinstance(self.config, Recipe | Grid):
+            what = "a study" if isinstance(self.config, Grid) else "a recipe"
         if self.demo and what != "evaluate":
             raise ConfigError(f"--demo={self.demo} is for --mode=evaluate, not for {what}")
         if self.uncertainty != "entropy" and what != "export":
@@ -77,6 +84,11 @@ class Arguments:
             )
         if self.stablehlo and what != "export":
             raise ConfigError(f"--stablehlo is for --mode=export, not for {what}")
+        if (self.stage is not None or self.lists) and what != "a recipe":
+            flag = "--list" if self.lists else f"--stage={self.stage}"
+            raise ConfigError(f"{flag} is for a recipe, not for {what}")
+        if self.stage is not None and self.lists:
+            raise ConfigError("--list runs nothing: leave out either --list or --stage")
         several = [self.coordinator, self.processes, self.process]
         if any(v is not None for v in several) and (None in several or self.cluster):
             raise ConfigError(
@@ -106,6 +118,8 @@ class Arguments:
             uncertainty=self.uncertainty,
             stablehlo=self.stablehlo,
             profile=self._profile(),
+            stage=self.stage,
+            lists=self.lists,
         )
 
     def _workdir(self) -> Path:

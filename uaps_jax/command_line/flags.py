@@ -53,6 +53,10 @@ CLUSTER = flags.DEFINE_bool(
     "cluster", False, "train with the processes that the cluster started (Slurm, MPI, ...)."
 )
 INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test part if unset.")
+STAGE = flags.DEFINE_string(
+    "stage", None, "A recipe: run this stage again, and those that depend on it."
+)
+LIST = flags.DEFINE_bool("list", False, "A recipe: print its stages, and run nothing.")
 VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
 
@@ -81,6 +85,8 @@ def run(argv: list[str]) -> None:
         process=PROCESS.value,
         cluster=CLUSTER.value,
         input=INPUT.value,
+        stage=STAGE.value,
+        lists=LIST.value,
     )
     runner.end_with_parent()
     compiler.enable_compile_cache()

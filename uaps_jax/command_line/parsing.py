@@ -12,6 +12,7 @@ from ml_collections import config_flags
 
 from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError, check_key
+from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 
 FLAG_ERRORS = (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error)
@@ -47,10 +48,10 @@ def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
         if not isinstance(error, FLAG_ERRORS):
             raise
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
-    if file is not None and not isinstance(config.value, Config | Grid):
+    if file is not None and not isinstance(config.value, Config | Recipe | Grid):
         sys.exit(
-            f"error: --config={file}: must have a function get_config() that returns a Config or a "
-            "Grid"
+            f"error: --config={file}: must have a function get_config() that returns a Config, a "
+            "Recipe or a Grid"
         )
     return rest
 
@@ -119,7 +120,7 @@ def _explain_override(argv: Sequence[str], file: str) -> None:
         return
     for argument in argv[1:]:
         name = argument.lstrip("-").split("=", 1)[0].removeprefix("no")
-        if name.startswith("config.") and isinstance(plain.value, Config):
+        if name.startswith("config.") and isinstance(plain.value, Config | Recipe):
             try:
                 check_key(plain.value, name.removeprefix("config."))
             except ConfigError as problem:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from uaps_jax.commands import audit, evaluate, export, predict, replay, split, study, train
+from uaps_jax.commands import audit, evaluate, export, predict, recipe, replay, split, study, train
 from uaps_jax.commands.request import Request
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 
 Command = Callable[[Request], None]
@@ -23,20 +24,24 @@ COMMANDS: dict[str, Command] = {
 """What can be done with one training, by the name that `--mode` gives it."""
 
 
-def choose(config: Config | Grid | None, mode: str | None) -> Command:
+def choose(config: Config | Recipe | Grid | None, mode: str | None) -> Command:
     """What is to be done: the kind of the configuration decides, and of a training the mode.
 
     Args:
-      config: of a training or of a study; None where a checkpoint holds it.
+      config: of a training, a recipe or a study; None where a checkpoint holds it.
       mode: one of `COMMANDS`; None trains.
 
     Raises:
-      ConfigError: a mode is given for a study.
+      ConfigError: a mode is given for a recipe or a study.
     """
-    if isinstance(config, Grid):
+    if isinstance(config, Recipe | Grid):
+        is_study = isinstance(config, Grid)
         if mode is not None:
+            what = "study" if is_study else "recipe"
             raise ConfigError(
-                f"--mode={mode} is for one training, and this --config is a study: leave --mode out"
+                f"--mode={mode} is for one training, and this --config is a {what}: leave --mode "
+                "out"
+                + ("" if is_study else ", or give --workdir=FOLDER of one of its trainings alone")
             )
-        return study.study
+        return study.study if is_study else recipe.recipe
     return COMMANDS[mode or "train"]

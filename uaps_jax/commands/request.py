@@ -8,6 +8,8 @@ from pathlib import Path
 
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.datasets.common import DataError
+from uaps_jax.recipes.run_recipe import StageFailed
+from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 from uaps_jax.study.run_study import UnfinishedStudy
 from uaps_jax.training import checkpoints, failures
@@ -17,6 +19,7 @@ USER_ERRORS = (
     DataError,
     checkpoints.CheckpointError,
     failures.NonFiniteLoss,
+    StageFailed,
     UnfinishedStudy,
 )
 """Errors that a person can correct; their texts say how."""
@@ -27,7 +30,8 @@ class Request:
     """What a person asked for.
 
     Attributes:
-      config: the settings, of a training or of a study; may be None where a checkpoint holds them.
+      config: the settings, of a training, a recipe or a study; may be None where a checkpoint holds
+        them.
       overrides: dotted keys of those settings that the command line names.
       workdir: folder of the run.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
@@ -37,9 +41,11 @@ class Request:
       uncertainty: of an exported model, "entropy" or "method".
       stablehlo: whether a model is exported as StableHLO, too.
       profile: first and last training step, from 1, of a trace.
+      stage: of a recipe, which is run again; None for none.
+      lists: whether the stages of a recipe are listed, and not run.
     """
 
-    config: Config | Grid | None
+    config: Config | Recipe | Grid | None
     overrides: Collection[str] = ()
     workdir: Path
     checkpoint: str
@@ -49,6 +55,8 @@ class Request:
     uncertainty: str = "entropy"
     stablehlo: bool = False
     profile: tuple[int, int] | None = None
+    stage: str | None = None
+    lists: bool = False
 
 
 def training_config(request: Request, command: str) -> Config:

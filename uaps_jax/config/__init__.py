@@ -1,6 +1,6 @@
 """The settings of a run: their types, ranges and meanings, their checks, and their stored form."""
 
-from uaps_jax.config.checks import check, one_of, value_problems
+from uaps_jax.config.checks import check, one_of, type_problems, value_problems
 from uaps_jax.config.data import DataConfig, FolderConfig, TargetsConfig
 from uaps_jax.config.flat import (
     Absent,
@@ -84,6 +84,7 @@ __all__ = [
     "sections",
     "to_json",
     "to_stored",
+    "type_problems",
     "validate",
     "value_problems",
     "with_classes",

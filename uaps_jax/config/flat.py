@@ -31,7 +31,7 @@ def flatten(node: Section, prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def check_key(config: Config, key: str) -> None:
+def check_key(config: Section, key: str) -> None:
     """Checks that a dotted key of an override exists.
 
     Raises:
@@ -50,11 +50,10 @@ def check_key(config: Config, key: str) -> None:
         *(k for k in known if k.rsplit(".", 1)[-1] == key.rsplit(".", 1)[-1]),
         *difflib.get_close_matches(key, known, n=1, cutoff=0.0),
     ]
-    raise ConfigError(
-        f"--config.{key} does not exist (method {config.method.name}, network "
-        f"{config.network.name}). "
-        f"Did you mean --config.{nearest[0]}?"
-    )
+    about = ""
+    if isinstance(config, Config):
+        about = f" (method {config.method.name}, network {config.network.name})"
+    raise ConfigError(f"--config.{key} does not exist{about}. Did you mean --config.{nearest[0]}?")
 
 
 class Absent(enum.Enum):

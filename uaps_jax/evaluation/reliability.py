@@ -1,31 +1,30 @@
-"""The reliability of an image's pseudo-label, from several checkpoints of one training.
+"""How far the checkpoints of a training agree on an image (ST++, Yang et al. 2022).
 
-With the probabilities p_k of checkpoint k = 1 .. K, the last one K, and h_k = argmax_c p_k:
+With h_k the classes that checkpoint k = 1 .. K predicts, the last one K:
 
-    stability = 1 / (K - 1) sum_{k < K} mIoU(h_k, h_K)                     (ST++, Yang et al. 2022)
-    certainty = mean over the pixels of (1 - H(p_K) / log C) max_c p_K                        (PPL)
-    SIR       = stability * certainty
+    stability = 1 / (K - 1) sum_{k < K} mIoU(h_k, h_K)
 
-mIoU is a mean over the classes in either of the two maps. An image in which all checkpoints see
-background alone is stable, 1.
+mIoU is the mean over the classes in either of the two maps. It is 1 for an image in which every
+checkpoint sees background alone.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
 
 from uaps_jax.evaluation.evaluate import confusion
-from uaps_jax.losses import uncertainty
+
+Terms = Callable[[jax.Array], Mapping[str, jax.Array]]
+"""Probabilities of K >= 2 checkpoints, the last one last, `[K, B, H, W, C]`, to the terms of a
+score, name -> `[B]`; the score is their product."""
 
 
-def mean_iou(confusions: jax.Array) -> jax.Array:
-    """Mean IoU of each matrix over the classes in its rows or columns: `[..., C, C]` to `[...]`."""
-    both = jnp.diagonal(confusions, axis1=-2, axis2=-1)
-    union = confusions.sum(-1) + confusions.sum(-2) - both
-    present = union > 0
-    iou = both / jnp.where(present, union, 1)
-    return iou.sum(-1) / present.sum(-1)
+def stability_terms(probabilities: jax.Array) -> dict[str, jax.Array]:
+    """The `Terms` of ST++: `stability` alone."""
+    return {"stability": stability(probabilities.argmax(-1), probabilities.shape[-1])}
 
 
 def stability(classes: jax.Array, count: int) -> jax.Array:
@@ -33,25 +32,15 @@ def stability(classes: jax.Array, count: int) -> jax.Array:
 
     Args:
       classes: h_k, class ids `[K, B, H, W]` with K >= 2, of the last checkpoint last.
-      count: C.
+      count: number of classes.
     """
-    confusions = jax.vmap(lambda h: confusion(classes[-1], h, count))(classes[:-1])
-    return mean_iou(confusions).mean(0)
+    pairs = jax.vmap(lambda earlier: confusion(classes[-1], earlier, count))(classes[:-1])
+    return mean_iou(pairs).mean(0)
 
 
-def image_certainty(probabilities: jax.Array) -> jax.Array:
-    """The certainty of each image: `[B, H, W, C]` to `[B]`, 0 to 1."""
-    return uncertainty.certainty(probabilities).mean((-2, -1))
-
-
-def sir_terms(probabilities: jax.Array) -> dict[str, jax.Array]:
-    """`stability` and `certainty`, whose product is SIR, `[B]` each.
-
-    Args:
-      probabilities: p_k, `[K, B, H, W, C]` with K >= 2, of the last checkpoint last.
-    """
-    count = probabilities.shape[-1]
-    return {
-        "stability": stability(probabilities.argmax(-1), count),
-        "certainty": image_certainty(probabilities[-1]),
-    }
+def mean_iou(confusions: jax.Array) -> jax.Array:
+    """Mean IoU of each matrix over the classes in its rows or columns: `[..., C, C]` to `[...]`."""
+    both = jnp.diagonal(confusions, axis1=-2, axis2=-1)
+    union = confusions.sum(-1) + confusions.sum(-2) - both
+    present = union > 0
+    return (both / jnp.maximum(union, 1)).sum(-1) / present.sum(-1)

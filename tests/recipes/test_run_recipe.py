@@ -1,0 +1,193 @@
+"""What is done is kept, what is outdated runs again, and nothing of a person is overwritten."""
+
+import dataclasses
+import json
+
+import pytest
+
+from tests.commands import mine
+from uaps_jax import files
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.data import source
+from uaps_jax.recipes import listing, run_recipe
+from uaps_jax.recipes.run_recipe import StageFailed
+from uaps_jax.recipes.stage import Pass, Recipe, Training
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Letters(Recipe):
+    """Three passes, c reads b and b reads a, and d, which reads none of them."""
+
+    text: str
+    fails: bool
+
+    def stages(self):
+        def write(name, inputs, text):
+            def run(place):
+                read = [(folder / "text.txt").read_text() for folder in place.inputs.values()]
+                assert list(place.inputs) == list(inputs)
+                if name == "c" and self.fails:
+                    raise ConfigError("no paper is left")
+                files.write_text(place.folder / "text.txt", f"{text}{name}" + "".join(read))
+                (place.folder / ".hidden").write_text("of a killed process")
+
+            folder = f"texts/{name}" if name == "b" else name
+            options = {"text": text, "range": (1, 2)}
+            return Pass(name=name, folder=folder, inputs=inputs, options=options, write=run)
+
+        return [
+            write("a", (), ""),
+            write("b", ("a",), self.text),
+            write("c", ("b",), ""),
+            write("d", (), ""),
+        ]
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    root = tmp_path_factory.mktemp("of_user") / "mine"
+    mine.write_folder(root)
+    config = mine.settings(root)
+    return root, source.open_dataset(config.data)
+
+
+@pytest.fixture
+def run(dataset, tmp_path, caplog):
+    """Runs the recipe with some settings; returns what it logged."""
+    root, opened = dataset
+
+    def go(text="x", fails=False, again=None, labeled=0):
+        base = mine.settings(root)
+        base.data.labeled_count = labeled
+        recipe = Letters(base=base, text=text, fails=fails)
+        caplog.clear()
+        with caplog.at_level("INFO", logger="absl"):
+            run_recipe.run_recipe(recipe, tmp_path / "run", opened, None, again)
+        return caplog.text
+
+    return go
+
+
+def texts(folder):
+    return {
+        file.relative_to(folder).parent.as_posix(): file.read_text()
+        for file in folder.rglob("text.txt")
+    }
+
+
+FIRST = {"a": "a", "texts/b": "xba", "c": "cxba", "d": "d"}
+
+
+def test_every_stage_runs_once_and_a_changed_setting_runs_what_reads_it(run, tmp_path):
+    folder = tmp_path / "run"
+    run()
+    assert texts(folder) == FIRST
+    before = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+    run()
+    after = {file: file.stat().st_mtime_ns for file in folder.rglob("*") if file.is_file()}
+    assert before.keys() == after.keys()
+    assert {f for f in before if before[f] != after[f]} <= {folder / ".lock"}
+    record = json.loads((folder / "texts/b/stage.json").read_text())
+    assert record["settings"] == {"text": "x", "range": [1, 2]}
+    assert record["outputs"].keys() == {"text.txt"}
+    assert record["inputs"].keys() == {"data", "a"}
+
+    log = run(text="y")
+    assert "stage b: outdated (other settings: text: x -> y)" in log
+    assert "stage c: waiting (for b)" in log
+    assert log.index("stage b: outdated") < log.index("stage b runs again")
+    moved = {"texts/b.previous-1": "xba", "c.previous-1": "cxba"}
+    assert texts(folder) == {"a": "a", "texts/b": "yba", "c": "cyba", "d": "d"} | moved
+    # Back again: a second folder of what was there.
+    run(text="x")
+    assert texts(folder) == FIRST | moved | {"texts/b.previous-2": "yba", "c.previous-2": "cyba"}
+
+
+def test_a_stage_is_run_again_with_all_that_depend_on_it(run, tmp_path):
+    run()
+    run(again="b")
+    assert texts(tmp_path / "run") == FIRST | {"texts/b.previous-1": "xba", "c.previous-1": "cxba"}
+    with pytest.raises(ConfigError, match=r"--stage=e: must be one of a, b, c, d"):
+        run(again="e")
+
+
+def test_a_failing_stage_stops_the_recipe_and_is_repeated_alone(run, tmp_path):
+    with pytest.raises(StageFailed, match=r"stage c failed: no paper is left"):
+        run(fails=True)
+    folder = tmp_path / "run"
+    assert texts(folder) == {"a": "a", "texts/b": "xba"}
+    assert "stage c: interrupted" in run()
+    assert texts(folder) == FIRST
+
+
+@pytest.mark.parametrize("change", ["changed", "removed", "added"])
+def test_a_file_changed_by_hand_is_reported_and_nothing_is_written(run, tmp_path, change):
+    run()
+    file = tmp_path / "run" / "texts/b" / "text.txt"
+    if change == "removed":
+        file.unlink()
+    elif change == "added":
+        file = file.with_name("mine.txt")
+    if change != "removed":
+        file.write_text("mine")
+    with pytest.raises(ConfigError, match=rf"stage b, .*/b: 1 of 1 files: {file.name}\n.*--stage="):
+        run(text="y")
+    assert not list((tmp_path / "run").rglob("*.previous-*"))
+    assert change == "removed" or file.read_text() == "mine"
+    run(again="b")
+    fresh = texts(tmp_path / "run")
+    assert fresh | FIRST == fresh
+    assert (tmp_path / "run" / "texts" / "b.previous-1").is_dir()
+
+
+def test_other_data_make_every_stage_outdated(run, tmp_path):
+    run()
+    log = run(labeled=3)
+    assert log.count("outdated (other data:") == 4
+    assert len(list((tmp_path / "run").rglob("*.previous-1"))) == 4
+
+
+def test_a_folder_that_is_no_stage_is_left_alone(run, tmp_path):
+    file = tmp_path / "run" / "a" / "mine.txt"
+    file.parent.mkdir(parents=True)
+    file.write_text("mine")
+    with pytest.raises(ConfigError, match=r"run/a has no stage\.json: it is not a stage"):
+        run()
+    assert [p for p in (tmp_path / "run").rglob("*") if p.is_file()] == [
+        tmp_path / "run" / ".lock",
+        file,
+    ]
+
+
+def test_the_list_shows_states_inputs_and_folders(dataset, run, tmp_path):
+    root, opened = dataset
+    run()
+    recipe = Letters(base=mine.settings(root), text="y", fails=False)
+    lines = listing.table(run_recipe.open_recipe(recipe, tmp_path / "run", opened)).splitlines()
+    words = [line.split() for line in lines]
+    assert words[0] == ["stage", "kind", "state", "reads", "folder", "files", "time", "finished"]
+    assert words[1][:6] == ["a", "pass", "done", "data", "a", "1"]
+    assert "outdated (other settings: text: x -> y)  a      texts/b  1" in lines[2]
+    assert words[3][:6] == ["c", "pass", "waiting", "(for", "b)", "b"]
+    assert texts(tmp_path / "run") == FIRST
+
+
+def test_problems_of_a_recipe_are_one_report(dataset, tmp_path):
+    root, opened = dataset
+
+    class Wrong(Letters):
+        def stages(self):
+            first, second, *_ = Letters.stages(self)
+            config: Config = dataclasses.replace(self.base, train=self.base.train)
+            config.train = dataclasses.replace(config.train, steps=0)
+            training = Training(name="t", inputs=("a",), configure=lambda _: config)
+            return [second, first, first, training]
+
+    base = mine.settings(root)
+    with pytest.raises(ConfigError) as caught:
+        run_recipe.run_recipe(Wrong(base=base, text="x", fails=False), tmp_path, opened, None)
+    report = str(caught.value)
+    assert "2 stages have the name 'a'" in report
+    assert "2 stages have the folder 'a'" in report
+    assert "stage b: its input 'a' is not an earlier stage" in report
+    assert "train.steps = 0: must be at least 1" in report

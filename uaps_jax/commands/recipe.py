@@ -1,0 +1,23 @@
+"""Runs the stages of a recipe, or lists them."""
+
+from __future__ import annotations
+
+from uaps_jax.commands import opening, training
+from uaps_jax.commands.request import Request
+from uaps_jax.recipes import listing, run_recipe
+from uaps_jax.recipes.stage import Recipe
+
+
+def recipe(request: Request) -> None:
+    """Runs the stages that are not done; with `request.lists`, prints the stages alone.
+
+    Raises:
+      StageFailed: a stage failed; those before it are done.
+    """
+    given = request.config
+    assert isinstance(given, Recipe)
+    _, dataset = opening.open_dataset(given.base)
+    if request.lists:
+        print(listing.table(run_recipe.open_recipe(given, request.workdir, dataset)), flush=True)
+        return
+    run_recipe.run_recipe(given, request.workdir, dataset, training.train, request.stage)

@@ -1,0 +1,1 @@
+"""Recipes: several trainings and passes over images in a row, with files between them."""

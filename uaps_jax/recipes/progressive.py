@@ -1,0 +1,116 @@
+"""Self-training in stages, by pseudo-labels that are made once: ST and ST++ (Yang et al. 2022).
+
+One student (ST): a teacher learns the labeled images; its best checkpoint labels all unlabeled
+ones; a student learns both. Two students (ST++): the unlabeled images are ranked by how reliable
+their pseudo-labels are; the first student learns the easy part, labels the hard one, and the second
+student learns both. Every student is a new network.
+"""
+
+# Annotations are evaluated here: ml_collections reads the types of overrides from them.
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+from uaps_jax import config as config_lib
+from uaps_jax.config import Config, MethodConfig
+from uaps_jax.evaluation import reliability
+from uaps_jax.evaluation.reliability import Terms
+from uaps_jax.recipes.label import label
+from uaps_jax.recipes.rank import rank
+from uaps_jax.recipes.ranking import EASY, HARD
+from uaps_jax.recipes.stage import Folders, Recipe, Stage, Training
+
+SCORES: dict[str, Terms] = {"stability": reliability.stability_terms}
+"""The terms whose product ranks the images, by `Progressive.score`."""
+
+
+@dataclasses.dataclass(slots=True, kw_only=True)
+class Progressive(Recipe):
+    """ST and ST++: `base.method` is the teacher's, and `base.views.unlabeled` the students'."""
+
+    student: MethodConfig  # the method of the students
+    # steps of the students: one student learns all unlabeled images (ST); of two, the first learns
+    # the easy ones and the second all (ST++)
+    student_steps: tuple[int, ...] = dataclasses.field(
+        metadata=config_lib.rule(
+            lambda v: len(v) in (1, 2) and min(v) > 0, "must be the steps of one or two students"
+        )
+    )
+    # what ranks the images: the agreement of checkpoints of the teacher (ST++)
+    score: Literal["stability"]
+    # checkpoints of the teacher that are compared, as shares of its steps, besides the last one
+    checkpoints: tuple[float, ...] = dataclasses.field(
+        metadata=config_lib.rule(
+            lambda v: bool(v) and all(0 < share < 1 for share in v) and list(v) == sorted(set(v)),
+            "must be shares above 0 and below 1, ascending",
+        )
+    )
+    easy: float = dataclasses.field(metadata=config_lib.fraction())  # share of the easy images
+    # whether the same share of each kind is easy, by the class of most defect pixels in the
+    # pseudo-label; otherwise mostly images without a defect may be
+    balanced: bool
+    # sizes of test-time augmentation for pseudo-labels, as factors of the sides; (1.0,): none
+    scales: tuple[float, ...] = dataclasses.field(
+        metadata=config_lib.rule(lambda v: bool(v) and min(v) > 0, "must be one factor or more")
+    )
+    flip: bool  # whether pseudo-labels are the mean with those of the mirrored images, too
+
+    def stages(self) -> Sequence[Stage]:
+        return tuple(self._stages())
+
+    def _stages(self) -> Iterator[Stage]:
+        steps = self.base.train.steps
+        compared = (*(round(share * steps) for share in self.checkpoints), steps)
+        kept = compared if len(self.student_steps) > 1 else ()
+        yield Training(name="teacher", configure=lambda _: self._teacher(kept))
+        if not kept:
+            yield self._label("label", "all", "teacher", "")
+            yield self._student("student", ("label",), self.student_steps[0])
+            return
+        yield rank(
+            name="rank",
+            model="teacher",
+            steps=compared,
+            terms=SCORES[self.score],
+            share=self.easy,
+            balanced=self.balanced,
+        )
+        yield self._label("label_easy", "easy", "teacher", EASY)
+        yield self._student("student_1", ("label_easy",), self.student_steps[0])
+        yield self._label("label_hard", "hard", "student_1", HARD)
+        yield self._student("student_2", ("label_easy", "label_hard"), self.student_steps[1])
+
+    def _teacher(self, kept: tuple[int, ...]) -> Config:
+        """The settings of the teacher, which does not see unlabeled images."""
+        base = self.base
+        return dataclasses.replace(
+            base,
+            views=dataclasses.replace(base.views, unlabeled=base.views.labeled),
+            checkpoint=dataclasses.replace(base.checkpoint, keep_at=kept),
+        )
+
+    def _student(self, name: str, labels: tuple[str, ...], steps: int) -> Training:
+        def configure(folders: Folders) -> Config:
+            base = self.base
+            found = tuple(str(folders[stage]) for stage in labels)
+            targets = dataclasses.replace(base.data.targets, folders=found)
+            return dataclasses.replace(
+                base,
+                data=dataclasses.replace(base.data, targets=targets),
+                method=self.student,
+                train=dataclasses.replace(base.train, steps=steps),
+            )
+
+        return Training(name=name, inputs=labels, configure=configure)
+
+    def _label(self, name: str, folder: str, model: str, part: str) -> Stage:
+        return label(
+            name=name,
+            folder=f"targets/{folder}",
+            model=model,
+            ranking_of="rank" if part else "",
+            part=part,
+            scales=self.scales,
+            flip=self.flip,
+        )

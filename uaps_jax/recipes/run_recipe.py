@@ -1,0 +1,201 @@
+"""Runs the stages of a recipe that are not done, in their order."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from absl import logging
+
+from uaps_jax.config import Config, ConfigError
+from uaps_jax.data import protocols
+from uaps_jax.data.source import Dataset
+from uaps_jax.datasets.common import DataError
+from uaps_jax.recipes import record as records_lib
+from uaps_jax.recipes import stage as stage_lib
+from uaps_jax.recipes import state as state_lib
+from uaps_jax.recipes.record import Record
+from uaps_jax.recipes.stage import Folders, Place, Recipe, Stage, Training
+from uaps_jax.recipes.state import State
+from uaps_jax.training import checkpoints, failures, results, workdir
+from uaps_jax.training.progress import duration
+
+Train = Callable[[Config, Path], object]
+"""Trains or resumes a run of a configuration in a work directory."""
+
+SHOWN_FILES = 5
+
+
+class StageFailed(RuntimeError):
+    """A stage of a recipe failed; the message says which and why."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Opened:
+    """A recipe whose settings and files have been checked.
+
+    Attributes:
+      stages: in their order.
+      folders: of the stages.
+      records: of the stages; None for those that have not been started.
+      states: of the stages.
+      data: digest of the recipe's data.
+    """
+
+    stages: Sequence[Stage]
+    folders: Folders
+    records: dict[str, Record | None]
+    states: Mapping[str, State]
+    data: str
+
+
+def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
+    """Reads how far the stages are; writes nothing.
+
+    Args:
+      recipe: to read.
+      directory: of the recipe.
+      dataset: of its base configuration.
+
+    Raises:
+      ConfigError: the recipe cannot be run, or the record of a stage cannot be read.
+    """
+    stages = stage_lib.checked(recipe, directory)
+    folders = stage_lib.folders(stages, directory)
+    records = {stage.name: records_lib.read(folders[stage.name]) for stage in stages}
+    data = recipe.base.data
+    split = protocols.make_split(dataset, data)
+    digest = results.digest(protocols.record(dataset, data, split))
+    states = state_lib.states(stages, records, folders, digest)
+    return Opened(stages=stages, folders=folders, records=records, states=states, data=digest)
+
+
+def run_recipe(
+    recipe: Recipe, directory: Path, dataset: Dataset, train: Train, again: str | None = None
+) -> None:
+    """Runs the stages that are not done, and resumes one that was interrupted.
+
+    Args:
+      recipe: to run.
+      directory: of the recipe; the folders of the stages are in it.
+      dataset: of its base configuration.
+      train: runs a training.
+      again: a stage that is run again although it is done, and with it all that depend on it.
+
+    Raises:
+      ConfigError: the recipe cannot be run, or files of a stage were changed by hand. Nothing was
+        written.
+      StageFailed: a stage failed; those before it are done.
+      Interrupted: a training was stopped by a signal and has saved its state.
+    """
+    with workdir.locked(directory):
+        opened = open_recipe(recipe, directory, dataset)
+        moved = _again(opened, again)
+        _check_files(opened, moved)
+        for name in reversed(moved):  # the last one first: what is left always fits together
+            _move(opened.folders[name])
+        if moved:
+            opened = open_recipe(recipe, directory, dataset)
+        for name, state in opened.states.items():
+            logging.info("stage %s: %s%s", name, state.kind, state.reason and f" ({state.reason})")
+        split = protocols.make_split(dataset, recipe.base.data)
+        for number, stage in enumerate(opened.stages, start=1):
+            state = state_lib.states(opened.stages, opened.records, opened.folders, opened.data)[
+                stage.name
+            ]
+            if state.kind == "done":
+                continue
+            logging.info("stage %d of %d: %s", number, len(opened.stages), stage.name)
+            if state.kind == "outdated":
+                logging.warning("stage %s runs again: %s", stage.name, state.reason)
+                _move(opened.folders[stage.name])
+                opened.records[stage.name] = None
+            inputs = {name: opened.folders[name] for name in stage.inputs}
+            folder = opened.folders[stage.name]
+            place = Place(folder=folder, inputs=inputs, dataset=dataset, split=split)
+            opened.records[stage.name] = _run(stage, place, opened, train)
+
+
+def _again(opened: Opened, name: str | None) -> list[str]:
+    """The stages that are to be run again, of those that have been started, in their order.
+
+    Raises:
+      ConfigError: there is no such stage.
+    """
+    if name is None:
+        return []
+    if name not in opened.folders:
+        raise ConfigError(f"--stage={name}: must be one of {', '.join(opened.folders)}")
+    chosen = {name, *state_lib.dependents(opened.stages, name)}
+    return [n for n, record in opened.records.items() if n in chosen and record is not None]
+
+
+def _check_files(opened: Opened, moved: Sequence[str]) -> None:
+    """Checks that nobody changed a file of a stage that is done and is not moved.
+
+    Raises:
+      ConfigError: somebody did; the message lists the stages and their files.
+    """
+    lines = []
+    for stage in opened.stages:
+        record, folder = opened.records[stage.name], opened.folders[stage.name]
+        if record is None or record.outputs is None or stage.name in moved:
+            continue
+        if changed := records_lib.changed_by_hand(stage, folder, record):
+            more = f" and {len(changed) - SHOWN_FILES} more" if len(changed) > SHOWN_FILES else ""
+            lines.append(
+                f"  stage {stage.name}, {folder}: {len(changed)} of {len(record.outputs)} files: "
+                f"{', '.join(changed[:SHOWN_FILES])}{more}"
+            )
+    if lines:
+        raise ConfigError(
+            "files of stages that were done have been changed, removed or added since; nothing was "
+            "written:\n" + "\n".join(lines) + "\nRestore them, or write them again: --stage=NAME "
+            "moves what is there and runs the stage and those that depend on it again. To train on "
+            "pseudo-labels that you corrected, copy their folder and set data.targets.folders."
+        )
+
+
+def _move(folder: Path) -> None:
+    """Renames a folder to `<folder>.previous-N` with the first free N, from 1."""
+    number = 1
+    while (target := folder.with_name(f"{folder.name}.previous-{number}")).exists():
+        number += 1
+    folder.rename(target)
+    logging.info("%s is now %s", folder, target.name)
+
+
+def _run(stage: Stage, place: Place, opened: Opened, train: Train) -> Record:
+    """Runs a stage to its end; its inputs are done."""
+    place.folder.mkdir(parents=True, exist_ok=True)
+    record = opened.records[stage.name] or Record(
+        settings=stage.settings(opened.folders),
+        inputs=state_lib.inputs(stage, opened.records, opened.data),
+    )
+    records_lib.write(place.folder, record)
+    started = time.perf_counter()
+    try:
+        if isinstance(stage, Training):
+            train(stage.configure(place.inputs), place.folder)
+        else:
+            stage.write(place)
+    except (ConfigError, DataError, checkpoints.CheckpointError, failures.NonFiniteLoss) as error:
+        raise StageFailed(
+            f"stage {stage.name} failed: {error}\nThe stages before it are done. The same command "
+            "goes on with this one."
+        ) from error
+    finally:
+        seconds = record.seconds + time.perf_counter() - started
+        record = dataclasses.replace(record, seconds=round(seconds, 1))
+        records_lib.write(place.folder, record)
+    done = dataclasses.replace(
+        record,
+        outputs=records_lib.outputs(stage, place.folder),
+        finished=datetime.datetime.now().astimezone().isoformat(timespec="seconds"),
+    )
+    records_lib.write(place.folder, done)
+    logging.info("stage %s: done in %s", stage.name, duration(done.seconds))
+    return done
