@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import choices, datasets, methods, networks, ppl_lengths
+from uaps_jax.configs.parts import datasets, networks, ppl_lengths
 from uaps_jax.configs.parts.ppl_lengths import Lengths
 from uaps_jax.configs.parts.views import view
 
@@ -24,7 +24,8 @@ class Setting(NamedTuple):
 
     Attributes:
       dataset: its configuration, from settings of `data`.
-      data: these settings.
+      data: these settings, without those of the size.
+      size: likewise, of the size.
       labeled: name of a list, its ratio as `1_8` -> number of its labeled images.
       train: number of labeled and unlabeled images together.
       learning_rate: of the encoder.
@@ -33,6 +34,7 @@ class Setting(NamedTuple):
 
     dataset: Callable[..., c.Config]
     data: Mapping[str, Any]
+    size: Mapping[str, Any]
     labeled: Mapping[str, int]
     train: int
     learning_rate: float
@@ -52,8 +54,9 @@ class Setting(NamedTuple):
 
 NEU = Setting(
     dataset=datasets.neu_seg,
+    data={},
     # 200 px, which the stride does not divide, are padded.
-    data={"fit": "pad", "height": 224, "width": 224},
+    size={"fit": "pad", "height": 224, "width": 224},
     labeled={"1_16": 226, "1_8": 453, "1_4": 907, "1_2": 1815},
     train=3630,
     learning_rate=0.01,
@@ -61,7 +64,8 @@ NEU = Setting(
 )
 MTILES = Setting(
     dataset=datasets.mtiles,
-    data={"name": "mtiles/all", "height": 512, "width": 512},
+    data={"name": "mtiles/all"},
+    size={"height": 512, "width": 512},
     labeled={"1_8": 137, "1_4": 270, "1_2": 538},
     train=1073,
     learning_rate=0.001,
@@ -69,7 +73,8 @@ MTILES = Setting(
 )
 DAGM = Setting(
     dataset=datasets.dagm,
-    data={"name": "dagm/ten_defective", "classes": 11, "height": 512, "width": 512},
+    data={"name": "dagm/ten_defective", "classes": 11},
+    size={"height": 512, "width": 512},
     labeled={"1_16": 65, "1_8": 130, "1_4": 260, "1_2": 521},
     train=1046,
     # Not published; those of the magnetic tiles, of which there are as many images.
@@ -78,30 +83,30 @@ DAGM = Setting(
 )
 
 
-def base(setting: Setting, ratio: str) -> c.Config:
-    """What the trainings share: DeepLabV3+ on ResNet-18, SGD, weak views that are mirrored.
+def with_list(setting: Setting, ratio: str, **data: Any) -> c.Config:
+    """The dataset's own configuration with a list of labeled images.
 
     Args:
       setting: of the dataset.
-      ratio: name of a list.
-
-    Raises:
-      ConfigError: there is no such list.
+      ratio: name of the list.
+      **data: further settings of `data`.
     """
-    if ratio not in setting.labeled:
-        raise c.ConfigError(choices.unknown("list", ratio, setting.labeled))
-    config = setting.dataset(
-        **setting.data, protocol="ppl", labeled_count=setting.labeled[ratio], channels=3
-    )
+    labeled = setting.labeled[ratio]
+    return setting.dataset(**setting.data, **data, protocol="ppl", labeled_count=labeled)
+
+
+def published(setting: Setting, ratio: str) -> c.Config:
+    """What the trainings share: DeepLabV3+ on ResNet-18, SGD, weak views that are mirrored."""
+    config = with_list(setting, ratio, **setting.size)
     config.network = networks.deeplabv3plus_resnet18()
     networks.normalize(config)
     config.views.labeled, config.views.unlabeled = view(hflip=0.5), view(hflip=0.5)
-    methods.supervised(config, loss="cross_entropy")
-    optimizer = config.optimizer
-    optimizer.name, optimizer.schedule = "sgd", "poly"
-    optimizer.learning_rate = setting.learning_rate
+    optimizer, train = config.optimizer, config.train
+    optimizer.name, optimizer.schedule, optimizer.poly_power = "sgd", "poly", 0.9
+    optimizer.learning_rate, optimizer.decoder_multiple = setting.learning_rate, 10.0
     optimizer.momentum, optimizer.weight_decay = 0.9, 1e-4
-    optimizer.decoder_multiple = 10.0
-    config.train.batch_labeled = config.train.batch_unlabeled = BATCH // 2
+    optimizer.decay_biases_and_norms = True
+    train.batch_labeled = train.batch_unlabeled = BATCH // 2
+    train.eval_every = setting.lengths(ratio).first.per_epoch
     config.evaluation.batch_size = 4
     return config

@@ -30,11 +30,6 @@ class Length(NamedTuple):
     def steps(self) -> int:
         return self.epochs * self.per_epoch
 
-    def ends(self, *shares: Fraction) -> tuple[int, ...]:
-        """The steps at which the epochs floor(share * epochs) end, without those of epoch 0."""
-        last = (math.floor(share * self.epochs) for share in shares)
-        return tuple(epoch * self.per_epoch for epoch in last if epoch)
-
 
 class Lengths(NamedTuple):
     """The lengths of the trainings.

@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 
 from uaps_jax.configs.parts import ppl_lengths
-from uaps_jax.configs.parts.ppl_lengths import Length
 
 # Epochs and steps of the three trainings, by the list: labeled and unlabeled images.
 NEU = {
@@ -31,9 +30,3 @@ def test_lengths_are_the_published_ones(at_half, ratio, case):
     found = ppl_lengths.lengths(ratio, at_half=at_half, labeled=labeled, unlabeled=unlabeled)
     assert [one.epochs for one in found] == [epochs] * 3
     assert tuple(one.steps for one in found) == steps
-
-
-def test_checkpoints_at_the_ends_of_epochs():
-    thirds = (Fraction(1, 3), Fraction(2, 3), Fraction(1))
-    assert Length(115, 17).ends(*thirds) == (38 * 17, 76 * 17, 115 * 17)
-    assert Length(2, 10).ends(*thirds) == (10, 20)
