@@ -3,10 +3,9 @@
     python run.py --config=configs/mtiles_ppl.py:small
     python run.py --config=configs/mtiles_ppl.py:1_8 --config.base.network.pretrained=FILE
 
-FILE has torchvision's ResNet-18. Published dataset_iou with it, of one student on all images, of
-two, and of two in PPL's order: 51.85, 52.24, 53.66 (1/8); 58.95, 59.16, 60.51 (1/4); 68.62, 68.70,
-69.63 (1/2). They are of the best epoch on the test images. The variant is a run of minutes on the
-U-Net at 64 px.
+FILE has torchvision's ResNet-18. Published dataset_iou, most likely with it, one-stage, two-stage
+and progressive: 51.85, 52.24, 53.66 (1/8); 58.95, 59.16, 60.51 (1/4); 68.62, 68.70, 69.63 (1/2). It
+is that of the best epoch on the test images. The variant is a run of minutes on the U-Net at 64 px.
 """
 
 from uaps_jax.configs.parts import ppl, progressive
