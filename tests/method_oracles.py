@@ -415,6 +415,76 @@ def bcp(first, second, labels, pseudo, outside, alpha):
     return truth + alpha * (region(first, pseudo, ~outside) + region(second, pseudo, outside))
 
 
+def certainty(probabilities):
+    """(1 - H / ln C) max_c p_c of each pixel, H = -sum_c p ln(p + 1e-10) (PPL and AugSeg code)."""
+    p = np.asarray(probabilities, dtype=np.float64)
+    entropy = -(p * np.log(p + 1e-10)).sum(axis=-1)
+    return (1.0 - entropy / math.log(p.shape[-1])) * p.max(axis=-1)
+
+
+def mean_iou_of_maps(prediction, reference, classes):
+    """Mean IoU of two class maps over the classes that either of them has (PPL, ST++ code)."""
+    values = []
+    for label in range(classes):
+        one, other = np.asarray(prediction) == label, np.asarray(reference) == label
+        if (one | other).any():
+            values.append((one & other).sum() / (one | other).sum())
+    return float(np.mean(values))
+
+
+def sir(probabilities):
+    """Stability and certainty of each image from K checkpoints [K, B, H, W, C] (PPL code).
+
+    Stability is the mean over the earlier checkpoints of their mean IoU with the last one;
+    certainty the mean over the pixels of the last one's.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    stability, sure = [], []
+    for image in range(p.shape[1]):
+        maps = p[:, image].argmax(axis=-1)
+        ious = [mean_iou_of_maps(h, maps[-1], p.shape[-1]) for h in maps[:-1]]
+        stability.append(sum(ious) / len(ious))
+        sure.append(certainty(p[-1, image]).mean())
+    return np.array(stability), np.array(sure)
+
+
+def def_up(strong, pseudo, images, labels, first, second, draws, kappa):
+    """PPL's mixed images and labels, one image after another (PPL code).
+
+    `first` and `second` are the masks [H, W] of the whole batch, `draws` and `kappa` numbers of
+    each image. An image whose draw is above its kappa gets pixels of the labeled image of its
+    place; every image gets pixels of the next image, which the labeled pixels came into before.
+    """
+    count = len(strong)
+    injected = []
+    for i in range(count):
+        picture, target = np.array(strong[i]), np.array(pseudo[i])
+        if draws[i] > kappa[i]:
+            picture[first == 1], target[first == 1] = images[i][first == 1], labels[i][first == 1]
+        injected.append((picture, target))
+    mixed_images, mixed_labels = [], []
+    for i in range(count):
+        picture, target = np.array(strong[i]), np.array(pseudo[i])
+        from_image, from_target = injected[(i + 1) % count]
+        picture[second == 1], target[second == 1] = (
+            from_image[second == 1],
+            from_target[second == 1],
+        )
+        mixed_images.append(picture)
+        mixed_labels.append(target)
+    return np.stack(mixed_images), np.stack(mixed_labels)
+
+
+def ppl(labeled, labels, mixed, targets):
+    """PPL's loss: one mean of the cross entropy over all pixels with a label of both halves."""
+    both = np.concatenate([labeled, mixed]), np.concatenate([labels, targets])
+    return {
+        "supervised": oracles.cross_entropy(labeled, labels),
+        "pseudo": oracles.cross_entropy(mixed, targets),
+        "total": oracles.cross_entropy(*both),
+    }
+
+
 def cutmix_mask(boxes, height, width):
     """CutMix mask [H, W] of one sample: boxes (y0, x0, y1, x1), half open, joined by XOR.
 

@@ -28,6 +28,7 @@ from uaps_jax.methods.dirichlet_match import DirichletMatchConfig
 from uaps_jax.methods.dueb import DuebConfig
 from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
+from uaps_jax.methods.ppl import PplConfig
 from uaps_jax.methods.prevmatch import PrevmatchConfig
 from uaps_jax.methods.self_training import SelfTrainingConfig
 from uaps_jax.methods.supervised import SupervisedConfig
@@ -302,6 +303,19 @@ def u2pl(config: c.Config, **settings: Any) -> c.Config:
     return _scaled(config, U2plConfig, U2PL, settings)
 
 
+def ppl(config: c.Config, **settings: Any) -> c.Config:
+    """PPL's student, repaired: `data.targets.folders` has the pseudo-labels it learns."""
+    config.network.auxiliary = 0
+    config.views.unlabeled = view(**geometry(config.views.unlabeled))
+    usual: dict[str, Any] = {
+        "form": "repaired",
+        "boxes": 3,
+        "box_area": (0.25, 0.5),
+        "strong": weak_to_strong(),
+    }
+    return _scaled(config, PplConfig, usual, settings)
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "self_training": self_training,
@@ -320,6 +334,7 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "unimatch_v2": unimatch_v2,
     "dirichlet_match": dirichlet_match,
     "u2pl": u2pl,
+    "ppl": ppl,
     "cpcl": cpcl,
     "dueb": dueb,
 }

@@ -1,13 +1,14 @@
-"""Recipes of self-training in stages, on a base configuration of a dataset."""
+"""Recipes of training in stages, on a base configuration of a dataset."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import methods, networks, variants
-from uaps_jax.configs.parts.views import view
+from uaps_jax.configs.parts import choices, methods, networks, variants
+from uaps_jax.configs.parts import ppl as settings_of_ppl
+from uaps_jax.configs.parts.ppl import Setting
 from uaps_jax.recipes.progressive import Progressive
 
 STPP: dict[str, Any] = {
@@ -20,6 +21,15 @@ STPP: dict[str, Any] = {
 }
 """ST++'s settings."""
 
+PPL: dict[str, Any] = STPP | {"score": "sir"}
+"""PPL's, repaired: with the test-time augmentation that its released code leaves out."""
+
+SHORT_LIST = "1_8"
+"""The list of labeled images of a shortened run, and of a recipe without an argument."""
+
+Make = Callable[..., Progressive]
+"""`stpp` or `ppl`."""
+
 
 def stpp(base: c.Config, steps: Sequence[int], variant: str, **settings: Any) -> Progressive:
     """ST++ with cross-entropy throughout.
@@ -30,35 +40,59 @@ def stpp(base: c.Config, steps: Sequence[int], variant: str, **settings: Any) ->
       variant: "", or a shortened run, on UAPS's U-Net.
       **settings: of `Progressive`, which replace those of ST++.
     """
-    if variant:
-        base.network = networks.unet()
-    student = methods.self_training(base).method
-    methods.supervised(base, loss="cross_entropy")
-    base.train.steps, student_steps = steps[0], tuple(steps[1:])
-    variants.apply(base, variant)
-    if variant:
-        student_steps = (base.train.steps,) * len(student_steps)
-    usual = STPP | {"base": base, "student": student, "student_steps": student_steps}
-    return Progressive(**(usual | settings))
+    return _in_stages(base, steps, variant, methods.self_training, STPP | settings)
 
 
-def with_published_network(config: c.Config, *, learning_rate: float, side: int) -> c.Config:
-    """PPL's setting of ST++: ResNet-18 with DeepLabV3+, SGD, batches of 8, mirrored images alone.
+def ppl(base: c.Config, steps: Sequence[int], variant: str, **settings: Any) -> Progressive:
+    """PPL, repaired; arguments as for `stpp`."""
+    return _in_stages(base, steps, variant, methods.ppl, PPL | settings)
+
+
+def published(make: Make, setting: Setting, argument: str) -> Progressive:
+    """A recipe in PPL's setting of a dataset, with one of its lists of labeled images.
 
     Args:
-      config: of a dataset.
-      learning_rate: of the encoder; that of the decoder is ten times as large.
-      side: of the images, in pixels.
+      make: the recipe.
+      setting: of the dataset.
+      argument: name of a list, or of a shortened run, which has the list `SHORT_LIST`.
+
+    Raises:
+      ConfigError: the argument is neither.
     """
-    config.network = networks.deeplabv3plus_resnet18()
-    networks.normalize(config)
-    config.data.height = config.data.width = side
-    config.views.labeled, config.views.unlabeled = view(hflip=0.5), view(hflip=0.5)
-    optimizer, train = config.optimizer, config.train
-    optimizer.name, optimizer.schedule, optimizer.poly_power = "sgd", "poly", 0.9
-    optimizer.learning_rate, optimizer.decoder_multiple = learning_rate, 10.0
-    optimizer.momentum, optimizer.weight_decay = 0.9, 1e-4
-    optimizer.decay_biases_and_norms = True
-    train.batch_labeled = train.batch_unlabeled = 4
-    config.evaluation.batch_size = 4
-    return config
+    allowed = [*setting.labeled, *variants.VARIANTS]
+    if argument and argument not in allowed:
+        raise c.ConfigError(choices.unknown("list or variant", argument, allowed))
+    variant = argument if argument in variants.VARIANTS else ""
+    ratio = argument if argument and not variant else SHORT_LIST
+    of_base = settings_of_ppl.with_list if variant else settings_of_ppl.published
+    lengths = setting.lengths(ratio)
+    return make(
+        of_base(setting, ratio),
+        [length.steps for length in lengths],
+        variant,
+        checkpoints=thirds(lengths.teacher.epochs),
+    )
+
+
+def thirds(epochs: int) -> tuple[float, float]:
+    """The ends of the epochs floor(E / 3) and floor(2 E / 3), as shares of E epochs."""
+    return epochs // 3 / epochs, 2 * epochs // 3 / epochs
+
+
+def _in_stages(
+    base: c.Config,
+    steps: Sequence[int],
+    variant: str,
+    of_student: Callable[[c.Config], c.Config],
+    settings: dict[str, Any],
+) -> Progressive:
+    if variant:
+        base.network = networks.unet()
+    of_student(base)
+    variants.apply(base, variant)
+    student = base.method
+    methods.supervised(base, loss="cross_entropy")
+    if variant:
+        steps = [base.train.steps] * len(steps)
+    base.train.steps = steps[0]
+    return Progressive(base=base, student=student, student_steps=tuple(steps[1:]), **settings)

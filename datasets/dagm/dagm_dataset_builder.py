@@ -53,7 +53,8 @@ class Builder(SegmentationBuilder):
     """DAGM 2007: synthetic grey textures, 512x512, with one kind of defect for each of ten classes.
 
     Configs: "six_defective" (the default: the 1350 images with a defect of six classes, as in the
-    UAPS study) and "ten" (all 16100 images).
+    UAPS study), "ten_defective" (the 2100 images with a defect, as in PPL) and "ten" (all 16100
+    images).
 
     Splits: "train" and "test", as the source has them. Names are for example "cl1_0602", unique
     over both. Each image has a leakage group of its own.
@@ -70,6 +71,9 @@ class Builder(SegmentationBuilder):
             classes=SIX,
             free=False,
             description="Images with a defect of the classes 1, 2, 6, 7, 9 and 10.",
+        ),
+        DagmConfig(
+            name="ten_defective", free=False, description="Images with a defect of all classes."
         ),
         DagmConfig(name="ten", description="All images of all classes."),
     ]

@@ -65,8 +65,12 @@ def published(file: str) -> Any:
 
 def of_method(name: str) -> Any:
     """The published settings of a method on NEU-Seg, or, where there are none, our own."""
+    from uaps_jax.config import Config
+
     if (PROJECT / "configs" / f"neu_{name}.py").is_file():
-        return published(f"neu_{name}")
+        config = published(f"neu_{name}")
+        if isinstance(config, Config):  # not a recipe
+            return config
     return importlib.import_module(f"{CONFIGS}.train").build(dataset="neu", method=name)
 
 

@@ -8,11 +8,14 @@ import pytest
 
 from tests.commands.mine import request, settings
 from tests.data.test_audit import save, texture
+from tests.data.test_splits import labeled, neu_split
 from uaps_jax.commands import opening
 from uaps_jax.commands.split import split
 from uaps_jax.commands.train import train
 from uaps_jax.config import ConfigError
-from uaps_jax.configs import folder_uaps
+from uaps_jax.configs import folder_uaps, neu_uaps
+from uaps_jax.data import source
+from uaps_jax.datasets.neu_seg import groups as neu_groups
 
 
 def test_a_split_can_be_written_changed_and_used(root):
@@ -154,3 +157,33 @@ def test_copies_that_are_excluded_are_pointed_to_where_no_unlabeled_image_is_lef
         "no unlabeled images are left, and method uaps needs them. 14 other images of the labeled "
         "leakage groups would be, with data.labeled_group_copies=unlabeled"
     )
+
+
+@pytest.mark.parametrize(
+    ("count", "leaks"),
+    [
+        (226, "152 in labeled, 810 in unlabeled"),
+        (453, "266 in labeled, 810 in unlabeled"),
+        (907, "479 in labeled, 798 in unlabeled"),
+        (1815, "707 in labeled, 725 in unlabeled"),
+    ],
+)
+def test_what_leaks_in_ppls_lists_of_neu_seg_is_logged(count, leaks, caplog):
+    groups = neu_groups.groups()
+    dataset = source.Dataset(
+        name="neu_seg",
+        build="",
+        class_names=(),
+        records={},
+        position={},
+        groups=groups,
+        masked=frozenset(groups),
+    )
+    config = neu_uaps.get_config()
+    config.data.protocol = "ppl"
+    opening.log_split(dataset, config, neu_split("ppl", labeled(count=count)))
+    assert (
+        "of 840 test images, so many show the same thing as an image of another part: "
+        f"810 in train or val, {leaks}. "
+    ) in caplog.text
+    assert "chosen on the test images" in caplog.text

@@ -8,6 +8,7 @@ from collections import Counter
 
 import pytest
 
+from uaps_jax.commands import opening
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import mtiles_uaps, synthetic_uaps
 from uaps_jax.data import leakage, protocols, source, splits
@@ -33,13 +34,54 @@ def defective(data_dir):
     file = data_dir / "DAGM2007_labels.zip"
     if not file.exists():
         pytest.skip(f"{file.name} is not in UAPS_DATA_DIR")
+    return defective_of(file, SIX)
+
+
+@pytest.fixture(scope="module")
+def defective_of_ten(data_dir):
+    """Likewise, of all ten classes."""
+    file = data_dir / "DAGM2007_labels.zip"
+    if not file.exists():
+        pytest.skip(f"{file.name} is not in UAPS_DATA_DIR")
+    return defective_of(file, range(1, 11))
+
+
+def defective_of(file, numbers):
     names = {}
     with zipfile.ZipFile(file) as archive:
-        for number in SIX:
+        for number in numbers:
             for folder in ("Train", "Test"):
                 rows, _ = labels.parse(archive.read(f"Class{number}/{folder}/Label/Labels.txt"))
                 names |= {f"cl{number}_{row.id}": folder.lower() for row in rows if row.defective}
     return names
+
+
+def test_ppls_lists_of_dagm(defective_of_ten):
+    names = defective_of_ten
+    parts = DAGM["ppl"].parts(names)
+    assert (len(names), len(parts.train)) == (DAGM["ppl"].images, 1046)
+    smaller = set()
+    for count in (65, 130, 260, 521):
+        split = splits.from_parts(parts, names.keys(), request(count=count))
+        assert sizes(split) == {
+            "labeled": count,
+            "unlabeled": 1046 - count,
+            "val": 1054,
+            "test": 1054,
+        }
+        assert smaller < set(split["labeled"])
+        smaller = set(split["labeled"])
+    # The numbers of the smallest list begin with 4, 39, 48, 99; class 1 has 79 of the images.
+    first, second = (
+        [name for name, half in names.items() if half == "train" and name.startswith(f"cl{n}_")]
+        for n in (1, 2)
+    )
+    listed = sorted(parts.labeled[65])
+    assert len(first) == 79
+    assert [name for name in listed if name in first] == [first[n - 1] for n in (4, 39, 48)]
+    assert next(name for name in listed if name in second) == second[99 - 79 - 1]
+    with pytest.raises(ValueError, match="the dataset has 1045"):
+        DAGM["ppl"].parts({name: names[name] for name in names if name != parts.train[0]})
 
 
 def test_dagms_published_division(defective, data_dir):
@@ -95,8 +137,8 @@ def test_the_reconstructed_division_of_the_tiles(tiles):
     assert splits.validates_on_test(split)
 
 
-@pytest.mark.parametrize("count", [137, 270, 538])
-def test_ppls_division_of_the_tiles(count, tiles):
+@pytest.mark.parametrize(("count", "leaks"), [(137, 135), (270, 210), (538, 252)])
+def test_ppls_division_of_the_tiles(count, leaks, tiles, caplog):
     dataset, split = tiles("mtiles/all", protocol="ppl", labeled_count=count)
     assert sizes(split) == {"labeled": count, "unlabeled": 1073 - count, "val": 271, "test": 271}
     result = protocols.classes(dataset)
@@ -105,6 +147,13 @@ def test_ppls_division_of_the_tiles(count, tiles):
     assert len(defects) == 79
     train = {dataset.groups[name] for name in split["labeled"] + split["unlabeled"]}
     assert all(dataset.groups[name] in train for name in defects)
+    config = mtiles_uaps.get_config()
+    config.data.protocol = "ppl"
+    opening.log_split(dataset, config, split)
+    assert (
+        "protocol ppl leaks: of 271 test images, so many show the same thing as an image of "
+        f"another part: 271 in train or val, {leaks} in labeled, "
+    ) in caplog.text
 
 
 @pytest.mark.parametrize("name", ["mtiles/all", "mtiles/defective"])

@@ -137,6 +137,15 @@ def test_ten_knows_that_images_without_a_mask_file_have_no_defect(lists, raw, tm
             assert_ids(splits[split][name], number if defect else 0)
 
 
+def test_ten_defective_are_the_images_of_ten_with_a_defect(raw, tmp_path):
+    write_zip(raw / "DAGM2007.zip", official())
+    splits = read(build(builder(tmp_path, "ten_defective"), raw))
+    for split, images in ALL.items():
+        assert splits[split].keys() == {name for name, (_, defect) in images.items() if defect}
+        for name, example in splits[split].items():
+            assert_ids(example, images[name][0])
+
+
 def test_archives_of_single_classes_are_one_data_set(raw, tmp_path):
     for number in IMAGES:
         write_zip(raw / f"Class{number}.zip", official([number]), f"copy {number}/")
@@ -298,7 +307,11 @@ def test_missing_raw_data_are_reported_with_the_folders_searched_and_the_source(
 
 
 def test_the_default_is_the_uaps_study():
-    assert [config.name for config in Builder.BUILDER_CONFIGS] == ["six_defective", "ten"]
+    assert [config.name for config in Builder.BUILDER_CONFIGS] == [
+        "six_defective",
+        "ten_defective",
+        "ten",
+    ]
 
 
 def test_folder_has_what_tfds_expects():

@@ -29,6 +29,7 @@ from uaps_jax.methods import (
     dueb,
     mean_teacher,
     passes,
+    ppl,
     teacher,
     two_networks,
     ua_mt,
@@ -51,6 +52,13 @@ def labels():
     drawn = rng.integers(CLASSES, size=(2, 4, 4))
     drawn[rng.uniform(size=drawn.shape) < 0.2] = IGNORE
     return drawn.astype(np.int32)
+
+
+def targets():
+    """Labels of other images, half of which have none."""
+    drawn = labels()[::-1].copy()
+    drawn[0, :, ::2] = IGNORE
+    return drawn
 
 
 def noise(seed):
@@ -212,6 +220,13 @@ CASES = {
         {"labeled": logits(2, seed=1), "weak": logits(2, seed=2), "strong": logits(2, seed=3)},
         ("labeled", "weak", "strong"),
         ("supervised", "pseudo", "uncertainty"),
+    ),
+    "ppl": Case(
+        lambda labeled, mixed: ppl.objective(labeled, labels(), mixed, targets()),
+        lambda labeled, mixed: oracle.ppl(labeled, labels(), mixed, targets()),
+        {"labeled": logits(seed=1), "mixed": logits(seed=2)},
+        ("labeled", "mixed"),
+        ("supervised", "pseudo"),
     ),
     "cpcl": Case(
         lambda labeled, target, mixed: cpcl.objective(labeled, labels(), target, mixed, W),
@@ -528,8 +543,8 @@ def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
 FAMILY = ("fixmatch", "augseg", "unimatch_v1", "prevmatch", "unimatch_v2", "dirichlet_match")
 # `self_training` has one loss for both, see its own tests.
 SEMI = [name for name in methods.METHODS if name not in ("supervised", "self_training")]
-# BCP has no term of whole labeled images.
-WITH_LABELED_TERM = [name for name in SEMI if name != "bcp"]
+# BCP has no term of whole labeled images, PPL one mean over the pixels of both streams.
+WITH_LABELED_TERM = [name for name in SEMI if name not in ("bcp", "ppl")]
 
 
 def plain(name):

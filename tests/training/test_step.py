@@ -46,7 +46,7 @@ def one_step(config, devices):
     return jax.device_get(state), jax.device_get(measurements)
 
 
-@pytest.mark.parametrize("method", ["dueb", "fixmatch"])  # uaps: test_processes
+@pytest.mark.parametrize("method", ["dueb", "fixmatch", "ppl"])  # uaps: test_processes
 def test_one_and_four_devices_agree_in_float64(method):
     with jax.enable_x64(True):
         config = tiny.config(method)

@@ -227,3 +227,13 @@ def test_black_pixels_are_black_in_all_channels_at_their_rate():
     black = (result[..., 0] == 0).mean((1, 2))
     assert 0.4 < (black > 0).mean() < 0.6
     assert abs(black[black > 0].mean() - 0.1) < 0.01
+
+
+def test_a_normalised_image_wraps_around_as_in_torchvision():
+    """The values on the right are those of PyTorch's `mul(255).byte()`."""
+    image = np.array([-2.1179, -1.5, -0.003, 0.5, 0.9999, 1.0, 1.003, 2.64], np.float32)
+    assert_array_equal(photometric.wrapped(image), [228, 130, 0, 127, 254, 255, 255, 161])
+    rng = np.random.default_rng(0)
+    image = rng.uniform(-2.2, 2.7, (8, 8, 3)).astype(np.float32)
+    expected = (np.float32(255) * image).astype(np.int32).astype(np.uint8)
+    assert_array_equal(photometric.wrapped(image), expected)

@@ -1,8 +1,10 @@
-"""How far the checkpoints of a training agree on an image (ST++, Yang et al. 2022).
+"""The reliability of an image's pseudo-label, from several checkpoints of one training.
 
-With h_k the classes that checkpoint k = 1 .. K predicts, the last one K:
+With the probabilities p_k of checkpoint k = 1 .. K, the last one K, and h_k = argmax_c p_k:
 
-    stability = 1 / (K - 1) sum_{k < K} mIoU(h_k, h_K)
+    stability = 1 / (K - 1) sum_{k < K} mIoU(h_k, h_K)                     (ST++, Yang et al. 2022)
+    certainty = mean over the pixels of (1 - H(p_K) / log C) max_c p_K                        (PPL)
+    SIR       = stability * certainty                                                         (PPL)
 
 mIoU is the mean over the classes in either of the two maps. It is 1 for an image in which every
 checkpoint sees background alone.
@@ -16,6 +18,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.evaluation.evaluate import confusion
+from uaps_jax.losses import uncertainty
 
 Terms = Callable[[jax.Array], Mapping[str, jax.Array]]
 """Probabilities of K >= 2 checkpoints, the last one last, `[K, B, H, W, C]`, to the terms of a
@@ -25,6 +28,12 @@ score, name -> `[B]`; the score is their product."""
 def stability_terms(probabilities: jax.Array) -> dict[str, jax.Array]:
     """The `Terms` of ST++: `stability` alone."""
     return {"stability": stability(probabilities.argmax(-1), probabilities.shape[-1])}
+
+
+def sir_terms(probabilities: jax.Array) -> dict[str, jax.Array]:
+    """The `Terms` of SIR: `stability` and `certainty`."""
+    certainty = uncertainty.certainty(probabilities[-1]).mean((-2, -1))
+    return stability_terms(probabilities) | {"certainty": certainty}
 
 
 def stability(classes: jax.Array, count: int) -> jax.Array:

@@ -1,6 +1,8 @@
-"""Disagreement of predictions, per pixel, in nats."""
+"""Disagreement of predictions, in nats, and certainty of a prediction, 0 to 1; per pixel."""
 
 from __future__ import annotations
+
+import math
 
 import jax
 import jax.numpy as jnp
@@ -29,3 +31,10 @@ def kl(logits: jax.Array, other: jax.Array) -> jax.Array:
     """KL(softmax(logits) || softmax(other)): `[..., C]` to `[...]`, not negative."""
     log_p, log_q = jax.nn.log_softmax(logits), jax.nn.log_softmax(other)
     return (jnp.exp(log_p) * (log_p - log_q)).sum(-1)
+
+
+def certainty(probabilities: jax.Array) -> jax.Array:
+    """(1 - H(p) / log C) max_c p_c, H the entropy (AugSeg, PPL): `[..., C]` to `[...]`, 0 to 1."""
+    entropy = jax.scipy.special.entr(probabilities).sum(-1)
+    relative = entropy / math.log(probabilities.shape[-1])
+    return (1 - relative) * probabilities.max(-1)

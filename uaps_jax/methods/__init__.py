@@ -18,6 +18,7 @@ from uaps_jax.methods import (
     dueb,
     fixmatch,
     mean_teacher,
+    ppl,
     prevmatch,
     self_training,
     supervised,
@@ -68,6 +69,7 @@ register(bcp.BcpConfig, bcp.build)
 register(prevmatch.PrevmatchConfig, prevmatch.build)
 register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
 register(u2pl.U2plConfig, u2pl.build)
+register(ppl.PplConfig, ppl.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 

@@ -1,9 +1,9 @@
-"""Self-training in stages, by pseudo-labels that are made once: ST and ST++ (Yang et al. 2022).
+"""Training in stages, by pseudo-labels that are made once: ST, ST++ (Yang et al. 2022) and PPL.
 
 One student (ST): a teacher learns the labeled images; its best checkpoint labels all unlabeled
-ones; a student learns both. Two students (ST++): the unlabeled images are ranked by how reliable
-their pseudo-labels are; the first student learns the easy part, labels the hard one, and the second
-student learns both. Every student is a new network.
+ones; a student learns both. Two students (ST++, PPL): the unlabeled images are ranked by how
+reliable their pseudo-labels are; the first student learns the easy part, labels the hard one, and
+the second student learns both. Every student is a new network.
 """
 
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
@@ -21,13 +21,19 @@ from uaps_jax.recipes.rank import rank
 from uaps_jax.recipes.ranking import EASY, HARD
 from uaps_jax.recipes.stage import Folders, Recipe, Stage, Training
 
-SCORES: dict[str, Terms] = {"stability": reliability.stability_terms}
+SCORES: dict[str, Terms] = {
+    "stability": reliability.stability_terms,
+    "sir": reliability.sir_terms,
+}
 """The terms whose product ranks the images, by `Progressive.score`."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Progressive(Recipe):
-    """ST and ST++: `base.method` is the teacher's, and `base.views.unlabeled` the students'."""
+    """ST, ST++ and PPL: `base.method` is the teacher's, `base.views.unlabeled` the students'.
+
+    A batch of the teacher has as many images as one of the students, all of them labeled.
+    """
 
     student: MethodConfig  # the method of the students
     # steps of the students: one student learns all unlabeled images (ST); of two, the first learns
@@ -37,8 +43,9 @@ class Progressive(Recipe):
             lambda v: len(v) in (1, 2) and min(v) > 0, "must be the steps of one or two students"
         )
     )
-    # what ranks the images: the agreement of checkpoints of the teacher (ST++)
-    score: Literal["stability"]
+    # what ranks the images: "stability", the agreement of checkpoints of the teacher (ST++); "sir",
+    # this times the certainty of the last of them (PPL)
+    score: Literal["stability", "sir"]
     # checkpoints of the teacher that are compared, as shares of its steps, besides the last one
     checkpoints: tuple[float, ...] = dataclasses.field(
         metadata=config_lib.rule(
@@ -83,9 +90,11 @@ class Progressive(Recipe):
 
     def _teacher(self, kept: tuple[int, ...]) -> Config:
         """The settings of the teacher, which does not see unlabeled images."""
-        base = self.base
+        base, train = self.base, self.base.train
+        batch = train.batch_labeled + train.batch_unlabeled
         return dataclasses.replace(
             base,
+            train=dataclasses.replace(train, batch_labeled=batch),
             views=dataclasses.replace(base.views, unlabeled=base.views.labeled),
             checkpoint=dataclasses.replace(base.checkpoint, keep_at=kept),
         )

@@ -26,8 +26,13 @@ def view(geometry: ViewConfig, photometry: PhotometricConfig | None = None) -> V
     return tuple(_steps(geometry, photometry or geometry))
 
 
-def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
-    if g.scale or g.crop_height or g.crop_width:
+def photometric_view(photometry: PhotometricConfig) -> View:
+    """The view without a change of geometry, its steps in the order of `view`."""
+    return tuple(_steps(None, photometry))
+
+
+def _steps(g: ViewConfig | None, p: PhotometricConfig) -> Iterator[Step]:
+    if g and (g.scale or g.crop_height or g.crop_width):
         crop = partial(
             geometric.random_scale_crop,
             probability=g.scale,
@@ -35,7 +40,7 @@ def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
             size=(g.crop_height, g.crop_width),
         )
         yield Step("scale and crop", crop, geometric=True)
-    if g.hflip or g.vflip:
+    if g and (g.hflip or g.vflip):
         flip = partial(geometric.random_flip, horizontal=g.hflip, vertical=g.vflip)
         yield Step("flip", flip, geometric=True)
     if p.noise and p.noise_first:
@@ -48,7 +53,7 @@ def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
             brightness=p.brightness_limit,
         )
         yield Step("brightness and contrast", on_image(light))
-    if g.grid_distortion:
+    if g and g.grid_distortion:
         distort = partial(geometric.random_grid_distortion, probability=g.grid_distortion)
         yield Step("grid distortion", distort, geometric=True)
     if p.blur:
@@ -76,7 +81,7 @@ def _steps(g: ViewConfig, p: PhotometricConfig) -> Iterator[Step]:
             rate=p.pixel_dropout_rate,
         )
         yield Step("pixel dropout", on_image(drop))
-    if g.rot90:
+    if g and g.rot90:
         turn = partial(geometric.random_rot90, probability=g.rot90)
         yield Step("quarter turn", turn, geometric=True)
     if p.noise and not p.noise_first:

@@ -194,6 +194,15 @@ def random_pixel_dropout(
     return jnp.where(jax.random.bernoulli(apply_key, probability) & dropped, 0, image)
 
 
+def wrapped(image: jax.Array) -> jax.Array:
+    """trunc(255 x) mod 256, float32: what torchvision's `ToPILImage` makes of a float tensor.
+
+    An image in 0..1 becomes one on the 0..255 scale; the values of a normalised image, outside
+    0..1, wrap around.
+    """
+    return jnp.mod(jnp.trunc(255 * image.astype(jnp.float32)), 256)
+
+
 def _grey(image: jax.Array) -> jax.Array:
     """Luma `[..., 1]` (ITU-R 601)."""
     if image.shape[-1] == 1:
