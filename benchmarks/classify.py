@@ -38,7 +38,7 @@ def main() -> None:
     variables = network.init(0)
     encoder = {c: variables[c]["encoder"] for c in ("params", "batch_stats")}
     state = weights.read(pretrained.package_file(config.network))
-    mean, std = np.float32(config.data.mean), np.float32(config.data.std)
+    mean, std = (np.asarray(v, np.float32) for v in (config.data.mean, config.data.std))
     for file in arguments.images:
         image = (photograph(file) / np.float32(255) - mean) / std
         pyramid: Any = network.encoder.apply(encoder, image[None], train=False)

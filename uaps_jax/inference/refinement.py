@@ -11,6 +11,7 @@ import numpy as np
 from uaps_jax import compiler
 from uaps_jax.config import CRFConfig
 from uaps_jax.crf.refine import refine
+from uaps_jax.data import tiling
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import tiles
 from uaps_jax.inference.pools import Predictions
@@ -49,7 +50,7 @@ def refined_pool(
         batch = Pool(names=pool.names[part], images=images, masks=pool.masks[part])
         found = predict(batch, number)
         pairs = zip(images, found.values, strict=True)
-        masks = np.stack([tiles.likeliest(refine(*pair)) for pair in pairs])
+        masks = np.stack([tiling.likeliest(refine(*pair)) for pair in pairs])
         results.append(dataclasses.replace(found, values=masks))
     return dataclasses.replace(
         results[0],
@@ -70,4 +71,4 @@ def refined(
     """
     for output in outputs:
         marginals = refine(output.image.pixels(), output.values)
-        yield output._replace(values=marginals if soft else tiles.likeliest(marginals))
+        yield output._replace(values=marginals if soft else tiling.likeliest(marginals))
