@@ -52,7 +52,7 @@ LAYERS = {
         "transforms",
         "trees",
     },
-    "evaluation": {"compiler", "data", "labels", "trees"},
+    "evaluation": {"compiler", "config", "data", "labels", "trees"},
     "training": {
         "compiler",
         "config",

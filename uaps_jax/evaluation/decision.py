@@ -11,15 +11,14 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
-from uaps_jax.evaluation.image_score import Kind, ScoreRule
+from uaps_jax.config import Aim, DecisionConfig, ScoreKind
+from uaps_jax.evaluation.image_score import ScoreRule
 
-Aim = Literal["false_alarms", "recall"]
-
-MARGIN: dict[Kind, float] = {"top": 1e-4, "area": 0.5}
+MARGIN: dict[ScoreKind, float] = {"top": 1e-4, "area": 0.5}
 """The most by which a threshold differs from the score of an image that it was set by: other
 programs compute the scores of the same image a little differently."""
 
@@ -121,6 +120,11 @@ class Decision:
         return decision
 
 
+def target_of(settings: DecisionConfig) -> Target:
+    """The target of the settings `evaluation.decision`."""
+    return Target(aim=settings.aim, rate=settings.rate)
+
+
 def decide(
     scores: np.ndarray, is_defective: np.ndarray, rule: ScoreRule, target: Target
 ) -> Decision:
@@ -140,8 +144,8 @@ def decide(
         if not len(good):
             raise NoDecision(
                 "there is no validation image without a defect, so no threshold can be set for "
-                f"{target.words()}; --config.evaluation.decision.aim=recall sets one by the "
-                "defective images"
+                f"{target.words()}; --config.evaluation.decision.aim=recall "
+                "--config.evaluation.decision.rate=0.95 sets one by the defective images"
             )
         allowed = min(math.floor(target.rate * len(good) + 1e-9), len(good) - 1)
         largest_ok = np.sort(good)[::-1][allowed]

@@ -15,15 +15,13 @@ those of the photograph.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from uaps_jax.config import DecisionConfig, ScoreKind
 from uaps_jax.evaluation import regions
-
-Kind = Literal["top", "area"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +36,7 @@ class ScoreRule:
         "top" pixels that are not marked count as well.
     """
 
-    kind: Kind
+    kind: ScoreKind
     top_pixels: int
     pixel_threshold: float
     minimum_area: int
@@ -60,6 +58,16 @@ class ScoreRule:
         return f"{what}, of regions of at least {self.minimum_area} px above " + (
             f"{self.pixel_threshold:g}" if self.kind == "top" else "it"
         )
+
+
+def rule_of(settings: DecisionConfig) -> ScoreRule:
+    """The rule of the settings `evaluation.decision`."""
+    return ScoreRule(
+        kind=settings.score,
+        top_pixels=settings.top_pixels,
+        pixel_threshold=settings.pixel_threshold,
+        minimum_area=settings.minimum_area,
+    )
 
 
 def score(probabilities: np.ndarray, rule: ScoreRule, known: np.ndarray | None = None) -> float:
