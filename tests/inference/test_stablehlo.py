@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tests import tiny
 from tests.inference.exports import decided, exported, photographs, session, trained
 from uaps_jax.configs.parts import networks
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import export, stablehlo
 from uaps_jax.inference.outputs import ExportError
 from uaps_jax.models import resnet
@@ -44,25 +45,26 @@ def assert_same(config, predictor, variables, divergence, rule=tiny.SCORE):
         assert actual["probabilities"].std() > 1e-2
 
 
+REGIONS = ScoreRule(kind="top", top_pixels=9, pixel_threshold=0.6, minimum_area=4)
 GREY = {"channels": 1, "mean": (0.4,), "std": (0.2,)}
 
 
 @pytest.mark.parametrize("fit", ["resize", "pad"])
 @pytest.mark.parametrize(
-    ("method", "predictor", "data"),
+    ("method", "predictor", "data", "rule"),
     [
-        ("uaps", "ensemble", {}),
-        ("cps", "mean", {"transpose": True, "height": 8, "width": 16}),
-        ("supervised", "main", GREY),
+        ("uaps", "ensemble", {}, tiny.SCORE),
+        ("cps", "mean", {"transpose": True, "height": 8, "width": 16}, tiny.SCORE),
+        ("supervised", "main", GREY, REGIONS),
     ],
 )
-def test_it_equals_the_onnx_file(method, predictor, data, fit):
+def test_it_equals_the_onnx_file(method, predictor, data, rule, fit):
     config = configured(method, fit, **data)
     built, variables = trained(config)
     divergence = built.uncertainty
     if divergence is not None:
         divergence = dataclasses.replace(divergence, perturb=False)
-    assert_same(config, built.predictor(predictor), variables, divergence)
+    assert_same(config, built.predictor(predictor), variables, divergence, rule)
 
 
 @pytest.mark.parametrize("name", ["pspnet_resnet18", "fpn_resnet18"])

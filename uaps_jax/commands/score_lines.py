@@ -87,7 +87,7 @@ def of_images(
             _counted("leakage groups alarmed", judged.groups_alarmed),
         ]
         if set_on_these:
-            lines.append("    The threshold was set on these images: on others it will do worse.")
+            lines.append("    The threshold was set on these images: expect worse of others.")
     return lines
 
 
