@@ -55,7 +55,7 @@ LAYERS = {
         "transforms",
         "trees",
     },
-    "evaluation": {"compiler", "data", "labels", "losses", "trees"},
+    "evaluation": {"compiler", "config", "data", "labels", "losses", "trees"},
     "training": {
         "compiler",
         "config",

@@ -19,7 +19,10 @@ def width(file):
 def test_a_contact_sheet_shows_names_as_they_are(tmp_path, drawn):
     pool = tiny.pool(2)
     result = Predictions(
-        values=pool.masks, uncertainty=pool.masks.astype("float32"), uncertainty_name="entropy"
+        values=pool.masks,
+        uncertainty=pool.masks.astype("float32"),
+        scores=pool.masks.mean((1, 2)),
+        uncertainty_name="entropy",
     )
     pool = type(pool)(names=(ODD, "plain"), images=pool.images, masks=pool.masks)
     target = tmp_path / "sheet.png"
@@ -39,3 +42,17 @@ def test_curves_show_warnings_as_they_are(tmp_path, drawn):
     figures.curves(tmp_path / "metrics.jsonl", tmp_path / "curves.png")
     assert width(tmp_path / "curves.png") > 400
     assert "$\\frac{" in drawn[0].get_supxlabel()
+
+
+def test_curves_show_false_alarms_where_there_are_good_images(tmp_path, drawn):
+    rate = "val/clean_image_false_positive_rate"
+    for value in (None, 30.0):
+        lines = [
+            {"step": step, "train/loss": 1.0, "val/image_iou": 2.0, rate: value} for step in (1, 2)
+        ]
+        (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        figures.curves(tmp_path / "metrics.jsonl", tmp_path / "curves.png")
+    labels = [[text.get_text() for text in f.axes[1].get_legend().get_texts()] for f in drawn]
+    assert [rate.removeprefix("val/") in names for names in labels] == [False, True]
+    [line] = [one for one in drawn[1].axes[1].lines if one.get_label() == rate.removeprefix("val/")]
+    assert line.get_ydata().tolist() == [30, 30]

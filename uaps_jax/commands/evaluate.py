@@ -10,7 +10,7 @@ from uaps_jax.training import checkpoints
 
 
 def evaluate(request: Request) -> None:
-    """Scores checkpoints on the validation and test splits; needs no more than the checkpoints.
+    """Scores checkpoints on the validation and test splits, and sets their decisions.
 
     With `request.demo`, each also draws so many test images: `demo/step_<N>.png`.
     """
@@ -27,7 +27,6 @@ def evaluate(request: Request) -> None:
     scorer = Scorer()
     for number, name in enumerate(names):
         model = model.at(name) if number else model
-        for part, pool in pools.items():
-            scorer.score(model, part, dataset, pool)
+        scorer.score(model, dataset, pools)
         if request.demo:
             pictures.draw_some(model, dataset, pools["test"], request.demo)

@@ -13,6 +13,7 @@ from uaps_jax.inference.folder import predict_folder
 def predict(request: Request) -> None:
     """Writes masks, overlays and uncertainty maps of the test split or of a folder of images."""
     model = loading.load(request, request.checkpoint)
+    loading.check_decision(request, model)
     if request.input is not None:
         target = pictures.predictions_folder(model) / "folder"
         count = predict_folder(model, request.input, target)

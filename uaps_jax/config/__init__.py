@@ -37,7 +37,15 @@ from uaps_jax.config.rules import (
 from uaps_jax.config.schema import Config, validate, with_classes
 from uaps_jax.config.section import ConfigError, Section, assign, lookup, require_types, sections
 from uaps_jax.config.stored import from_flat, from_stored, migrated, to_json, to_stored
-from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
+from uaps_jax.config.training import (
+    Aim,
+    CheckpointConfig,
+    DecisionConfig,
+    EvaluationConfig,
+    ScoreKind,
+    Selection,
+    TrainConfig,
+)
 from uaps_jax.config.views import PhotometricConfig, ViewConfig, ViewsConfig
 
 __all__ = [
@@ -45,10 +53,12 @@ __all__ = [
     "NETWORKS",
     "Absent",
     "CRFConfig",
+    "Aim",
     "CheckpointConfig",
     "Config",
     "ConfigError",
     "DataConfig",
+    "DecisionConfig",
     "Difference",
     "EvaluationConfig",
     "FolderConfig",
@@ -60,7 +70,9 @@ __all__ = [
     "PhotometricConfig",
     "RampedConfig",
     "RoughConfig",
+    "ScoreKind",
     "Section",
+    "Selection",
     "TargetsConfig",
     "TeacherMode",
     "TrainConfig",

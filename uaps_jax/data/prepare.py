@@ -156,6 +156,7 @@ class TileAssembler:
         self._size, self._data = size, data
         self._seen = (0, 0) if data.fit == "resize" else scaled_size(size, data)
         self._sum: np.ndarray | None = None
+        self._is_blended = False
         self._total = np.zeros(self._seen, np.float32)
         self._weight = np.outer(_tent(data.height), _tent(data.width)).astype(np.float32)
 
@@ -177,13 +178,19 @@ class TileAssembler:
         self._total[target] += weight
         self._sum[target] += _expanded(weight, piece) * piece[part]
 
-    def result(self) -> np.ndarray:
-        """The result `[H, W, ...]`; nothing can be added afterwards."""
+    def blended(self) -> np.ndarray:
+        """The result at `data.scale`, or, of "resize", `[H, W, ...]`; nothing is added after it."""
         assert self._sum is not None
-        if self._data.fit == "resize":
-            return self._sum
-        self._sum /= _expanded(self._total, self._sum)
-        return self._sum if self._seen == self._size else resample.nearest(self._sum, *self._size)
+        if self._data.fit != "resize" and not self._is_blended:
+            self._sum /= _expanded(self._total, self._sum)
+            self._is_blended = True
+        return self._sum
+
+    def result(self) -> np.ndarray:
+        """The result `[H, W, ...]`; nothing is added after it."""
+        blended = self.blended()
+        is_whole = self._data.fit == "resize" or self._seen == self._size
+        return blended if is_whole else resample.nearest(blended, *self._size)
 
 
 def _last_taken(count: int, sources: np.ndarray) -> np.ndarray:

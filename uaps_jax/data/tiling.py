@@ -38,6 +38,20 @@ class Tiled(NamedTuple):
     pixels: Callable[[], np.ndarray]
 
 
+class Assembled(NamedTuple):
+    """An image with its outputs.
+
+    Attributes:
+      image: the image.
+      outputs: `[H, W, ...]` each.
+      blended: the first of them at `data.scale`; with `data.fit` "resize" as it is in `outputs`.
+    """
+
+    image: Tiled
+    outputs: tuple[np.ndarray, ...]
+    blended: np.ndarray
+
+
 def tiled(name: str, read: Callable[[], np.ndarray], data: DataConfig, batch_size: int) -> Tiled:
     """The tiles of an image that `read` gives as uint8 `[H, W, 3]`."""
     pixels = read()
@@ -50,7 +64,7 @@ def tiled(name: str, read: Callable[[], np.ndarray], data: DataConfig, batch_siz
 
 def assembled(
     images: Iterable[Tiled], of_tiles: OfTiles, data: DataConfig, batch_size: int
-) -> Iterator[tuple[Tiled, tuple[np.ndarray, ...]]]:
+) -> Iterator[Assembled]:
     """Images with their outputs `[H, W, ...]`; no more of them are held than fill a batch.
 
     Args:
@@ -64,7 +78,7 @@ def assembled(
         by_tile = _by_tile([image.tiles for image in chunk], of_tiles, numbers, batch_size)
         while chunk:
             image = chunk.pop(0)
-            yield image, _whole(image, by_tile, data)
+            yield _whole(image, by_tile, data)
 
 
 def likeliest(probabilities: np.ndarray) -> np.ndarray:
@@ -108,9 +122,7 @@ def _by_tile(
         yield from zip(*of_tiles(np.stack(batch), next(numbers)), strict=True)
 
 
-def _whole(
-    image: Tiled, by_tile: Iterator[tuple[np.ndarray, ...]], data: DataConfig
-) -> tuple[np.ndarray, ...]:
+def _whole(image: Tiled, by_tile: Iterator[tuple[np.ndarray, ...]], data: DataConfig) -> Assembled:
     """The outputs of an image, of those of its tiles."""
     assemblers: list[prepare.TileAssembler] = []
     for corner in image.corners:
@@ -118,4 +130,5 @@ def _whole(
         assemblers = assemblers or [prepare.TileAssembler(image.size, data) for _ in outputs]
         for assembler, output in zip(assemblers, outputs, strict=True):
             assembler.add(output, corner)
-    return tuple(assembler.result() for assembler in assemblers)
+    blended = assemblers[0].blended()
+    return Assembled(image, tuple(one.result() for one in assemblers), blended)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import jax
@@ -13,25 +14,45 @@ import numpy as np
 from uaps_jax import compiler
 from uaps_jax.data.source import Pool
 from uaps_jax.data.whole_images import WholeImages
-from uaps_jax.evaluation import metrics, whole_images
+from uaps_jax.evaluation import image_level, image_score, metrics, whole_images
+from uaps_jax.evaluation.image_score import ScoreRule
+from uaps_jax.labels import IGNORE
 from uaps_jax.trees import Tree
 
 Predictor = Callable[[Tree, jax.Array], jax.Array]
 
 
-@dataclasses.dataclass(frozen=True)
-class ConfusionFunction:
-    """From variables and images to confusion matrices.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeasureFunction:
+    """From variables and images to what is measured; a part is compiled when it is used first.
 
     Attributes:
-      of_batch: jitted: variables, network inputs and masks to matrices `[B, C, C]`.
+      of_batch: jitted: variables, network inputs and masks to confusion matrices `[B, C, C]` and
+        image scores `[B]`.
       probabilities: jitted: variables and network inputs to probabilities `[B, H, W, C]`.
       classes: C.
+      rule: of the image scores.
     """
 
-    of_batch: Callable[[Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], jax.Array]
+    of_batch: Callable[
+        [Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], tuple[jax.Array, jax.Array]
+    ]
     probabilities: whole_images.Probabilities
     classes: int
+    rule: ScoreRule
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What a predictor made of the images of a pool.
+
+    Attributes:
+      confusions: integer `[N, C, C]` (truth, prediction).
+      image_scores: float32 `[N]`; pixels without a label do not count.
+    """
+
+    confusions: np.ndarray
+    image_scores: np.ndarray
 
 
 def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Array:
@@ -48,41 +69,80 @@ def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Arr
     return jnp.einsum("bhwt,bhwp->btp", truth, predicted).astype(jnp.int32)
 
 
-def make_confusion_function(
-    predictor: Predictor, classes: int, *, deterministic: bool = False
-) -> ConfusionFunction:
-    """The function of a predictor; each of its parts is compiled when it is used first."""
+def make_measure_function(
+    predictor: Predictor, classes: int, rule: ScoreRule, *, deterministic: bool = False
+) -> MeasureFunction:
+    """The measurements of a predictor.
+
+    Args:
+      predictor: `(variables, images)` to probabilities.
+      classes: their number.
+      rule: of the image scores.
+      deterministic: as in `compiler.jit_optimized`.
+    """
     jit = functools.partial(compiler.jit_optimized, deterministic=deterministic)
 
-    def of_batch(variables: Tree, images: jax.Array, masks: jax.Array) -> jax.Array:
-        prediction = predictor(variables, images).argmax(-1)
-        return confusion(masks, prediction, classes)
+    def of_batch(
+        variables: Tree, images: jax.Array, masks: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        probabilities = predictor(variables, images)
+        confusions = confusion(masks, probabilities.argmax(-1), classes)
+        return confusions, image_score.scores(probabilities, rule, masks != IGNORE)
 
-    return ConfusionFunction(jit(of_batch), jit(predictor), classes)
+    return MeasureFunction(
+        of_batch=jit(of_batch), probabilities=jit(predictor), classes=classes, rule=rule
+    )
+
+
+def measure(
+    measure_function: MeasureFunction,
+    variables: Tree,
+    pool: Pool | WholeImages,
+    batch_size: int,
+) -> Measured:
+    """Confusion matrices and scores of the images of a pool; of whole images at their own size."""
+    confusions, scores = [], []
+    if isinstance(pool, WholeImages):
+        for one in whole_images.predicted(
+            measure_function.probabilities, variables, pool, pool.names, batch_size
+        ):
+            found = whole_images.confusion(one.truth, one.mask, measure_function.classes)
+            confusions.append(found[None])
+            scores.append([whole_images.score(one, measure_function.rule)])
+    else:
+        for images, masks, count in batches(pool, batch_size):
+            of_batch, score = measure_function.of_batch(variables, images, masks)
+            confusions.append(np.asarray(of_batch)[:count])
+            scores.append(np.asarray(score)[:count])
+    return Measured(
+        confusions=np.concatenate(confusions), image_scores=np.concatenate(scores, dtype=np.float32)
+    )
 
 
 def evaluate(
-    confusion_function: ConfusionFunction,
+    measure_function: MeasureFunction,
     variables: Tree,
     pool: Pool | WholeImages,
     class_names: Sequence[str],
     batch_size: int,
 ) -> dict[str, float]:
-    """All metrics of `metrics.scores` over a pool; whole images are scored at their own size."""
-    if isinstance(pool, WholeImages):
-        whole = whole_images.confusions(
-            confusion_function.probabilities,
-            variables,
-            pool,
-            confusion_function.classes,
-            batch_size,
-        )
-        return metrics.scores(whole, class_names)
-    confusions = [
-        np.asarray(confusion_function.of_batch(variables, images, masks))[:count]
-        for images, masks, count in batches(pool, batch_size)
-    ]
-    return metrics.scores(np.concatenate(confusions), class_names)
+    """All metrics of the pool."""
+    return scores(measure(measure_function, variables, pool, batch_size), class_names)
+
+
+def scores(measured: Measured, class_names: Sequence[str]) -> dict[str, float]:
+    """The metrics of `metrics.scores` and of `image_level.separation`, and `dice_and_auroc`.
+
+    `dice_and_auroc` is the mean of `image_dice`, for which only images with a defect count, and of
+    `auroc`, for which those without one count as well; without these it is `image_dice`.
+    """
+    of_pixels = metrics.scores(measured.confusions, class_names)
+    of_images = image_level.separation(
+        measured.image_scores, image_level.truth(measured.confusions)
+    )
+    dice, auroc = of_pixels["image_dice"], of_images["auroc"]
+    both = dice if math.isnan(auroc) else (dice + auroc) / 2
+    return of_pixels | of_images | {"dice_and_auroc": both}
 
 
 def batches(pool: Pool, size: int) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:

@@ -1,4 +1,4 @@
-"""Confusion matrices of whole images that the network sees in tiles."""
+"""Confusion matrices and scores of whole images that the network sees in tiles."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from uaps_jax.data import tiling
+from uaps_jax.data import resample, tiling
 from uaps_jax.data.whole_images import WholeImages
+from uaps_jax.evaluation import image_score
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.labels import IGNORE
 from uaps_jax.trees import Tree
 
@@ -26,32 +28,14 @@ class Predicted(NamedTuple):
       pixels: uint8 RGB `[H, W, 3]`.
       truth: class ids, uint8 `[H, W]`, 255 where there is no label.
       mask: predicted class ids, uint8 `[H, W]`.
+      seen: probabilities at `data.scale`, float32 `[h, w, C]`.
     """
 
     name: str
     pixels: np.ndarray
     truth: np.ndarray
     mask: np.ndarray
-
-
-def confusions(
-    probabilities: Probabilities,
-    variables: Tree,
-    images: WholeImages,
-    classes: int,
-    batch_size: int,
-) -> np.ndarray:
-    """Per-image confusion matrices `[N, C, C]` (truth, prediction) at the images' own size.
-
-    Args:
-      probabilities: jitted; it sees batches of `batch_size`.
-      variables: its first argument.
-      images: of any sizes.
-      classes: C.
-      batch_size: tiles at once.
-    """
-    predictions = predicted(probabilities, variables, images, images.names, batch_size)
-    return np.stack([confusion(one.truth, one.mask, classes) for one in predictions])
+    seen: np.ndarray
 
 
 def predicted(
@@ -61,7 +45,15 @@ def predicted(
     names: Sequence[str],
     batch_size: int,
 ) -> Iterator[Predicted]:
-    """The predictions of some images, in their order."""
+    """The predictions of some images, in their order.
+
+    Args:
+      probabilities: jitted; it sees batches of `batch_size`.
+      variables: its first argument.
+      images: of any sizes.
+      names: of those that are predicted.
+      batch_size: tiles at once.
+    """
     truths: dict[str, np.ndarray] = {}
 
     def read(name: str) -> np.ndarray:
@@ -76,9 +68,15 @@ def predicted(
     tiled = (
         tiling.tiled(name, functools.partial(read, name), images.data, batch_size) for name in names
     )
-    for image, (values,) in tiling.assembled(tiled, of_tiles, images.data, batch_size):
+    for image, (values,), seen in tiling.assembled(tiled, of_tiles, images.data, batch_size):
         mask = tiling.likeliest(values)
-        yield Predicted(image.name, image.pixels(), truths.pop(image.name), mask)
+        yield Predicted(image.name, image.pixels(), truths.pop(image.name), mask, seen)
+
+
+def score(one: Predicted, rule: ScoreRule) -> float:
+    """The score of an image, of the pixels that have a label."""
+    known = resample.nearest(one.truth != IGNORE, *one.seen.shape[:2])
+    return image_score.score(one.seen, rule, known)
 
 
 def confusion(labels: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:

@@ -43,7 +43,7 @@ def predict_folder(model: TrainedModel, folder: Path, target: Path) -> int:
         for name, file in zip(names, tqdm(found, desc="predicting", unit="image"), strict=True)
     )
     is_soft = data.fit != "resize"  # probabilities are blended where tiles overlap
-    for image, values, uncertainty in model.outputs(tiled, soft=is_soft, batch_size=size):
+    for image, values, uncertainty, _ in model.outputs(tiled, soft=is_soft, batch_size=size):
         mask = tiling.likeliest(values) if is_soft else values
         files.write(target, image.name, image.pixels(), mask, uncertainty)
     return len(found)

@@ -24,7 +24,7 @@ from uaps_jax import methods
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data.source import Pool
 from uaps_jax.data.whole_images import WholeImages
-from uaps_jax.evaluation import evaluate
+from uaps_jax.evaluation import evaluate, image_score
 from uaps_jax.training import checkpoints, feed, optimizers, sharding
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.pools import TrainingPools
@@ -170,9 +170,10 @@ def measured(
     timed = len(times) - untimed
     step = (times[-1] - (times[untimed - 1] if untimed else 0.0)) / timed
 
-    confusion_function = evaluate.make_confusion_function(
+    measure_function = evaluate.make_measure_function(
         method.predictor(config.evaluation.predictor),
         config.data.classes,
+        image_score.rule_of(config.evaluation.decision),
         deterministic=config.train.deterministic,
     )
     variables = method.variables(state.params, state.method_state)
@@ -187,7 +188,7 @@ def measured(
     for pool in (first, val):
         began = time.perf_counter()
         evaluate.evaluate(
-            confusion_function, variables, pool, class_names, config.evaluation.batch_size
+            measure_function, variables, pool, class_names, config.evaluation.batch_size
         )
         evaluation = time.perf_counter() - began
     return Seconds(step, evaluation)
