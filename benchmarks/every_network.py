@@ -141,6 +141,8 @@ def checked(config: Config, whole: Path, resumed: Path) -> dict[str, Any]:
         exact.class_names,
         {},
         "entropy",
+        exact.score_rule,
+        exact.decision,
     )
     return {
         "parameters": sum(leaf.size for leaf in jax.tree.leaves(exact.variables)),

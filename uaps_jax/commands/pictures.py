@@ -76,7 +76,9 @@ def _pixels(images: WholeImages, name: str) -> np.ndarray:
 def _thumbnail(images: WholeImages, output: Output) -> thumbnails.Thumbnail:
     pixels, truth = images.load(output.image.name)
     mask = tiling.likeliest(output.values)
-    return thumbnails.thumbnail(output.image.name, pixels, truth, mask, output.uncertainty)
+    return thumbnails.thumbnail(
+        output.image.name, pixels, truth, mask, output.uncertainty, output.score
+    )
 
 
 def draw_contact_sheet(

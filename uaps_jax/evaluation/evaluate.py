@@ -101,22 +101,22 @@ def measure(
     batch_size: int,
 ) -> Measured:
     """Confusion matrices and scores of the images of a pool; of whole images at their own size."""
-    confusions, scores = [], []
+    confusions: list[np.ndarray] = []
+    scores: list[np.ndarray] = []
     if isinstance(pool, WholeImages):
         for one in whole_images.predicted(
             measure_function.probabilities, variables, pool, pool.names, batch_size
         ):
             found = whole_images.confusion(one.truth, one.mask, measure_function.classes)
             confusions.append(found[None])
-            scores.append([whole_images.score(one, measure_function.rule)])
+            score = whole_images.score(one, measure_function.rule)
+            scores.append(np.array([score], np.float32))
     else:
         for images, masks, count in batches(pool, batch_size):
-            of_batch, score = measure_function.of_batch(variables, images, masks)
-            confusions.append(np.asarray(of_batch)[:count])
-            scores.append(np.asarray(score)[:count])
-    return Measured(
-        confusions=np.concatenate(confusions), image_scores=np.concatenate(scores, dtype=np.float32)
-    )
+            matrices, of_images = measure_function.of_batch(variables, images, masks)
+            confusions.append(np.asarray(matrices)[:count])
+            scores.append(np.asarray(of_images)[:count])
+    return Measured(confusions=np.concatenate(confusions), image_scores=np.concatenate(scores))
 
 
 def evaluate(

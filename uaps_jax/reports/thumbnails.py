@@ -26,6 +26,7 @@ class Thumbnail(NamedTuple):
       truth: class ids, uint8 `[S, S]`; a pixel shows any defect that it covers.
       mask: likewise, of the prediction.
       uncertainty: float32 `[S, S]`, in nats.
+      score: of the image.
     """
 
     name: str
@@ -33,10 +34,16 @@ class Thumbnail(NamedTuple):
     truth: np.ndarray
     mask: np.ndarray
     uncertainty: np.ndarray
+    score: float
 
 
 def thumbnail(
-    name: str, pixels: np.ndarray, truth: np.ndarray, mask: np.ndarray, uncertainty: np.ndarray
+    name: str,
+    pixels: np.ndarray,
+    truth: np.ndarray,
+    mask: np.ndarray,
+    uncertainty: np.ndarray,
+    score: float,
 ) -> Thumbnail:
     """An image, uint8 `[H, W, 3]`, its masks and its uncertainty `[H, W]`, made small."""
     picture = Image.fromarray(pixels)
@@ -50,17 +57,19 @@ def thumbnail(
         _squared(palette.shrunk(truth, size), IGNORE),
         _squared(palette.shrunk(mask, size), 0),
         _squared(highest, 0),
+        score,
     )
 
 
 def sheet(small: Sequence[Thumbnail], uncertainty_name: str) -> tuple[Pool, Predictions]:
     """Small pictures as `figures.contact_sheet` takes them."""
-    names, images, truths, masks, uncertainties = zip(*small, strict=True)
+    names, images, truths, masks, uncertainties, scores = zip(*small, strict=True)
     return (
         Pool(names=names, images=np.stack(images), masks=np.stack(truths)),
         Predictions(
             values=np.stack(masks),
             uncertainty=np.stack(uncertainties),
+            scores=np.asarray(scores, np.float32),
             uncertainty_name=uncertainty_name,
         ),
     )
