@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from uaps_jax.inference.folder import predict_folder
 
 import uaps_jax
 from tests import tiny
@@ -18,7 +19,6 @@ from uaps_jax import inference, methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare
 from uaps_jax.inference import ImageError, TrainedModel, trained
-from uaps_jax.inference.folder import predict_folder
 from uaps_jax.training import checkpoints, optimizers
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.checkpoints import CheckpointError

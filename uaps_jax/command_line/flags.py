@@ -52,7 +52,16 @@ PROCESS = flags.DEFINE_integer(
 CLUSTER = flags.DEFINE_bool(
     "cluster", False, "train with the processes that the cluster started (Slurm, MPI, ...)."
 )
-INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test part if unset.")
+INPUT = flags.DEFINE_string(
+    "input",
+    None,
+    "predict: an image, a folder of images or a .txt file with their paths, the test part if "
+    "unset; "
+    "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset.",
+)
+MM_PER_PIXEL = flags.DEFINE_float(
+    "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."
+)
 VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
 
@@ -81,6 +90,7 @@ def run(argv: list[str]) -> None:
         process=PROCESS.value,
         cluster=CLUSTER.value,
         input=INPUT.value,
+        mm_per_pixel=MM_PER_PIXEL.value,
     )
     runner.end_with_parent()
     compiler.enable_compile_cache()

@@ -1,43 +1,25 @@
-"""Predictions of the test split as files, and pictures of some of them."""
+"""Pictures of some images as a model segments them."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
 
 from absl import logging
 
-from uaps_jax.data import order
+from uaps_jax.data import order, source
 from uaps_jax.data.source import Dataset, Pool
-from uaps_jax.inference import TrainedModel, files
-from uaps_jax.inference.pools import Predictions
+from uaps_jax.inference import TrainedModel
 from uaps_jax.reports import figures
 
 SHEET_ROWS = 8
 
 
-def predictions_folder(model: TrainedModel) -> Path:
-    """Where the predictions of a model are."""
-    return model.directory / "predictions" / f"step_{model.step}"
-
-
-def write_test(model: TrainedModel, pool: Pool) -> Predictions:
-    """Writes the predictions of the test split, and returns them."""
-    target = predictions_folder(model) / "test"
-    predictions = model.predict_pool(pool)
-    for row, name in enumerate(pool.names):
-        files.write(
-            target, name, pool.images[row], predictions.masks[row], predictions.uncertainty[row]
-        )
-    logging.info("predictions: %s", target)
-    return predictions
-
-
-def draw_contact_sheet(
-    model: TrainedModel, dataset: Dataset, pool: Pool, predictions: Predictions
-) -> None:
-    """Draws the contact sheet of a run."""
+def draw_contact_sheet(model: TrainedModel, dataset: Dataset, names: Sequence[str]) -> None:
+    """Draws the contact sheet of a run, of some of the images of these names."""
+    rows = order.evenly_spaced(len(names), SHEET_ROWS)
+    pool = source.read(dataset, [names[row] for row in rows], model.config.data)
     sheet = model.directory / "contact_sheet.png"
-    figures.contact_sheet(pool, predictions, dataset.class_names, sheet, rows=SHEET_ROWS)
+    figures.contact_sheet(pool, model.predict_pool(pool), dataset.class_names, sheet)
     logging.info("contact sheet: %s", sheet)
 
 
@@ -51,5 +33,5 @@ def draw_some(model: TrainedModel, dataset: Dataset, pool: Pool, count: int) -> 
     )
     target = model.directory / "demo" / f"step_{model.step}.png"
     target.parent.mkdir(exist_ok=True)
-    figures.contact_sheet(few, model.predict_pool(few), dataset.class_names, target, rows=len(rows))
+    figures.contact_sheet(few, model.predict_pool(few), dataset.class_names, target)
     logging.info("demo images: %s", target)
