@@ -99,10 +99,14 @@ def write(folder: Path, size: int, *, with_onnx: bool) -> None:
 
     config, method, variables = _configured(size)
     if with_onnx:
+        from uaps_jax.evaluation import image_score
         from uaps_jax.inference import export
 
         names = [f"class {index}" for index in range(CLASSES)]
-        export.write(folder / "model.onnx", config, method, variables, names, {}, "entropy")
+        rule = image_score.rule_of(config.evaluation.decision)
+        export.write(
+            folder / "model.onnx", config, method, variables, names, {}, "entropy", rule, None
+        )
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     masks = jax.jit(method.predictor(""))(variables, images).argmax(-1)
     stored: dict[str, Any] = {"images": images, "masks": masks}

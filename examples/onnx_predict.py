@@ -10,6 +10,8 @@ from PIL import Image
 session = onnxruntime.InferenceSession("step_600.onnx")
 print(json.loads(session.get_modelmeta().custom_metadata_map["classes"]))
 image = numpy.asarray(Image.open("part.png").convert("RGB"))
-outputs = ["mask", "probabilities", "uncertainty"]
-mask, probabilities, uncertainty = session.run(outputs, {"images": image[None]})
+names = [output.name for output in session.get_outputs()]
+outputs = dict(zip(names, session.run(names, {"images": image[None]}), strict=True))
+mask, uncertainty = outputs["mask"], outputs["uncertainty"]
+print(outputs["score"], outputs.get("not_ok", "no decision was set"))
 # --8<-- [end:predict]

@@ -4,9 +4,11 @@
 import uaps_jax
 
 model = uaps_jax.load("runs/first")
-mask, probabilities, uncertainty = model.predict("part.png")
+prediction = model.predict("part.png")
 
 for index, name in enumerate(model.class_names):
-    print(f"{name}: {100 * (mask == index).mean():.2f} % of the pixels")
-print(f"largest uncertainty ({model.uncertainty_name}): {uncertainty.max():.3f} nats")
+    print(f"{name}: {100 * (prediction.mask == index).mean():.2f} % of the pixels")
+print(f"largest uncertainty ({model.uncertainty_name}): {prediction.uncertainty.max():.3f} nats")
+verdicts = {True: "not OK", False: "OK", None: "no decision was set"}
+print(f"score {prediction.score:.3f}: {verdicts[prediction.not_ok]}")
 # --8<-- [end:predict]

@@ -52,7 +52,7 @@ LAYERS = {
         "transforms",
         "trees",
     },
-    "evaluation": {"compiler", "data", "labels", "trees"},
+    "evaluation": {"compiler", "config", "data", "labels", "trees"},
     "training": {
         "compiler",
         "config",
@@ -82,7 +82,7 @@ LAYERS = {
         "training",
         "trees",
     },
-    "reports": {"data", "datasets", "inference", "palette"},
+    "reports": {"data", "datasets", "evaluation", "inference", "palette"},
     "study": {
         "compiler",
         "config",

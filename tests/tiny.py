@@ -11,9 +11,11 @@ from uaps_jax.config import Config
 from uaps_jax.configs import train
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import health
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.training.pools import TrainingPools
 
 CLASS_NAMES = ("background", "dark", "bright")
+SCORE = ScoreRule(kind="top", top_pixels=5, pixel_threshold=0.5, minimum_area=0)
 SIZE = 16
 
 

@@ -6,7 +6,7 @@
     model = uaps_jax.train(config, "runs/first")
 
     model = uaps_jax.load("runs/first")
-    mask, probabilities, uncertainty = model.predict("part.png")
+    prediction = model.predict("part.png")  # mask, probabilities, uncertainty, score, not_ok
 
 JAX is imported by the first use of a function.
 """

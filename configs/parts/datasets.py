@@ -170,6 +170,7 @@ def folder(**data: Any) -> c.Config:
         plateau_min_lr=1e-8,
     )
     config.optimizer.schedule = "cosine"
+    config.evaluation.selection = "dice_and_auroc"
     return config
 
 
@@ -247,5 +248,18 @@ def _config(
             eval_every=per_epoch,
         ),
         checkpoint=c.CheckpointConfig(every=1000, keep_every=0, keep_at=()),
-        evaluation=c.EvaluationConfig(batch_size=32, predictor="", probe_images=64),
+        evaluation=c.EvaluationConfig(
+            batch_size=32,
+            predictor="",
+            selection="image_dice",
+            decision=c.DecisionConfig(
+                score="top",
+                top_pixels=20,
+                pixel_threshold=0.5,
+                minimum_area=0,
+                aim="false_alarms",
+                rate=0.05,
+            ),
+            probe_images=64,
+        ),
     )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from tests import oracles
+from tests import oracles, tiny
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import evaluate, metrics
 from uaps_jax.labels import IGNORE
@@ -176,12 +176,15 @@ def one_hot_of_the_image(variables, images):
 @pytest.mark.parametrize("size", [1, 2, 5, 8])
 def test_the_last_batch_is_filled_up_and_its_filling_not_counted(size):
     data = pool(5)
-    confusion_function = evaluate.make_confusion_function(one_hot_of_the_image, 4)
-    result = evaluate.evaluate(confusion_function, jnp.float32(1), data, NAMES, size)
+    function = evaluate.make_measure_function(one_hot_of_the_image, 4, tiny.SCORE)
+    result = evaluate.evaluate(function, jnp.float32(1), data, NAMES, size)
     assert result["images"] == 5
     prediction = data.images[..., 0]
     expected = expected_scores(data.masks, prediction)
+    images = {name: result.pop(name) for name in ("auroc", "average_precision", "dice_and_auroc")}
     assert result == pytest.approx(expected, rel=1e-9, nan_ok=True)
+    assert np.isnan([images["auroc"], images["average_precision"]]).all()  # none is good
+    assert images["dice_and_auroc"] == result["image_dice"]
     shapes = {images.shape for images, _, _ in evaluate.batches(data, size)}
     assert shapes == {(size, 3, 3, 3)}
     assert sum(count for _, _, count in evaluate.batches(data, size)) == 5

@@ -82,10 +82,11 @@ def test_a_trained_model_predicts(trained, capsys, monkeypatch):
     shutil.copy("mine/images/part_39.png", "part.png")
     (folder / "runs" / "first").symlink_to("mine_python")
     names = run(example_files.code("predict.py"), "predict.py")
-    assert names["uncertainty"].shape == (96, 96)
+    assert names["prediction"].uncertainty.shape == (96, 96)
     written = capsys.readouterr().out
     assert "scratch: " in written
     assert "nats" in written
+    assert "no decision was set" in written  # all its annotated images have a scratch
 
 
 def test_an_exported_model_gives_the_masks_of_the_checkpoint(trained, monkeypatch, capsys):

@@ -43,7 +43,7 @@ def result(workdir: Path) -> dict[str, Any]:
     predictor = method.predictor(config.evaluation.predictor)
     pool = tiny.pools().val
     scores = evaluate.evaluate(
-        evaluate.make_confusion_function(predictor, config.data.classes),
+        evaluate.make_measure_function(predictor, config.data.classes, tiny.SCORE),
         variables,
         pool,
         tiny.CLASS_NAMES,

@@ -7,6 +7,7 @@ import onnxruntime
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods
+from uaps_jax.evaluation.decision import Decision, Target
 from uaps_jax.inference import export
 from uaps_jax.inference.onnx_file import model as onnx_model
 
@@ -26,8 +27,10 @@ def trained(config, seed=0):
     return method, jax.tree_util.tree_map_with_path(moved, method.variables(*method.init(seed)))
 
 
-def exported(config, predictor, variables, divergence=None):
-    return onnx_model.to_onnx(config, predictor, divergence, variables, tiny.CLASS_NAMES, ABOUT)
+def exported(config, predictor, variables, divergence=None, rule=tiny.SCORE, decision=None):
+    return onnx_model.to_onnx(
+        config, predictor, divergence, variables, tiny.CLASS_NAMES, ABOUT, rule, decision
+    )
 
 
 def session(model):
@@ -42,3 +45,16 @@ def run(model):
 
 def photographs(count, height, width):
     return np.random.default_rng(3).integers(0, 256, (count, height, width, 3), np.uint8)
+
+
+def decided(rule, threshold=0.6):
+    """A decision by a rule."""
+    return Decision(
+        rule=rule,
+        threshold=threshold,
+        target=Target(aim="false_alarms", rate=0.05),
+        good=30,
+        defective=10,
+        false_alarms=1,
+        found=8,
+    )

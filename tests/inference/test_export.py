@@ -62,7 +62,7 @@ def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, chang
     config.evaluation.predictor = predictor
     method, variables = trained(config)
     file = tmp_path / "x.onnx"
-    about = (tiny.CLASS_NAMES, ABOUT, "method")
+    about = (tiny.CLASS_NAMES, ABOUT, "method", tiny.SCORE, None)
     found = export.write(file, config, method, variables, *about)
     assert found.probabilities <= 1e-5
     assert found.uncertainty <= 1e-4
@@ -74,7 +74,7 @@ def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, chang
     given = images.swapaxes(1, 2) if config.data.transpose else images
     pool = Pool(names=("a", "b"), images=given, masks=given[..., 0])
     predict = pools.make_predictor(
-        config, dataclasses.replace(method, uncertainty=clean), soft=False
+        config, dataclasses.replace(method, uncertainty=clean), tiny.SCORE, soft=False
     )
     expected = predict(variables, pool, first=0, batch_size=2).uncertainty
     if config.data.transpose:
@@ -110,7 +110,15 @@ def test_an_uncertainty_without_an_onnx_form_is_refused(tmp_path):
     other = dataclasses.replace(method, uncertainty=lambda variables, images, key: images[..., 0])
     with pytest.raises(export.ExportError, match="--uncertainty=entropy"):
         export.write(
-            tmp_path / "x.onnx", config, other, variables, tiny.CLASS_NAMES, ABOUT, "method"
+            tmp_path / "x.onnx",
+            config,
+            other,
+            variables,
+            tiny.CLASS_NAMES,
+            ABOUT,
+            "method",
+            tiny.SCORE,
+            None,
         )
     assert not list(tmp_path.iterdir())
 
@@ -130,7 +138,7 @@ def test_photographs_of_any_size_are_resized_as_in_training(size):
     predictor = method.predictor("main")
     images = photographs(2, *size)
     outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
-    mask, probabilities, uncertainty = outputs
+    mask, probabilities, uncertainty, _ = outputs
     seen = np.stack([prepare.image(image, config.data) for image in images])
     expected = np.asarray(jax.jit(predictor)(variables, seen))
     assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
@@ -150,7 +158,7 @@ def test_with_pad_a_photograph_is_segmented_whole():
     predictor = method.predictor("main")
     images = photographs(1, 37, 50)  # the network needs even sides
     outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
-    mask, probabilities, uncertainty = outputs
+    mask, probabilities, uncertainty, _ = outputs
     padded = np.pad(images, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :37]
     assert_allclose(probabilities, expected.transpose(0, 3, 1, 2), atol=1e-5)
@@ -162,7 +170,8 @@ def test_class_names_and_origin_are_in_the_file(tmp_path):
     config = tiny.config("supervised")
     method, variables = trained(config)
     file = tmp_path / "export" / "step_7.onnx"
-    found = export.write(file, config, method, variables, tiny.CLASS_NAMES, ABOUT, "entropy")
+    about = (tiny.CLASS_NAMES, ABOUT, "entropy", tiny.SCORE, None)
+    found = export.write(file, config, method, variables, *about)
     assert 0 < found.probabilities <= 1e-5
     assert 0 < found.uncertainty <= 1e-4
     model = onnx.load(file)
@@ -173,7 +182,7 @@ def test_class_names_and_origin_are_in_the_file(tmp_path):
     assert (model.producer_name, model.producer_version) == ("uaps_jax", uaps_jax.__version__)
     assert "background, dark, bright" in model.doc_string
     texts = {info.name: info.doc_string for info in (*model.graph.input, *model.graph.output)}
-    assert set(texts) == {"images", "mask", "probabilities", "uncertainty"}
+    assert set(texts) == {"images", "mask", "probabilities", "uncertainty", "score"}
     assert "RGB" in texts["images"]
     assert "0 background, 1 dark, 2 bright" in texts["mask"]
     assert "entropy of the probabilities" in texts["uncertainty"]
@@ -188,7 +197,15 @@ def test_an_export_that_differs_from_the_checkpoint_is_not_written(tmp_path, mon
     monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: of_others)
     with pytest.raises(export.ExportError, match="is not written"):
         export.write(
-            tmp_path / "x.onnx", config, method, variables, tiny.CLASS_NAMES, ABOUT, "entropy"
+            tmp_path / "x.onnx",
+            config,
+            method,
+            variables,
+            tiny.CLASS_NAMES,
+            ABOUT,
+            "entropy",
+            tiny.SCORE,
+            None,
         )
     assert not list(tmp_path.iterdir())
 

@@ -89,7 +89,7 @@ def test_a_pool_in_pieces_is_predicted_as_in_one():
     method = methods.build(config)
     variables = method.variables(*method.init(0))
     size = config.evaluation.batch_size
-    make = pools.make_predictor(config, method, soft=False)
+    make = pools.make_predictor(config, method, tiny.SCORE, soft=False)
     run = functools.partial(make, batch_size=size)
     pool = tiny.pool(8)
     whole = run(variables, pool, first=0)
@@ -125,7 +125,7 @@ def predicted_at_once(config, method, variables, images, first):
         images=tiles,
         masks=np.zeros(tiles.shape[:3], np.uint8),
     )
-    run = pools.make_predictor(config, method, soft=data.fit == "pad")
+    run = pools.make_predictor(config, method, tiny.SCORE, soft=data.fit == "pad")
     actual = run(variables, pool, first=first, batch_size=config.evaluation.batch_size)
     rows = iter(zip(actual.values, actual.uncertainty, strict=True))
     for image, places in zip(images, corners, strict=True):

@@ -8,13 +8,13 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import tiny
-from tests.inference.exports import exported, photographs, session, trained
+from tests.inference.exports import decided, exported, photographs, session, trained
 from uaps_jax.configs.parts import networks
 from uaps_jax.inference import export, stablehlo
 from uaps_jax.inference.outputs import ExportError
 from uaps_jax.models import resnet
 
-OUTPUTS = ("mask", "probabilities", "uncertainty")
+OUTPUTS = ("mask", "probabilities", "uncertainty", "score", "not_ok")
 SHAPES = ((1, 32, 32), (3, 21, 50))
 
 
@@ -28,10 +28,11 @@ def configured(method, fit, **data):
     return config
 
 
-def assert_same(config, predictor, variables, divergence):
-    program = stablehlo.to_stablehlo(config, predictor, divergence, variables).serialize()
-    model = session(exported(config, predictor, variables, divergence))
-    read = jax.export.deserialize(program)
+def assert_same(config, predictor, variables, divergence, rule=tiny.SCORE):
+    judged_by = (rule, decided(rule))
+    program = stablehlo.to_stablehlo(config, predictor, divergence, variables, *judged_by)
+    model = session(exported(config, predictor, variables, divergence, *judged_by))
+    read = jax.export.deserialize(program.serialize())
     for shape in SHAPES:
         images = photographs(*shape)
         actual = read.call(images)
@@ -77,7 +78,7 @@ def test_it_is_written_if_it_equals_the_checkpoint(tmp_path, monkeypatch):
     config = configured("uaps", "resize")
     method, variables = trained(config)
     file = tmp_path / "export" / "step_7.stablehlo"
-    found = export.write_stablehlo(file, config, method, variables, "method")
+    found = export.write_stablehlo(file, config, method, variables, "method", tiny.SCORE, None)
     assert found.probabilities <= 1e-5
     assert found.uncertainty <= 1e-4
     exported = jax.export.deserialize(bytearray(file.read_bytes()))
@@ -85,11 +86,11 @@ def test_it_is_written_if_it_equals_the_checkpoint(tmp_path, monkeypatch):
     mask = exported.call(photographs(1, 20, 20))["mask"]
     assert_array_equal(mask.shape, (1, 20, 20))
     _, others = trained(config, seed=1)
-    of_others = stablehlo.to_stablehlo(config, method.predictor(""), None, others)
+    of_others = stablehlo.to_stablehlo(config, method.predictor(""), None, others, tiny.SCORE, None)
     monkeypatch.setattr(stablehlo, "to_stablehlo", lambda *arguments: of_others)
     file.unlink()
     with pytest.raises(ExportError, match="is not written"):
-        export.write_stablehlo(file, config, method, variables, "entropy")
+        export.write_stablehlo(file, config, method, variables, "entropy", tiny.SCORE, None)
     assert not file.exists()
 
 
@@ -100,4 +101,4 @@ def test_a_network_of_one_size_only_is_refused_by_name():
         method.predictor(""), normalize=lambda x: x * np.ones(x.shape[1:])[None]
     )
     with pytest.raises(ExportError, match="network unet: it cannot be traced for images of any"):
-        stablehlo.to_stablehlo(config, fixed, None, variables)
+        stablehlo.to_stablehlo(config, fixed, None, variables, tiny.SCORE, None)

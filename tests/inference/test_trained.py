@@ -18,6 +18,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import inference, methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare
+from uaps_jax.evaluation import image_score
 from uaps_jax.inference import ImageError, TrainedModel, trained
 from uaps_jax.training import checkpoints, optimizers
 from uaps_jax.training import state as state_lib
@@ -36,7 +37,7 @@ def save(folder, settings, steps):
             state = state_lib.create(method, optimizer, settings.optimizer, seed=step)
             state = dataclasses.replace(state, step=state.step + step)
             variables = method.variables(state.params, state.method_state)
-            scores = {checkpoints.SELECTION: float(-step), "step": step}
+            scores = {"image_dice": float(-step), "step": step}
             checkpoints.save(opened, state, variables, settings, tiny.record(), scores)
     return settings
 
@@ -69,7 +70,7 @@ def test_a_model_says_what_it_is(run, model):
 
 def test_a_prediction_is_what_the_network_computes(model):
     image = random_image()
-    mask, probabilities, uncertainty = model.predict(image)
+    mask, probabilities, uncertainty, score, not_ok = model.predict(image)
     small = prepare.image(image, model.config.data)
     expected = np.asarray(model.method.predictor("main")(model.variables, small[None]))[0]
     expected = prepare.resize(expected, 24, 20)
@@ -80,6 +81,11 @@ def test_a_prediction_is_what_the_network_computes(model):
     assert (uncertainty.shape, uncertainty.dtype) == ((24, 20), np.float32)
     assert uncertainty.min() >= 0
     assert uncertainty.std() > 0
+    seen = model.method.predictor("main")(model.variables, small[None])
+    assert score == pytest.approx(
+        image_score.score(np.asarray(seen)[0], model.score_rule), rel=1e-5
+    )
+    assert (model.decision, not_ok) == (None, None)
 
 
 def test_grey_arrays_and_files_are_images_too(model, tmp_path):

@@ -13,7 +13,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import protocols
-from uaps_jax.evaluation import evaluate
+from uaps_jax.evaluation import evaluate, image_score
 from uaps_jax.training import checkpoints, loop, metric_writer, results, sharding, workdir
 
 
@@ -170,8 +170,9 @@ def test_evaluation_from_a_checkpoint_gives_the_logged_score(tmp_path):
     method = methods.build(restored)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     variables = checkpoints.restore_variables(tmp_path / "run", step, like)
-    confusion_function = evaluate.make_confusion_function(method.predictor(""), 3)
-    scores = evaluate.evaluate(confusion_function, variables, tiny.pools().val, tiny.CLASS_NAMES, 4)
+    rule = image_score.rule_of(config.evaluation.decision)
+    function = evaluate.make_measure_function(method.predictor(""), 3, rule)
+    scores = evaluate.evaluate(function, variables, tiny.pools().val, tiny.CLASS_NAMES, 4)
     record = next(r for r in logged if r["step"] == step)
     for name, value in scores.items():
         assert record[f"val/{name}"] == workdir.finite_or_none(value), name

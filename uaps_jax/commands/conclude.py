@@ -1,4 +1,4 @@
-"""The end of a training: test scores, the result, pictures."""
+"""The end of a training: scores, decisions, the result, pictures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from uaps_jax.training import checkpoints, results, workdir
 def conclude(
     directory: Path, config: Config, dataset: Dataset, record: Mapping[str, Any], parameters: int
 ) -> None:
-    """Scores the test split at the last and the best checkpoint, writes the result, draws.
+    """Scores the last and the best checkpoint, sets their decisions, writes the result, draws.
 
     Args:
       directory: of the run.
@@ -28,16 +28,16 @@ def conclude(
       record: which of its images, by part (`data.protocols.record`).
       parameters: number of trainable ones.
     """
-    test = source.read(dataset, record["test"], config.data)
+    split = {part: source.read(dataset, record[part], config.data) for part in ("val", "test")}
     scorer = Scorer()
     last = trained.restore(config, directory, "latest")
     best = last.at("best") if checkpoints.has_best(directory) else last
 
     def scores(predictor: str) -> results.Scores:
-        latest = scorer.score(last, "test", dataset, test, predictor)
+        latest = scorer.score(last, dataset, split, predictor)["test"]
         if best.step == last.step:
             return {"latest": latest, "best": latest}
-        return {"latest": latest, "best": scorer.score(best, "test", dataset, test, predictor)}
+        return {"latest": latest, "best": scorer.score(best, dataset, split, predictor)["test"]}
 
     names = dict.fromkeys((last.predictor, *last.predictors))
     by_predictor = {name: scores(name) for name in names}

@@ -30,12 +30,21 @@ def export(request: Request) -> None:
         "trained_size": f"{data.height} x {data.width}",
     }
     of_model = (model.config, model.method, model.variables)
+    judged_by = (model.score_rule, model.decision)
+    if model.decision is None:
+        logging.warning(
+            "checkpoint %s has no decision: the exported model gives scores and no verdicts. "
+            "--mode=evaluate sets one where there are good validation images",
+            model.checkpoint,
+        )
     file = model.directory / "export" / f"step_{model.step}.onnx"
-    found = exporter.write(file, *of_model, model.class_names, about, request.uncertainty)
+    found = exporter.write(
+        file, *of_model, model.class_names, about, request.uncertainty, *judged_by
+    )
     _report(file, found)
     if request.stablehlo:
         file = file.with_suffix(".stablehlo")
-        _report(file, exporter.write_stablehlo(file, *of_model, request.uncertainty))
+        _report(file, exporter.write_stablehlo(file, *of_model, request.uncertainty, *judged_by))
 
 
 def _report(file: Path, differences: Sequence[float]) -> None:

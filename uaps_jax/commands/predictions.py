@@ -13,6 +13,7 @@ from uaps_jax.commands import output_folder
 from uaps_jax.data.leakage import numbered
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import Problem, read_image
+from uaps_jax.evaluation.decision import Decision
 from uaps_jax.inference import TrainedModel
 from uaps_jax.inference.images import Photograph
 from uaps_jax.inference.inputs import Source
@@ -69,6 +70,7 @@ def write(
         report = Report(
             title=title,
             facts=_facts(model, mm_per_pixel),
+            decision=model.decision,
             class_names=model.class_names,
             results=prediction_report.worst_first(results),
             problems=sorted(problems),
@@ -102,6 +104,20 @@ def _facts(model: TrainedModel, mm_per_pixel: float | None) -> dict[str, str]:
         "model": f"{model.directory}, checkpoint {model.checkpoint} (step {model.step})",
         "images": f"{way} {data.width} x {data.height} px for the network, results at their size",
     }
+    facts["score"] = model.score_rule.words()
+    facts |= _decision_facts(model.decision)
     if mm_per_pixel is not None:
         facts["scale"] = f"{mm_per_pixel:g} mm a pixel"
+    return facts
+
+
+def _decision_facts(decision: Decision | None) -> dict[str, str]:
+    if decision is None:
+        return {"verdict": "none: no threshold is set for this checkpoint; --mode=evaluate sets it"}
+    facts = {
+        "verdict": f"not OK above {decision.threshold:.4g}, set for {decision.target.words()} on "
+        f"validation images, {decision.good} good and {decision.defective} defective ones"
+    }
+    if reservation := decision.reservation():
+        facts["caution"] = reservation
     return facts

@@ -2,87 +2,208 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
+from absl import logging
 
+from uaps_jax.commands import score_lines
 from uaps_jax.data import leakage, protocols
 from uaps_jax.data.source import Dataset, Pool
+from uaps_jax.evaluation import decision as decision_lib
 from uaps_jax.evaluation import evaluate as evaluation
+from uaps_jax.evaluation import image_level, image_score
+from uaps_jax.evaluation.decision import Decision, NoDecision
+from uaps_jax.evaluation.evaluate import Measured
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import TrainedModel
-from uaps_jax.training import workdir
+from uaps_jax.training import decisions, workdir
 
-HEADLINE = (
-    "image_iou",
-    "image_dice",
-    "dataset_iou",
-    "dataset_iou_foreground",
-    "pixel_accuracy",
-    "clean_image_false_positive_rate",
-)
+Entry = dict[str, Any]
+"""A line of `evaluations.jsonl`."""
 
 
 class Scorer:
     """Scores checkpoints of one run; compiles each predictor once for all of them."""
 
     def __init__(self) -> None:
-        self._confusions: dict[str, evaluation.ConfusionFunction] = {}
+        self._functions: dict[tuple[str, ScoreRule], evaluation.MeasureFunction] = {}
+        self._said: set[str] = set()
 
     def score(
-        self, model: TrainedModel, part: str, dataset: Dataset, pool: Pool, predictor: str = ""
-    ) -> dict[str, Any]:
-        """Scores a checkpoint on a pool, prints the result, adds it to evaluations.jsonl.
+        self, model: TrainedModel, dataset: Dataset, pools: Mapping[str, Pool], predictor: str = ""
+    ) -> dict[str, Entry]:
+        """Scores a checkpoint, after its decision was set on the validation images.
+
+        The decision is written into the work directory, and the scores are printed and added to
+        `evaluations.jsonl`.
 
         Args:
           model: of the checkpoint.
-          part: name of the pool.
-          dataset: it is of.
-          pool: images and masks.
+          dataset: of the pools.
+          pools: "val" and "test".
           predictor: one of the method's; the configuration's if "".
+
+        Returns:
+          The line of each pool.
         """
-        config = model.config
         predictor = predictor or model.predictor
-        if predictor not in self._confusions:
-            self._confusions[predictor] = evaluation.make_confusion_function(
-                model.method.predictor(predictor),
-                config.data.classes,
-                deterministic=config.train.deterministic,
+        rule = image_score.rule_of(model.config.evaluation.decision)
+        measured = {
+            part: evaluation.measure(
+                self._function(model, predictor, rule),
+                model.variables,
+                pool,
+                model.config.evaluation.batch_size,
             )
-        scores = evaluation.evaluate(
-            self._confusions[predictor],
+            for part, pool in pools.items()
+        }
+        decision = self._decide(model, predictor, measured["val"])
+        return {
+            part: _scored(
+                model,
+                dataset,
+                part,
+                pools[part],
+                predictor,
+                found,
+                decision,
+                set_on_these=pools[part].names == pools["val"].names,
+            )
+            for part, found in measured.items()
+        }
+
+    def score_folder(self, model: TrainedModel, dataset: Dataset, pool: Pool, given: Path) -> Entry:
+        """Scores a checkpoint on the images of a folder, by the decision that it has.
+
+        The scores are printed and added to `evaluations.jsonl`.
+
+        Args:
+          model: of the checkpoint.
+          dataset: of the folder.
+          pool: its images with a mask.
+          given: the folder, as the person named it.
+        """
+        predictor = model.predictor
+        measured = evaluation.measure(
+            self._function(model, predictor, model.score_rule),
             model.variables,
             pool,
-            dataset.class_names,
-            config.evaluation.batch_size,
+            model.config.evaluation.batch_size,
         )
-        entry = {
-            "checkpoint": model.checkpoint,
-            "step": model.step,
-            "part": part,
-            "predictor": predictor,
-            "dataset": config.data.name,
-            "build": dataset.build,
-            "protocol": config.data.protocol,
-            "labeled": len(model.record["labeled"]),
-            "labeled_groups": _labeled_groups(model),
-            "split_seed": config.data.split_seed,
-            "method": config.method.name,
-            "seed": config.train.seed,
-            "device": jax.devices()[0].device_kind,
-        } | scores
-        workdir.append_jsonl(model.directory / "evaluations.jsonl", entry)
-        lines = [
-            f"{part} scores, checkpoint {model.checkpoint} (step {model.step}), "
-            f"predictor {predictor}, in percent:"
-        ]
-        lines += [f"  {name:32s} {scores[name]:6.2f}" for name in HEADLINE]
-        lines += [f"  {name:32s} {value:6.2f}" for name, value in scores.items() if "/" in name]
-        lines += [
-            f"  {int(scores['images'])} images, "
-            f"{int(scores['images_without_defect'])} of them without a defect"
-        ]
-        print("\n".join(lines), flush=True)
-        return entry
+        if model.decision is None:
+            self._say_once(
+                "no decision whether an image is OK is set for this checkpoint: --mode=evaluate "
+                "without --input sets it on the validation images"
+            )
+        return _scored(
+            model,
+            dataset,
+            "input",
+            pool,
+            predictor,
+            measured,
+            model.decision,
+            set_on_these=False,
+            of_input={"dataset": dataset.name, "input": str(given)},
+        )
+
+    def _function(
+        self, model: TrainedModel, predictor: str, rule: ScoreRule
+    ) -> evaluation.MeasureFunction:
+        if (predictor, rule) not in self._functions:
+            self._functions[predictor, rule] = evaluation.make_measure_function(
+                model.method.predictor(predictor),
+                model.config.data.classes,
+                rule,
+                deterministic=model.config.train.deterministic,
+            )
+        return self._functions[predictor, rule]
+
+    def _decide(self, model: TrainedModel, predictor: str, measured: Measured) -> Decision | None:
+        """Sets the decision of a checkpoint; None, and none is kept, where that is not possible."""
+        settings = model.config.evaluation.decision
+        truth = image_level.truth(measured.confusions)
+        known = truth.is_good | truth.is_defective
+        where = (model.directory, model.step, predictor)
+        try:
+            decision = decision_lib.decide(
+                measured.image_scores[known],
+                truth.is_defective[known],
+                image_score.rule_of(settings),
+                decision_lib.target_of(settings),
+            )
+        except NoDecision as reason:
+            decisions.remove(*where)
+            self._say_once(f"no decision whether an image is OK: {reason}")
+            return None
+        decisions.write(*where, decision)
+        if reservation := decision.reservation():
+            self._say_once(reservation)
+        return decision
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            logging.warning("%s", text)
+            self._said.add(text)
+
+
+def _scored(
+    model: TrainedModel,
+    dataset: Dataset,
+    part: str,
+    pool: Pool,
+    predictor: str,
+    measured: Measured,
+    decision: Decision | None,
+    *,
+    set_on_these: bool,
+    of_input: Mapping[str, str] = MappingProxyType({}),
+) -> Entry:
+    """Prints the scores of a pool, and adds them to `evaluations.jsonl`.
+
+    For the images of an input, `of_input` has the entries that are its own.
+    """
+    config = model.config
+    names = dataset.class_names
+    truth = image_level.truth(measured.confusions)
+    scores = evaluation.scores(measured, names)
+    scores |= image_level.separation_by_class(measured.image_scores, truth, names)
+    judged = None
+    if decision is not None:
+        groups = [dataset.groups[name] for name in pool.names]
+        judged = image_level.judge(measured.image_scores, truth, groups, names, decision)
+        scores |= {"threshold": decision.threshold} | judged.entries()
+    entry = {
+        "checkpoint": model.checkpoint,
+        "step": model.step,
+        "part": part,
+        "predictor": predictor,
+        "dataset": config.data.name,
+        "build": dataset.build,
+        "protocol": config.data.protocol,
+        "labeled": len(model.record["labeled"]),
+        "labeled_groups": _labeled_groups(model),
+        "split_seed": config.data.split_seed,
+        "method": config.method.name,
+        "seed": config.train.seed,
+        "device": jax.devices()[0].device_kind,
+        **of_input,
+        **scores,
+    }
+    workdir.append_jsonl(model.directory / "evaluations.jsonl", entry)
+    title = f"{of_input.get('input', part)} scores, checkpoint {model.checkpoint} (step {model.step}), predictor {predictor}:"
+    blocks = [
+        score_lines.of_images(scores, decision, judged, set_on_these=set_on_these),
+        score_lines.of_pixels(scores, measured.confusions),
+    ]
+    if dataset.name != "folder":
+        blocks.reverse()
+    print("\n".join([title, *(line for block in blocks for line in block)]), flush=True)
+    return entry
 
 
 def _labeled_groups(model: TrainedModel) -> int | None:

@@ -34,17 +34,27 @@ from uaps_jax.config.rules import (
 from uaps_jax.config.schema import Config, validate, with_classes
 from uaps_jax.config.section import ConfigError, Section, assign, lookup, require_types, sections
 from uaps_jax.config.stored import from_flat, from_stored, migrated, to_json, to_stored
-from uaps_jax.config.training import CheckpointConfig, EvaluationConfig, TrainConfig
+from uaps_jax.config.training import (
+    Aim,
+    CheckpointConfig,
+    DecisionConfig,
+    EvaluationConfig,
+    ScoreKind,
+    Selection,
+    TrainConfig,
+)
 from uaps_jax.config.views import PhotometricConfig, ViewConfig, ViewsConfig
 
 __all__ = [
     "METHODS",
     "NETWORKS",
     "Absent",
+    "Aim",
     "CheckpointConfig",
     "Config",
     "ConfigError",
     "DataConfig",
+    "DecisionConfig",
     "Difference",
     "EvaluationConfig",
     "FolderConfig",
@@ -54,7 +64,9 @@ __all__ = [
     "OptimizerConfig",
     "PhotometricConfig",
     "RampedConfig",
+    "ScoreKind",
     "Section",
+    "Selection",
     "TeacherMode",
     "TrainConfig",
     "ViewConfig",

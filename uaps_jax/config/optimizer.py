@@ -19,7 +19,7 @@ class OptimizerConfig(Section):
     schedule: Literal["plateau", "constant", "poly", "cosine"]  # of the learning rate
     # first steps, over which the learning rate increases to that of the schedule
     warmup_steps: int = field(metadata=at_least(0))
-    # learning rate multiplier when validation image_dice stagnates
+    # learning rate multiplier when the validation score, evaluation.selection, stagnates
     plateau_factor: float = field(metadata=fraction())
     # number of evaluations without improvement that are tolerated
     plateau_patience: int = field(metadata=at_least(0))

@@ -122,6 +122,17 @@ MIGRATIONS = (
         },
         adjust=_without_frozen_groups,
     ),
+    Migration(
+        added={
+            "evaluation.selection": "image_dice",
+            "evaluation.decision.score": "top",
+            "evaluation.decision.top_pixels": 20,
+            "evaluation.decision.pixel_threshold": 0.5,
+            "evaluation.decision.minimum_area": 0,
+            "evaluation.decision.aim": "false_alarms",
+            "evaluation.decision.rate": 0.05,
+        }
+    ),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

@@ -15,6 +15,9 @@ import onnxruntime
 from uaps_jax import files
 from uaps_jax.config import Config
 from uaps_jax.data import prepare
+from uaps_jax.evaluation import image_score
+from uaps_jax.evaluation.decision import Decision
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import stablehlo
 from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.inference.outputs import ExportError, outputs
@@ -39,8 +42,8 @@ LIMITS = Differences(probabilities=1e-4, uncertainty=1e-3)
 of the entropy, log p, makes the uncertainty less exact than the probabilities."""
 
 
-Run = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""Images, uint8 `[N, H, W, 3]`, to probabilities `[N, C, h, w]` and uncertainty `[N, H, W]`."""
+Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+"""Images, uint8 `[N, H, W, 3]`, to the outputs of `onnx_file.model.to_onnx` by name."""
 
 
 def write(
@@ -51,6 +54,8 @@ def write(
     class_names: Sequence[str],
     about: Mapping[str, str],
     uncertainty: str,
+    rule: ScoreRule,
+    decision: Decision | None,
 ) -> Differences:
     """Writes the model of the configured predictor as ONNX, if it equals the checkpoint.
 
@@ -63,32 +68,43 @@ def write(
       about: further entries of the metadata.
       uncertainty: "entropy", of the exported probabilities, or "method", the uncertainty of the
         method, on clean features.
+      rule: of the score of an image.
+      decision: makes the verdict, by a score of this rule; None for no verdict.
 
     Returns:
       The largest differences on random images.
 
     Raises:
-      ExportError: they exceed `LIMITS`, or the network or the uncertainty has no ONNX form;
-        nothing is written.
+      ExportError: they exceed `LIMITS`, the scores are not those of the probabilities, or the
+        network or the uncertainty has no ONNX form; nothing is written.
     """
     predictor = method.predictor(config.evaluation.predictor)
     divergence = _divergence(method) if uncertainty == "method" else None
-    model = onnx_model.to_onnx(config, predictor, divergence, variables, class_names, about)
+    model = onnx_model.to_onnx(
+        config, predictor, divergence, variables, class_names, about, rule, decision
+    )
     data = model.SerializeToString()
     run = in_onnx_runtime(data)
-    worst = _compared(file, run, config, predictor, divergence, variables)
+    worst = _compared(file, run, config, predictor, divergence, variables, rule, decision)
     _write(file, data)
     return worst
 
 
 def write_stablehlo(
-    file: Path, config: Config, method: Method, variables: Tree, uncertainty: str
+    file: Path,
+    config: Config,
+    method: Method,
+    variables: Tree,
+    uncertainty: str,
+    rule: ScoreRule,
+    decision: Decision | None,
 ) -> Differences:
     """Writes the model of the configured predictor for JAX; otherwise as `write`."""
     predictor = method.predictor(config.evaluation.predictor)
     divergence = _divergence(method) if uncertainty == "method" else None
-    data = bytes(stablehlo.to_stablehlo(config, predictor, divergence, variables).serialize())
-    worst = _compared(file, in_jax(data), config, predictor, divergence, variables)
+    program = stablehlo.to_stablehlo(config, predictor, divergence, variables, rule, decision)
+    data = bytes(program.serialize())
+    worst = _compared(file, in_jax(data), config, predictor, divergence, variables, rule, decision)
     _write(file, data)
     return worst
 
@@ -101,18 +117,14 @@ def _write(file: Path, data: bytes) -> None:
 def in_onnx_runtime(model: bytes) -> Run:
     """The function that an ONNX file computes."""
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    return lambda images: tuple(session.run(Differences._fields, {"images": images}))
+    names = [output.name for output in session.get_outputs()]
+    return lambda images: dict(zip(names, session.run(names, {"images": images}), strict=True))
 
 
 def in_jax(model: bytes) -> Run:
     """The function that a StableHLO file computes."""
     exported = jax.export.deserialize(bytearray(model))
-
-    def run(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        found = exported.call(images)
-        return np.asarray(found["probabilities"]), np.asarray(found["uncertainty"])
-
-    return run
+    return lambda images: {name: np.asarray(value) for name, value in exported.call(images).items()}
 
 
 def _compared(
@@ -122,17 +134,20 @@ def _compared(
     predictor: Predictor,
     divergence: Divergence | None,
     variables: Tree,
+    rule: ScoreRule,
+    decision: Decision | None,
 ) -> Differences:
     """The largest differences on random images; the file is named in the error.
 
     Raises:
-      ExportError: they exceed `LIMITS`.
+      ExportError: they exceed `LIMITS`, or scores or verdicts are not those of the probabilities.
     """
     random = np.random.default_rng(0)
     worst = Differences(0.0, 0.0)
     for count in (1, 3):
         shape = (count, config.data.height, config.data.width, 3)
         images = random.integers(0, 256, shape, np.uint8)
+        _check_scores(file, run(images), rule, decision)
         found = differences(run, config, predictor, divergence, variables, images)
         worst = Differences(*np.maximum(worst, found).tolist())  # keeps NaN
     for name, difference, limit in zip(Differences._fields, worst, LIMITS, strict=True):
@@ -171,8 +186,30 @@ def differences(
     if config.data.transpose:
         probabilities, uncertainty = probabilities.swapaxes(1, 2), uncertainty.swapaxes(1, 2)
     expected = probabilities.transpose(0, 3, 1, 2), uncertainty
-    pairs = zip(run(images), expected, strict=True)
+    found = run(images)
+    pairs = zip((found["probabilities"], found["uncertainty"]), expected, strict=True)
     return Differences(*(float(np.abs(a - e).max()) for a, e in pairs))
+
+
+def _check_scores(
+    file: Path, outputs: Mapping[str, np.ndarray], rule: ScoreRule, decision: Decision | None
+) -> None:
+    """Checks scores and verdicts of an exported model against those of its probabilities.
+
+    Raises:
+      ExportError: they differ.
+    """
+    probabilities = outputs["probabilities"].transpose(0, 2, 3, 1)
+    scores = [image_score.score(one, rule) for one in probabilities]
+    same = np.allclose(outputs["score"], scores, rtol=1e-5, atol=1e-6)
+    if decision is not None:
+        verdicts = [decision.is_not_ok(score) for score in outputs["score"].tolist()]
+        same = same and outputs["not_ok"].tolist() == verdicts
+    if not same:
+        raise ExportError(
+            f"the scores of the exported model are {outputs['score'].tolist()}, those of its "
+            f"probabilities {scores}: {file} is not written"
+        )
 
 
 def _divergence(method: Method) -> Divergence | None:

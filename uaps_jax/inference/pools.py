@@ -11,7 +11,8 @@ import numpy as np
 from uaps_jax import compiler
 from uaps_jax.config import Config
 from uaps_jax.data.source import Pool
-from uaps_jax.evaluation import evaluate
+from uaps_jax.evaluation import evaluate, image_score
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.methods.base import Method
 from uaps_jax.trees import Tree
 
@@ -24,11 +25,13 @@ class Predictions:
       values: class ids, uint8 `[N, H, W]`, or, where they were asked for, probabilities
         `[N, H, W, C]`.
       uncertainty: in nats, float32 `[N, H, W]`.
+      scores: of the images, float32 `[N]`.
       uncertainty_name: what it is (`uncertainty_name`), for titles.
     """
 
     values: np.ndarray
     uncertainty: np.ndarray
+    scores: np.ndarray
     uncertainty_name: str
 
     @property
@@ -57,34 +60,38 @@ def uncertainty_name(method: Method) -> str:
     return "entropy" if method.uncertainty is None else "KL of the decoders"
 
 
-def make_predictor(config: Config, method: Method, *, soft: bool) -> PredictPool:
+def make_predictor(config: Config, method: Method, rule: ScoreRule, *, soft: bool) -> PredictPool:
     """The predictor that `config.evaluation.predictor` names; each batch size compiles once.
 
-    With `soft`, its `values` are probabilities, else class ids. The perturbed decoders of an
-    uncertainty draw from the run's seed and the number of the batch alone.
+    With `soft`, its `values` are probabilities, else class ids; `rule` makes its scores. The
+    perturbed decoders of an uncertainty draw from the run's seed and the number of the batch alone.
     """
     predictor = method.predictor(config.evaluation.predictor)
     key = jax.random.key(config.train.seed)
 
     @compiler.jit_optimized
-    def run(variables: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def run(
+        variables: Tree, images: jax.Array, key: jax.Array
+    ) -> tuple[jax.Array, jax.Array, jax.Array]:
         probabilities = predictor(variables, images)
         if method.uncertainty is None:
             uncertainty = jax.scipy.special.entr(probabilities).sum(-1)
         else:
             uncertainty = method.uncertainty(variables, images, key)
         outputs = probabilities if soft else probabilities.argmax(-1).astype(np.uint8)
-        return outputs, uncertainty
+        return outputs, uncertainty, image_score.scores(probabilities, rule)
 
     def predict(variables: Tree, pool: Pool, *, first: int, batch_size: int) -> Predictions:
-        predictions, uncertainties = [], []
+        predictions, uncertainties, scores = [], [], []
         for number, (images, _, count) in enumerate(evaluate.batches(pool, batch_size), first):
-            outputs, uncertainty = run(variables, images, jax.random.fold_in(key, number))
+            outputs, uncertainty, score = run(variables, images, jax.random.fold_in(key, number))
             predictions.append(np.asarray(outputs)[:count])
             uncertainties.append(np.asarray(uncertainty)[:count])
+            scores.append(np.asarray(score)[:count])
         return Predictions(
             values=np.concatenate(predictions),
             uncertainty=np.concatenate(uncertainties),
+            scores=np.concatenate(scores),
             uncertainty_name=uncertainty_name(method),
         )
 

@@ -26,13 +26,17 @@ class Result(NamedTuple):
       name: of the image; its pictures are written under it.
       file: as the person knows it.
       size: height and width in pixels.
-      defects: the largest first.
+      score: how much of a defect it shows, by the model's rule.
+      not_ok: the verdict of the model's decision; None where it has none.
+      defects: of at least the minimum area of the rule; the largest first.
       notes: about the file, sentences.
     """
 
     name: str
     file: str
     size: tuple[int, int]
+    score: float
+    not_ok: bool | None
     defects: list[Defect]
     notes: tuple[str, ...]
 
@@ -71,14 +75,15 @@ def predict_images(
             except ImageError as error:
                 problems.append(Problem(source.file, error.reason))
 
-    known, done = len(problems), 0
+    known, done, decision = len(problems), 0, model.decision
     is_soft = data.fit == "pad"  # probabilities are blended where tiles overlap
     with _bar(len(sources)) as bar:
-        for image, values, uncertainty in model.outputs(tiled(), soft=is_soft, batch_size=size):
-            mask = tiles.likeliest(values) if is_soft else values
-            found = defects.find(mask, 0)
+        for output in model.outputs(tiled(), soft=is_soft, batch_size=size):
+            image, score = output.image, output.score
+            mask = tiles.likeliest(output.values) if is_soft else output.values
+            found = defects.find(mask, minimum_area(model, image.size))
             try:
-                files.write(target, image.name, image.pixels(), mask, uncertainty, found)
+                files.write(target, image.name, image.pixels(), mask, output.uncertainty, found)
             except ImageError as error:
                 problems.append(Problem(file[image.name], error.reason))
             except OSError as error:
@@ -88,8 +93,27 @@ def predict_images(
                 problems.append(Problem(file[image.name], reason))
             else:
                 done += 1
-                yield Result(image.name, file[image.name], image.size, found, notes.pop(image.name))
+                yield Result(
+                    name=image.name,
+                    file=file[image.name],
+                    size=image.size,
+                    score=score,
+                    not_ok=None if decision is None else decision.is_not_ok(score),
+                    defects=found,
+                    notes=notes.pop(image.name),
+                )
             bar.update(done + len(problems) - known - bar.n)
+
+
+def minimum_area(model: TrainedModel, size: tuple[int, int]) -> float:
+    """The area that a defect must have, in pixels of an image of this size.
+
+    The rule of the score has it in pixels of the network's input, which a resized image fills.
+    """
+    data, least = model.config.data, model.score_rule.minimum_area
+    if data.fit == "pad":
+        return least
+    return least * size[0] * size[1] / (data.height * data.width)
 
 
 def _bar(count: int) -> tqdm:

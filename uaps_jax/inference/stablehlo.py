@@ -12,6 +12,9 @@ import jax.numpy as jnp
 
 from uaps_jax.config import Config, DataConfig
 from uaps_jax.data import prepare
+from uaps_jax.evaluation import image_score
+from uaps_jax.evaluation.decision import Decision
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference.outputs import ExportError, outputs
 from uaps_jax.methods.base import Divergence, Predictor
 from uaps_jax.trees import Tree
@@ -20,7 +23,12 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 
 
 def to_stablehlo(
-    config: Config, predictor: Predictor, divergence: Divergence | None, variables: Tree
+    config: Config,
+    predictor: Predictor,
+    divergence: Divergence | None,
+    variables: Tree,
+    rule: ScoreRule,
+    decision: Decision | None,
 ) -> jax.export.Exported:
     """The program of a predictor and an uncertainty, for any number of images of any one size.
 
@@ -30,6 +38,8 @@ def to_stablehlo(
       divergence: the uncertainty, computed on clean features; None for the entropy of the
         probabilities.
       variables: of the checkpoint; they become constants of the program.
+      rule: of the score of an image.
+      decision: makes the verdict, by a score of this rule; None for no verdict.
 
     Returns:
       A function of images, uint8 RGB `[N, H, W, 3]`, to a dictionary with the outputs of
@@ -46,7 +56,10 @@ def to_stablehlo(
         probabilities, uncertainty = (
             _upright(output, data, size) for output in outputs(predictor, divergence, variables, x)
         )
-        return {
+        score = image_score.scores(probabilities, rule)
+        verdict = {} if decision is None else {"not_ok": score > decision.threshold}
+        return verdict | {
+            "score": score,
             "mask": _at_original_size(probabilities.argmax(-1).astype(jnp.uint8), data, size),
             "probabilities": jnp.moveaxis(probabilities, -1, 1),
             "uncertainty": _at_original_size(uncertainty, data, size),

@@ -16,6 +16,8 @@ from uaps_jax.config import DataConfig
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.pieces import pieces
+from uaps_jax.evaluation import image_score
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference.pools import Predictions
 from uaps_jax.labels import IGNORE
 
@@ -48,11 +50,13 @@ class Output(NamedTuple):
       image: the image.
       values: `[H, W]` or `[H, W, C]`, as `Predictions.values`.
       uncertainty: float32 `[H, W]`.
+      score: of the image; with `data.fit` "resize" at the size of the network's input.
     """
 
     image: Tiled
     values: np.ndarray
     uncertainty: np.ndarray
+    score: float
 
 
 def tiled(name: str, read: Callable[[], np.ndarray], data: DataConfig, batch_size: int) -> Tiled:
@@ -70,21 +74,24 @@ def outputs(
     images: Iterable[Tiled],
     predict: Callable[[Pool, int], Predictions],
     data: DataConfig,
+    rule: ScoreRule,
     batch_size: int,
 ) -> Iterator[Output]:
     """The outputs of images, in their order; no more of them are held than fill a batch.
 
     Args:
       images: of any size.
-      predict: the predictions of at most a batch of tiles, given with the number of the batch.
+      predict: the predictions of at most a batch of tiles, given with the number of the batch;
+        where several tiles make an image, probabilities.
       data: the settings that the tiles were made with.
+      rule: of the score of an image that is made of tiles; that of a resized image is predicted.
       batch_size: tiles at once.
     """
     numbers = itertools.count()
     for chunk in _chunks(images, batch_size):
         by_tile = _by_tile([image.tiles for image in chunk], predict, numbers, batch_size)
         while chunk:
-            yield _assembled(chunk.pop(0), by_tile, data)
+            yield _assembled(chunk.pop(0), by_tile, data, rule)
 
 
 def likeliest(probabilities: np.ndarray) -> np.ndarray:
@@ -113,8 +120,8 @@ def _by_tile(
     predict: Callable[[Pool, int], Predictions],
     numbers: Iterator[int],
     size: int,
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The output and the uncertainty of each tile of several images, batch by batch."""
+) -> Iterator[tuple[np.ndarray, np.ndarray, float]]:
+    """Output, uncertainty and score of each tile of several images, batch by batch."""
     left = itertools.chain.from_iterable(tiles)
     while batch := list(itertools.islice(left, size)):
         images = np.stack(batch)
@@ -124,11 +131,15 @@ def _by_tile(
             masks=np.full(images.shape[:3], IGNORE, np.uint8),
         )
         predicted = predict(pool, next(numbers))
-        yield from zip(predicted.values, predicted.uncertainty, strict=True)
+        scores = predicted.scores.tolist()
+        yield from zip(predicted.values, predicted.uncertainty, scores, strict=True)
 
 
 def _assembled(
-    image: Tiled, by_tile: Iterator[tuple[np.ndarray, np.ndarray]], data: DataConfig
+    image: Tiled,
+    by_tile: Iterator[tuple[np.ndarray, np.ndarray, float]],
+    data: DataConfig,
+    rule: ScoreRule,
 ) -> Output:
     """The output of an image, of those of its tiles."""
     whole, uncertainty = (
@@ -136,7 +147,10 @@ def _assembled(
         prepare.TileAssembler(image.size, data),
     )
     for corner in image.corners:
-        values, tile_uncertainty = next(by_tile)
+        values, tile_uncertainty, score = next(by_tile)
         whole.add(values, corner)
         uncertainty.add(tile_uncertainty, corner)
-    return Output(image, whole.result(), uncertainty.result())
+    result = whole.result()
+    if data.fit == "pad":
+        score = image_score.score(result, rule)
+    return Output(image, result, uncertainty.result(), score)

@@ -1,7 +1,8 @@
 """A trained model: a checkpoint, and what it takes to predict with it.
 
 model = uaps_jax.load("runs/first")
-mask, probabilities, uncertainty = model.predict("part.png")
+prediction = model.predict("part.png")
+print(prediction.score, prediction.not_ok)
 """
 
 from __future__ import annotations
@@ -11,34 +12,23 @@ import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 
 import jax
-import numpy as np
 
 from uaps_jax import methods
 from uaps_jax.config import Config
 from uaps_jax.data.source import Pool
+from uaps_jax.evaluation import image_score
+from uaps_jax.evaluation.decision import Decision
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import images, pools, settings, tiles
 from uaps_jax.inference.images import Image
 from uaps_jax.inference.pools import Predictions, PredictPool
+from uaps_jax.inference.prediction import Prediction, of_output
 from uaps_jax.methods.base import Method
-from uaps_jax.training import checkpoints
+from uaps_jax.training import checkpoints, decisions
 from uaps_jax.trees import Tree
-
-
-class Prediction(NamedTuple):
-    """The prediction of an image of `[H, W]` pixels.
-
-    Attributes:
-      mask: class ids, uint8 `[H, W]`.
-      probabilities: of the classes, float32 `[H, W, C]`.
-      uncertainty: in nats, float32 `[H, W]`; `TrainedModel.uncertainty_name` says of what.
-    """
-
-    mask: np.ndarray
-    probabilities: np.ndarray
-    uncertainty: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +42,8 @@ class TrainedModel:
       checkpoint: what was asked for: "best", "latest" or a step.
       step: which one that is.
       variables: of the method.
-      compiled: its predictors, of class ids (False) and of probabilities (True).
+      compiled: its predictors, of class ids (False) and of probabilities (True), by the rule of
+        their scores.
     """
 
     config: Config
@@ -61,7 +52,9 @@ class TrainedModel:
     checkpoint: str
     step: int
     variables: Tree = dataclasses.field(repr=False)
-    compiled: dict[bool, PredictPool] = dataclasses.field(default_factory=dict, repr=False)
+    compiled: dict[tuple[bool, ScoreRule], PredictPool] = dataclasses.field(
+        default_factory=dict, repr=False
+    )
 
     @functools.cached_property
     def record(self) -> dict[str, Any]:
@@ -91,6 +84,24 @@ class TrainedModel:
     def uncertainty_name(self) -> str:
         """What the uncertainty is: the KL of the decoders to their mean, or the entropy."""
         return pools.uncertainty_name(self.method)
+
+    @functools.cached_property
+    def decision(self) -> Decision | None:
+        """Which images are OK: set on the validation images by training and evaluation.
+
+        None if it was not set, as for a data set without good images.
+
+        Raises:
+          CheckpointError: its file is damaged.
+        """
+        return decisions.read(self.directory, self.step, self.predictor)
+
+    @property
+    def score_rule(self) -> ScoreRule:
+        """The rule of the scores: that of the decision, else that of the settings."""
+        if self.decision is not None:
+            return self.decision.rule
+        return image_score.rule_of(self.config.evaluation.decision)
 
     def at(self, checkpoint: str | int) -> TrainedModel:
         """The model of another checkpoint of the run; nothing is compiled again.
@@ -137,7 +148,8 @@ class TrainedModel:
             tiled = list(tiled)
             size = min(size, len(tiled[0].corners))
         predictions = [
-            _prediction(output) for output in self.outputs(tiled, soft=True, batch_size=size)
+            of_output(output, self.decision)
+            for output in self.outputs(tiled, soft=True, batch_size=size)
         ]
         return predictions if several is image else predictions[0]
 
@@ -155,12 +167,15 @@ class TrainedModel:
         def predict(pool: Pool, number: int) -> Predictions:
             return predictor(self.variables, pool, first=number, batch_size=batch_size)
 
-        return tiles.outputs(tiled, predict, self.config.data, batch_size)
+        return tiles.outputs(tiled, predict, self.config.data, self.score_rule, batch_size)
 
     def _predictor(self, soft: bool) -> PredictPool:
-        if soft not in self.compiled:
-            self.compiled[soft] = pools.make_predictor(self.config, self.method, soft=soft)
-        return self.compiled[soft]
+        rule = self.score_rule
+        if (soft, rule) not in self.compiled:
+            self.compiled[soft, rule] = pools.make_predictor(
+                self.config, self.method, rule, soft=soft
+            )
+        return self.compiled[soft, rule]
 
 
 def load(
@@ -217,8 +232,3 @@ def _variables(method: Method, directory: Path, step: int) -> Tree:
     """The variables of a method in a checkpoint."""
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
     return checkpoints.restore_variables(directory, step, like)
-
-
-def _prediction(output: tiles.Output) -> Prediction:
-    probabilities = output.values.astype(np.float32, copy=False)
-    return Prediction(tiles.likeliest(probabilities), probabilities, output.uncertainty)

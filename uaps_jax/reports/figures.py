@@ -39,6 +39,10 @@ NOT_DRAWN = {
     )
 }
 
+DRAWN_ALWAYS = ("val/image_iou", "val/image_dice", "val/dataset_iou")
+DRAWN_WITH_GOOD_IMAGES = ("val/clean_image_false_positive_rate", "val/auroc")
+"""Validation scores that there are with images without a defect only."""
+
 
 def curves(metrics: Path, target: Path) -> None:
     """Draws losses, validation scores and warnings over the steps.
@@ -54,8 +58,12 @@ def curves(metrics: Path, target: Path) -> None:
         left.plot(*_series(records, name), label=name.removeprefix("train/"), linewidth=1)
     left.set(xlabel="step", title="training, labeled and unlabeled batch")
     _scale(left)
-    for name in ("val/image_iou", "val/image_dice", "val/dataset_iou"):
+    for name in DRAWN_ALWAYS:
         right.plot(*_series(records, name), label=name.removeprefix("val/"), marker=".")
+    for name in DRAWN_WITH_GOOD_IMAGES:
+        steps, values = _series(records, name)
+        if steps:
+            right.plot(steps, values, label=name.removeprefix("val/"), marker=".", linestyle=":")
     right.set(xlabel="step", ylabel="percent", title="validation")
     for axes in (left, right):
         disable_math(axes.legend(frameon=False).get_texts())

@@ -45,6 +45,9 @@ thead th { border-bottom: 1px solid #bbb; text-align: left; }
 .card a:hover { border-color: #0072b2; }
 .card img { display: block; width: 100%; height: 9rem; object-fit: contain; background: #eee; }
 .card .name { display: block; margin-top: .35rem; font-size: .8rem; line-height: 1.3; }
+.card .verdict { display: block; font-size: .85rem; font-weight: 600; }
+.card[data-kind="not OK"] a { border-left: 5px solid #d55e00; }
+.card[data-kind="OK"] a { border-left: 5px solid #009e73; }
 .card .about { display: block; font-size: .8rem; color: #555; }
 a:focus-visible, button:focus-visible, input:focus-visible, [tabindex]:focus-visible
   { outline: 3px solid #0072b2; outline-offset: 2px; }
@@ -56,7 +59,8 @@ dialog h2 { margin: 0; font-size: 1.05rem; }
 .bar { display: flex; flex-wrap: wrap; gap: .5rem; align-items: center; margin: .5rem 0; }
 button { font: inherit; min-height: 2.4rem; padding: .2rem .9rem; color: inherit;
          background: #f2f2f2; border: 1px solid #888; border-radius: 4px; cursor: pointer; }
-.layers { border: 0; padding: 0; margin: .4rem 0; display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; }
+.layers { border: 0; padding: 0; margin: .4rem 0; display: flex; flex-wrap: wrap;
+          gap: .2rem 1.2rem; }
 .layers label { display: flex; align-items: center; gap: .4rem; min-height: 2rem; }
 .stage { overflow: auto; max-height: 68vh; background: #eee; }
 .sheet { position: relative; margin: auto; width: min(100%, var(--fitted)); }
@@ -112,7 +116,8 @@ def render(report: Report) -> str:
         _facts(report),
         *_problems(report),
         f'<p>Every defect is in <a href="report.csv">report.csv</a>. Classes:{_legend(report)}</p>',
-        "<h2>Images</h2>",
+        "<h2>Images, the highest score first</h2>",
+        *_filter(report),
         f'<ul class="cards">{"".join(_card(report, result) for result in report.results)}</ul>',
         _VIEWER.replace("TABLE", _defect_table(report)),
         f'<script type="application/json" id="data">{_data(report)}</script>',
@@ -149,17 +154,39 @@ def _legend(report: Report) -> str:
     )
 
 
+def _filter(report: Report) -> Iterator[str]:
+    """The choice of the images that are shown, by their verdict."""
+    if report.decision is not None:
+        choices = "".join(
+            f'<label><input type="radio" name="shown" value="{value}"'
+            f"{' checked' * (not value)}>{value or 'all'}</label>"
+            for value in ("", "not OK", "OK")
+        )
+        yield f'<fieldset class="filter"><legend>Shown images</legend>{choices}</fieldset>'
+
+
 def _card(report: Report, result: Result) -> str:
-    address = quote(f"thumbnail/{result.name}.jpg")
+    kind = prediction_report.verdict(result)
+    address, overlay = (
+        quote(f"{picture}/{result.name}.{suffix}")
+        for picture, suffix in (("thumbnail", "jpg"), ("overlay", "png"))
+    )
     height, width = result.size
     scale = min(1, THUMBNAIL / max(height, width))
     sides = f'width="{max(round(width * scale), 1)}" height="{max(round(height * scale), 1)}"'
     return (
-        f'<li class="card"><a href="{quote(f"overlay/{result.name}.png")}">'
+        f'<li class="card" data-kind="{kind}"><a href="{overlay}">'
         f'<img src="{address}" {sides} alt="" loading="lazy">'
         f'<span class="name">{escape(result.file)}</span>'
+        f'<span class="verdict">{_judged(result)}</span>'
         f'<span class="about">{escape(_found(report, result))}</span></a></li>'
     )
+
+
+def _judged(result: Result) -> str:
+    """The verdict and the score of an image."""
+    words = (prediction_report.verdict(result), f"score {prediction_report.score(result)}")
+    return ", ".join(word for word in words if word)
 
 
 def _found(report: Report, result: Result) -> str:
@@ -203,7 +230,7 @@ def _data(report: Report) -> str:
             {
                 "name": result.name,
                 "file": result.file,
-                "facts": "; ".join([f"{width} x {height} px", *result.notes]),
+                "facts": "; ".join([_judged(result), f"{width} x {height} px", *result.notes]),
                 "width": width,
                 "height": height,
                 "defects": [[defect.label, *defect.box] for defect in listed],

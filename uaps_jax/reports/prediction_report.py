@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from uaps_jax.data.leakage import numbered
 from uaps_jax.datasets.common import Problem
+from uaps_jax.evaluation.decision import Decision
 from uaps_jax.inference.defects import Defect
 from uaps_jax.inference.predict_images import Result
 
@@ -44,7 +45,8 @@ class Report:
 
     Attributes:
       title: name of the input.
-      facts: what the images and the model are: name -> text.
+      facts: about the images and the model, name -> text.
+      decision: that gave the verdicts; None if the model has none.
       class_names: background first.
       results: of the images that were predicted, the worst first.
       problems: files that were not predicted, and why.
@@ -53,6 +55,7 @@ class Report:
 
     title: str
     facts: Mapping[str, str]
+    decision: Decision | None
     class_names: Sequence[str]
     results: Sequence[Result]
     problems: Sequence[Problem]
@@ -60,15 +63,20 @@ class Report:
 
 
 def worst_first(results: Sequence[Result]) -> list[Result]:
-    """By the share of their pixels that are a defect."""
-    return sorted(
-        results,
-        key=lambda result: (-sum(d.area for d in result.defects) / _pixels(result), result.file),
-    )
+    """By score."""
+    return sorted(results, key=lambda result: (-result.score, result.file))
 
 
-def _pixels(result: Result) -> int:
-    return result.size[0] * result.size[1]
+def verdict(result: Result) -> str:
+    """The verdict in words; "" where there is no decision."""
+    if result.not_ok is None:
+        return ""
+    return "not OK" if result.not_ok else "OK"
+
+
+def score(result: Result) -> str:
+    """The score as text."""
+    return f"{result.score:.4g}"
 
 
 def table(report: Report) -> str:
@@ -83,6 +91,8 @@ def table(report: Report) -> str:
         height, width = result.size
         image = {
             "file": result.file,
+            "score": score(result),
+            "verdict": verdict(result),
             "image_width_px": width,
             "image_height_px": height,
             "notes": "; ".join(result.notes),
@@ -117,20 +127,20 @@ def _cells(defect: Defect, report: Report) -> dict[str, object]:
 
 
 def summary(report: Report) -> list[str]:
-    """Sentences with the numbers of images, of defects by class, and of files with problems."""
-    with_defect = sum(bool(result.defects) for result in report.results)
-    found = Counter(defect.label for result in report.results for defect in result.defects)
-    sentences = [
-        f"{numbered(len(report.results), 'image')} predicted, {with_defect} with a defect."
-    ]
-    if not found:
-        if report.results:
-            sentences.append("No defect is predicted in any image.")
-    else:
-        by_class = ", ".join(
-            f"{found[label]} {report.class_names[label]}" for label in sorted(found)
-        )
-        sentences.append(f"{numbered(sum(found.values()), 'defect')}: {by_class}.")
+    """Sentences with the numbers of images by verdict, of defects by class, and of problems."""
+    results, names = report.results, report.class_names
+    first = f"{numbered(len(results), 'image')} predicted"
+    if report.decision is not None and results:
+        not_ok = sum(result.not_ok is True for result in results)
+        first += f": {not_ok} not OK, {len(results) - not_ok} OK"
+    sentences = [f"{first}."]
+    found = Counter(defect.label for result in results for defect in result.defects)
+    if found:
+        by_class = ", ".join(f"{found[label]} {names[label]}" for label in sorted(found))
+        images = numbered(sum(bool(result.defects) for result in results), "image")
+        sentences.append(f"{numbered(found.total(), 'defect')} in {images}: {by_class}.")
+    elif results:
+        sentences.append("No defect is predicted in any image.")
     if report.problems:
         sentences.append(f"{numbered(len(report.problems), 'file')} could not be predicted.")
     return sentences

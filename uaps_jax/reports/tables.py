@@ -19,7 +19,11 @@ Run = tuple[int, int]
 """The draw of labels and the seed of a training."""
 
 CONFIDENCE = 0.95
-LOWER_IS_BETTER = ("clean_image_false_positive_rate",)
+LOWER_IS_BETTER = (
+    "clean_image_false_positive_rate",
+    "false_alarm_rate",
+    "group_false_alarm_rate",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -136,8 +136,9 @@ def _notes(
     grid: Grid, outcomes: Sequence[Outcome], directory: Path, rows: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """Notes about the numbers in the report."""
+    selections = {outcome.cell.config.evaluation.selection for outcome in outcomes}
     chosen = {
-        "best": "the checkpoint with the best image_dice on val",
+        "best": f"the checkpoint with the best {' or '.join(sorted(selections))} on val",
         "latest": "the last checkpoint",
     }[grid.checkpoint]
     notes = [f"Test scores in percent, of {chosen}.", *grid.notes]

@@ -10,7 +10,7 @@ import jax
 from uaps_jax.config import Config
 from uaps_jax.evaluation import health, watchdogs
 from uaps_jax.methods.base import Method
-from uaps_jax.training import checkpoints, processes
+from uaps_jax.training import processes
 from uaps_jax.training.pools import TrainingPools
 from uaps_jax.trees import Tree
 
@@ -57,7 +57,7 @@ def watchdogs_of(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdo
     """The watchdogs of a run of this method; none in processes that do not write."""
     if not processes.is_first():
         return []
-    chosen: list[watchdogs.Watchdog] = [watchdogs.ValidationScore(checkpoints.SELECTION)]
+    chosen: list[watchdogs.Watchdog] = [watchdogs.ValidationScore("image_dice")]
     if method.pseudo_labels is not None and pools.probe is not None:
         chosen.append(watchdogs.PseudoLabels(pools.labeled_shares))
     known = watchdogs.OF_DIAGNOSTICS

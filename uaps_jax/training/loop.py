@@ -15,7 +15,7 @@ from absl import logging
 from uaps_jax import methods
 from uaps_jax.config import Config
 from uaps_jax.data import streams
-from uaps_jax.evaluation import evaluate, watchdogs
+from uaps_jax.evaluation import evaluate, image_score, watchdogs
 from uaps_jax.methods.base import Method
 from uaps_jax.training import (
     checkpoints,
@@ -74,8 +74,11 @@ def train(
     optimizer = optimizers.build(config.optimizer, method.parameter_groups)
     step_function = make_train_step(method, optimizer, config, shards)
     predictor = method.predictor(config.evaluation.predictor)
-    confusion_function = evaluate.make_confusion_function(
-        predictor, config.data.classes, deterministic=config.train.deterministic
+    measure_function = evaluate.make_measure_function(
+        predictor,
+        config.data.classes,
+        image_score.rule_of(config.evaluation.decision),
+        deterministic=config.train.deterministic,
     )
     preview_function = previews.make_preview_function(
         predictor, pools.val, deterministic=config.train.deterministic
@@ -156,7 +159,7 @@ def train(
             scores = None
             if evaluated:
                 scores = evaluate.evaluate(
-                    confusion_function,
+                    measure_function,
                     variables,
                     pools.val,
                     class_names,
@@ -169,7 +172,7 @@ def train(
                         writer.warn(done, warning)
                 for tag, picture in preview_function(variables).items():
                     writer.write_picture(done, tag, picture)
-                score = scores[checkpoints.SELECTION]
+                score = scores[config.evaluation.selection]
                 progress.evaluated(score)
                 advanced = plateau.advance(config.optimizer, state.plateau, score)
                 advanced = sharding.place(advanced, shards.replicated)

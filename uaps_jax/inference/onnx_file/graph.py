@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ class Graph:
     predictions that share an encoder or a decoder compute it once.
     """
 
+    prefix: str = ""  # of all names
     nodes: list[onnx.NodeProto] = dataclasses.field(default_factory=list)
     constants: list[onnx.TensorProto] = dataclasses.field(default_factory=list)
     outputs: list[str] = dataclasses.field(default_factory=list)
@@ -29,9 +30,48 @@ class Graph:
         """Adds a node; returns the name of its output."""
         key = (operation, inputs, repr(sorted(attributes.items())))
         if key not in self._names:
-            self._names[key] = f"{operation}_{len(self.nodes)}"
+            self._names[key] = f"{self.prefix}{operation}_{len(self.nodes)}"
             self.nodes.append(helper.make_node(operation, inputs, [self._names[key]], **attributes))
         return self._names[key]
+
+    def largest(self, x: str, count: int) -> str:
+        """The `count` largest values of each row of `[N, M]`, in descending order."""
+        values = f"TopK_{len(self.nodes)}"
+        inputs = [x, self.constant([count], np.int64)]
+        self.nodes.append(helper.make_node("TopK", inputs, [values, f"{values}_places"], axis=1))
+        return values
+
+    def repeated(self, start: str, kind: int, step: Callable[[Graph, str], str]) -> str:
+        """The array that a step makes of a start, repeated until it does not increase any more.
+
+        Args:
+          start: `[N, C, h, w]`, not negative.
+          kind: its type, of `onnx.TensorProto`.
+          step: adds nodes to the graph of the loop's body, which may use the values of this graph;
+            the result is nowhere smaller than what it is made of.
+        """
+        name = f"Loop_{len(self.nodes)}"
+        names = [f"{name}_{part}" for part in ("number", "goes_on", "before")]
+        inner = Graph(prefix=f"{name}_")
+        after = inner.add("Identity", step(inner, names[2]))
+        increase = inner.add("ReduceMax", inner.add("Sub", after, names[2]), keepdims=0)
+        zero = inner.constant(0, helper.tensor_dtype_to_np_dtype(kind))
+        goes_on = inner.add("Greater", increase, zero)
+        shape: list[Any] = [None] * 4
+        infos = [
+            helper.make_tensor_value_info(*info)
+            for info in (
+                (names[0], onnx.TensorProto.INT64, []),
+                (names[1], onnx.TensorProto.BOOL, []),
+                (names[2], kind, shape),
+                (goes_on, onnx.TensorProto.BOOL, []),
+                (after, kind, shape),
+            )
+        ]
+        body = helper.make_graph(inner.nodes, f"{name}_body", infos[:3], infos[3:], inner.constants)
+        inputs = ["", self.constant(True, np.bool_), start]
+        self.nodes.append(helper.make_node("Loop", inputs, [name], body=body))
+        return name
 
     def output(self, name: str, value: str) -> None:
         """Names an output of the graph."""
@@ -43,7 +83,7 @@ class Graph:
         array = np.asarray(value, kind)
         key = (array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).digest())
         if key not in self._names:
-            self._names[key] = f"constant_{len(self.constants)}"
+            self._names[key] = f"{self.prefix}constant_{len(self.constants)}"
             self.constants.append(numpy_helper.from_array(array, self._names[key]))
         return self._names[key]
 
@@ -56,7 +96,7 @@ class Graph:
         needed = set(self.outputs)
         for node in reversed(self.nodes):
             if needed.intersection(node.output):
-                needed.update(node.input)
+                needed.update(_used(node))
         self.nodes = [node for node in self.nodes if needed.intersection(node.output)]
         self.constants = [array for array in self.constants if array.name in needed]
 
@@ -86,3 +126,11 @@ class Graph:
 
     def _below_maximum(self, x: str) -> str:
         return self.add("Sub", x, self.add("ReduceMax", x, axes=[1], keepdims=1))
+
+
+def _used(node: onnx.NodeProto) -> Iterator[str]:
+    """The names of the values that a node reads, in the body of a loop too."""
+    yield from node.input
+    for attribute in node.attribute:
+        for inside in attribute.g.node:
+            yield from _used(inside)

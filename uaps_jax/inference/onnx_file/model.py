@@ -19,7 +19,9 @@ from onnx import TensorProto, helper
 
 import uaps_jax
 from uaps_jax.config import Config
-from uaps_jax.inference.onnx_file import images, walk
+from uaps_jax.evaluation.decision import Decision
+from uaps_jax.evaluation.image_score import ScoreRule
+from uaps_jax.inference.onnx_file import image_score, images, walk
 from uaps_jax.inference.onnx_file.graph import Graph
 from uaps_jax.inference.outputs import ExportError
 from uaps_jax.methods.base import Divergence, Predictor
@@ -35,8 +37,10 @@ def to_onnx(
     variables: Tree,
     class_names: Sequence[str],
     about: Mapping[str, str],
+    rule: ScoreRule,
+    decision: Decision | None,
 ) -> onnx.ModelProto:
-    """The ONNX model of a predictor and an uncertainty.
+    """The ONNX model of a predictor, an uncertainty and a decision.
 
     Args:
       config: size, channels, fit and normalisation are read from it.
@@ -46,11 +50,14 @@ def to_onnx(
       variables: of the checkpoint.
       class_names: by class id.
       about: further entries of the metadata.
+      rule: of the score of an image.
+      decision: makes the verdict, by a score of this rule; None for no verdict.
 
     Returns:
       A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
-      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size, and
-      `uncertainty`, float32 `[N, H, W]` in nats. With `data.fit` "resize", h and w are the
+      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size,
+      `uncertainty`, float32 `[N, H, W]` in nats, `score`, float32 `[N]`, and, with a decision,
+      `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the
       configuration's; with "pad" they are H and W: images go through the network whole, not in
       tiles as `predict_folder` takes them, and the sides are extended to multiples of the network's
       stride by repeating the last row and column.
@@ -78,6 +85,12 @@ def to_onnx(
     graph.output("probabilities", probabilities)
     uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
     graph.output("uncertainty", images.at_original_size(graph, config, uncertainty, size))
+    pixels = config.data.height * config.data.width if config.data.fit == "resize" else None
+    score = image_score.scores(graph, probabilities, rule, pixels)
+    graph.output("score", score)
+    if decision is not None:
+        threshold = graph.constant(decision.threshold, np.float32)
+        graph.output("not_ok", graph.add("Greater", score, threshold))
     graph.drop_unused()
 
     model = helper.make_model(
@@ -85,7 +98,7 @@ def to_onnx(
             graph.nodes,
             "uaps_jax",
             _inputs(),
-            _output_infos(config, class_names, name),
+            _output_infos(config, class_names, name, rule, decision),
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -98,7 +111,8 @@ def to_onnx(
         ir_version=10,
     )
     classes = json.dumps(list(class_names))
-    helper.set_model_props(model, {"classes": classes, "uncertainty": name, **about})
+    decided = {} if decision is None else {"decision": decision.to_json()}
+    helper.set_model_props(model, {"classes": classes, "uncertainty": name, **decided, **about})
     onnx.checker.check_model(model)
     return model
 
@@ -109,7 +123,11 @@ def _inputs() -> list[onnx.ValueInfoProto]:
 
 
 def _output_infos(
-    config: Config, class_names: Sequence[str], uncertainty: str
+    config: Config,
+    class_names: Sequence[str],
+    uncertainty: str,
+    rule: ScoreRule,
+    decision: Decision | None,
 ) -> list[onnx.ValueInfoProto]:
     height_and_width: list[Any] = ["h", "w"]
     size = "the size of the photographs"
@@ -117,7 +135,7 @@ def _output_infos(
         height_and_width = [config.data.height, config.data.width]
         size = "the size of the network's input"
     ids = ", ".join(f"{label} {name}" for label, name in enumerate(class_names))
-    infos = (
+    infos = [
         (
             "mask",
             TensorProto.UINT8,
@@ -136,7 +154,16 @@ def _output_infos(
             ["N", "H", "W"],
             f"The uncertainty of each pixel in nats: {_UNCERTAINTIES[uncertainty]}.",
         ),
-    )
+        (
+            "score",
+            TensorProto.FLOAT,
+            ["N"],
+            f"How much of a defect each photograph shows: {rule.words()}.",
+        ),
+    ]
+    if decision is not None:
+        text = f"Whether each photograph is not OK: its score is above {decision.threshold:g}."
+        infos.append(("not_ok", TensorProto.BOOL, ["N"], text))
     return [helper.make_tensor_value_info(*info) for info in infos]
 
 

@@ -2,7 +2,6 @@
 resumes from an earlier one."""
 
 from uaps_jax.training.checkpoints.files import (
-    SELECTION,
     CheckpointError,
     NewerFormatError,
     find_step,
@@ -20,16 +19,16 @@ from uaps_jax.training.checkpoints.restore import (
     restore_state,
     restore_variables,
 )
-from uaps_jax.training.checkpoints.verify import move_damaged, verify
+from uaps_jax.training.checkpoints.verify import fingerprint, move_damaged, verify
 
 __all__ = [
     "FORMAT",
-    "SELECTION",
     "CheckpointError",
     "NewerFormatError",
     "best_score",
     "find_step",
     "find_steps",
+    "fingerprint",
     "folder",
     "has_best",
     "is_due",

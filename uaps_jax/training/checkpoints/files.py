@@ -11,9 +11,6 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-SELECTION = "image_dice"
-"""Validation metric by which the best checkpoint is selected."""
-
 
 class CheckpointError(ValueError):
     """A checkpoint is missing, damaged or of another network."""
@@ -24,8 +21,13 @@ class NewerFormatError(CheckpointError):
 
 
 def rank_of(metrics: Any) -> tuple[float, int]:
-    """The sort key of checkpoints: a higher score is better, and of equal ones the earlier."""
-    return float(metrics[SELECTION]), -int(metrics["step"])
+    """The sort key of checkpoints: a higher score is better, and of equal ones the earlier.
+
+    Args:
+      metrics: of a checkpoint: the step, and the validation score under the name of the metric.
+    """
+    (score,) = (value for name, value in metrics.items() if name != "step")
+    return float(score), -int(metrics["step"])
 
 
 def folder(workdir: Path) -> Path:

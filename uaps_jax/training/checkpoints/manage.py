@@ -18,7 +18,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import external, files
 from uaps_jax.config import CheckpointConfig, Config
 from uaps_jax.training import digests
-from uaps_jax.training.checkpoints.files import SELECTION, folder, json_text, rank_of
+from uaps_jax.training.checkpoints.files import folder, json_text, rank_of
 from uaps_jax.training.checkpoints.formats import FORMAT
 from uaps_jax.training.state import TrainState
 from uaps_jax.trees import Tree
@@ -28,7 +28,7 @@ from uaps_jax.trees import Tree
 def manager(workdir: Path, keep: CheckpointConfig) -> Iterator[ocp.CheckpointManager]:
     """Opens the checkpoints of a work directory, for writing or reading.
 
-    Keeps the two latest, the one with the best validation `image_dice`, and those of `keep`.
+    Keeps the two latest, the one with the best validation score, and those of `keep`.
     Writing is asynchronous; leaving the context waits for it.
     """
     policies: list[preservation_policy.PreservationPolicy] = [
@@ -79,8 +79,9 @@ def save(
       variables: for prediction; a separate item, so that evaluation reads only this one.
       config: of the run.
       record: of the data (`data.protocols.record`).
-      metrics: validation scores; None if this step was not evaluated. A step without a finite
-        score, because no validation image has a defect, is never the best.
+      metrics: validation scores, of which `evaluation.selection` decides which checkpoint is the
+        best; None if this step was not evaluated. A step without a finite score, because no
+        validation image has a defect, is never the best.
 
     Raises:
       OSError: the disk has too little space; nothing was written.
@@ -89,8 +90,9 @@ def save(
     step = int(state.step)
     if step in checkpoints.all_steps():
         return
-    scored = metrics is not None and math.isfinite(metrics[SELECTION])
-    rank = {SELECTION: metrics[SELECTION], "step": step} if metrics and scored else None
+    selection = config.evaluation.selection
+    scored = metrics is not None and math.isfinite(metrics[selection])
+    rank = {selection: metrics[selection], "step": step} if metrics and scored else None
     settings = config_lib.to_stored(config)
     # Copies, because the next step donates these arrays.
     host_state, host_variables = jax.tree.map(np.array, (state, variables))

@@ -26,6 +26,15 @@ SMALL_ITEMS = ("written_by", "config", "data", "metrics")
 ITEMS = (*SMALL_ITEMS, "state", "variables")
 
 
+def fingerprint(workdir: Path, step: int) -> int | None:
+    """A checksum of the variables of a checkpoint; None for one that has no checksums."""
+    item = folder(workdir) / str(step) / "digests"
+    if not item.is_dir():
+        return None
+    stored = ocp.JsonCheckpointHandler().restore(item)
+    return digests.of_text(json_text(stored["variables"]))
+
+
 def verify(workdir: Path, step: int, items: Sequence[str] = ITEMS) -> None:
     """Reads items of a checkpoint and compares them with their checksums.
 
