@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 from pathlib import Path
 
+from absl import logging
+
 from uaps_jax import inference
 from uaps_jax.commands import loading
 from uaps_jax.commands.request import Request
@@ -54,7 +56,21 @@ def open_folder(request: Request, given: Path, checkpoint: str) -> tuple[Trained
             f"expected in {given / (own.get('data.folder.masks') or 'masks')}, under the names of "
             "the images"
         )
+    _warn_of_training_images(model, dataset)
     return model, dataset
+
+
+def _warn_of_training_images(model: TrainedModel, dataset: Dataset) -> None:
+    if model.config.data.name != "folder":
+        return
+    trained = {*model.record["labeled"], *model.record["unlabeled"]}
+    if count := len(trained & dataset.masked):
+        logging.warning(
+            "%d of the %d images with a mask have the name of a training image of this model: if "
+            "they are the same images, the scores are too high",
+            count,
+            len(dataset.masked),
+        )
 
 
 def _data(trained: DataConfig, given: Path, own: dict[str, object]) -> DataConfig:

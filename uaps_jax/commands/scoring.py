@@ -195,7 +195,10 @@ def _scored(
         **scores,
     }
     workdir.append_jsonl(model.directory / "evaluations.jsonl", entry)
-    title = f"{of_input.get('input', part)} scores, checkpoint {model.checkpoint} (step {model.step}), predictor {predictor}:"
+    title = (
+        f"{of_input.get('input', part)} scores, checkpoint {model.checkpoint} "
+        f"(step {model.step}), predictor {predictor}:"
+    )
     blocks = [
         score_lines.of_images(scores, decision, judged, set_on_these=set_on_these),
         score_lines.of_pixels(scores, measured.confusions),

@@ -75,7 +75,7 @@ button { font: inherit; min-height: 2.4rem; padding: .2rem .9rem; color: inherit
          border: 2px solid var(--colour); outline: 1px solid #fff; pointer-events: none; }
 .frame::before { content: attr(data-number); position: absolute; left: -2px; bottom: 100%;
                  padding: 0 .3em; font-size: .75rem; line-height: 1.3; color: #000;
-                 background: #fff; }
+                 white-space: nowrap; background: #fff; }
 .filters { position: absolute; width: 0; height: 0; }
 """
 
@@ -86,13 +86,6 @@ _VIEWER = """<dialog id="viewer" aria-labelledby="viewer-title">
 <button type="button" data-part="after">Next</button>
 <span data-part="place" role="status"></span>
 <button type="button" data-part="close">Close</button></div>
-<fieldset class="layers"><legend>On the image</legend>
-<label><input type="checkbox" data-layer="mask" checked>mask</label>
-<label><input type="checkbox" data-layer="framed" checked>frames</label>
-<label><input type="checkbox" data-layer="uncertainty">where the prediction is unsure</label>
-<label><input type="checkbox" data-layer="own">own size</label>
-<label>strength of the mask<input type="range" min="0" max="100" value="55" data-part="strength">
-</label></fieldset>
 <div class="stage" data-part="stage" tabindex="0" role="group" aria-label="Image">
 <div class="sheet" data-part="sheet">
 <img data-part="photograph" alt="">
@@ -100,13 +93,20 @@ _VIEWER = """<dialog id="viewer" aria-labelledby="viewer-title">
 <img class="layer uncertainty" data-part="uncertainty" alt="">
 <div class="frames" data-part="frames" aria-hidden="true"></div>
 </div></div>
+<fieldset class="layers"><legend>On the image</legend>
+<label><input type="checkbox" data-layer="mask" checked>mask</label>
+<label><input type="checkbox" data-layer="framed" checked>frames</label>
+<label><input type="checkbox" data-layer="uncertainty">where the prediction is unsure</label>
+<label><input type="checkbox" data-layer="own">own size</label>
+<label>strength of the mask<input type="range" min="0" max="100" value="55" data-part="strength">
+</label></fieldset>
 <div data-part="defects">TABLE</div>
 <p data-part="more"></p>
 <p>Open alone: <a data-part="overlay-link" href="overlay">image with mask</a>,
 <a data-part="mask-link" href="mask">mask</a></p>
 </dialog>
 <svg class="filters" aria-hidden="true"><filter id="unsure" color-interpolation-filters="sRGB">
-<feColorMatrix values="0 0 0 0 .84  0 0 0 0 .37  0 0 0 0 0  1 0 0 0 0"/></filter></svg>"""
+<feColorMatrix values="0 0 0 0 .93  0 0 0 0 0  0 0 0 0 .85  1 0 0 0 0"/></filter></svg>"""
 
 
 def render(report: Report) -> str:

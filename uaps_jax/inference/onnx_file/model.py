@@ -59,8 +59,8 @@ def to_onnx(
       `uncertainty`, float32 `[N, H, W]` in nats, `score`, float32 `[N]`, and, with a decision,
       `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the
       configuration's; with "pad" they are H and W: images go through the network whole, not in
-      tiles as `predict_folder` takes them, and the sides are extended to multiples of the network's
-      stride by repeating the last row and column.
+      tiles as `TrainedModel.outputs` takes them, and the sides are extended to multiples of the
+      network's stride by repeating the last row and column.
 
     Raises:
       ExportError: the network computes something that has no ONNX form.
