@@ -113,7 +113,10 @@ def _facts(model: TrainedModel, mm_per_pixel: float | None) -> dict[str, str]:
 
 def _decision_facts(decision: Decision | None) -> dict[str, str]:
     if decision is None:
-        return {"verdict": "none: no threshold is set for this checkpoint; --mode=evaluate sets it"}
+        return {
+            "verdict": "none, because no threshold is set for this checkpoint; --mode=evaluate "
+            "sets one, or says why it cannot"
+        }
     facts = {
         "verdict": f"not OK above {decision.threshold:.4g}, set for {decision.target.words()} on "
         f"validation images, {decision.good} good and {decision.defective} defective ones"
