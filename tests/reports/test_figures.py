@@ -14,6 +14,16 @@ from uaps_jax.reports import figures
 ODD = "$\\frac{ and $x^{ \udcff"
 
 
+def predictions_of(pool):
+    """Predictions that are right everywhere."""
+    return Predictions(
+        values=pool.masks,
+        uncertainty=pool.masks.astype("float32"),
+        scores=np.zeros(len(pool.names), np.float32),
+        uncertainty_name="entropy",
+    )
+
+
 def width(file):
     with Image.open(file) as picture:
         return picture.width
@@ -21,9 +31,7 @@ def width(file):
 
 def test_a_contact_sheet_shows_names_as_they_are(tmp_path, drawn):
     pool = tiny.pool(2)
-    result = Predictions(
-        values=pool.masks, uncertainty=pool.masks.astype("float32"), uncertainty_name="entropy"
-    )
+    result = predictions_of(pool)
     pool = type(pool)(names=(ODD, "plain"), images=pool.images, masks=pool.masks)
     target = tmp_path / "sheet.png"
     figures.contact_sheet(pool, result, ("background", ODD, "$b$"), target)
@@ -46,9 +54,7 @@ def test_curves_show_warnings_as_they_are(tmp_path, drawn):
 
 def test_long_names_of_a_contact_sheet_do_not_overlap(tmp_path, drawn):
     pool = tiny.pool(3)
-    result = Predictions(
-        values=pool.masks, uncertainty=pool.masks.astype("float32"), uncertainty_name="entropy"
-    )
+    result = predictions_of(pool)
     names = tuple(f"line_3/camera_left/2026-11-26T10-42-0{i}_part_{i}" * 4 for i in range(3))
     pool = type(pool)(names=names, images=pool.images, masks=pool.masks)
     figures.contact_sheet(pool, result, ("background", "a", "b"), tmp_path / "sheet.png")

@@ -18,9 +18,9 @@ def predict(request: Request) -> None:
     scale = request.mm_per_pixel
     if request.input is not None:
         problems: list[Problem] = []
-        results = predictions.folder(model)
-        found = inputs.find(request.input, model.config.data.folder.white, results, problems)
-        target = results / inputs.label(request.input)
+        white = model.config.data.folder.white
+        found = inputs.find(request.input, white, model.directory, problems)
+        target = predictions.folder(model) / inputs.label(request.input)
         predictions.write(model, found, problems, target, str(request.input), scale)
         return
     _, dataset = opening.open_dataset(model.config)

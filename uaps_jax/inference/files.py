@@ -14,6 +14,7 @@ from uaps_jax.inference.defects import Defect
 
 THUMBNAIL = 240  # pixels of its longer side
 _JPEG_SIDE = 65500  # the longest that a JPEG can have
+_JPEG_QUALITY = 90
 _FRAMED = 20  # the most defects that have a frame in a thumbnail
 
 
@@ -51,8 +52,7 @@ def write(
     for (kind, suffix), picture in _pictures(image, mask, uncertainty, defects):
         file = path(target, kind, name, suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
-        options = {"quality": 90} if suffix == "jpg" else {}
-        picture.save(file, **options)
+        picture.save(file, quality=_JPEG_QUALITY)  # a PNG has none
 
 
 def path(target: Path, kind: str, name: str, suffix: str) -> Path:
