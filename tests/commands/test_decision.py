@@ -13,7 +13,9 @@ from tests.commands.mine import request, scores, settings
 from tests.data.test_audit import defect, save, texture
 from uaps_jax.commands.evaluate import evaluate
 from uaps_jax.commands.export import export
+from uaps_jax.commands.predict import predict
 from uaps_jax.commands.train import train
+from uaps_jax.config import ConfigError
 from uaps_jax.evaluation.decision import Decision
 
 
@@ -102,12 +104,13 @@ def test_a_decision_is_that_of_the_validation_images_everywhere(root, capsys, ca
 
 def test_an_evaluation_sets_another_decision(root):
     train(request(root, configured(root)))
+    untrained = uaps_jax.load(root.parent / "run", "latest").predict(files(root))
     asked = {
         "aim": "recall",
         "rate": 0.9,
         "score": "area",
-        "pixel_threshold": 0.35,
-        "minimum_area": 3,
+        "pixel_threshold": float(np.median([1 - p.probabilities[..., 0] for p in untrained])),
+        "minimum_area": 20,
     }
     keys = tuple(f"evaluation.decision.{name}" for name in asked)
     changed = dataclasses.replace(request(root, configured(root, **asked)), overrides=keys)
@@ -115,10 +118,14 @@ def test_an_evaluation_sets_another_decision(root):
     model = uaps_jax.load(root.parent / "run", "latest")
     decision = model.decision
     assert dataclasses.asdict(decision.target) == {"aim": "recall", "rate": 0.9}
-    assert (decision.rule.kind, decision.rule.minimum_area) == ("area", 3)
+    assert (decision.rule.kind, decision.rule.minimum_area) == ("area", 20)
     assert decision.found >= 0.9 * decision.defective
     assert counted(root, model, "val")[2] == decision.found
     assert_same_everywhere(root, model)
+    config = configured(root, **asked | {"rate": 0.95})
+    for command in (export, predict):
+        with pytest.raises(ConfigError, match=r"step 2 is for a recall of 90 %.*--mode=evaluate"):
+            command(dataclasses.replace(request(root, config), overrides=keys))
 
 
 def test_without_good_images_there_is_a_sentence_and_no_decision(tmp_path, capsys, caplog):

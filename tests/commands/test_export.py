@@ -24,12 +24,14 @@ def test_a_checkpoint_is_exported_with_its_classes(root):
     assert about["method"] == "supervised"
     image = np.asarray(Image.open(root / "images" / "part_00.png").convert("RGB"))
     outputs = session.run(None, {"images": image[None]})
-    mask, _, uncertainty = outputs
+    mask, _, uncertainty, _ = outputs
     assert about["uncertainty"] == "entropy"
     assert uncertainty.shape == mask.shape
     program = (root.parent / "run" / "export" / "step_2.stablehlo").read_bytes()
     again = jax.export.deserialize(bytearray(program)).call(image[None])
-    for name, output in zip(("mask", "probabilities", "uncertainty"), outputs, strict=True):
+    for name, output in zip(
+        ("mask", "probabilities", "uncertainty", "score"), outputs, strict=True
+    ):
         assert_allclose(again[name], output, atol=1e-4)
     predict(dataclasses.replace(request(root, None), input=root / "images"))
     [drawn] = root.parent.glob("run/predictions/step_2/images-*/mask/part_00.png")

@@ -188,3 +188,28 @@ def test_the_last_batch_is_filled_up_and_its_filling_not_counted(size):
     shapes = {images.shape for images, _, _ in evaluate.batches(data, size)}
     assert shapes == {(size, 3, 3, 3)}
     assert sum(count for _, _, count in evaluate.batches(data, size)) == 5
+
+
+def test_dice_and_auroc_is_their_mean_and_image_dice_without_good_images():
+    defective, good = [[2, 0], [1, 1]], [[4, 0], [0, 0]]  # Dice 2/3
+    measured = evaluate.Measured(
+        confusions=np.array([defective, good, good]), image_scores=np.array([0.5, 0.7, 0.1])
+    )
+    result = evaluate.scores(measured, NAMES[:2])
+    assert result["auroc"] == 50
+    assert result["dice_and_auroc"] == pytest.approx((100 * 2 / 3 + 50) / 2)
+    alone = evaluate.Measured(
+        confusions=np.array([defective]), image_scores=np.array([0.5], np.float32)
+    )
+    assert evaluate.scores(alone, NAMES[:2])["dice_and_auroc"] == pytest.approx(100 * 2 / 3)
+
+
+def test_pixels_without_a_label_have_no_part_in_the_score_of_an_image():
+    data = pool(3)
+    masks = data.masks.copy()
+    masks[:, 0] = IGNORE
+    known = Pool(names=data.names, images=data.images, masks=masks)
+    function = evaluate.make_measure_function(one_hot_of_the_image, 4, tiny.SCORE)
+    found = evaluate.measure(function, jnp.float32(1), known, 3).image_scores
+    is_defect = (data.images[:, 1:, :, 0] > 0).sum((1, 2))
+    np.testing.assert_allclose(found, np.minimum(is_defect, 5) / 5)

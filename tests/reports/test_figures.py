@@ -79,3 +79,17 @@ def test_the_axis_of_the_losses_has_labels(tmp_path, drawn, ends):
     ticks = zip(axis.get_ticklocs(), axis.get_ticklabels(), strict=True)
     labels = [label.get_text() for place, label in ticks if low <= place <= high]
     assert len([label for label in labels if label]) >= 3
+
+
+def test_curves_show_false_alarms_where_there_are_good_images(tmp_path, drawn):
+    rate = "val/clean_image_false_positive_rate"
+    for value in (None, 30.0):
+        lines = [
+            {"step": step, "train/loss": 1.0, "val/image_iou": 2.0, rate: value} for step in (1, 2)
+        ]
+        (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+        figures.curves(tmp_path / "metrics.jsonl", tmp_path / "curves.png")
+    labels = [[text.get_text() for text in f.axes[1].get_legend().get_texts()] for f in drawn]
+    assert [rate.removeprefix("val/") in names for names in labels] == [False, True]
+    [line] = [one for one in drawn[1].axes[1].lines if one.get_label() == rate.removeprefix("val/")]
+    assert line.get_ydata().tolist() == [30, 30]

@@ -136,9 +136,10 @@ def test_the_best_and_the_latest_checkpoint_are_kept(tmp_path, monkeypatch):
     scores = iter([10.0, 30.0, 20.0])
     real = evaluate.evaluate
     monkeypatch.setattr(
-        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": next(scores)}
+        loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"dice_and_auroc": next(scores)}
     )
     config = tiny.config("supervised", steps=9)
+    config.evaluation.selection = "dice_and_auroc"
     config.checkpoint.keep_at = (1,)
     run(frozen(config), tmp_path / "run")
     assert checkpoints.saved_steps(tmp_path / "run") == [1, 6, 8, 9]

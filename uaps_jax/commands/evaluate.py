@@ -36,6 +36,7 @@ def evaluate(request: Request) -> None:
     for number, name in enumerate(names):
         model = model.at(name) if number else model
         if request.input is not None:
+            loading.check_decision(request, model)
             scorer.score_folder(model, dataset, pool, request.input)
         else:
             scorer.score(model, dataset, {"val": val, "test": pool})

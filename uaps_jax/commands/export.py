@@ -21,6 +21,7 @@ def export(request: Request) -> None:
 
     exact = loading.overrides(request) | {"network.dtype": "float32"}
     model = inference.load(request.workdir, request.checkpoint, overrides=exact)
+    loading.check_decision(request, model)
     data = model.config.data
     about = {
         "method": model.config.method.name,

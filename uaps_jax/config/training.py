@@ -65,6 +65,7 @@ class DecisionConfig(Section):
     # whose defect probability is above pixel_threshold
     score: ScoreKind
     top_pixels: int = field(metadata=at_least(1))  # "top": how many of the probabilities
+    # a pixel with a larger defect probability is one of a defect
     pixel_threshold: float = field(metadata=fraction())
     # smallest area of a defect, a region of pixels above pixel_threshold; smaller ones do not
     # count; 0: all pixels count
