@@ -34,6 +34,7 @@ thead th { border-bottom: 1px solid #bbb; text-align: left; }
 .facts dt { color: #555; } .facts dd { margin: 0; }
 .swatch { display: inline-block; width: .8em; height: .8em; margin: 0 .35em 0 .8em;
           border: 1px solid #555; }
+.class { display: inline-block; }
 .filter { border: 0; padding: 0; margin: 1rem 0; }
 .filter label { display: inline-block; padding: .4rem 1rem .4rem 0; }
 .cards { list-style: none; padding: 0; display: grid; gap: .8rem;
@@ -148,7 +149,8 @@ def _colour(label: int) -> str:
 
 def _legend(report: Report) -> str:
     return "".join(
-        f'<span class="swatch" style="background:{_colour(label)}"></span>{escape(name)}'
+        f'<span class="class"><span class="swatch" style="background:{_colour(label)}"></span>'
+        f"{escape(name)}</span> "
         for label, name in enumerate(report.class_names)
         if label
     )
