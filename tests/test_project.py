@@ -86,7 +86,7 @@ LAYERS = {
         "training",
         "trees",
     },
-    "reports": {"data", "datasets", "inference", "labels", "palette"},
+    "reports": {"data", "datasets", "evaluation", "inference", "labels", "palette"},
     "study": {
         "compiler",
         "config",

@@ -79,7 +79,7 @@ def test_training_ends_with_scores_and_pictures(shared, trained):
     masks = sorted(folder.glob("predictions/step_*/test/mask/test/*.png"))
     assert len(masks) == 192
     with Image.open(masks[0]) as mask:
-        assert mask.mode == "L"
+        assert mask.mode == "P"
         assert mask.size == (32, 32)
         assert set(np.unique(np.asarray(mask))) <= set(range(5))
 
@@ -269,7 +269,9 @@ def test_a_folder_of_any_sizes_is_predicted(shared, trained, tmp_path):
         Image.fromarray(pixels).save(tmp_path / name)
     done = call(shared, "whole", "--mode=predict", f"--input={tmp_path}", config=[])
     assert done.returncode == 0, done.stderr[-3000:]
-    [target] = shared[0].glob("whole/predictions/step_*/folder")
+    [target] = shared[0].glob(f"whole/predictions/step_*/{tmp_path.name}-*")
+    assert "3 images predicted" in done.stdout
+    assert (target / "report.html").is_file()
     for name, size in sizes.items():
         for kind in ("mask", "overlay", "uncertainty"):
             with Image.open(target / kind / Path(name).with_suffix(".png")) as image:
@@ -279,11 +281,15 @@ def test_a_folder_of_any_sizes_is_predicted(shared, trained, tmp_path):
 def test_unreadable_images_of_a_folder_are_all_named(shared, trained, tmp_path):
     (tmp_path / "x.png").write_bytes(b"no image")
     (tmp_path / "y.jpg").write_bytes(b"")
+    Image.new("L", (20, 30)).save(tmp_path / "z.png")
     done = call(shared, "whole", "--mode=predict", f"--input={tmp_path}", config=[])
     assert done.returncode == 1
+    assert "2 files could not be predicted" in done.stderr
     assert "x.png" in done.stderr
     assert "y.jpg" in done.stderr
     assert "Traceback" not in done.stderr
+    [target] = shared[0].glob(f"whole/predictions/step_*/{tmp_path.name}-*")
+    assert (target / "mask" / "z.png").is_file()
 
 
 def test_a_folder_of_everything_that_can_be_bad(shared, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode, open_image, rgb
@@ -43,6 +45,19 @@ def read_any_image(data: bytes, white: int) -> np.ndarray:
         pixels = rgb(image)
     mirrored, turns = _TURNS.get(orientation(data), (False, 0))
     return np.rot90(pixels[:, ::-1] if mirrored else pixels, turns).copy()
+
+
+def conversions(data: bytes, white: int) -> Iterator[str]:
+    """What `read_any_image` changes in a readable image, beyond its format; sentences."""
+    with open_image(data) as image:
+        if image.mode in SIXTEEN_BIT_GREY:
+            yield f"16 bits a pixel: the value {white} is taken as white"
+        if image.mode == "CMYK":
+            yield "CMYK: converted to RGB without its colour profile"
+        if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+            yield "its transparency is left out"
+    if named_orientation(data) != _UPRIGHT:
+        yield "turned upright, as its EXIF data say"
 
 
 def _scaled(levels: np.ndarray, white: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
@@ -17,11 +17,12 @@ from uaps_jax.datasets.plain_text import NAME_REASON, is_plain
 from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, check_regular, read_regular
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-OTHER_SUFFIXES = frozenset(
-    {".gif", ".webp", ".jp2", ".heic", ".avif", ".ppm", ".pgm", ".npy", ".npz", ".mat", ".dcm"}
-    | {".json", ".svg", ".raw"}
+OTHER_PICTURES = frozenset(
+    {".gif", ".webp", ".jp2", ".heic", ".avif", ".ppm", ".pgm", ".dcm", ".raw"}
 )
-"""Other formats of images and masks: they are errors, since ignoring them would lose data."""
+"""Formats of pictures that are not read: they are problems, since ignoring them would lose data."""
+OTHER_SUFFIXES = OTHER_PICTURES | {".npy", ".npz", ".mat", ".json", ".svg"}
+"""Formats of images and masks that are not read, likewise."""
 SPLITS = ("train", "val", "test")
 COLUMNS = ("image", "mask", "split", "group")
 
@@ -189,7 +190,7 @@ def _by_name(
     Links to files outside of the allowed folders are problems: such a file is not part of the data.
     """
     files: dict[str, Path] = {}
-    for file in walk(folder, problems, leave_out, strict=True):
+    for file in walk(folder, problems, leave_out, OTHER_SUFFIXES):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if file.is_symlink() and not any(_real(file).is_relative_to(root) for root in allowed):
             reason = f"is a link to {_real(file)}, which {_outside(allowed[0])}"
@@ -202,12 +203,15 @@ def _by_name(
 
 
 def walk(
-    folder: Path, problems: list[Problem], leave_out: Path | None = None, *, strict: bool = False
+    folder: Path,
+    problems: list[Problem],
+    leave_out: Path | None,
+    refused: Collection[str],
 ) -> Iterator[Path]:
     """Image files below a folder, without hidden ones.
 
     Problems are links to folders, names that are not plain text, and files that are not regular or
-    too large; if `strict`, also images of formats that are not read.
+    too large, and files with a refused suffix.
     """
     left_out = None if leave_out is None else os.path.abspath(leave_out)
 
@@ -237,7 +241,7 @@ def walk(
                     problems.append(Problem(str(file), reason))
                 else:
                     yield file
-            elif strict and file.suffix.lower() in OTHER_SUFFIXES:
+            elif file.suffix.lower() in refused:
                 known = ", ".join(sorted(IMAGE_SUFFIXES))
                 problems.append(Problem(str(file), f"is not of a format that is read: {known}"))
 

@@ -31,6 +31,7 @@ NOTHING = {
     "input": None,
     "stage": None,
     "lists": False,
+    "mm_per_pixel": None,
 }
 
 
@@ -68,6 +69,9 @@ def test_without_a_configuration_the_run_has_to_be_named():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
+        ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict and --mode=evaluate"),
+        ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "is for --mode=predict, not for evaluate"),
+        ({"mm_per_pixel": 0.0, "mode": "predict"}, "--mm_per_pixel=0: must be above 0"),
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),
         ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not for predict"),
         ({"stablehlo": True, "mode": "evaluate"}, "--stablehlo is for --mode=export, not for eval"),

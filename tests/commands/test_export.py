@@ -34,5 +34,5 @@ def test_a_checkpoint_is_exported_with_its_classes(root):
     ):
         assert_allclose(again[name], output, atol=1e-4)
     predict(dataclasses.replace(request(root, None), input=root / "images"))
-    drawn = root.parent / "run/predictions/step_2/folder/mask/part_00.png"
+    [drawn] = root.parent.glob("run/predictions/step_2/images-*/mask/part_00.png")
     assert (mask[0] == np.asarray(Image.open(drawn))).mean() > 0.999

@@ -1,13 +1,26 @@
-"""Prediction of the test part and of a folder."""
+"""Prediction of the test part, of folders, and scores on a folder with masks."""
 
+import csv
 import dataclasses
+import json
 import shutil
 
+import pytest
+from PIL import Image
+
 from tests.commands.mine import request, scores, settings
+from tests.data.test_audit import SIZE
 from uaps_jax.commands.evaluate import evaluate
 from uaps_jax.commands.predict import predict
+from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.train import train
+from uaps_jax.config import ConfigError
 from uaps_jax.configs import folder_uaps
+
+
+def table(folder):
+    with (folder / "report.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_a_folder_is_trained_evaluated_and_predicted(root):
@@ -17,12 +30,64 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     assert first[0] in scores(root)
     assert {line["part"] for line in scores(root)} == {"val", "test"}
     assert first[0]["labeled"] == 7
-    again = dataclasses.replace(request(root, None), input=root / "images")
-    predict(again)
-    assert len(list((root.parent / "run/predictions/step_2/folder/mask").iterdir())) == 16
-    drawn = root.parent / "run/predictions/step_2/test"
+    predictions = root.parent / "run" / "predictions" / "step_2"
+    drawn = predictions / "test"
     masks = {f.name: f.read_bytes() for f in drawn.glob("mask/**/*.png")}
-    assert masks
+    assert len(masks) == len({row["file"] for row in table(drawn)}) > 0
+    for file in drawn.glob("mask/**/*.png"):  # at the size of the image, not of the network
+        with Image.open(file) as mask:
+            assert (mask.mode, mask.size) == ("P", (SIZE, SIZE))
     shutil.rmtree(drawn)
     predict(request(root, None))
     assert {f.name: f.read_bytes() for f in drawn.glob("mask/**/*.png")} == masks
+
+    # Two inputs of the same name do not mix, and a bad file does not stop the others.
+    other = root.parent / "other" / "images"
+    shutil.copytree(root / "images", other)
+    (other / "part_00.png").write_bytes(b"")
+    (other / "part_01.png").unlink()
+    predict(dataclasses.replace(request(root, None), input=root / "images", mm_per_pixel=0.5))
+    with pytest.raises(UnpredictedFiles, match=r"(?s)1 file could not.*part_00.png: the file is"):
+        predict(dataclasses.replace(request(root, None), input=other))
+    folders = sorted(
+        predictions.glob("images-*"), key=lambda folder: len(list(folder.glob("mask/*")))
+    )
+    assert [len(list(folder.glob("mask/*"))) for folder in folders] == [14, 16]
+    assert [row["file"] for row in table(folders[0]) if row["problem"]] == ["part_00.png"]
+    assert all((folder / "report.html").is_file() for folder in folders)
+    by_score = [float(row["score"]) for row in table(folders[1])]
+    assert by_score == sorted(by_score, reverse=True)
+
+
+def test_a_folder_with_masks_is_scored_as_the_test_part_would_be(root, caplog, capsys):
+    train(request(root, settings(root)))
+    of_test = [line for line in scores(root) if line["part"] == "test"][-1]
+    names = json.loads((root.parent / "run" / "split.json").read_text())["test"]
+    held = root.parent / "held"
+    for kind in ("images", "masks"):
+        (held / kind).mkdir(parents=True)
+        for name in names:
+            shutil.copy(root / kind / f"{name}.png", held / kind)
+    shutil.copy(root / "classes.yaml", held)
+    decided = sorted((root.parent / "run").rglob("*decision*"))
+    given = dataclasses.replace(request(root, None), input=held)
+    evaluate(given)
+    entry = scores(root)[-1]
+    assert (entry["part"], entry["input"], entry["dataset"]) == ("input", str(held), "folder")
+    different = {key for key in of_test if of_test[key] != entry[key]}
+    assert different <= {"part", "build"}
+    assert f"{held} scores, checkpoint latest" in capsys.readouterr().out
+    assert "name of a training image" not in caplog.text
+    assert sorted((root.parent / "run").rglob("*decision*")) == decided
+
+    evaluate(dataclasses.replace(given, input=root))
+    assert "have the name of a training image" in caplog.text
+    (held / "classes.yaml").write_text("background: 0\ndent: 2\nscratch: 1\n")
+    with pytest.raises(ConfigError, match=r"classes background, dent, scratch; the model has"):
+        evaluate(given)
+    shutil.copy(root / "classes.yaml", held)
+    shutil.rmtree(held / "masks")
+    with pytest.raises(ConfigError, match=f"none of its {len(names)} images has a mask"):
+        evaluate(given)
+    with pytest.raises(ConfigError, match="is not a folder; to evaluate, give one with images/"):
+        evaluate(dataclasses.replace(given, input=held / "classes.yaml"))

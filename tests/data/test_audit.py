@@ -83,6 +83,13 @@ def test_a_fixed_camera_is_reported_once(root):
     findings, _ = audited(root)
     assert set(findings) == {"images look alike", FEW}
     assert "100 % of all pairs" in findings["images look alike"].text
+    assert findings["images look alike"].level == "warning"
+    assert "Set data.folder.group" in findings["images look alike"].text
+    folder = settings(root).data.folder
+    folder.group = r"_(\d\d)$"
+    findings, _ = audited(root, folder=folder)
+    assert findings["images look alike"].level == "note"
+    assert "data.folder.group" not in findings["images look alike"].text
 
 
 def test_a_dataset_without_faults_has_no_findings(root):
@@ -234,7 +241,7 @@ def test_exposures(root):
     assert clue.text.startswith("the number after 'exp' explains")
 
 
-def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys):
+def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys, caplog):
     save(root, "bare", texture(60), None)
     request = Request(config=settings(root), workdir=root / "out", checkpoint="best", input=None)
     audit_command.audit(request)
@@ -249,6 +256,8 @@ def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys)
     (root / "masks/part_00.png").write_bytes(b"broken")
     with pytest.raises(DataError, match=r"part_00\.png"):
         audit_command.audit(dataclasses.replace(request, config=settings(root)))
+    assert "the same as a page" in caplog.text
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
     page = (root / "out" / "audit.html").read_text()
     assert "part_00.png" in page
     assert "Training cannot start" in page

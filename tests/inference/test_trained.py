@@ -18,8 +18,8 @@ from uaps_jax import inference, methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare, resample
 from uaps_jax.evaluation import image_score
-from uaps_jax.inference import ImageError, TrainedModel, trained
-from uaps_jax.inference.folder import predict_folder
+from uaps_jax.inference import ImageError, TrainedModel, inputs, trained
+from uaps_jax.inference.predict_images import predict_images
 from uaps_jax.training import checkpoints, optimizers
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.checkpoints import CheckpointError
@@ -105,12 +105,14 @@ def test_a_list_is_predicted_as_the_images_of_a_folder(run, tmp_path, fit):
     for number, image in enumerate(images):
         (tmp_path / "in").mkdir(exist_ok=True)
         Image.fromarray(image).save(tmp_path / "in" / f"{number}.png")
-    predict_folder(model, tmp_path / "in", tmp_path / "out")
+    sources = inputs.find(tmp_path / "in", 65535, tmp_path / "out", [])
+    written = list(predict_images(model, sources, tmp_path / "out", []))
     results = model.predict([images[0], tmp_path / "in" / "1.png", *images[2:]])
     assert len(results) == 5
     for number, prediction in enumerate(results):
-        written = np.array(Image.open(tmp_path / "out" / "mask" / f"{number}.png"))
-        np.testing.assert_array_equal(prediction.mask, written)
+        mask = np.array(Image.open(tmp_path / "out" / "mask" / f"{number}.png"))
+        np.testing.assert_array_equal(prediction.mask, mask)
+        assert prediction.score == pytest.approx(written[number].score, rel=1e-5)
         unsure = np.array(Image.open(tmp_path / "out" / "uncertainty" / f"{number}.png"))
         expected = np.round(255 * prediction.uncertainty.clip(0, 1))
         np.testing.assert_array_equal(unsure, expected)
@@ -130,7 +132,8 @@ def test_a_crf_refines_predictions_of_images_folders_and_pools(run, model, tmp_p
     np.testing.assert_array_equal(actual.uncertainty, plain.uncertainty)
     (tmp_path / "in").mkdir()
     Image.fromarray(image).save(tmp_path / "in" / "a.png")
-    predict_folder(refined, tmp_path / "in", tmp_path / "out")
+    sources = inputs.find(tmp_path / "in", 65535, tmp_path / "out", [])
+    list(predict_images(refined, sources, tmp_path / "out", []))
     written = np.array(Image.open(tmp_path / "out" / "mask" / "a.png"))
     np.testing.assert_array_equal(written, actual.mask)
     pool = tiny.pool(5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -33,7 +34,8 @@ class Arguments:
       processes: their number; None for one process.
       process: index of this process; None for one process.
       cluster: whether the processes are taken from the environment of a cluster.
-      input: folder of images; None if not given.
+      input: file or folder; None if not given.
+      mm_per_pixel: side of a pixel in mm; None if not given.
       stage: of a recipe; None if not given.
       lists: whether the stages of a recipe are listed.
     """
@@ -54,6 +56,7 @@ class Arguments:
     process: int | None
     cluster: bool
     input: str | None
+    mm_per_pixel: float | None
     stage: str | None
     lists: bool
 
@@ -89,6 +92,17 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
+        if self.input is not None and what not in ("predict", "evaluate"):
+            raise ConfigError(
+                f"--input={self.input} is for --mode=predict and --mode=evaluate, not for {what}"
+            )
+        if self.mm_per_pixel is not None:
+            if what != "predict":
+                raise ConfigError(
+                    f"--mm_per_pixel={self.mm_per_pixel:g} is for --mode=predict, not for {what}"
+                )
+            if not 0 < self.mm_per_pixel < math.inf:
+                raise ConfigError(f"--mm_per_pixel={self.mm_per_pixel:g}: must be above 0")
         several = [self.coordinator, self.processes, self.process]
         if any(v is not None for v in several) and (None in several or self.cluster):
             raise ConfigError(
@@ -114,6 +128,7 @@ class Arguments:
             workdir=self._workdir(),
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),
+            mm_per_pixel=self.mm_per_pixel,
             demo=self.demo,
             uncertainty=self.uncertainty,
             stablehlo=self.stablehlo,

@@ -52,11 +52,20 @@ PROCESS = flags.DEFINE_integer(
 CLUSTER = flags.DEFINE_bool(
     "cluster", False, "train with the processes that the cluster started (Slurm, MPI, ...)."
 )
-INPUT = flags.DEFINE_string("input", None, "predict: folder of images; the test part if unset.")
 STAGE = flags.DEFINE_string(
     "stage", None, "A recipe: run this stage again, and those that depend on it."
 )
 LIST = flags.DEFINE_bool("list", False, "A recipe: print its stages, and run nothing.")
+INPUT = flags.DEFINE_string(
+    "input",
+    None,
+    "predict: an image, a folder of images or a .txt file with their paths, the test part if "
+    "unset; "
+    "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset.",
+)
+MM_PER_PIXEL = flags.DEFINE_float(
+    "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."
+)
 VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
 
@@ -87,6 +96,7 @@ def run(argv: list[str]) -> None:
         input=INPUT.value,
         stage=STAGE.value,
         lists=LIST.value,
+        mm_per_pixel=MM_PER_PIXEL.value,
     )
     runner.end_with_parent()
     compiler.enable_compile_cache()

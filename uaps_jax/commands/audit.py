@@ -29,7 +29,7 @@ def audit(request: Request) -> None:
         parts = opening.trainable(config, dataset).split
     except USER_ERRORS as error:
         workdir.write_report(file, audit_page.render_refusal(name, error))
-        logging.error("the same as a page: %s", file)
+        logging.info("the same as a page: %s", file)
         raise
     measurements = survey.survey(dataset)
     page = audit_page.Page(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from uaps_jax.commands import pictures
+from uaps_jax.commands import pictures, predictions
 from uaps_jax.commands.scoring import Scorer
 from uaps_jax.config import Config
 from uaps_jax.data import whole_images
@@ -44,7 +44,7 @@ def conclude(
 
     names = dict.fromkeys((last.predictor, *last.predictors))
     by_predictor = {name: scores(name) for name in names}
-    shown = pictures.write_test(best, split["test"])
+    predictions.write_test(best, dataset, None)
     results.write(
         directory,
         config,
@@ -55,4 +55,4 @@ def conclude(
         workdir.warnings(directory),
     )
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
-    pictures.draw_contact_sheet(best, dataset, *shown)
+    pictures.draw_contact_sheet(best, dataset, record["test"])

@@ -1,25 +1,30 @@
-"""Segments images with a checkpoint."""
+"""Segments images with a checkpoint, and reports what was found in them."""
 
 from __future__ import annotations
 
-from absl import logging
-
-from uaps_jax.commands import loading, opening, pictures
+from uaps_jax.commands import loading, opening, pictures, predictions
 from uaps_jax.commands.request import Request
-from uaps_jax.data import whole_images
-from uaps_jax.inference.folder import predict_folder
+from uaps_jax.datasets.common import Problem
+from uaps_jax.inference import inputs
 
 
 def predict(request: Request) -> None:
-    """Writes masks, overlays and uncertainty maps of the test split or of a folder of images."""
+    """Writes a report of the images of `request.input`, or of the test split, with pictures.
+
+    Raises:
+      UnpredictedFiles: some files could not be predicted; the others are in the report.
+    """
     model = loading.load(request, request.checkpoint)
     loading.check_decision(request, model)
+    scale = request.mm_per_pixel
     if request.input is not None:
-        target = pictures.predictions_folder(model) / "folder"
-        count = predict_folder(model, request.input, target)
-        logging.info("%d images predicted: %s", count, target)
+        problems: list[Problem] = []
+        white = model.config.data.folder.white
+        found = inputs.find(request.input, white, model.directory, problems)
+        target = predictions.folder(model) / inputs.label(request.input)
+        predictions.write(model, found, problems, target, str(request.input), scale)
         return
     _, dataset = opening.open_dataset(model.config)
     opening.check_same_data(model.record, dataset)
-    test = whole_images.to_evaluate(dataset, model.record["test"], model.config.data)
-    pictures.draw_contact_sheet(model, dataset, *pictures.write_test(model, test))
+    predictions.write_test(model, dataset, scale)
+    pictures.draw_contact_sheet(model, dataset, model.record["test"])

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from pathlib import Path
 
+from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.datasets.common import DataError
 from uaps_jax.recipes.run_recipe import StageFailed
@@ -21,6 +22,7 @@ USER_ERRORS = (
     failures.NonFiniteLoss,
     StageFailed,
     UnfinishedStudy,
+    UnpredictedFiles,
 )
 """Errors that a person can correct; their texts say how."""
 
@@ -36,7 +38,9 @@ class Request:
       workdir: folder of the run.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       program: script that a study starts for each of its trainings; None for none.
-      input: folder of images to predict; None for the test split.
+      input: images to predict, a file, a folder or a list, or a folder to evaluate; None for the
+        images of the run's split.
+      mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
       stablehlo: whether a model is exported as StableHLO, too.
@@ -50,6 +54,7 @@ class Request:
     workdir: Path
     checkpoint: str
     input: Path | None
+    mm_per_pixel: float | None = None
     program: Path | None = None
     demo: int = 0
     uncertainty: str = "entropy"

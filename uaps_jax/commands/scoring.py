@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -17,6 +19,7 @@ from uaps_jax.evaluation import evaluate as evaluation
 from uaps_jax.evaluation import image_level, image_score
 from uaps_jax.evaluation.decision import Decision, NoDecision
 from uaps_jax.evaluation.evaluate import Measured
+from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import TrainedModel
 from uaps_jax.training import decisions, workdir
 
@@ -28,7 +31,7 @@ class Scorer:
     """Scores checkpoints of one run; compiles each predictor once for all of them."""
 
     def __init__(self) -> None:
-        self._functions: dict[str, evaluation.MeasureFunction] = {}
+        self._functions: dict[tuple[str, ScoreRule], evaluation.MeasureFunction] = {}
         self._said: set[str] = set()
 
     def score(
@@ -53,9 +56,10 @@ class Scorer:
           The line of each pool.
         """
         predictor = predictor or model.predictor
+        rule = image_score.rule_of(model.config.evaluation.decision)
         measured = {
             part: evaluation.measure(
-                self._function(model, predictor),
+                self._function(model, predictor, rule),
                 model.variables,
                 pool,
                 model.config.evaluation.batch_size,
@@ -77,15 +81,54 @@ class Scorer:
             for part, found in measured.items()
         }
 
-    def _function(self, model: TrainedModel, predictor: str) -> evaluation.MeasureFunction:
-        if predictor not in self._functions:
-            self._functions[predictor] = evaluation.make_measure_function(
+    def score_folder(
+        self, model: TrainedModel, dataset: Dataset, pool: Pool | WholeImages, given: Path
+    ) -> Entry:
+        """Scores a checkpoint on the images of a folder, by the decision that it has.
+
+        The scores are printed and added to `evaluations.jsonl`.
+
+        Args:
+          model: of the checkpoint.
+          dataset: of the folder.
+          pool: its images with a mask.
+          given: the folder, as the person named it.
+        """
+        predictor = model.predictor
+        measured = evaluation.measure(
+            self._function(model, predictor, model.score_rule),
+            model.variables,
+            pool,
+            model.config.evaluation.batch_size,
+        )
+        if model.decision is None:
+            self._say_once(
+                "no decision whether an image is OK is set for this checkpoint: --mode=evaluate "
+                "without --input sets it on the validation images"
+            )
+        return _scored(
+            model,
+            dataset,
+            "input",
+            pool,
+            predictor,
+            measured,
+            model.decision,
+            set_on_these=False,
+            of_input={"dataset": dataset.name, "input": str(given)},
+        )
+
+    def _function(
+        self, model: TrainedModel, predictor: str, rule: ScoreRule
+    ) -> evaluation.MeasureFunction:
+        if (predictor, rule) not in self._functions:
+            self._functions[predictor, rule] = evaluation.make_measure_function(
                 model.method.predictor(predictor),
                 model.config.data.classes,
-                image_score.rule_of(model.config.evaluation.decision),
+                rule,
                 deterministic=model.config.train.deterministic,
             )
-        return self._functions[predictor]
+        return self._functions[predictor, rule]
 
     def _decide(self, model: TrainedModel, predictor: str, measured: Measured) -> Decision | None:
         """Sets the decision of a checkpoint; None, and none is kept, where that is not possible."""
@@ -125,8 +168,12 @@ def _scored(
     decision: Decision | None,
     *,
     set_on_these: bool,
+    of_input: Mapping[str, str] = MappingProxyType({}),
 ) -> Entry:
-    """Prints the scores of a pool, and adds them to `evaluations.jsonl`."""
+    """Prints the scores of a pool, and adds them to `evaluations.jsonl`.
+
+    For the images of an input, `of_input` has the entries that are its own.
+    """
     config = model.config
     names = dataset.class_names
     truth = image_level.truth(measured.confusions)
@@ -151,10 +198,13 @@ def _scored(
         "method": config.method.name,
         "seed": config.train.seed,
         "device": jax.devices()[0].device_kind,
-    } | scores
+        **of_input,
+        **scores,
+    }
     workdir.append_jsonl(model.directory / "evaluations.jsonl", entry)
     title = (
-        f"{part} scores, checkpoint {model.checkpoint} (step {model.step}), predictor {predictor}:"
+        f"{of_input.get('input', part)} scores, checkpoint {model.checkpoint} "
+        f"(step {model.step}), predictor {predictor}:"
     )
     blocks = [
         score_lines.of_images(scores, decision, judged, set_on_these=set_on_these),

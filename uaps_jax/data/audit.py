@@ -30,7 +30,7 @@ def audit(
       dataset: the dataset.
       survey: its measurements.
       split: of the dataset.
-      data: size and fit of the network's input.
+      data: size and fit of the network's input, and whether leakage groups are given.
 
     Returns:
       The findings, warnings first.
@@ -43,10 +43,17 @@ def audit(
         *audit_size.at_the_networks_size(survey, split, data, found),
         *_duplicates(survey),
         *audit_leakage.leakage_groups(split, dataset.groups),
-        *audit_leakage.near_duplicates(survey, split),
+        *audit_leakage.near_duplicates(survey, split, _group_hint(dataset, data)),
         *_brightness(survey, dataset.groups),
     ]
     return tuple(sorted(findings, key=lambda finding: finding.level, reverse=True))
+
+
+def _group_hint(dataset: Dataset, data: DataConfig) -> str:
+    """The setting that says which images show the same part, where it is left out."""
+    groups = dataset.groups.values()
+    are_given = data.folder.group or (data.folder.table and len(set(groups)) < len(groups))
+    return "" if data.name != "folder" or are_given else "data.folder.group"
 
 
 def _classes(dataset: Dataset, survey: Survey, split: splits.Split) -> Iterator[Finding]:

@@ -48,19 +48,32 @@ def leakage_groups(split: splits.Split, groups: Mapping[str, int]) -> Iterator[F
         )
 
 
-def near_duplicates(survey: Survey, split: splits.Split) -> Iterator[Finding]:
-    """Near duplicates, and those that cross the split."""
+def near_duplicates(survey: Survey, split: splits.Split, hint: str) -> Iterator[Finding]:
+    """Near duplicates, and those that cross the split.
+
+    Args:
+      survey: of the dataset.
+      split: of the dataset.
+      hint: the setting that would say which images show the same part; "" if it is given.
+    """
     part_of = {name: p for p, part in enumerate(splits.PARTS) for name in split[part]}
     part = np.array([part_of.get(name, len(splits.PARTS)) for name in survey.names])
     near = twins(survey.thumbnails, NEAR_DUPLICATE_CORRELATION, part, len(splits.PARTS) + 1)
     if near.share > LARGEST_RATE:
+        alike = (
+            f"the thumbnails of {100 * near.share:.0f} % of all pairs have a correlation above "
+            f"{NEAR_DUPLICATE_CORRELATION}, as with a fixed camera: near duplicates cannot be told "
+            "from images of other parts. "
+        )
         yield Finding(
-            level="warning",
+            level="warning" if hint else "note",
             title="images look alike",
-            text=f"the thumbnails of {100 * near.share:.0f} % of all pairs have a correlation "
-            f"above {NEAR_DUPLICATE_CORRELATION}, as with a fixed camera: near duplicates cannot "
-            "be told from images of other parts. Set data.folder.group, which says which images "
-            "show the same part.",
+            text=alike
+            + (
+                f"Set {hint}, which says which images show the same part."
+                if hint
+                else "The leakage groups of the dataset say which images show the same part."
+            ),
         )
         return
     index = {name: row for row, name in enumerate(survey.names)}

@@ -2,36 +2,99 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from uaps_jax import palette
 from uaps_jax.datasets.pieces import pieces
+from uaps_jax.inference.defects import Defect
+
+THUMBNAIL = 240  # pixels of its longer side
+_JPEG_SIDE = 65500  # the longest that a JPEG can have
+_JPEG_QUALITY = 90
+_FRAMED = 20  # the most defects that have a frame in a thumbnail
 
 
 def write(
-    target: Path, name: str, image: np.ndarray, mask: np.ndarray, uncertainty: np.ndarray
+    target: Path,
+    name: str,
+    image: np.ndarray,
+    mask: np.ndarray,
+    uncertainty: np.ndarray,
+    defects: Sequence[Defect],
 ) -> None:
-    """Writes the PNGs `mask/`, `overlay/` and `uncertainty/` of one image, all of its size.
+    """Writes the pictures of one image: `<target>/<kind>/<name>.<suffix>`.
 
-    A mask holds class ids. An uncertainty map is grey, 255 for 1 nat and more.
+    * `mask`: PNG with a palette. The values are class ids, the colours those of `palette`; the
+      background is transparent.
+    * `overlay`: PNG of the image with its defects tinted.
+    * `uncertainty`: grey PNG, 255 for 1 nat and more.
+    * `photograph`: JPEG of the image, for browsers.
+    * `thumbnail`: JPEG of the image with its defects tinted and framed.
+
+    Args:
+      target: folder.
+      name: of the image, a relative path without suffix.
+      image: uint8 RGB `[H, W, 3]`, or grey `[H, W, 1]`.
+      mask: class ids, uint8 `[H, W]`.
+      uncertainty: in nats, float `[H, W]`.
+      defects: of the mask, the largest first.
 
     Raises:
       ValueError: the name leads out of the target folder.
+      OSError: a file cannot be written.
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"{name!r} leads out of {target}")
-    pictures = {
-        "mask": mask,
-        "overlay": palette.overlay(image, mask),
-        "uncertainty": _grey(uncertainty),
-    }
-    for kind, picture in pictures.items():
-        file = target / kind / f"{name}.png"
+    for (kind, suffix), picture in _pictures(image, mask, uncertainty, defects):
+        file = path(target, kind, name, suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(file)
+        picture.save(file, quality=_JPEG_QUALITY)  # a PNG has none
+
+
+def path(target: Path, kind: str, name: str, suffix: str) -> Path:
+    """The file of a picture."""
+    return target / kind / f"{name}.{suffix}"
+
+
+def _pictures(
+    image: np.ndarray, mask: np.ndarray, uncertainty: np.ndarray, defects: Sequence[Defect]
+) -> Iterator[tuple[tuple[str, str], Image.Image]]:
+    """Kind and suffix, and the picture."""
+    pixels = Image.fromarray(np.broadcast_to(image, (*mask.shape, 3)))
+    coloured = Image.fromarray(mask)
+    coloured.putpalette(palette.colour(np.arange(256)).astype(np.uint8).tobytes())
+    coloured.info["transparency"] = 0
+    yield ("mask", "png"), coloured
+    yield ("overlay", "png"), Image.fromarray(palette.overlay(image, mask))
+    yield ("uncertainty", "png"), Image.fromarray(_grey(uncertainty))
+    yield ("thumbnail", "jpg"), thumbnail(pixels, mask, defects)
+    pixels.thumbnail((_JPEG_SIDE, _JPEG_SIDE))
+    yield ("photograph", "jpg"), pixels
+
+
+def thumbnail(image: Image.Image, mask: np.ndarray, defects: Sequence[Defect]) -> Image.Image:
+    """A small picture of an image with its defects tinted and the largest ones framed."""
+    small = image.copy()
+    small.thumbnail((THUMBNAIL, THUMBNAIL))
+    tinted = palette.overlay(np.asarray(small), palette.shrunk(mask, (small.height, small.width)))
+    picture = Image.fromarray(tinted)
+    draw = ImageDraw.Draw(picture)
+    scale_x, scale_y = small.width / image.width, small.height / image.height
+    for defect in defects[:_FRAMED]:
+        left, top, width, height = defect.box
+        frame = (
+            int(left * scale_x) - 3,
+            int(top * scale_y) - 3,
+            int((left + width) * scale_x) + 3,
+            int((top + height) * scale_y) + 3,
+        )
+        colour = palette.colour(np.array([defect.label]))[0]
+        draw.rectangle(frame, outline=(int(colour[0]), int(colour[1]), int(colour[2])))
+    return picture
 
 
 def _grey(uncertainty: np.ndarray) -> np.ndarray:

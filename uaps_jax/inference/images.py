@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from uaps_jax.datasets.common import UnreadableError
-from uaps_jax.datasets.folder.images import read_any_image
+from uaps_jax.datasets.folder.images import conversions, read_any_image
 from uaps_jax.datasets.plain_text import shown
 from uaps_jax.datasets.regular_files import read_regular
 
 Image = np.ndarray | str | os.PathLike[str]
 """uint8 `[H, W]`, grey, or `[H, W, 3]`, RGB; or the path of an image file."""
+
+
+class Photograph(NamedTuple):
+    """An image file.
+
+    Attributes:
+      pixels: uint8 RGB `[H, W, 3]`.
+      notes: what was changed to make it RGB with 8 bits a channel.
+    """
+
+    pixels: np.ndarray
+    notes: tuple[str, ...]
 
 
 class ImageError(ValueError):
@@ -56,7 +69,12 @@ def rgb(image: Image, name: str, white: int) -> np.ndarray:
 
 
 def read(file: Path, white: int) -> np.ndarray:
-    """An image file as uint8 RGB `[H, W, 3]`.
+    """The pixels of `read_photograph`."""
+    return read_photograph(file, white).pixels
+
+
+def read_photograph(file: Path, white: int) -> Photograph:
+    """An image file as uint8 RGB.
 
     Args:
       file: PNG, JPEG, BMP or TIFF.
@@ -66,7 +84,8 @@ def read(file: Path, white: int) -> np.ndarray:
       ImageError: it cannot be read.
     """
     try:
-        return read_any_image(read_regular(file), white)
+        data = read_regular(file)
+        return Photograph(read_any_image(data, white), tuple(conversions(data, white)))
     except UnreadableError as error:
         raise ImageError(str(file), str(error)) from error
     except OSError as error:

@@ -127,7 +127,9 @@ def render(page: Page) -> str:
         "<h2>Findings</h2>",
         *(_finding(page.dataset, finding) for finding in page.findings),
         "<h2>Classes</h2>",
-        _table("Classes", _CLASS_HEAD, class_rows(page.dataset, page.survey), bar_column=1),
+        html_page.table(
+            "Classes", _CLASS_HEAD, class_rows(page.dataset, page.survey), bar_column=1
+        ),
         f"<h2>Parts, protocol <code>{html.escape(page.protocol)}</code></h2>",
         _parts(page),
         "<h2>Sizes</h2>",
@@ -148,7 +150,7 @@ def render_refusal(title: str, error: Exception) -> str:
     if isinstance(error, DataError):
         rows = [(problem.path, problem.reason) for problem in error.problems]
         body += [f"<p>{_counted(len(rows), 'problem')} in the files:</p>"]
-        table = _table("Problems in the files", ("file", "problem"), rows)
+        table = html_page.table("Problems in the files", ("file", "problem"), rows)
         body += [f'<div class="text">{table}</div>']
         body += [f"<pre>{html.escape(error.remedy)}</pre>"]
     else:
@@ -179,7 +181,7 @@ def _parts(page: Page) -> str:
         counts = (pixels[:, 1:-1] > 0).sum(0) if len(pixels) else np.zeros(0, int)
         rows.append((part, str(size["images"]), str(size["groups"]), *map(str, counts.tolist())))
     head = ("part", "images", "leakage groups", *page.dataset.class_names[1:])
-    return _table("Parts", head, rows)
+    return html_page.table("Parts", head, rows)
 
 
 def _sizes(survey: Survey) -> str:
@@ -187,7 +189,7 @@ def _sizes(survey: Survey) -> str:
     rows = [(f"{w} x {h}", str(count)) for (w, h), count in counts.most_common(_MAX_SIZES)]
     if len(counts) > _MAX_SIZES:
         rows.append((f"{len(counts) - _MAX_SIZES} other sizes", ""))
-    return _table("Sizes", ("width x height", "images"), rows)
+    return html_page.table("Sizes", ("width x height", "images"), rows)
 
 
 def _gallery(page: Page) -> list[str]:
@@ -226,32 +228,3 @@ def _figure(dataset: Dataset, name: str) -> str:
         f'<figure><img alt="{caption}" src="data:image/jpeg;base64,{data}">'
         f"<figcaption>{caption}</figcaption></figure>"
     )
-
-
-def _table(
-    label: str, head: Sequence[str], rows: Iterable[Sequence[str]], bar_column: int = -1
-) -> str:
-    """A table in a scroll region; the first column names the rows.
-
-    Args:
-      label: of the scroll region.
-      head: titles of the columns.
-      rows: texts.
-      bar_column: its texts are percentages, which bars of so many pixels show; -1 for none.
-    """
-
-    def cell(column: int, text: str) -> str:
-        if column == 0:
-            return f'<th scope="row">{html.escape(text)}</th>'
-        if column != bar_column:
-            return f"<td>{html.escape(text)}</td>"
-        bar = f'<rect width="{float(text)}" height="11"/>'
-        drawn = f'<svg width="100" height="11" aria-hidden="true">{bar}</svg>'
-        return f'<td class="bar">{html.escape(text)} {drawn}</td>'
-
-    lines = [
-        "<tr>" + "".join(cell(i, text) for i, text in enumerate(row)) + "</tr>" for row in rows
-    ]
-    titles = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in head)
-    table = f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    return html_page.scroll_region(label, table)

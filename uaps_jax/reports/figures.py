@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, SymmetricalLogLocator
 
 from uaps_jax import palette
-from uaps_jax.data import order
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.plain_text import shown
 from uaps_jax.inference.pools import Predictions
@@ -20,6 +21,13 @@ from uaps_jax.reports.mathtext import NO_MATH, disable_math
 WARNING = "#b3400a"
 MAX_WARNINGS = 8
 """The largest number of warnings that are written under the curves."""
+LINEAR_BELOW = 1e-2
+"""Between this and its negative, a logarithmic axis is linear."""
+WIDE_RANGE = 20
+"""Values are on a logarithmic axis if the largest is more than so many times the smallest."""
+NAME_LENGTH = 24
+"""Characters of a line of a name beside a row of the contact sheet."""
+NAME_LINES = 3
 NOT_DRAWN = {
     f"train/{name}"
     for name in (
@@ -48,8 +56,8 @@ def curves(metrics: Path, target: Path) -> None:
     names = sorted({n for r in records for n in r if n.startswith("train/")} - NOT_DRAWN)
     for name in names:
         left.plot(*_series(records, name), label=name.removeprefix("train/"), linewidth=1)
-    left.set(xlabel="step", title="training, labeled and unlabeled batch", yscale="symlog")
-    left.set_yscale("symlog", linthresh=1e-2)
+    left.set(xlabel="step", title="training, labeled and unlabeled batch")
+    _scale(left)
     for name in DRAWN_ALWAYS:
         right.plot(*_series(records, name), label=name.removeprefix("val/"), marker=".")
     for name in DRAWN_WITH_GOOD_IMAGES:
@@ -71,24 +79,49 @@ def curves(metrics: Path, target: Path) -> None:
     canvas.save(figure, target, dpi=110)
 
 
+def _scale(axes: Axes) -> None:
+    """Makes the vertical axis logarithmic (linear around 0) where its values span a wide range.
+
+    It has labels at 1, 2 and 5 times each power of ten, so that at least three are in the range.
+    """
+    values = np.abs(np.concatenate([[], *(line.get_ydata() for line in axes.lines)]))
+    large = values[values > LINEAR_BELOW]
+    if len(large) and large.max() > WIDE_RANGE * large.min():
+        axes.set_yscale("symlog", linthresh=LINEAR_BELOW)
+        locator = SymmetricalLogLocator(base=10, linthresh=LINEAR_BELOW, subs=(1, 2, 5))
+        axes.yaxis.set_major_locator(locator)
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
 def _series(records: Sequence[dict[str, float]], name: str) -> tuple[list[float], list[float]]:
     points = [(r["step"], r[name]) for r in records if r.get(name) is not None]
     return [step for step, _ in points], [value for _, value in points]
 
 
+def _in_lines(name: str) -> str:
+    """A name in lines that are not longer than a row of the contact sheet is high.
+
+    Of a name that needs too many lines, the middle is left out.
+    """
+    most = NAME_LINES * NAME_LENGTH
+    if len(name) > most:
+        half = (most - 1) // 2
+        name = f"{name[:half]}…{name[-half:]}"
+    starts = range(0, len(name), NAME_LENGTH)
+    return "\n".join(name[start : start + NAME_LENGTH] for start in starts)
+
+
 def contact_sheet(
-    pool: Pool, predictions: Predictions, class_names: Sequence[str], target: Path, *, rows: int
+    pool: Pool, predictions: Predictions, class_names: Sequence[str], target: Path
 ) -> None:
     """Draws image, truth, prediction, errors and uncertainty, a row an image.
 
     Args:
       pool: images and masks.
-      predictions: of the whole pool.
+      predictions: of the pool.
       class_names: background first.
       target: the PNG to write.
-      rows: number of images, spread evenly over the pool; all of them if it has fewer.
     """
-    chosen = order.evenly_spaced(len(pool.names), rows)
     columns = (
         "image",
         "truth",
@@ -97,14 +130,14 @@ def contact_sheet(
         f"uncertainty\n({predictions.uncertainty_name})",
     )
     figure, axes = canvas.subplots(
-        len(chosen),
+        len(pool.names),
         len(columns),
-        figsize=(1.75 * len(columns) + 0.7, 1.75 * len(chosen) + 0.9),
+        figsize=(1.75 * len(columns) + 0.7, 1.75 * len(pool.names) + 0.9),
         squeeze=False,
     )
-    highest = max(float(np.quantile(predictions.uncertainty[chosen], 0.995)), 1e-6)
-    for row, index in enumerate(chosen):
-        image, truth, mask = pool.images[index], pool.masks[index], predictions.masks[index]
+    highest = max(float(np.quantile(predictions.uncertainty, 0.995)), 1e-6)
+    for row, name in enumerate(pool.names):
+        image, truth, mask = pool.images[row], pool.masks[row], predictions.masks[row]
         pictures = (
             np.broadcast_to(image, (*image.shape[:2], 3)),
             palette.overlay(image, truth),
@@ -114,9 +147,9 @@ def contact_sheet(
         for column, picture in enumerate(pictures):
             axes[row, column].imshow(picture, interpolation="nearest")
         uncertainty = axes[row, -1].imshow(
-            predictions.uncertainty[index], cmap="inferno", vmin=0, vmax=highest
+            predictions.uncertainty[row], cmap="inferno", vmin=0, vmax=highest
         )
-        axes[row, 0].set_ylabel(shown(pool.names[index]), fontsize=7, **NO_MATH)
+        axes[row, 0].set_ylabel(_in_lines(shown(name)), fontsize=7, **NO_MATH)
     for axis, title in zip(axes[0], columns, strict=True):
         axis.set_title(title, fontsize=9)
     for axis in axes.flat:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 STYLE = """
@@ -43,3 +43,32 @@ def scroll_region(label: str, table: str) -> str:
       table: an HTML element.
     """
     return f'<section class="wide" tabindex="0" aria-label="{escape(label)}">{table}</section>'
+
+
+def table(
+    label: str, head: Sequence[str], rows: Iterable[Sequence[str]], bar_column: int = -1
+) -> str:
+    """A table in a scroll region; the first column names the rows.
+
+    Args:
+      label: of the scroll region.
+      head: titles of the columns.
+      rows: texts.
+      bar_column: its texts are percentages, which bars of so many pixels show; -1 for none.
+    """
+
+    def cell(column: int, text: str) -> str:
+        if column == 0:
+            return f'<th scope="row">{escape(text)}</th>'
+        if column != bar_column:
+            return f"<td>{escape(text)}</td>"
+        bar = f'<rect width="{float(text)}" height="11"/>'
+        drawn = f'<svg width="100" height="11" aria-hidden="true">{bar}</svg>'
+        return f'<td class="bar">{escape(text)} {drawn}</td>'
+
+    lines = [
+        "<tr>" + "".join(cell(i, text) for i, text in enumerate(row)) + "</tr>" for row in rows
+    ]
+    titles = "".join(f'<th scope="col">{escape(text)}</th>' for text in head)
+    drawn = f"<table><thead><tr>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
+    return scroll_region(label, drawn)

@@ -31,6 +31,9 @@ COPIES = "data.labeled_group_copies"
 
 METRICS = "metrics.jsonl"
 
+LOCK = ".lock"
+"""The file of a work directory that the process locks which uses it."""
+
 
 def ignored_settings(flat: Mapping[str, Any]) -> set[str]:
     """Keys of the settings on which no number of a run depends.
@@ -93,7 +96,7 @@ def locked(workdir: Path) -> Iterator[None]:
         yield
         return
     _make(workdir)
-    with (workdir / ".lock").open("w") as file:
+    with (workdir / LOCK).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

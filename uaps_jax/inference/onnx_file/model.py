@@ -57,10 +57,10 @@ def to_onnx(
       A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
       class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size,
       `uncertainty`, float32 `[N, H, W]` in nats, `score`, float32 `[N]`, and, with a decision,
-      `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the
-      configuration's; otherwise they are H and W at `data.scale`: images go through the network
-      whole, not in tiles as `predict_folder` takes them, and the sides are extended to multiples of
-      the network's stride by repeating the last row and column.
+      `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the configuration's; otherwise
+      they are H and W at `data.scale`: images go through the network whole, not in tiles as
+      `TrainedModel.outputs` takes them, and the sides are extended to multiples of the network's
+      stride by repeating the last row and column.
 
     Raises:
       ExportError: the network computes something that has no ONNX form.

@@ -1,6 +1,7 @@
-"""Prediction of folders: every size, either orientation, nothing written from bad input."""
+"""Prediction of many images: every size, either orientation, bad files among them."""
 
 import dataclasses
+import errno
 import functools
 import os
 
@@ -11,13 +12,11 @@ import pytest
 from PIL import Image
 
 from tests import tiny
-from uaps_jax import methods
-from uaps_jax.config import ConfigError
+from uaps_jax import methods, palette
 from uaps_jax.data import prepare, tiling
 from uaps_jax.data.source import Pool
-from uaps_jax.datasets.common import DataError
-from uaps_jax.inference import files, pools
-from uaps_jax.inference import folder as folders
+from uaps_jax.inference import files, images, inputs, pools
+from uaps_jax.inference.predict_images import minimum_area, predict_images
 from uaps_jax.inference.trained import TrainedModel
 
 
@@ -48,7 +47,11 @@ def model_of(config, method, variables, folder):
 
 
 def predict_folder(config, method, variables, folder, target):
-    return folders.predict_folder(model_of(config, method, variables, folder), folder, target)
+    """The results of a folder's images, and the problems of its files."""
+    problems = []
+    found = inputs.find(folder, config.data.folder.white, target, problems)
+    model = model_of(config, method, variables, folder)
+    return list(predict_images(model, found, target, problems)), problems
 
 
 def save(file, array):
@@ -74,15 +77,25 @@ def test_results_have_the_size_and_orientation_of_the_images(tmp_path, transpose
     sizes = {"a": (64, 32), "deep/b": (16, 48), "c": (32, 16), "d": (32, 32), "e": (96, 64)}
     for name, size in sizes.items():
         save(tmp_path / "in" / f"{name}.png", striped(*size))
-    count = predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
-    assert count == 5
+    results, problems = predict_folder(
+        config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out"
+    )
+    assert {result.name: result.size for result in results} == sizes
+    assert problems == []
     for name, (height, width) in sizes.items():
         image = striped(height, width)
         expected = np.where(image == 0, 1, np.where(image == 255, 2, 0))
-        np.testing.assert_array_equal(read(tmp_path / "out" / "mask" / f"{name}.png"), expected)
+        with Image.open(tmp_path / "out" / "mask" / f"{name}.png") as mask:
+            assert mask.mode == "P"  # class ids, in colours
+            np.testing.assert_array_equal(np.array(mask), expected)
+            shown = np.array(mask.convert("RGBA"))
+        np.testing.assert_array_equal(shown[..., :3], palette.colour(expected))
+        np.testing.assert_array_equal(shown[..., 3] > 0, expected > 0)
         unsure = read(tmp_path / "out" / "uncertainty" / f"{name}.png")
         np.testing.assert_array_equal(unsure, np.where(expected == 2, 128, 0))
-        assert read(tmp_path / "out" / "overlay" / f"{name}.png").shape == (height, width, 3)
+        for kind, suffix in (("overlay", "png"), ("photograph", "jpg"), ("thumbnail", "jpg")):
+            drawn = read(tmp_path / "out" / kind / f"{name}.{suffix}")
+            assert drawn.shape == (height, width, 3)
 
 
 def test_a_pool_in_pieces_is_predicted_as_in_one():
@@ -172,7 +185,7 @@ def test_no_more_than_a_batch_is_held_and_that_changes_nothing(fit, held, tmp_pa
 
     monkeypatch.setattr(tiling, "HELD_BYTES", held)
     monkeypatch.setattr(pools, "make_predictor", watched)
-    monkeypatch.setattr(files, "write", lambda *given: written.append(given))
+    monkeypatch.setattr(files, "write", lambda *given: written.append(given[:5]))
     predict_folder(config, method, variables, tmp_path, tmp_path / "out")
     assert batches == list(enumerate([4, 4, 3, 4, 3] if fit == "pad" else [4]))
     for row, (_, name, image, mask, unsure) in enumerate(written):
@@ -184,39 +197,96 @@ def test_no_more_than_a_batch_is_held_and_that_changes_nothing(fit, held, tmp_pa
     assert len(written) == 4
 
 
-def test_a_result_that_would_lie_in_another_is_refused_before_anything_is_written(tmp_path):
+def test_bad_files_are_named_and_the_others_are_predicted(tmp_path, monkeypatch):
     config = tiny.config()
-    save(tmp_path / "in" / "b.jpg", striped(16, 16))
-    save(tmp_path / "in" / "b.png" / "y.png", striped(16, 16))
-    with pytest.raises(
-        DataError, match=r"b\.png/y\.png: its result would lie in b\.png, the result"
-    ):
-        predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    given = tmp_path / "in"
+    for name in ("good", "gone", "late", "unwritable", "new\nline"):
+        save(given / f"{name}.png", striped(16, 16))
+    save(given / "good.jpg", striped(16, 16))
+    save(given / "good.png.d.png" / "below.png", striped(16, 16))
+    save(given / "good.png.d.bmp", striped(16, 16))
+    (given / "empty.png").write_bytes(b"")
+    (given / "cut.png").write_bytes((given / "good.png").read_bytes()[:40])
+    os.mkfifo(given / "pipe.png")
+    (given / "phone.heic").write_bytes(b"x")
+    (given / "notes.json").write_text("{}")
+    read, write, calls = images.read_photograph, files.write, []
+
+    def drive_goes_away(file, white):
+        calls.append(file.stem)
+        if file.stem == "gone" or (file.stem == "late" and calls.count("late") > 1):
+            raise images.ImageError(str(file), "cannot be read: Stale file handle")
+        return read(file, white)
+
+    def write_most(target, name, *rest):
+        if name == "unwritable":
+            raise OSError(13, "Permission denied")
+        write(target, name, *rest)
+
+    monkeypatch.setattr(images, "read_photograph", drive_goes_away)
+    monkeypatch.setattr(files, "write", write_most)
+    monkeypatch.setattr(tiles, "HELD_BYTES", 0)  # pixels are read again for the pictures
+    results, problems = predict_folder(config, by_brightness(config), {}, given, tmp_path / "out")
+    reasons = {problem.path.rsplit("/", 1)[-1]: problem.reason for problem in problems}
+    assert reasons.pop("good.png").startswith("its result would overwrite that of good.jpg: ")
+    assert reasons.pop("below.png").startswith("its result would lie in good.png.d.png, the result")
+    assert reasons.pop("cut.png").startswith("cannot be read: ")
+    assert "control characters" in reasons.pop("new\nline.png")
+    assert reasons.pop("phone.heic").startswith("is not of a format that is read")
+    assert reasons == {
+        "empty.png": "the file is empty",
+        "pipe.png": "cannot be read: it is a pipe, not a file",
+        "gone.png": "cannot be read: Stale file handle",
+        "late.png": "cannot be read: Stale file handle",
+        "unwritable.png": "its pictures cannot be written: Permission denied",
+    }
+    assert [result.file for result in results] == ["good.jpg", "good.png.d.bmp"]
 
 
-def test_pipes_and_names_with_control_characters_are_named(tmp_path):
+def test_a_full_disk_ends_a_prediction(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", striped(16, 16))
+
+    def full(*given):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(files, "write", full)
     config = tiny.config()
-    save(tmp_path / "in" / "new\nline.png", striped(16, 16))
-    os.mkfifo(tmp_path / "in" / "pipe.png")
-    with pytest.raises(DataError) as caught:
-        predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
-    reasons = {p.path.rsplit("/", 1)[-1]: p.reason for p in caught.value.problems}
-    assert reasons.keys() == {r"new\nline.png", "pipe.png"}
-    assert reasons["pipe.png"] == "cannot be read: it is a pipe, not a file"
+    with pytest.raises(OSError, match="No space left"):
+        predict_folder(config, by_brightness(config), {}, tmp_path, tmp_path / "out")
 
 
-def test_all_bad_files_are_named_and_nothing_is_written(tmp_path):
+def test_files_that_were_changed_to_be_read_have_notes(tmp_path):
     config = tiny.config()
-    save(tmp_path / "in" / "good.png", striped(16, 16))
-    save(tmp_path / "in" / "good.jpg", striped(16, 16))
-    (tmp_path / "in" / "empty.png").write_bytes(b"")
-    (tmp_path / "in" / "cut.png").write_bytes((tmp_path / "in" / "good.png").read_bytes()[:40])
-    with pytest.raises(DataError) as caught:
-        predict_folder(config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out")
-    named = {problem.path.rsplit("/", 1)[-1] for problem in caught.value.problems}
-    assert named == {"good.png", "empty.png", "cut.png"}
-    assert not (tmp_path / "out").exists()
+    config.data.folder.white = 4095
+    pixels = np.full((16, 16), 128, np.uint8)
+    Image.fromarray(pixels).convert("CMYK").save(tmp_path / "cmyk.jpg")
+    Image.fromarray(pixels.astype(np.uint16) * 16).save(tmp_path / "deep.png")
+    Image.fromarray(pixels).save(tmp_path / "plain.png")
+    results, problems = predict_folder(
+        config, by_brightness(config), {}, tmp_path, tmp_path / "out"
+    )
+    assert {result.file: result.notes for result in results} == {
+        "cmyk.jpg": ("CMYK: converted to RGB without its colour profile",),
+        "deep.png": ("16 bits a pixel: the value 4095 is taken as white",),
+        "plain.png": (),
+    }
+    assert problems == []
+
+
+def test_a_minimum_area_is_in_pixels_of_the_networks_input(tmp_path):
+    config = tiny.config()
+    config.evaluation.decision.minimum_area = 10
+    model = model_of(config, methods.build(config), {}, tmp_path)
+    assert minimum_area(model, (32, 48)) == 10 * 2 * 3
+    config.data.fit = "pad"
+    assert minimum_area(model, (32, 48)) == 10
+    image = striped(16, 16)  # one region of 32 pixels, one of 64
+    image[7, 0] = 255
+    save(tmp_path / "in" / "a.png", image)
+    [result], _ = predict_folder(
+        config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out"
+    )
+    assert [(defect.label, defect.area) for defect in result.defects] == [(2, 64), (1, 31)]
 
 
 def test_no_name_leads_out_of_the_target(tmp_path):
@@ -224,22 +294,5 @@ def test_no_name_leads_out_of_the_target(tmp_path):
     mask = np.zeros((16, 16), np.uint8)
     for name in (str(tmp_path / "raw"), "../raw", "a/../../raw"):
         with pytest.raises(ValueError, match="leads out of"):
-            files.write(tmp_path / "out", name, image[..., None], mask, mask)
+            files.write(tmp_path / "out", name, image[..., None], mask, mask, [])
     assert not list(tmp_path.rglob("*.png"))
-
-
-def test_hidden_files_and_earlier_results_are_left_out(tmp_path):
-    config = tiny.config()
-    save(tmp_path / "a.png", striped(16, 16))
-    (tmp_path / "._a.png").write_bytes(b"x")
-    for _ in range(2):
-        target = tmp_path / "results"
-        assert predict_folder(config, by_brightness(config), {}, tmp_path, target) == 1
-
-
-def test_a_folder_that_is_missing_or_has_no_image_is_reported(tmp_path):
-    config = tiny.config()
-    (tmp_path / "notes.txt").write_text("no image")
-    for folder, reason in ((tmp_path, "has no image"), (tmp_path / "none", "is not a folder")):
-        with pytest.raises(ConfigError, match=reason):
-            predict_folder(config, by_brightness(config), {}, folder, tmp_path / "out")

@@ -1,0 +1,99 @@
+"""The defects of a mask: its connected regions, with their sizes and places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+from scipy import ndimage, spatial
+
+from uaps_jax.labels import IGNORE
+
+_NEIGHBOURS = np.ones((3, 3), bool)  # pixels that touch at a corner are connected, too
+
+
+class Box(NamedTuple):
+    """The smallest upright box around a region, in pixels."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+class Defect(NamedTuple):
+    """A connected region of pixels of one class.
+
+    Attributes:
+      label: class id.
+      area: number of its pixels.
+      box: around it.
+      centroid: x and y of its centre of mass; the centre of the image's first pixel is (0, 0).
+      largest_width: diameter of the largest circle that fits into it, in pixels.
+      length: largest distance of two of its points, in pixels.
+    """
+
+    label: int
+    area: int
+    box: Box
+    centroid: tuple[float, float]
+    largest_width: float
+    length: float
+
+
+def find(mask: np.ndarray, minimum_area: float) -> list[Defect]:
+    """The defects of at least `minimum_area` pixels, the largest first.
+
+    Args:
+      mask: class ids, uint8 `[H, W]`; 0 and 255 are no defect.
+      minimum_area: in pixels.
+    """
+    labels = [int(label) for label in np.unique(mask) if label not in (0, IGNORE)]
+    found = [defect for label in labels for defect in _of_class(mask, label, minimum_area)]
+    return sorted(found, key=lambda defect: -defect.area)
+
+
+def _of_class(mask: np.ndarray, label: int, minimum_area: float) -> Iterator[Defect]:
+    regions, _ = ndimage.label(mask == label, _NEIGHBOURS)
+    areas = np.bincount(regions.reshape(-1))
+    for number, place in enumerate(ndimage.find_objects(regions), start=1):
+        if areas[number] < minimum_area:
+            continue
+        rows, columns = place
+        region = regions[place] == number
+        y, x = np.nonzero(region)
+        yield Defect(
+            label=label,
+            area=int(areas[number]),
+            box=Box(columns.start, rows.start, region.shape[1], region.shape[0]),
+            centroid=(float(columns.start + x.mean()), float(rows.start + y.mean())),
+            largest_width=largest_width(region),
+            length=length(region),
+        )
+
+
+def largest_width(region: np.ndarray) -> float:
+    """The diameter of the largest circle in a region, bool `[H, W]`, in pixels.
+
+    Pixels are squares. Centres of circles are the centres, corners and middles of the sides of
+    pixels, so that the width of an upright strip is exact whether it is odd or even.
+    """
+    height, width = region.shape
+    inside = np.zeros((2 * height + 1, 2 * width + 1), bool)  # in half pixels
+    inside[1::2, 1::2] = region
+    inside[1::2, 2:-1:2] = region[:, 1:] & region[:, :-1]
+    inside[2:-1:2] = inside[1:-2:2] & inside[3::2]
+    # The radius in half pixels is the diameter in pixels.
+    return float(ndimage.distance_transform_edt(inside).max())
+
+
+def length(region: np.ndarray) -> float:
+    """The largest distance of two points of a region, bool `[H, W]`, in pixels."""
+    rows = np.flatnonzero(region.any(1))
+    first = region[rows].argmax(1)
+    last = region.shape[1] - region[rows, ::-1].argmax(1)
+    ends = [np.stack([x, rows + y], 1) for x in (first, last) for y in (0, 1)]
+    corners = np.concatenate(ends).astype(float)
+    hull = corners[spatial.ConvexHull(corners).vertices]
+    return float(spatial.distance.pdist(hull).max())
