@@ -64,10 +64,13 @@ def published(make: Make, setting: Setting, argument: str) -> Progressive:
         raise c.ConfigError(choices.unknown("list or variant", argument, allowed))
     variant = argument if argument in variants.VARIANTS else ""
     ratio = argument if argument and not variant else SHORT_LIST
-    of_base = settings_of_ppl.with_list if variant else settings_of_ppl.published
     lengths = setting.lengths(ratio)
+    if variant:
+        base = settings_of_ppl.with_list(setting, ratio)
+    else:
+        base = settings_of_ppl.published(setting, ratio)
     return make(
-        of_base(setting, ratio),
+        base,
         [length.steps for length in lengths],
         variant,
         checkpoints=thirds(lengths.teacher.epochs),
