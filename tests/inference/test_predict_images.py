@@ -225,7 +225,7 @@ def test_bad_files_are_named_and_the_others_are_predicted(tmp_path, monkeypatch)
 
     monkeypatch.setattr(images, "read_photograph", drive_goes_away)
     monkeypatch.setattr(files, "write", write_most)
-    monkeypatch.setattr(tiles, "HELD_BYTES", 0)  # pixels are read again for the pictures
+    monkeypatch.setattr(tiling, "HELD_BYTES", 0)  # pixels are read again for the pictures
     results, problems = predict_folder(config, by_brightness(config), {}, given, tmp_path / "out")
     reasons = {problem.path.rsplit("/", 1)[-1]: problem.reason for problem in problems}
     assert reasons.pop("good.png").startswith("its result would overwrite that of good.jpg: ")
