@@ -11,7 +11,7 @@ from PIL import Image
 from tests.commands import mine
 from tests.data.test_audit import SIZE
 from uaps_jax.config import ConfigError, TargetsConfig, validate
-from uaps_jax.data import prepare, protocols, source, targets
+from uaps_jax.data import prepare, protocols, resample, source, targets
 from uaps_jax.datasets.common import DataError
 
 
@@ -66,8 +66,8 @@ def test_masks_and_weights_of_two_folders_are_those_of_the_pool(built, tmp_path)
     for name, values in pool.fields.items():
         np.testing.assert_array_equal(values[1], loaded[name])
     for row in range(2):  # both folders hold the same pictures
-        np.testing.assert_array_equal(pool.masks[row], prepare.resize(mask_of(0), 24, 40))
-        weight = prepare.resize(mask_of(100) * 100, 24, 40)
+        np.testing.assert_array_equal(pool.masks[row], resample.nearest(mask_of(0), 24, 40))
+        weight = resample.nearest(mask_of(100) * 100, 24, 40)
         np.testing.assert_array_equal(pool.weights[row], weight)
     truth = source.read(dataset, [second, first], data)
     np.testing.assert_array_equal(truth.images, pool.images)

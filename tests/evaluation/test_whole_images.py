@@ -8,6 +8,7 @@ import pytest
 from tests import tiny
 from uaps_jax.data.whole_images import WholeImages
 from uaps_jax.evaluation import evaluate, metrics, whole_images
+from uaps_jax.evaluation.image_score import ScoreRule
 
 NAMES = ("background", "dark", "bright")
 
@@ -16,6 +17,9 @@ def by_brightness(variables, images):
     """Dark pixels are class 1, bright ones class 2."""
     grey = images.astype(jnp.float32).mean(-1) + variables
     return jax.nn.one_hot(jnp.where(grey < 60, 1, jnp.where(grey > 200, 2, 0)), 3)
+
+
+RULE = ScoreRule(kind="area", top_pixels=1, pixel_threshold=0.5, minimum_area=0)
 
 
 def images_of(sizes, **data):
@@ -33,8 +37,8 @@ def images_of(sizes, **data):
 
 def test_scores_are_those_of_each_pixel_of_images_of_any_size():
     images = images_of([(16, 16), (50, 33), (9, 70), (40, 16)])
-    function = evaluate.make_confusion_function(by_brightness, 3)
-    actual = evaluate.evaluate(function, jnp.float32(0), images, NAMES, 5)
+    function = evaluate.make_measure_function(by_brightness, 3, RULE)
+    measured = evaluate.measure(function, jnp.float32(0), images, 5)
     matrices = np.zeros((4, 3, 3), int)
     for matrix, name in zip(matrices, images.names, strict=True):
         pixels, truth = images.load(name)
@@ -43,8 +47,12 @@ def test_scores_are_those_of_each_pixel_of_images_of_any_size():
         for t in range(3):
             for p in range(3):
                 matrix[t, p] = ((truth == t) & (predicted == p)).sum()
+    np.testing.assert_array_equal(measured.confusions, matrices)
     expected = metrics.scores(matrices, NAMES)
-    assert actual == pytest.approx(expected)
+    actual = evaluate.evaluate(function, jnp.float32(0), images, NAMES, 5)
+    assert {name: actual[name] for name in expected} == pytest.approx(expected, nan_ok=True)
+    marked = matrices[:, :, 1:].sum((1, 2))  # pixels of label 255 are in no matrix
+    np.testing.assert_array_equal(measured.image_scores, marked)
     assert function.probabilities._cache_size() == 1  # batches of one shape
 
 
