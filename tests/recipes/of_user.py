@@ -1,4 +1,4 @@
-"""A configuration file of ST of seconds on a user's folder, whose process can kill itself.
+"""Recipes of seconds on a user's folder; that of `get_config`, ST, can kill its own process.
 
 `KILL_AT=TEXT:N` ends it by SIGKILL before the N-th writing of a file or of a checkpoint whose path
 holds the text.
@@ -9,23 +9,29 @@ import signal
 
 from uaps_jax import files
 from uaps_jax.configs.parts import datasets, progressive
+from uaps_jax.configs.parts.progressive import Make
 from uaps_jax.recipes.progressive import Progressive
 from uaps_jax.training import checkpoints
 
 
 def get_config(root: str) -> Progressive:
     """Four steps of a teacher, then two of a student."""
+    return of(progressive.stpp, root, (4, 2))
+
+
+def of(make: Make, root: str, steps: tuple[int, ...]) -> Progressive:
+    """A recipe with these steps of its teacher and its students."""
     base = datasets.folder(
         manual_dir=f"{root}/mine",
         data_dir=f"{root}/built",
         shares=(0.6, 0.2, 0.2),
         labeled_count=3,
     )
-    recipe = progressive.stpp(base, (4, 2), "small", scales=(1.0, 0.5))
-    recipe.student_steps = (2,)
+    recipe = make(base, steps, "small", scales=(1.0, 0.5))
+    recipe.student_steps = steps[1:]
     base.data.height = base.data.width = 16
     base.network.widths, base.network.dropout = (4, 6), (0.0, 0.3)
-    base.train.steps, base.train.eval_every, base.checkpoint.every = 4, 4, 2
+    base.train.steps, base.train.eval_every, base.checkpoint.every = steps[0], 4, 2
     base.train.batch_labeled = base.train.batch_unlabeled = 2
     base.train.log_every, base.evaluation.batch_size = 1, 4
     return recipe
