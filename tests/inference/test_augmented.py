@@ -1,5 +1,6 @@
 """Test-time augmentation: the mean of warped-back probabilities."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -37,7 +38,8 @@ def test_it_is_the_mean_of_the_warped_back_probabilities():
     def predict(variables, batch):
         assert variables == "variables"
         seen.append(batch.shape[1:3])
-        return np.stack([two_classes(np.asarray(image, np.float64)) for image in batch])
+        found = [two_classes(np.asarray(image, np.float64)) for image in batch]
+        return jnp.asarray(found, jnp.float32)
 
     found = augmented(predict, (0.5, 1.0, 1.5), flip=True, stride=4)("variables", images)
     assert seen == [(4, 8), (4, 8), (8, 12), (8, 12), (12, 16), (12, 16)]

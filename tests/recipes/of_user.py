@@ -1,4 +1,4 @@
-"""Configurations of seconds on a user's folder: of ST++, whose process can kill itself, and others.
+"""Recipes of seconds on a user's folder; that of `get_config`, ST, can kill its own process.
 
 `KILL_AT=TEXT:N` ends it by SIGKILL before the N-th writing of a file or of a checkpoint whose path
 holds the text.
@@ -15,22 +15,23 @@ from uaps_jax.training import checkpoints
 
 
 def get_config(root: str) -> Progressive:
-    return of(progressive.stpp, root)
+    """Four steps of a teacher, then two of a student."""
+    return of(progressive.stpp, root, (4, 2))
 
 
-def of(make: Make, root: str) -> Progressive:
-    """Six steps of a teacher, then four and three of the students."""
+def of(make: Make, root: str, steps: tuple[int, ...]) -> Progressive:
+    """A recipe with these steps of its teacher and its students."""
     base = datasets.folder(
         manual_dir=f"{root}/mine",
         data_dir=f"{root}/built",
         shares=(0.6, 0.2, 0.2),
         labeled_count=3,
     )
-    recipe = make(base, (6, 4, 3), "small", scales=(1.0, 0.5))
-    recipe.student_steps = (4, 3)
+    recipe = make(base, steps, "small", scales=(1.0, 0.5))
+    recipe.student_steps = steps[1:]
     base.data.height = base.data.width = 16
     base.network.widths, base.network.dropout = (4, 6), (0.0, 0.3)
-    base.train.steps, base.train.eval_every, base.checkpoint.every = 6, 3, 1
+    base.train.steps, base.train.eval_every, base.checkpoint.every = steps[0], 4, 2
     base.train.batch_labeled = base.train.batch_unlabeled = 2
     base.train.log_every, base.evaluation.batch_size = 1, 4
     return recipe

@@ -17,7 +17,7 @@ from uaps_jax.training import checkpoints
 
 def test_all_stages_run_and_the_score_is_the_product_of_its_terms(tmp_path):
     mine.write_folder(tmp_path / "mine")
-    recipe = of_user.of(progressive.ppl, str(tmp_path))
+    recipe = of_user.of(progressive.ppl, str(tmp_path), (4, 2, 2))
     recipe.base.train.batch_labeled = recipe.base.train.batch_unlabeled = 4
     folder = tmp_path / "run"
     recipe_command.recipe(Request(config=recipe, workdir=folder, checkpoint="best", input=None))
@@ -44,7 +44,7 @@ def test_all_stages_run_and_the_score_is_the_product_of_its_terms(tmp_path):
 
 @pytest.mark.parametrize("make", [progressive.stpp, progressive.ppl])
 def test_all_stages_have_batches_of_the_same_size(make, tmp_path):
-    recipe = of_user.of(make, str(tmp_path))
+    recipe = of_user.of(make, str(tmp_path), (4, 2, 2))
     recipe.base.data.manual_dir = ""
     stages = stage_lib.checked(recipe, tmp_path)
     folders = stage_lib.folders(stages, tmp_path)

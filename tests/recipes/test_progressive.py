@@ -1,4 +1,4 @@
-"""ST++ on a user's folder: killed and resumed, its files are those of an uninterrupted run."""
+"""ST on a user's folder: killed and resumed, its files are those of an uninterrupted run."""
 
 import csv
 import json
@@ -6,10 +6,13 @@ import signal
 import subprocess
 import sys
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
 
+import uaps_jax
 from tests import crashes, published
 from tests.commands import mine
 from tests.recipes import of_user
@@ -17,13 +20,14 @@ from uaps_jax.commands import opening
 from uaps_jax.commands import recipe as recipe_command
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
-from uaps_jax.data import protocols
+from uaps_jax.data import protocols, source
 from uaps_jax.recipes import stage as stage_lib
-from uaps_jax.recipes.stage import Training
+from uaps_jax.recipes.rank import rank
+from uaps_jax.recipes.stage import Place, Training
 from uaps_jax.training import checkpoints
 
-LAST = {"teacher": 6, "student_1": 4, "student_2": 3}
-KILLS = ("teacher/checkpoints:4", "targets/easy/mask:2", "student_2/checkpoints:2")
+LAST = {"teacher": 4, "student": 2}
+KILLS = ("teacher/checkpoints:2", "targets/all/mask:3")
 
 
 def run(root, name, kill_at=""):
@@ -42,8 +46,8 @@ def run(root, name, kill_at=""):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A user's folder, and the recipe in `whole`, and in `killed`, where it was killed thrice."""
-    root = tmp_path_factory.mktemp("stpp")
+    """A user's folder, and the recipe in `whole`, and in `killed`, where it was killed twice."""
+    root = tmp_path_factory.mktemp("st")
     mine.write_folder(root / "mine")
     done = run(root, "whole")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -59,8 +63,7 @@ def written(folder):
     """The files of the passes, without the records, which hold times."""
     return {
         file.relative_to(folder).as_posix(): file.read_bytes()
-        for name in ("rank", "targets")
-        for file in (folder / name).rglob("*")
+        for file in (folder / "targets").rglob("*")
         if file.is_file() and file.name != "stage.json"
     }
 
@@ -79,44 +82,69 @@ def test_a_killed_recipe_gives_the_bits_of_an_uninterrupted_one(root):
     assert not list(killed.rglob("*.previous-*"))
 
 
-def test_the_files_are_what_the_tools_read(root):
-    folder = root / "whole"
+@pytest.fixture(scope="module")
+def opened(root):
+    """The dataset, its split, and the unlabeled images that have a mask."""
     config = of_user.get_config(str(root)).base
     _, dataset = opening.open_dataset(config)
-    unlabeled = protocols.make_split(dataset, config.data)["unlabeled"]
-    hidden = set(unlabeled) & dataset.masked
+    split = protocols.make_split(dataset, config.data)
+    hidden = set(split["unlabeled"]) & dataset.masked
     assert hidden
-    assert set(unlabeled) - hidden
-    assert {2, 4, 6} <= set(checkpoints.saved_steps(folder / "teacher"))
+    assert set(split["unlabeled"]) - hidden
+    return dataset, split, hidden
 
-    with (folder / "rank" / "ranking.csv").open(newline="") as opened:
-        rows = list(csv.DictReader(opened))
-    assert sorted(row["name"] for row in rows) == unlabeled
+
+def test_pseudo_labels_are_masks_that_the_student_learns(root, opened):
+    _, split, hidden = opened
+    folder = root / "whole"
+    masks = folder / "targets" / "all" / "mask"
+    assert sorted(f.stem for f in masks.iterdir()) == split["unlabeled"]
+    for file in masks.iterdir():
+        with Image.open(file) as mask:
+            assert (mask.mode, mask.size) == ("P", (48, 48))
+            assert np.asarray(mask).max() < 3
+    quality = json.loads((folder / "targets" / "all" / "quality.json").read_text())
+    assert quality["images"] == len(hidden)
+    of_student = json.loads((folder / "student" / "split.json").read_text())
+    assert of_student["unlabeled"] == split["unlabeled"]
+    assert len(of_student["targets"]) == 16
+
+
+def test_a_ranking_is_a_table_a_summary_and_a_sheet(root, opened, tmp_path):
+    dataset, split, hidden = opened
+    steps = checkpoints.saved_steps(root / "whole" / "teacher")
+    assert steps == [2, 4]
+
+    def first_pixel(probabilities):
+        assert probabilities.shape == (2, 4, 16, 16, 3)
+        return {"first": probabilities[-1, :, 0, 0, 0], "half": 0.5 * jnp.ones(4)}
+
+    stage = rank(
+        name="rank", model="teacher", steps=steps, terms=first_pixel, share=0.5, balanced=False
+    )
+    assert stage.options["terms"] == "first_pixel"
+    inputs = {"teacher": root / "whole" / "teacher"}
+    stage.write(Place(folder=tmp_path, inputs=inputs, dataset=dataset, split=split))
+    with (tmp_path / "ranking.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert sorted(row["name"] for row in rows) == split["unlabeled"]
     scores = [float(row["score"]) for row in rows]
     assert scores == sorted(scores, reverse=True)
-    assert scores == [float(row["stability"]) for row in rows]
-    easy = len(unlabeled) // 2
+    assert scores == [float(row["first"]) * float(row["half"]) for row in rows]
+    easy = len(rows) // 2
     assert [row["part"] for row in rows] == ["easy"] * easy + ["hard"] * (len(rows) - easy)
-    with Image.open(folder / "rank" / "best_and_worst.png") as sheet:
+    model = uaps_jax.load(root / "whole" / "teacher", 4)
+    pool = source.read(dataset, [row["name"] for row in rows[:4]], model.config.data)
+    predictor = model.method.predictor("")
+    expected = jax.jit(lambda v, x: predictor(v, x))(model.variables, pool.images)[:, 0, 0, 0]
+    np.testing.assert_allclose([float(row["first"]) for row in rows[:4]], expected, atol=1e-6)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert sum(summary["kinds"]["easy"].values()) == easy
+    for part, found in summary["quality"].items():
+        known = hidden & {row["name"] for row in rows if row["part"] == part}
+        assert (found["images"] if known else found) == (len(known) or None)
+    with Image.open(tmp_path / "best_and_worst.png") as sheet:
         assert sheet.width > 100
-    summary = json.loads((folder / "rank" / "summary.json").read_text())
-    kinds = summary["kinds"]
-    assert sum(kinds["easy"].values()) == easy
-
-    for part in ("easy", "hard"):
-        names = {row["name"] for row in rows if row["part"] == part}
-        masks = folder / "targets" / part / "mask"
-        assert {f.stem for f in masks.iterdir()} == names
-        for file in masks.iterdir():
-            with Image.open(file) as mask:
-                assert (mask.mode, mask.size) == ("P", (48, 48))
-                assert np.asarray(mask).max() < 3
-        quality = json.loads((folder / "targets" / part / "quality.json").read_text())
-        known = len(names & hidden)
-        assert (quality["images"] if known else quality) == (known or None)
-    for student, expected in (("student_1", easy), ("student_2", len(unlabeled))):
-        split = json.loads((folder / student / "split.json").read_text())
-        assert len(split["unlabeled"]) == expected
 
 
 def test_the_command_lists_the_stages_and_reports_a_changed_mask(root, capsys):
@@ -131,27 +159,30 @@ def test_the_command_lists_the_stages_and_reports_a_changed_mask(root, capsys):
     )
     recipe_command.recipe(listed)
     lines = capsys.readouterr().out.splitlines()
-    names = ["teacher", "rank", "label_easy", "student_1", "label_hard", "student_2"]
+    names = ["teacher", "label", "student"]
     assert [line.split()[0] for line in lines[1:]] == names
     assert all("  done  " in line for line in lines[1:])
     recipe_command.recipe(request)  # there is nothing to do
-    mask = next((root / "whole" / "targets" / "hard" / "mask").iterdir())
+    mask = next((root / "whole" / "targets" / "all" / "mask").iterdir())
     before = mask.read_bytes()
     mask.write_bytes(before + b"\0")
     recipe_command.recipe(listed)
-    assert "label_hard  pass      done (1 files changed by hand)" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match=rf"stage label_hard, .*: mask/{mask.name}"):
+    assert "label    pass      done (1 files changed by hand)" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=rf"stage label, .*: mask/{mask.name}"):
         recipe_command.recipe(request)
     mask.write_bytes(before)
 
 
-def test_one_student_learns_all_pseudo_labels(tmp_path):
+def test_one_student_learns_all_pseudo_labels_and_two_in_turn(tmp_path):
     recipe = of_user.get_config(str(tmp_path))
-    recipe.student_steps = (5,)
     stages = stage_lib.checked(recipe, tmp_path)
     assert [stage.name for stage in stages] == ["teacher", "label", "student"]
-    assert stages[2].configure({"label": tmp_path}).train.steps == 5
+    assert stages[2].configure({"label": tmp_path}).train.steps == 2
     assert stages[0].configure({}).checkpoint.keep_at == ()
+    recipe = of_user.get_config(str(tmp_path))
+    recipe.student_steps = (5, 6)
+    names = [stage.name for stage in stage_lib.checked(recipe, tmp_path)]
+    assert names == ["teacher", "rank", "label_easy", "student_1", "label_hard", "student_2"]
     recipe = of_user.get_config(str(tmp_path))
     recipe.student_steps, recipe.easy = (1, 2, 3), 1.0
     with pytest.raises(ConfigError, match=r"(?s)student_steps = .*one or two.*easy = 1\.0: must"):

@@ -51,7 +51,7 @@ def confusion(truth: np.ndarray, label: np.ndarray, classes: int) -> np.ndarray:
     return count_values(pairs, classes**2).reshape(classes, classes)
 
 
-def to_json(found: Mapping[str, Any]) -> str:
+def to_json(found: Mapping[str, Any] | None) -> str:
     return json.dumps(found, indent=1) + "\n"
 
 

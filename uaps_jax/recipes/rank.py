@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -22,7 +22,6 @@ from uaps_jax.recipes import images, quality, ranking
 from uaps_jax.recipes.ranking import EASY, HARD, Row
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.reports import ranking_sheet
-from uaps_jax.trees import Tree
 
 SUMMARY = "summary.json"
 SHEET = "best_and_worst.png"
@@ -104,7 +103,7 @@ def _scored(place: Place, models: Sequence[TrainedModel], terms: Terms) -> Score
     predict = jit(lambda variables, batch: predictor(variables, batch))
 
     @jit
-    def score(probabilities: Sequence[jax.Array]) -> tuple[Tree, jax.Array]:
+    def score(probabilities: Sequence[jax.Array]) -> tuple[Mapping[str, jax.Array], jax.Array]:
         stacked = jnp.stack(probabilities)
         return terms(stacked), stacked[-1].argmax(-1).astype(np.uint8)
 

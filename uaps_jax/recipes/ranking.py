@@ -92,7 +92,7 @@ def _easy(order: Sequence[int], kinds: Sequence[str], share: float, balanced: bo
 def kinds(counts: np.ndarray, class_names: Sequence[str]) -> list[str]:
     """The kind of each image, from the pixels of every class in its pseudo-label, `[N, C]`."""
     largest = 1 + counts[:, 1:].argmax(1)
-    present = counts[:, 1:].any(1)
+    present = counts[:, 1:].sum(1) > 0
     return [class_names[c if p else 0] for c, p in zip(largest, present, strict=True)]
 
 
