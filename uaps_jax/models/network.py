@@ -144,18 +144,18 @@ class Network:
         heads, head_variables = head_lib.selected(self.heads, variables, on_encoder=False)
 
         def decode(
-            p: Tree, s: Tree, of_heads: Tree, z: Pyramid, keys: jax.Array
+            p: Tree, s: Tree, of_heads: Tree, z: Pyramid, key: jax.Array, head_key: jax.Array
         ) -> tuple[Outputs, Tree, Tree]:
             decoded, updates = self.decoder.apply(
                 {"params": p, "batch_stats": s},
                 z,
                 train=True,
                 parts=parts,
-                rngs={"dropout": keys[0]},
+                rngs={"dropout": key},
                 mutable=["batch_stats"],
             )
             outputs, of_heads = head_lib.run_on_decoder(
-                heads, decoded, of_heads, self.dtype, keys[1], parts
+                heads, decoded, of_heads, self.dtype, head_key, parts
             )
             return outputs, updates.get("batch_stats", {}), of_heads
 
@@ -167,7 +167,8 @@ class Network:
             stats["decoders"],
             head_variables,
             pyramids,
-            jnp.stack([decoder_keys, head_keys], axis=1),
+            decoder_keys,
+            head_keys,
         )
         extra, extra_stats = head_lib.run_on_encoder(
             self.heads, pyramid, variables, self.dtype, jax.random.fold_in(key, 5), parts
