@@ -35,6 +35,8 @@ FROZEN = {
     (0, "test", 0, 64): "29ec5733a873c912",
     (1, "train", 0, 64): "d54fa6433a01e1a1",
     (0, "train", 0, 256): "0d66b4b361be708f",
+    (0, "train", 0, 64, "line"): "5eb0d439de4b6824",
+    (0, "test", 3, 64, "line"): "f0efbec28ea8e2ca",
 }
 
 
@@ -110,7 +112,14 @@ def test_other_sizes(size):
 
 
 @pytest.mark.parametrize(
-    "key", [(0, "training", 0, 64), (-1, "train", 0, 64), (0, "train", -1, 64), (0, "train", 0, 8)]
+    "key",
+    [
+        (0, "training", 0, 64),
+        (-1, "train", 0, 64),
+        (0, "train", -1, 64),
+        (0, "train", 0, 8),
+        (0, "train", 0, 64, "lines"),
+    ],
 )
 def test_refuses_wrong_arguments(key):
     with pytest.raises(ValueError, match="expected"):
@@ -170,6 +179,7 @@ def test_configs_are_data_sets_of_their_own(tmp_path):
     )
     assert large.builder_config.size == 256
     assert large.data_dir.endswith("synthetic/256px/1.1.0")
+    assert Builder(data_dir=tmp_path, config="line_64px").builder_config.scene == "line"
     assert own.data_dir.endswith("synthetic/32px_seed7/1.1.0")
     own.download_and_prepare()
     example = own.as_data_source("val")[0]
