@@ -85,12 +85,15 @@ def make_measure_function(
     def of_batch(
         variables: Tree, images: jax.Array, masks: jax.Array
     ) -> tuple[jax.Array, jax.Array]:
-        probabilities = predictor(variables, images)
-        confusions = confusion(masks, probabilities.argmax(-1), classes)
-        return confusions, image_score.scores(probabilities, rule, masks != IGNORE)
+        found = predictor(variables, images)
+        confusions = confusion(masks, found.argmax(-1), classes)
+        return confusions, image_score.scores(found, rule, masks != IGNORE)
+
+    def probabilities(variables: Tree, images: jax.Array) -> jax.Array:
+        return predictor(variables, images)
 
     return MeasureFunction(
-        of_batch=jit(of_batch), probabilities=jit(predictor), classes=classes, rule=rule
+        of_batch=jit(of_batch), probabilities=jit(probabilities), classes=classes, rule=rule
     )
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from uaps_jax import compiler, methods
-from uaps_jax.data import order, source
+from uaps_jax.config import DataConfig
+from uaps_jax.data import order, prepare, source
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.models import cost
 from uaps_jax.reports import equivalence as equivalence_lib
@@ -199,7 +200,7 @@ def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target
     )
     pool = _chosen(dataset, record, cell, figure.images)
     predictions: Mapping[str, np.ndarray] = {
-        name: np.stack([_mask(directory / c.folder, image) for image in pool.names])
+        name: np.stack([_mask(directory / c.folder, image, c.config.data) for image in pool.names])
         for name, c in first.items()
     }
     panels.draw(
@@ -219,9 +220,9 @@ def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int)
     return source.read(dataset, [names[row] for row in rows], cell.config.data)
 
 
-def _mask(workdir: Path, name: str) -> np.ndarray:
-    """The mask of a test image that the best checkpoint of a training predicted."""
+def _mask(workdir: Path, name: str, data: DataConfig) -> np.ndarray:
+    """The mask of a test image that the best checkpoint of a training predicted, as its input."""
     which = "best" if checkpoints.has_best(workdir) else "latest"
     step = checkpoints.find_step(workdir, which)
     file = workdir / "predictions" / f"step_{step}" / "test" / "mask" / f"{name}.png"
-    return np.asarray(Image.open(file))
+    return prepare.mask(np.asarray(Image.open(file)), data)
