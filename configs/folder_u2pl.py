@@ -10,5 +10,5 @@ from uaps_jax.configs.parts import datasets, methods, variants
 
 def get_config(variant: str = "") -> Config:
     """Variants: ``small``, ``medium``."""
-    config = methods.u2pl(datasets.folder(), percentile="class")
+    config = methods.u2pl(datasets.folder())
     return variants.apply(config, variant)

@@ -143,5 +143,5 @@ def cross_regularization(maps, others, refined, refined_others):
 
 
 def low_activation(maps):
-    flat = np.sort(maps.max(-1).reshape(len(maps), -1), axis=1)
+    flat = np.sort(maps[..., 1:].max(-1).reshape(len(maps), -1), axis=1)
     return np.maximum(flat[:, : flat.shape[1] // 4], 0).mean()

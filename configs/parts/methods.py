@@ -276,7 +276,6 @@ U2PL: dict[str, Any] = {
     "loss": "cross_entropy_and_dice",
     "weight": 1.0,
     "unreliable": 0.2,
-    "percentile": "all",
     "mixing": "cutmix",
     "mixing_probability": 0.5,
     "weight_contrast": 0.1,
@@ -298,9 +297,15 @@ and take all features of a step; these take a part, and are renewed in 16 steps.
 
 
 def u2pl(config: c.Config, **settings: Any) -> c.Config:
-    """U2PL's published weights and sets; a tenth of the steps are warm-up."""
+    """U2PL's published weights and sets; a tenth of the steps are warm-up.
+
+    The percentile is of all pixels, as published, for three classes and more. It is of each
+    pseudo-label for two, where one of all pixels can leave out the whole defect, and where the
+    number of classes is 0, that of a dataset which is not read yet.
+    """
     config.network.auxiliary = 0
-    return _scaled(config, U2plConfig, U2PL, settings)
+    usual = U2PL | {"percentile": "all" if config.data.classes > 2 else "class"}
+    return _scaled(config, U2plConfig, usual, settings)
 
 
 def ppl(config: c.Config, **settings: Any) -> c.Config:

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.cluster import KMeans
 
 from uaps_jax.acquisition import diversity, selection
 
@@ -89,6 +90,27 @@ def test_a_cluster_of_a_few_outliers_is_used_last():
     assert label[picked].tolist() == [0, 2, 1]
 
 
+def test_clusters_are_at_rest():
+    """scikit-learn's iterations from the same start end in the same clusters."""
+    x = np.random.default_rng(4).normal(size=(400, 2))
+    found = diversity.cluster(x, 10, generator(3))
+    start = x[diversity.k_means_plus_plus(x, 10, generator(3))]
+    theirs = KMeans(10, init=start, n_init=1, max_iter=300, tol=0).fit(x)
+    assert theirs.n_iter_ > 10
+    inertia = sum(((x[found == c] - x[found == c].mean(0)) ** 2).sum() for c in np.unique(found))
+    assert inertia == pytest.approx(theirs.inertia_, rel=1e-3)
+
+
+def test_a_cluster_that_loses_its_last_image_is_dropped(monkeypatch):
+    x = np.array([[1, 5], [5, 5], [2, 0], [7, 5], [2, 2], [6, 3], [7, 7], [1, 0], [0, 1]], float)
+    monkeypatch.setattr(diversity, "k_means_plus_plus", lambda *_: [3, 1, 5, 0])
+    found = diversity.cluster(x, 4, generator())
+    assert set(found) == {0, 1, 2}
+    centres = np.stack([x[found == c].mean(0) for c in range(3)])
+    nearest = ((x[:, None] - centres[None]) ** 2).sum(-1).argmin(1)
+    assert_array_equal(found, nearest)
+
+
 def test_copies_are_chosen_when_there_is_nothing_else():
     x = np.zeros((6, 2))
     for choose in (
@@ -137,10 +159,24 @@ def test_stochastic_draws_are_in_proportion_to_the_power_of_the_score(power, exp
     assert np.mean(first) == pytest.approx(expected, abs=0.025)
 
 
-def test_a_score_of_0_comes_last_and_negative_or_nan_ones_are_refused():
+@pytest.mark.parametrize("power", [0.0, 0.001, 1.0, 1e6])
+def test_scores_of_0_come_last_in_random_order(power):
     scores = np.array([0.0, 1e-9, 0.0, 1.0])
-    for seed in range(20):
-        assert set(selection.stochastic(scores, 2, generator(seed))) == {1, 3}
+    drawn = [selection.stochastic(scores, 4, generator(seed), power=power) for seed in range(20)]
+    assert all(set(order[:2]) == {1, 3} for order in drawn)
+    assert {order[2] for order in drawn} == {0, 2}
+
+
+def test_an_infinite_power_takes_the_highest():
+    scores = np.array([0.5, 0.0, 0.9, 0.9, 0.1])
+    found = selection.stochastic(scores, 4, generator(), (0,), power=math.inf)
+    assert found == selection.highest(scores, 4, (0,)) == [2, 3, 4, 1]
+
+
+def test_negative_scores_and_powers_and_what_is_no_number_are_refused():
+    for power in (-1.0, math.nan):
+        with pytest.raises(ValueError, match=f"power = {power}: must be a number from 0 on"):
+            selection.stochastic(np.ones(2), 1, generator(), power=power)
     with pytest.raises(ValueError, match="must not be negative"):
         selection.stochastic(np.array([-1.0, 1.0]), 1, generator())
     with pytest.raises(ValueError, match="scores of some images are not finite"):
@@ -160,3 +196,14 @@ def test_the_hybrid_leaves_out_what_is_known_and_what_is_shown_already():
         set(label[selection.hybrid(scores, x, 2, generator(seed), annotated)]) for seed in range(40)
     ]
     assert sum(kind == {2, 3} for kind in kinds) >= 36
+
+
+@pytest.mark.parametrize("count", [5, 10, 14])
+def test_the_scores_decide_in_a_small_pool(count):
+    """The images of no uncertainty are the outliers, which k-center alone would take first."""
+    x = np.concatenate([points(10), 100 * points(10, 1)])
+    scores = np.where(np.arange(20) < 10, 1.0, 0.0)
+    assert set(diversity.k_center(x, count)) - set(range(10))
+    for seed in range(5):
+        picked = selection.hybrid(scores, x, count, generator(seed))
+        assert len(set(picked) & set(range(10))) == min(count, 10)

@@ -98,3 +98,17 @@ def test_the_default_needs_no_ensemble():
     assert 0 < score.DEFAULT(ensemble()[:1]) <= np.log(3)
     with pytest.raises(ValueError, match=r"shape \(9, 7, 3\): must be \[M, H, W, C\]"):
         score.DEFAULT(ensemble()[0])
+
+
+def test_a_score_names_everything_that_is_wrong_with_it():
+    with pytest.raises(ValueError) as error:
+        score.Score(uncertainty="entropie", aggregation="max", share=0, border=-1, side=0)
+    lines = str(error.value).splitlines()
+    assert lines == [
+        f"uncertainty = 'entropie': must be one of {', '.join(uncertainty.UNCERTAINTIES)}",
+        "aggregation = 'max': must be one of mean, top_share, predicted_foreground, "
+        "class_balanced, worst_window",
+        "share = 0: must be above 0, up to 1",
+        "border = -1: cannot be negative",
+        "side = 0: must be at least 1",
+    ]

@@ -29,6 +29,7 @@ def test_marginals_equal_those_of_brute_force(guide):
 
 def test_pairs_that_are_not_held_give_the_same(monkeypatch):
     monkeypatch.setattr(pairs, "MATRIX_PIXELS", 50)
+    monkeypatch.setattr(pairs, "BLOCK_PAIRS", 990)  # 99 pixels, 10 at a time
     image, probabilities, chosen = edge(), soft(), settings(guide="colour")
     expected = weak_oracles.crf(image, probabilities, chosen)
     assert np.abs(refined(image, probabilities, chosen) - expected).max() <= 1e-5
@@ -56,6 +57,19 @@ def test_a_window_of_distant_neighbours_equals_a_sum_over_them():
                 k = np.exp(-((colours**2).sum() + (place**2).sum()) / 2)
                 expected[y, x] += k * values[j, i]
     np.testing.assert_allclose(kernel.apply(values), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("form", "guide"), [("full", "grey"), ("full", "colour"), ("window", "colour")]
+)
+def test_a_photograph_needs_a_few_times_its_own_memory(form, guide):
+    """Compiled, not run: the 225 kernels of a window alone would be 900 bytes for each pixel."""
+    chosen = settings(form=form, guide=guide, window=15, level_sigma=10.0, bilateral_sigma=0.134)
+    size = (600, 800)
+    image, p = (jax.ShapeDtypeStruct((*size, n), np.float32) for n in (3, 4))
+    program = jax.jit(lambda i, p: refine(i, p, chosen)).lower(image, p).compile()
+    needed = program.memory_analysis().temp_size_in_bytes
+    assert needed <= 250 * size[0] * size[1]
 
 
 def test_a_weak_region_follows_the_edge_of_the_image():

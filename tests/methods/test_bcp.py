@@ -3,13 +3,16 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import method_oracles as oracle
 from tests import oracles, tiny
 from tests.compare import relative_difference
 from tests.methods.steps import inputs_of, views_of
+from uaps_jax import config as config_lib
 from uaps_jax import methods
+from uaps_jax.config import ConfigError
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods import bcp
 from uaps_jax.methods.strong_views import next_image
@@ -90,6 +93,14 @@ def test_labeled_images_alone_in_the_first_steps(monkeypatch):
     assert_allclose(images[:, 0], np.where(mask, labeled, next_image(labeled)))
     assert_array_equal(seen["pseudo"], next_image(views["labeled"]["mask"]))
     assert float(seen["weight"]) == 1.0
+
+
+def test_pretraining_ends_before_the_run():
+    settings = tiny.config("bcp", steps=40)
+    settings.method.pretrain = 40
+    message = r"pretrain = 40: must be below train.steps = 40, such as 10, 25% of the steps"
+    with pytest.raises(ConfigError, match=message):
+        config_lib.validate(settings)
 
 
 def test_pretraining_is_a_quarter_of_a_shortened_run():

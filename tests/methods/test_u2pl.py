@@ -347,6 +347,35 @@ def test_images_and_targets_are_mixed_alike(kind):
         assert 0.35 < some.any((1, 2)).mean() < 0.65
 
 
+@pytest.mark.parametrize(("side", "small"), [(8, 4), (66, 17), (10, 3), (5, 2), (100, 4)])
+def test_labels_are_read_at_the_pixels_of_the_projection(side, small):
+    """Sides that the stride does not divide, and sides of two lengths."""
+    classes = 2
+    given = teaching(classes)
+
+    def resized(x):
+        return np.resize(np.asarray(x), (B, side, 8, *np.shape(x)[3:]))
+
+    def outputs(old):
+        features = np.zeros((1, B, small, SMALL, D), np.float32)
+        return Outputs(resized(old.logits[0])[None], {"projection": features})
+
+    given = contrast.Teaching(
+        outputs(given.labeled),
+        outputs(given.unlabeled),
+        resized(given.labels),
+        resized(given.is_reliable),
+        region_mixing.Target(*map(resized, given.target)),
+        region_mixing.Target(*map(resized, given.mixed)),
+    )
+    empty = jnp.zeros((classes * 12, D)), jnp.zeros(classes, jnp.int32)
+    shapes = jax.eval_shape(
+        functools.partial(contrast.prepare, numbers=numbers((1, 2))),
+        *(KEY, given, *empty, jnp.asarray(True), jnp.float32(0.3)),
+    )
+    assert shapes.anchors.shape == shapes.negatives.shape == (classes, 2 * B * small * SMALL)
+
+
 # Settings
 
 
@@ -376,6 +405,11 @@ def test_ranks_follow_the_number_of_classes():
         (3, {"bank_keys": 9, "bank_size": 8}, r"bank_keys = 9: must be at most .*bank_size = 8"),
         (
             3,
+            {"warm_up": 6},
+            r"warm_up = 6: must be below train.steps = 6, such as 1, 10% of the steps",
+        ),
+        (
+            3,
             {"loss": "dice", "ohem_threshold": 0.7},
             r"ohem_threshold = 0.7: must be 1 with .*dice",
         ),
@@ -401,6 +435,26 @@ def test_one_image_cannot_be_mixed_with_another():
         config_lib.validate(settings)
     settings.method.mixing = "cutout"
     config_lib.validate(settings)
+
+
+def test_every_piece_of_a_batch_writes_into_the_banks():
+    fits, too_many = (settings_of(bank_keys=keys, bank_size=8) for keys in (4, 5))
+    fits.train.accumulate = too_many.train.accumulate = 2
+    config_lib.validate(fits)
+    message = r"bank_keys = 5: must be at most method.bank_size = 8 / train.accumulate = 2"
+    with pytest.raises(ConfigError, match=message):
+        config_lib.validate(too_many)
+
+
+def test_two_classes_or_unknown_ones_have_a_percentile_of_each_pseudo_label():
+    found = {
+        name: train.build(dataset=name, method="u2pl") for name in ("neu", "crackforest", "folder")
+    }
+    assert {name: (c.data.classes, c.method.percentile) for name, c in found.items()} == {
+        "neu": (4, "all"),
+        "crackforest": (2, "class"),
+        "folder": (0, "class"),
+    }
 
 
 def test_warm_up_is_scaled_to_the_run():

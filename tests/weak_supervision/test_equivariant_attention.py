@@ -53,6 +53,8 @@ def test_regularization_equals_the_oracle():
 
 def test_low_activations_equal_the_oracle():
     seen = maps(5) - 0.6
-    value = attention.low_activation_loss(seen)
+    value, slope = jax.value_and_grad(attention.low_activation_loss)(seen)
     np.testing.assert_allclose(value, weak_oracles.low_activation(seen), rtol=1e-5)
     assert value > 0
+    assert (slope[..., 0] == 0).all()  # an image without a class may be all background
+    assert (slope[..., 1:] > 0).any()

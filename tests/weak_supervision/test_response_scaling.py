@@ -154,6 +154,16 @@ def test_the_largest_variance_of_an_odd_number_of_scales_has_weight_0():
     assert stored.tolist() == [[255, 85, 0]]
 
 
+@pytest.mark.parametrize("scales", [(), (0.5,)])
+def test_one_scale_has_no_variance(scales):
+    message = "needs two or more scales, such as VOC_SCALES"
+    with pytest.raises(ValueError, match=message):
+        responses(soft(), scales=scales)
+    for form in ("released", "repaired"):
+        with pytest.raises(ValueError, match=message):
+            response_scaling.stored_weights(np.zeros((2, 2), np.float32), scales, form)
+
+
 def test_weights_of_the_loss_are_hard_or_soft():
     stored = np.array([255, 113, 28, 12, 0], np.uint8)
     hard = response_scaling.loss_weights(stored, "hard", 0.05)

@@ -18,6 +18,10 @@ SMALLEST = 5
 MOST_CLUSTERS = 500
 """TypiClust's neighbours of the typicality, images of the smallest cluster in use, and clusters."""
 
+STILL = 1e-6
+"""k-means ends when the mean distance to the centre changes by less than this share of the first
+one."""
+
 
 def k_center(features: np.ndarray, count: int, chosen: Sequence[int] = ()) -> list[int]:
     """Each time the image whose nearest chosen one is farthest (Sener and Savarese 2018).
@@ -83,6 +87,8 @@ def typiclust(
     used when there are no others; when every cluster has a chosen image, those with the fewest.
     """
     check_choice("features", features, count, chosen)
+    if not count:
+        return []
     wide = np.asarray(features, np.float64)
     clusters = cluster(wide, min(len(chosen) + count, MOST_CLUSTERS), random)
     sizes = np.bincount(clusters)
@@ -102,11 +108,19 @@ def typiclust(
 
 
 def cluster(features: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-    """The k-means cluster of every image, int `[N]`; some of the `count` clusters may be empty."""
+    """The k-means cluster of every image, int `[N]`.
+
+    There are fewer than `count` clusters where fewer images differ, and where a cluster loses its
+    last image to others: its centre is dropped. The centres start as images drawn by
+    `k_means_plus_plus`, once, and move until they are at rest: the start is spread already, and
+    TypiClust needs groups of alike images, not the lowest inertia.
+    """
     different = len(np.unique(features, axis=0))
     start = features[k_means_plus_plus(features, min(count, different), random)]
-    _, labels = vq.kmeans2(features, start, minit="matrix", missing="warn")
-    return np.asarray(labels)
+    first = vq.vq(features, start)[1].mean()
+    centres, _ = vq.kmeans(features, start, thresh=STILL * first)
+    labels: np.ndarray = vq.vq(features, centres)[0]
+    return labels
 
 
 def check_choice(name: str, values: np.ndarray, count: int, chosen: Sequence[int]) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
 from uaps_jax.acquisition import aggregation
-from uaps_jax.acquisition.uncertainty import UNCERTAINTIES
+from uaps_jax.acquisition.uncertainty import UNCERTAINTIES, Uncertainty
 
 Aggregation = Literal["mean", "top_share", "predicted_foreground", "class_balanced", "worst_window"]
 
@@ -18,18 +18,36 @@ class Score:
     """The score of an image, not negative; the image of the highest is to be annotated first.
 
     Attributes:
-      uncertainty: a name of `UNCERTAINTIES`.
+      uncertainty: a function of `acquisition.uncertainty`.
       aggregation: a function of `acquisition.aggregation`.
-      share: of the pixels, for "top_share".
-      border: in pixels, for "predicted_foreground".
-      side: in pixels, for "worst_window".
+      share: of the pixels, in (0, 1], for "top_share".
+      border: in pixels, 0 or more, for "predicted_foreground".
+      side: in pixels, 1 or more, for "worst_window".
+
+    Raises:
+      ValueError: an unknown name or a number out of its range; all of them are named.
     """
 
-    uncertainty: str
+    uncertainty: Uncertainty
     aggregation: Aggregation
     share: float
     border: int
     side: int
+
+    def __post_init__(self) -> None:
+        problems = []
+        for name, kind in (("uncertainty", Uncertainty), ("aggregation", Aggregation)):
+            value, names = getattr(self, name), get_args(kind)
+            if value not in names:
+                problems.append(f"{name} = {value!r}: must be one of {', '.join(names)}")
+        if not 0 < self.share <= 1:
+            problems.append(f"share = {self.share}: must be above 0, up to 1")
+        if not self.border >= 0:
+            problems.append(f"border = {self.border}: cannot be negative")
+        if not self.side >= 1:
+            problems.append(f"side = {self.side}: must be at least 1")
+        if problems:
+            raise ValueError("\n".join(problems))
 
     def __call__(self, probabilities: np.ndarray) -> float:
         """Of one image, from the probabilities of M members, `[M, H, W, C]`.

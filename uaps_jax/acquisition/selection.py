@@ -9,7 +9,7 @@ import numpy as np
 from uaps_jax.acquisition import diversity
 
 SHORTLIST = 4
-"""Images of the shortlist of `hybrid`, for each that is chosen."""
+"""Images of the shortlist of `hybrid` at most, for each that is chosen."""
 
 
 def highest(scores: np.ndarray, count: int, chosen: Sequence[int] = ()) -> list[int]:
@@ -21,9 +21,7 @@ def highest(scores: np.ndarray, count: int, chosen: Sequence[int] = ()) -> list[
       chosen: that are annotated already.
     """
     diversity.check_choice("scores", scores, count, chosen)
-    taken = set(chosen)
-    order = np.argsort(-np.asarray(scores, np.float64), kind="stable")
-    return [int(index) for index in order if index not in taken][:count]
+    return _first(np.argsort(-np.asarray(scores, np.float64), kind="stable"), count, chosen)
 
 
 def stochastic(
@@ -36,22 +34,29 @@ def stochastic(
     """Images drawn without replacement in proportion to score^power (Kirsch et al. 2023).
 
     The highest of power log s + Gumbel(0, 1). A batch of the highest scores repeats one difficulty;
-    draws spread it at no cost. Images of score 0 come last, in random order.
+    draws spread it at no cost. Images of score 0 come last whatever the power, in random order.
 
     Args:
       scores: `[N]`, not negative.
       count: of the images.
       random: of this draw.
       chosen: that are annotated already.
-      power: 0 draws uniformly, infinity takes the highest.
+      power: 0 draws uniformly among the scores above 0, infinity is `highest`.
+
+    Raises:
+      ValueError: a negative score, a negative power or one that is not a number.
     """
     diversity.check_choice("scores", scores, count, chosen)
     wide = np.asarray(scores, np.float64)
     if (wide < 0).any():
         raise ValueError("scores must not be negative")
-    smallest = np.finfo(np.float64).tiny
-    noise = random.gumbel(size=len(wide))
-    return highest(power * np.log(np.maximum(wide, smallest)) + noise, count, chosen)
+    if not power >= 0:
+        raise ValueError(f"power = {power}: must be a number from 0 on, or infinity")
+    if np.isinf(power):
+        return highest(wide, count, chosen)
+    is_zero = wide == 0
+    keys = power * np.log(np.where(is_zero, 1, wide)) + random.gumbel(size=len(wide))
+    return _first(np.lexsort((-keys, is_zero)), count, chosen)
 
 
 def hybrid(
@@ -63,8 +68,10 @@ def hybrid(
 ) -> list[int]:
     """The default: a shortlist of uncertain images, and of these the ones that differ most.
 
-    `stochastic` draws 4 images for each that is wanted, or all that are left; `diversity.k_center`
-    chooses among them, from the annotated ones on. The order is that of the choice.
+    `stochastic` draws 4 images for each that is wanted, but at most half of those that are left, so
+    that the scores count in a small pool, too; `diversity.k_center` chooses among them, from the
+    annotated ones on. The order is that of the choice. Where more than half of the images are
+    wanted, the shortlist is the batch, and the scores alone decide.
 
     The reason: the images of the highest scores are often copies of one scene, of which one would
     be enough, and k-center alone chooses outliers, whether the network knows them or not. The
@@ -82,7 +89,8 @@ def hybrid(
     """
     diversity.check_choice("scores", scores, count, chosen)
     left = len(scores) - len(set(chosen))
-    shortlist = stochastic(scores, min(SHORTLIST * count, left), random, chosen)
+    length = max(count, min(SHORTLIST * count, left // 2))
+    shortlist = stochastic(scores, length, random, chosen)
     places = [*chosen, *shortlist]
     picked = diversity.k_center(features[places], count, range(len(chosen)))
     return [places[place] for place in picked]
@@ -93,3 +101,9 @@ def uniform(
 ) -> list[int]:
     """Random images, of `total`: what every other choice is compared with."""
     return stochastic(np.ones(total), count, random, chosen)
+
+
+def _first(order: np.ndarray, count: int, chosen: Sequence[int]) -> list[int]:
+    """The first images of an order, without those that are annotated."""
+    taken = set(chosen)
+    return [int(index) for index in order if index not in taken][:count]

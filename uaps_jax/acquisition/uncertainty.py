@@ -8,10 +8,14 @@ Entropies are in nats.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import numpy as np
 
 Map = Callable[[np.ndarray], np.ndarray]
+Uncertainty = Literal[
+    "entropy", "least_confidence", "margin", "bald", "vote_entropy", "temporal_disagreement"
+]
 
 
 def entropy(probabilities: np.ndarray) -> np.ndarray:
@@ -74,7 +78,7 @@ def temporal_disagreement(probabilities: np.ndarray) -> np.ndarray:
     return moved
 
 
-UNCERTAINTIES: Mapping[str, Map] = {
+UNCERTAINTIES: Mapping[Uncertainty, Map] = {
     "entropy": entropy,
     "least_confidence": least_confidence,
     "margin": margin,

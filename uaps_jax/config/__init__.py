@@ -18,6 +18,7 @@ from uaps_jax.config.method import (
     MethodConfig,
     RampedConfig,
     TeacherMode,
+    late_start_problems,
     paired_batch_problems,
 )
 from uaps_jax.config.network import NETWORKS, NetworkConfig
@@ -91,6 +92,7 @@ __all__ = [
     "fraction",
     "from_flat",
     "from_stored",
+    "late_start_problems",
     "lookup",
     "low_high",
     "migrated",

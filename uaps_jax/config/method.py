@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from uaps_jax.config.checks import check
 from uaps_jax.config.heads import Head
 from uaps_jax.config.rules import at_least
-from uaps_jax.config.section import Section
+from uaps_jax.config.section import Section, lookup
 
 if TYPE_CHECKING:
     from uaps_jax.config.schema import Config
@@ -99,3 +99,21 @@ def paired_batch_problems(config: "Config") -> Iterator[str]:
             f"{config.method.name} mixes images of both streams, so unlabeled views must have the "
             f"{side} of labeled ones, {labeled}",
         )
+
+
+def late_start_problems(config: "Config", key: str, share: float) -> Iterator[str]:
+    """A number of first steps without unlabeled images that is the whole run.
+
+    Args:
+      config: to check.
+      key: the setting of the method that counts those steps.
+      share: of the steps, that it usually is.
+    """
+    steps = config.train.steps
+    yield from check(
+        config,
+        key,
+        lookup(config, key) < steps,
+        f"must be below train.steps = {steps}, such as {round(share * steps)}, {share:.0%} of the "
+        "steps; else no unlabeled image is learnt",
+    )

@@ -23,40 +23,49 @@ GRID_ROWS = 16
 
 
 @functools.partial(
-    jax.tree_util.register_dataclass, data_fields=["rows", "columns", "levels"], meta_fields=[]
+    jax.tree_util.register_dataclass,
+    data_fields=["rows", "columns", "guide"],
+    meta_fields=["level_sigma"],
 )
 @dataclasses.dataclass(frozen=True)
 class Grid:
     """A bilateral kernel of a grey guide, by way of a grid of nodes (rows, columns, grey values).
 
-    k(i, j) = sum over the nodes of A_i A_j B_i B_j L_i L_j, the factors of `gaussian_factor`.
+    k(i, j) = sum over the nodes of A_i A_j B_i B_j L_i L_j, the factors of `gaussian_factor`. L has
+    dozens of numbers for every pixel and is computed anew for some rows at a time.
 
     Attributes:
       rows: A, `[H, a]`.
       columns: B, `[W, b]`.
-      levels: L of each pixel's grey value, `[H, l, W]`.
+      guide: grey values, from which L follows, `[H, W]`.
+      level_sigma: of grey values.
     """
 
     rows: jax.Array
     columns: jax.Array
-    levels: jax.Array
+    guide: jax.Array
+    level_sigma: float
 
     def apply(self, values: jax.Array) -> jax.Array:
         """As `Kernel`."""
         columns = self.columns[:, :, None]
 
         def to_grid(row: tuple[jax.Array, jax.Array]) -> jax.Array:
-            levels, v = row
-            return _einsum("lw,wbc->lbc", levels, columns * v[:, None])
+            guide, v = row
+            return _einsum("wl,wbc->lbc", self._levels(guide), columns * v[:, None])
 
         def from_grid(row: tuple[jax.Array, jax.Array]) -> jax.Array:
-            levels, line = row
-            return (columns * _einsum("lw,lbc->wbc", levels, line)).sum(1)
+            guide, line = row
+            return (columns * _einsum("wl,lbc->wbc", self._levels(guide), line)).sum(1)
 
-        lines = jax.lax.map(to_grid, (self.levels, values), batch_size=GRID_ROWS)
+        lines = jax.lax.map(to_grid, (self.guide, values), batch_size=GRID_ROWS)
         grid = _einsum("ha,hlbc->albc", self.rows, lines)
         lines = _einsum("ha,albc->hlbc", self.rows, grid)
-        return jax.lax.map(from_grid, (self.levels, lines), batch_size=GRID_ROWS)
+        return jax.lax.map(from_grid, (self.guide, lines), batch_size=GRID_ROWS)
+
+    def _levels(self, guide: jax.Array) -> jax.Array:
+        """L of a row of grey values, `[W]` to `[W, l]`."""
+        return gaussian_factor(guide, self.level_sigma, 255)
 
 
 def grid_kernel(guide: jax.Array, sigma: float, level_sigma: float) -> Kernel:
@@ -71,8 +80,7 @@ def grid_kernel(guide: jax.Array, sigma: float, level_sigma: float) -> Kernel:
         gaussian_factor(jnp.arange(length, dtype=jnp.float32), sigma, length - 1)
         for length in guide.shape[:2]
     )
-    levels = gaussian_factor(guide[..., 0].astype(jnp.float32), level_sigma, 255)
-    return Grid(rows, columns, levels.swapaxes(1, 2))
+    return Grid(rows, columns, guide[..., 0].astype(jnp.float32), level_sigma)
 
 
 def gaussian_factor(values: jax.Array, sigma: float, largest: float) -> jax.Array:

@@ -13,6 +13,9 @@ from uaps_jax.crf.kernels import Kernel
 MATRIX_PIXELS = 64 * 64
 """Up to so many pixels all pairs are held in memory, 64 MiB."""
 
+BLOCK_PAIRS = 2048 * 2048
+"""Pairs that `Blocks` computes at a time, 16 MiB, or those of one pixel if they are more."""
+
 
 @functools.partial(jax.tree_util.register_dataclass, data_fields=["pairs"], meta_fields=[])
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Matrix:
 )
 @dataclasses.dataclass(frozen=True)
 class Blocks:
-    """Any kernel of a larger image: the pairs of one row with all pixels are computed at a time.
+    """Any kernel of a larger image: the pairs of some pixels with all are computed at a time.
 
     Attributes:
       features: f before the division by sigma, `[H, W, F]`.
@@ -51,11 +54,12 @@ class Blocks:
         all_features = self.features.reshape(-1, self.features.shape[-1])
         flat = values.reshape(-1, values.shape[-1])
 
-        def row(features: jax.Array) -> jax.Array:
-            pairs = pairs_of(features, all_features, self.sigmas)
-            return _product(pairs, flat)
+        def of_pixel(features: jax.Array) -> jax.Array:
+            pairs = pairs_of(features[None], all_features, self.sigmas)
+            return _product(pairs, flat)[0]
 
-        return jax.lax.map(row, self.features)
+        at_once = max(1, BLOCK_PAIRS // len(flat))
+        return jax.lax.map(of_pixel, all_features, batch_size=at_once).reshape(values.shape)
 
 
 def pairs_kernel(guide: jax.Array, sigma: float, level_sigma: float) -> Kernel:

@@ -10,42 +10,56 @@ import jax.numpy as jnp
 import numpy as np
 
 from uaps_jax.crf.kernels import Kernel
-from uaps_jax.crf.pairs import features_of
 
 WINDOW_SIGMAS = 2.0
 """How far a window extends to each side, in sigmas of the position."""
 
 
 @functools.partial(
-    jax.tree_util.register_dataclass, data_fields=["weights"], meta_fields=["dilation"]
+    jax.tree_util.register_dataclass, data_fields=["guide", "places"], meta_fields=["dilation"]
 )
 @dataclasses.dataclass(frozen=True)
 class Window:
     """An approximation: K x K neighbours of each pixel, `dilation` pixels apart, stand for all.
 
+    The kernel of one neighbour of all pixels is computed at a time, in every call: K^2 maps of it
+    would be gigabytes for a photograph.
+
     Attributes:
-      weights: k to each neighbour, 0 outside of the image, `[K, K, H, W]`.
+      guide: grey values or colours divided by their sigma, `[channels, H, W]`.
+      places: the factor of the position of each neighbour, `[K, K]`.
       dilation: in pixels.
     """
 
-    weights: jax.Array
+    guide: jax.Array
+    places: jax.Array
     dilation: int
 
     def apply(self, values: jax.Array) -> jax.Array:
         """As `Kernel`, but for the sum, which is over the neighbours only."""
-        height, width, classes = values.shape
-        padded = _padded(values, self.weights.shape[0], self.dilation)
+        own = jnp.moveaxis(values, -1, 0)
+        # Around the image the values are 0, and the guide is of no account.
+        neighbours, guides = self._padded(own), self._padded(self.guide)
 
         def add_row(total: jax.Array, row: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-            start, weights = row
-            for number in range(weights.shape[0]):
-                corner = (start, number * self.dilation, 0)
-                part = jax.lax.dynamic_slice(padded, corner, (height, width, classes))
-                total = total + weights[number][..., None] * part
+            start, places = row
+            for number in range(places.shape[0]):
+                corner = (0, start, number * self.dilation)
+                guide = jax.lax.dynamic_slice(guides, corner, self.guide.shape)
+                # A sum over an axis would hold its addends in memory.
+                squares = sum(map(jnp.square, self.guide - guide), jnp.float32(0))
+                kernel = places[number] * jnp.exp(-squares / 2)
+                total += kernel[None] * jax.lax.dynamic_slice(neighbours, corner, own.shape)
             return total, None
 
-        starts = jnp.arange(self.weights.shape[0]) * self.dilation
-        return jax.lax.scan(add_row, jnp.zeros_like(values), (starts, self.weights))[0]
+        starts = jnp.arange(self.places.shape[0]) * self.dilation
+        total, _ = jax.lax.scan(add_row, jnp.zeros_like(own), (starts, self.places))
+        return jnp.moveaxis(total, 0, -1)
+
+    def _padded(self, maps: jax.Array) -> jax.Array:
+        """`[C, H, W]` with zeros around it as far as the window extends."""
+        margin = self.places.shape[0] // 2 * self.dilation
+        return jnp.pad(maps, ((0, 0), (margin, margin), (margin, margin)))
 
 
 def windowed_kernel(guide: jax.Array, sigma: float, level_sigma: float, window: int) -> Kernel:
@@ -61,23 +75,7 @@ def windowed_kernel(guide: jax.Array, sigma: float, level_sigma: float, window: 
     """
     half = window // 2
     dilation = max(1, round(WINDOW_SIGMAS * sigma / half))
-    height, width, _ = guide.shape
-    features, sigmas = features_of(guide, sigma, level_sigma)
-    inside = _padded(jnp.ones((height, width, 1)), window, dilation)[..., 0]
-    padded = _padded(features, window, dilation)
-
-    def to_neighbour(corner: jax.Array) -> jax.Array:
-        y, x = corner[0], corner[1]
-        other = jax.lax.dynamic_slice(padded, (y, x, 0), features.shape)
-        squares = jnp.square((features - other) / sigmas[None, None]).sum(-1)
-        return jnp.exp(-squares / 2) * jax.lax.dynamic_slice(inside, (y, x), (height, width))
-
-    corners = np.stack(np.meshgrid(*2 * [np.arange(window) * dilation], indexing="ij"), -1)
-    weights = jax.lax.map(to_neighbour, jnp.asarray(corners.reshape(-1, 2)))
-    return Window(weights.reshape(window, window, height, width), dilation)
-
-
-def _padded(values: jax.Array, window: int, dilation: int) -> jax.Array:
-    """`[H, W, C]` with zeros around it as far as a window extends."""
-    margin = window // 2 * dilation
-    return jnp.pad(values, ((margin, margin), (margin, margin), (0, 0)))
+    factor = np.exp(-np.square(np.arange(-half, half + 1) * dilation / sigma) / 2)
+    places = jnp.asarray(np.outer(factor, factor), jnp.float32)
+    scaled = jnp.moveaxis(guide.astype(jnp.float32), -1, 0) / level_sigma
+    return Window(scaled, places, dilation)

@@ -49,6 +49,7 @@ class BcpConfig(c.MethodConfig):
     def problems(self, config: Config) -> Iterator[str]:
         yield from c.MethodConfig.problems(self, config)
         yield from c.paired_batch_problems(config)
+        yield from c.late_start_problems(config, "method.pretrain", PRETRAIN_SHARE)
 
     def scale_ramps(self, steps: int, share: float) -> None:
         del share

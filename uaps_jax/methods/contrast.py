@@ -119,11 +119,12 @@ def prepare(
     z = passes.interleave(
         teaching.labeled.heads[PROJECTION][0], teaching.unlabeled.heads[PROJECTION][0]
     )
-    stride = teaching.labels.shape[1] // z.shape[1]
+    # A stride leaves ceil(H / stride) pixels of H; rounded up, it leaves as many as z has.
+    down, right = (-(-teaching.labels.shape[axis] // z.shape[axis]) for axis in (1, 2))
 
     def pixels(labeled: jax.Array, unlabeled: jax.Array) -> jax.Array:
         """At the pixels of the projection, `[N, ...]`."""
-        both = passes.interleave(*(x[:, ::stride, ::stride] for x in (labeled, unlabeled)))
+        both = passes.interleave(*(x[:, ::down, ::right] for x in (labeled, unlabeled)))
         return both.reshape(-1, *both.shape[3:])
 
     probabilities = [jax.nn.softmax(o.logits[0]) for o in (teaching.labeled, teaching.unlabeled)]

@@ -6,8 +6,9 @@
 
 The percentile is over all pixels of the batch, of all devices, or over those of each pseudo-label:
 where a defect covers less than alpha_0 of the pixels, nearly all of its pixels can be above a
-percentile of the whole batch. U2PL writes H_j < gamma_t; `<=` differs for equal entropies only, and
-keeps a pixel where all are equal.
+percentile of the whole batch. With `train.accumulate` > 1 each piece of the batch has percentiles
+of its own. U2PL writes H_j < gamma_t; `<=` differs for equal entropies only, and keeps a pixel
+where all are equal.
 """
 
 from __future__ import annotations

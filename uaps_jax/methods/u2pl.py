@@ -80,7 +80,8 @@ class U2plConfig(c.MethodConfig):
     # r_h: ranks from r_l on, below r_h, are of unlabeled negatives; 0: the number of classes
     high_rank: int = field(metadata=c.at_least(0))
     bank_size: int = field(metadata=c.at_least(1))  # features in the bank of a class
-    bank_keys: int = field(metadata=c.at_least(1))  # features of a class that a step may write
+    # features of a class that a step, or each of its train.accumulate pieces, may write
+    bank_keys: int = field(metadata=c.at_least(1))
     # labeled pixels of a lower probability are learnt, and the `ohem_kept` hardest; 1: all
     ohem_threshold: float = field(metadata=c.probability())
     # share of the batch's pixels that are learnt at least; published: 100,000 of 1.2 million
@@ -103,11 +104,14 @@ class U2plConfig(c.MethodConfig):
     def problems(self, config: Config) -> Iterator[str]:
         yield from c.MethodConfig.problems(self, config)
         yield from c.paired_batch_problems(config)
+        yield from c.late_start_problems(config, "method.warm_up", WARM_UP_SHARE)
+        pieces = config.train.accumulate
         yield from c.check(
             config,
             "method.bank_keys",
-            self.bank_keys <= self.bank_size,
-            f"must be at most method.bank_size = {self.bank_size}",
+            self.bank_keys * pieces <= self.bank_size,
+            f"must be at most method.bank_size = {self.bank_size} / train.accumulate = {pieces}, "
+            "as every piece of a batch writes so many",
         )
         yield from c.check(
             config,

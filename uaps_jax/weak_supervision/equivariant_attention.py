@@ -93,14 +93,15 @@ def cross_regularization(
 
 
 def low_activation_loss(maps: jax.Array) -> jax.Array:
-    """The mean over the lowest quarter of each image's positions of max(0, max_c v_c).
+    """The mean over the lowest quarter of each image's positions of max(0, max_k v_k).
 
-    Adaptive minimum pooling: it presses down what an image without doubt does not show.
+    Adaptive minimum pooling: it presses down what an image without doubt does not show. The largest
+    value is that of a class k without the background, which is high where no class is.
 
     Args:
-      maps: v, `[B, h, w, C]`.
+      maps: v, `[B, h, w, 1 + K]`; SEAM sets the classes that an image does not have to 0.
     """
-    flat = maps.max(-1).reshape(maps.shape[0], -1)
+    flat = maps[..., 1:].max(-1).reshape(maps.shape[0], -1)
     count = max(1, int(flat.shape[1] * LOW_SHARE))
     lowest = -jax.lax.top_k(-flat, count)[0]
     return jax.nn.relu(lowest).mean()

@@ -65,9 +65,13 @@ def scaled_responses(
       tags: classes that are in the image, bool `[C]`; used by "repaired" only.
       terms: kernels of the image; none for no CRF.
       iterations: of mean field.
-      scales: the powers n.
+      scales: the powers n, two or more.
       form: see above.
+
+    Raises:
+      ValueError: fewer than two scales.
     """
+    _check(scales)
     background = jnp.arange(probabilities.shape[-1]) == 0
     energy = unary_energy(probabilities)
     if form == "repaired":
@@ -118,7 +122,11 @@ def stored_weights(variance: jax.Array, scales: Sequence[float], form: Form) -> 
       variance: U, `[H, W]`.
       scales: those of the variance.
       form: see above.
+
+    Raises:
+      ValueError: fewer than two scales.
     """
+    _check(scales)
     if form == "released":
         low = variance.min()
         share = (variance - low) / (variance.max() - low + 1e-6)
@@ -143,6 +151,11 @@ def loss_weights(stored: jax.Array, form: WeightForm, least: float) -> jax.Array
     if form == "hard":
         return jnp.where(weight <= least, least, 1.0)
     return jnp.maximum(weight, least)
+
+
+def _check(scales: Sequence[float]) -> None:
+    if len(scales) < 2:
+        raise ValueError(f"scales = {tuple(scales)}: needs two or more scales, such as VOC_SCALES")
 
 
 def _restricted(energy: jax.Array, classes: jax.Array) -> jax.Array:
