@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +17,16 @@ import uaps_jax
 from tests import crashes, published
 from tests.commands import mine
 from tests.recipes import of_user
+from uaps_jax import inference
 from uaps_jax.commands import opening
 from uaps_jax.commands import recipe as recipe_command
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import progressive
 from uaps_jax.data import protocols, source
+from uaps_jax.evaluation import reliability
 from uaps_jax.recipes import stage as stage_lib
+from uaps_jax.recipes.label import label
 from uaps_jax.recipes.rank import rank
 from uaps_jax.recipes.stage import Place, Training
 from uaps_jax.training import checkpoints
@@ -187,6 +192,73 @@ def test_one_student_learns_all_pseudo_labels_and_two_in_turn(tmp_path):
     recipe.student_steps, recipe.easy = (1, 2, 3), 1.0
     with pytest.raises(ConfigError, match=r"(?s)student_steps = .*one or two.*easy = 1\.0: must"):
         stage_lib.checked(recipe, tmp_path)
+
+
+def test_rules_across_settings_are_reported_under_the_keys_of_the_recipe(tmp_path):
+    recipe = of_user.of(progressive.stpp, str(tmp_path), (4, 2, 2))
+    base = recipe.base
+    base.train.minutes, base.checkpoint.keep_at, base.data.fit = 5.0, (2,), "crop"
+    base.data.scale, recipe.checkpoints = 0.5, (0.1, 0.5)
+    with pytest.raises(ConfigError) as caught:
+        stage_lib.checked(recipe, tmp_path)
+    lines = str(caught.value).splitlines()[1:]
+    for line, begin in zip(
+        lines,
+        (
+            "base.train.minutes = 5.0: a recipe needs fixed steps; set base.train.steps and",
+            "base.data.fit = 'crop': ",
+            "base.data.scale = 0.5: ",
+            "base.checkpoint.keep_at = (2,): ",
+            "checkpoints = (0.1, 0.5): with base.train.steps = 4 these and the last one are the "
+            "steps 0, 2, 4, ",
+        ),
+        strict=True,
+    ):
+        assert line.strip().startswith(begin)
+
+
+def test_a_chosen_setting_of_the_ranking_is_refused_without_one(tmp_path):
+    one = of_user.of(progressive.stpp, str(tmp_path), (4, 2))
+    chosen = ("base.train.steps", "easy", "balanced")
+    request = Request(config=one, workdir=tmp_path, checkpoint="best", input=None, overrides=chosen)
+    with pytest.raises(ConfigError) as caught:
+        recipe_command.recipe(request)
+    assert str(caught.value).splitlines()[1:] == [
+        f"  {setting}: has no effect with one student, student_steps = (2,)"
+        for setting in ("easy = 0.5", "balanced = False")
+    ]
+    two = of_user.of(progressive.stpp, str(tmp_path), (4, 2, 2))
+    stage_lib.require_used(two, chosen)
+
+
+@pytest.mark.parametrize(("key", "value"), [("fit", "crop"), ("scale", 0.5)])
+def test_passes_refuse_images_without_pseudo_labels_of_their_size(
+    key, value, tmp_path, monkeypatch
+):
+    config = of_user.get_config(str(tmp_path)).base
+    setattr(config.data, key, value)
+    monkeypatch.setattr(inference, "load", lambda *_: types.SimpleNamespace(config=config))
+    place = Place(folder=tmp_path, inputs={"teacher": tmp_path}, dataset=None, split={})
+    ranking = rank(
+        name="rank",
+        model="teacher",
+        steps=(2, 4),
+        terms=reliability.sir_terms,
+        share=0.5,
+        balanced=False,
+    )
+    labeling = label(
+        name="label",
+        folder="all",
+        model="teacher",
+        ranking_of="",
+        part="",
+        scales=(1.0,),
+        flip=False,
+    )
+    for stage in (ranking, labeling):
+        with pytest.raises(ConfigError, match=rf"base\.data\.{key} = "):
+            stage.write(place)
 
 
 @pytest.mark.parametrize("name", published.RECIPES)
