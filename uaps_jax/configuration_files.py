@@ -11,7 +11,7 @@ from typing import Any
 
 from uaps_jax import config as config_lib
 from uaps_jax import modules
-from uaps_jax.config import Config, ConfigError
+from uaps_jax.config import Config, ConfigError, Section
 
 PACKAGE = Path(__file__).resolve().parent
 FOLDER = "configs"
@@ -69,6 +69,11 @@ def load_config(file: str, overrides: Mapping[str, Any] | None = None) -> Config
         raise
     except Exception as error:  # a user's file may raise any exception
         raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
+    if isinstance(config, Section) and not isinstance(config, Config):
+        raise ConfigError(
+            f"{file}: get_config must return a Config, and this is a recipe, several trainings: "
+            "neither a study nor load_config can run one; give it to --config"
+        )
     if not isinstance(config, Config):
         raise ConfigError(f"{file}: get_config must return a Config")
     config = copy.deepcopy(config)  # a file may return the same object for each call

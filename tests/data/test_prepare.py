@@ -97,17 +97,19 @@ def test_resizing_gives_one_tile(size):
 
 
 @pytest.mark.parametrize(
-    ("fit", "size", "network"),
+    ("fit", "size", "network", "resampling"),
     [
-        ("resize", (48, 61), (16, 32)),
-        ("resize", (40, 33), (40, 33)),
-        ("pad", (20, 50), (32, 32)),
-        ("pad", (64, 64), (32, 48)),
+        ("resize", (48, 61), (16, 32), "nearest"),
+        ("resize", (48, 61), (16, 32), "area"),
+        ("resize", (40, 33), (40, 33), "nearest"),
+        ("pad", (20, 50), (32, 32), "nearest"),
+        ("pad", (64, 64), (32, 48), "area"),
     ],
 )
 @pytest.mark.parametrize("transpose", [False, True])
-def test_a_restored_mask_is_prepared_to_itself(fit, size, network, transpose):
+def test_a_restored_mask_is_prepared_to_itself(fit, size, network, resampling, transpose):
     data = settings(fit, height=network[0], width=network[1], transpose=transpose)
+    data.resampling = resampling
     ids = np.random.default_rng(0).integers(0, 4, data.network_size, np.uint8)
     whole = prepare.restored(ids, size, data)
     assert whole.shape == size
@@ -117,6 +119,14 @@ def test_a_restored_mask_is_prepared_to_itself(fit, size, network, transpose):
     assert padding == (network[0] - min(size[0], network[0])) * network[1] * (fit == "pad")
     cropped = whole.size - (ids.size - padding)
     assert np.count_nonzero(whole == 255) == (cropped if fit == "pad" else 0)
+
+
+@pytest.mark.parametrize(("key", "value"), [("fit", "crop"), ("scale", 0.5)])
+def test_a_mask_of_crops_or_of_a_scaled_image_is_not_restored(key, value):
+    data = settings("pad")
+    setattr(data, key, value)
+    with pytest.raises(ValueError, match=f"cannot be restored: .*{key} = "):
+        prepare.restored(np.zeros(data.network_size, np.uint8), (40, 40), data)
 
 
 def test_an_enlarged_image_takes_a_part_of_the_mask():

@@ -11,7 +11,7 @@ from PIL import Image
 from tests.commands import mine
 from tests.data.test_audit import SIZE
 from uaps_jax.config import ConfigError, TargetsConfig, validate
-from uaps_jax.data import prepare, protocols, resample, source, targets
+from uaps_jax.data import prepare, protocols, resample, source, targets, training_images
 from uaps_jax.datasets.common import DataError
 
 
@@ -72,6 +72,18 @@ def test_masks_and_weights_of_two_folders_are_those_of_the_pool(built, tmp_path)
     truth = source.read(dataset, [second, first], data)
     np.testing.assert_array_equal(truth.images, pool.images)
     assert truth.weights is None
+
+
+def test_weights_count_in_the_memory_of_the_unlabeled_images(built, tmp_path):
+    data, dataset, split = built
+    names = split["unlabeled"][:2]
+    write(tmp_path / "a", names, weights=True)
+    chosen = with_targets(data, tmp_path / "a", weights=True)
+    restricted, found = targets.restrict(dataset, chosen, split)
+    pools = {pool: restricted[pool] for pool in ("labeled", "unlabeled")}
+    made = training_images.read(dataset, pools, chosen, found)
+    arrays = [array for pool in made.pools.values() for array in pool.fields.values()]
+    assert made.mebibytes * 2**20 == sum(array.nbytes for array in arrays)
 
 
 def test_a_list_chooses_and_the_digest_follows_every_byte(built, tmp_path):

@@ -1,4 +1,4 @@
-"""Recipes of seconds on a user's folder; that of `get_config`, ST, can kill its own process.
+"""Recipes of seconds on a user's folder; that of `get_config`, PPL, can kill its own process.
 
 `KILL_AT=TEXT:N` ends it by SIGKILL before the N-th writing of a file or of a checkpoint whose path
 holds the text.
@@ -15,8 +15,8 @@ from uaps_jax.training import checkpoints
 
 
 def get_config(root: str) -> Progressive:
-    """Four steps of a teacher, then two of a student."""
-    return of(progressive.stpp, root, (4, 2))
+    """Four steps of a teacher, two of the first student and four of the second."""
+    return of(progressive.ppl, root, (4, 2, 4))
 
 
 def of(make: Make, root: str, steps: tuple[int, ...]) -> Progressive:

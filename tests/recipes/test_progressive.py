@@ -1,10 +1,11 @@
-"""ST on a user's folder: killed and resumed, its files are those of an uninterrupted run."""
+"""PPL on a user's folder: killed and resumed, its files are those of an uninterrupted run."""
 
 import csv
 import json
 import signal
 import subprocess
 import sys
+import types
 
 import jax
 import jax.numpy as jnp
@@ -16,18 +17,27 @@ import uaps_jax
 from tests import crashes, published
 from tests.commands import mine
 from tests.recipes import of_user
+from uaps_jax import inference
 from uaps_jax.commands import opening
 from uaps_jax.commands import recipe as recipe_command
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import progressive
 from uaps_jax.data import protocols, source
+from uaps_jax.evaluation import reliability
 from uaps_jax.recipes import stage as stage_lib
+from uaps_jax.recipes.label import label
 from uaps_jax.recipes.rank import rank
 from uaps_jax.recipes.stage import Place, Training
 from uaps_jax.training import checkpoints
 
-LAST = {"teacher": 4, "student": 2}
-KILLS = ("teacher/checkpoints:2", "targets/all/mask:3")
+LAST = {"teacher": 4, "student_1": 2, "student_2": 4}
+KILLS = (
+    "teacher/checkpoints:2",
+    "rank/ranking.csv:1",
+    "targets/easy/mask:3",
+    "student_2/checkpoints:2",
+)
 
 
 def run(root, name, kill_at=""):
@@ -46,8 +56,8 @@ def run(root, name, kill_at=""):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A user's folder, and the recipe in `whole`, and in `killed`, where it was killed twice."""
-    root = tmp_path_factory.mktemp("st")
+    """A user's folder, and the recipe in `whole`, and in `killed`, which was killed four times."""
+    root = tmp_path_factory.mktemp("ppl")
     mine.write_folder(root / "mine")
     done = run(root, "whole")
     assert done.returncode == 0, done.stderr[-3000:]
@@ -63,7 +73,8 @@ def written(folder):
     """The files of the passes, without the records, which hold times."""
     return {
         file.relative_to(folder).as_posix(): file.read_bytes()
-        for file in (folder / "targets").rglob("*")
+        for passes in ("rank", "targets")
+        for file in (folder / passes).rglob("*")
         if file.is_file() and file.name != "stage.json"
     }
 
@@ -71,6 +82,7 @@ def written(folder):
 def test_a_killed_recipe_gives_the_bits_of_an_uninterrupted_one(root):
     whole, killed = (root / name for name in ("whole", "killed"))
     assert written(whole) == written(killed)
+    assert {"rank/ranking.csv", "targets/hard/quality.json"} <= written(whole).keys()
     for stage, step in LAST.items():
         one, other = (
             crashes.arrays_of(folder / stage / "checkpoints" / str(step))
@@ -94,33 +106,79 @@ def opened(root):
     return dataset, split, hidden
 
 
-def test_pseudo_labels_are_masks_that_the_student_learns(root, opened):
-    _, split, hidden = opened
-    folder = root / "whole"
-    masks = folder / "targets" / "all" / "mask"
-    assert sorted(f.stem for f in masks.iterdir()) == split["unlabeled"]
-    for file in masks.iterdir():
+def names_of_masks(folder):
+    """The names of the pseudo-labels in a folder, whose files are checked."""
+    names = []
+    for file in (folder / "mask").iterdir():
+        names.append(file.stem)
         with Image.open(file) as mask:
             assert (mask.mode, mask.size) == ("P", (48, 48))
             assert np.asarray(mask).max() < 3
-    quality = json.loads((folder / "targets" / "all" / "quality.json").read_text())
-    assert quality["images"] == len(hidden)
-    of_student = json.loads((folder / "student" / "split.json").read_text())
-    assert of_student["unlabeled"] == split["unlabeled"]
-    assert len(of_student["targets"]) == 16
+    return sorted(names)
+
+
+def test_pseudo_labels_are_masks_that_the_students_learn(root, opened):
+    _, split, hidden = opened
+    folder = root / "whole"
+    easy, hard = (names_of_masks(folder / "targets" / part) for part in ("easy", "hard"))
+    assert len(easy) == len(split["unlabeled"]) // 2
+    assert sorted(easy + hard) == split["unlabeled"]
+    for part, names in (("easy", easy), ("hard", hard)):
+        quality = json.loads((folder / "targets" / part / "quality.json").read_text())
+        known = hidden & set(names)
+        assert (quality["images"] if known else quality) == (len(known) or None)
+    for student, names in (("student_1", easy), ("student_2", split["unlabeled"])):
+        of_student = json.loads((folder / student / "split.json").read_text())
+        assert of_student["unlabeled"] == names
+        assert len(of_student["targets"]) == 16
+
+
+def test_without_a_ranking_all_unlabeled_images_are_labeled(root, opened, tmp_path):
+    dataset, split, hidden = opened
+    stage = label(
+        name="label",
+        folder="all",
+        model="teacher",
+        ranking_of="",
+        part="",
+        scales=(1.0,),
+        flip=False,
+    )
+    inputs = {"teacher": root / "whole" / "teacher"}
+    stage.write(Place(folder=tmp_path, inputs=inputs, dataset=dataset, split=split))
+    assert names_of_masks(tmp_path) == split["unlabeled"]
+    assert json.loads((tmp_path / "quality.json").read_text())["images"] == len(hidden)
+
+
+def test_the_score_is_the_product_of_its_terms_and_the_students_are_those_of_ppl(root):
+    folder = root / "whole"
+    with (folder / "rank" / "ranking.csv").open(newline="") as opened:
+        rows = list(csv.DictReader(opened))
+    for row in rows:
+        stability, certainty = (float(row[name]) for name in ("stability", "certainty"))
+        assert 0 <= stability <= 1
+        assert 0 < certainty < 1
+        assert float(row["score"]) == pytest.approx(stability * certainty)
+    assert len({row["certainty"] for row in rows}) == len(rows)
+    for student in ("student_1", "student_2"):
+        config = checkpoints.read_config(folder / student, LAST[student])
+        assert (config.method.name, config.method.form) == ("ppl", "repaired")
+        lines = (folder / student / "metrics.jsonl").read_text().splitlines()
+        logged = [json.loads(line) for line in lines if "certainty" in line]
+        assert logged
+        assert all(0 < line["train/certainty"] < 1 for line in logged)
 
 
 def test_a_ranking_is_a_table_a_summary_and_a_sheet(root, opened, tmp_path):
     dataset, split, hidden = opened
-    steps = checkpoints.saved_steps(root / "whole" / "teacher")
-    assert steps == [2, 4]
+    assert checkpoints.saved_steps(root / "whole" / "teacher") == [1, 3, 4]
 
     def first_pixel(probabilities):
         assert probabilities.shape == (2, 4, 16, 16, 3)
         return {"first": probabilities[-1, :, 0, 0, 0], "half": 0.5 * jnp.ones(4)}
 
     stage = rank(
-        name="rank", model="teacher", steps=steps, terms=first_pixel, share=0.5, balanced=False
+        name="rank", model="teacher", steps=(3, 4), terms=first_pixel, share=0.5, balanced=False
     )
     assert stage.options["terms"] == "first_pixel"
     inputs = {"teacher": root / "whole" / "teacher"}
@@ -159,34 +217,101 @@ def test_the_command_lists_the_stages_and_reports_a_changed_mask(root, capsys):
     )
     recipe_command.recipe(listed)
     lines = capsys.readouterr().out.splitlines()
-    names = ["teacher", "label", "student"]
+    names = ["teacher", "rank", "label_easy", "student_1", "label_hard", "student_2"]
     assert [line.split()[0] for line in lines[1:]] == names
     assert all("  done  " in line for line in lines[1:])
     recipe_command.recipe(request)  # there is nothing to do
-    mask = next((root / "whole" / "targets" / "all" / "mask").iterdir())
+    mask = next((root / "whole" / "targets" / "easy" / "mask").iterdir())
     before = mask.read_bytes()
     mask.write_bytes(before + b"\0")
     recipe_command.recipe(listed)
-    assert "label    pass      done (1 files changed by hand)" in capsys.readouterr().out
-    with pytest.raises(ConfigError, match=rf"stage label, .*: mask/{mask.name}"):
+    assert "label_easy  pass      done (1 files changed by hand)" in capsys.readouterr().out
+    with pytest.raises(ConfigError, match=rf"stage label_easy, .*: mask/{mask.name}"):
         recipe_command.recipe(request)
     mask.write_bytes(before)
 
 
 def test_one_student_learns_all_pseudo_labels_and_two_in_turn(tmp_path):
-    recipe = of_user.get_config(str(tmp_path))
+    recipe = of_user.of(progressive.stpp, str(tmp_path), (4, 2))
     stages = stage_lib.checked(recipe, tmp_path)
     assert [stage.name for stage in stages] == ["teacher", "label", "student"]
     assert stages[2].configure({"label": tmp_path}).train.steps == 2
     assert stages[0].configure({}).checkpoint.keep_at == ()
-    recipe = of_user.get_config(str(tmp_path))
+    recipe = of_user.of(progressive.stpp, str(tmp_path), (4, 2))
     recipe.student_steps = (5, 6)
     names = [stage.name for stage in stage_lib.checked(recipe, tmp_path)]
     assert names == ["teacher", "rank", "label_easy", "student_1", "label_hard", "student_2"]
-    recipe = of_user.get_config(str(tmp_path))
+    recipe = of_user.of(progressive.stpp, str(tmp_path), (4, 2))
     recipe.student_steps, recipe.easy = (1, 2, 3), 1.0
     with pytest.raises(ConfigError, match=r"(?s)student_steps = .*one or two.*easy = 1\.0: must"):
         stage_lib.checked(recipe, tmp_path)
+
+
+def test_rules_across_settings_are_reported_under_the_keys_of_the_recipe(tmp_path):
+    recipe = of_user.of(progressive.stpp, str(tmp_path), (4, 2, 2))
+    base = recipe.base
+    base.train.minutes, base.checkpoint.keep_at, base.data.fit = 5.0, (2,), "crop"
+    base.data.scale, recipe.checkpoints = 0.5, (0.1, 0.5)
+    with pytest.raises(ConfigError) as caught:
+        stage_lib.checked(recipe, tmp_path)
+    lines = str(caught.value).splitlines()[1:]
+    for line, begin in zip(
+        lines,
+        (
+            "base.train.minutes = 5.0: a recipe needs fixed steps; set base.train.steps and",
+            "base.data.fit = 'crop': ",
+            "base.data.scale = 0.5: ",
+            "base.checkpoint.keep_at = (2,): ",
+            "checkpoints = (0.1, 0.5): with base.train.steps = 4 these and the last one are the "
+            "steps 0, 2, 4, ",
+        ),
+        strict=True,
+    ):
+        assert line.strip().startswith(begin)
+
+
+def test_a_chosen_setting_of_the_ranking_is_refused_without_one(tmp_path):
+    one = of_user.of(progressive.stpp, str(tmp_path), (4, 2))
+    chosen = ("base.train.steps", "easy", "balanced")
+    request = Request(config=one, workdir=tmp_path, checkpoint="best", input=None, overrides=chosen)
+    with pytest.raises(ConfigError) as caught:
+        recipe_command.recipe(request)
+    assert str(caught.value).splitlines()[1:] == [
+        f"  {setting}: has no effect with one student, student_steps = (2,)"
+        for setting in ("easy = 0.5", "balanced = False")
+    ]
+    two = of_user.of(progressive.stpp, str(tmp_path), (4, 2, 2))
+    stage_lib.require_used(two, chosen)
+
+
+@pytest.mark.parametrize(("key", "value"), [("fit", "crop"), ("scale", 0.5)])
+def test_passes_refuse_images_without_pseudo_labels_of_their_size(
+    key, value, tmp_path, monkeypatch
+):
+    config = of_user.get_config(str(tmp_path)).base
+    setattr(config.data, key, value)
+    monkeypatch.setattr(inference, "load", lambda *_: types.SimpleNamespace(config=config))
+    place = Place(folder=tmp_path, inputs={"teacher": tmp_path}, dataset=None, split={})
+    ranking = rank(
+        name="rank",
+        model="teacher",
+        steps=(2, 4),
+        terms=reliability.sir_terms,
+        share=0.5,
+        balanced=False,
+    )
+    labeling = label(
+        name="label",
+        folder="all",
+        model="teacher",
+        ranking_of="",
+        part="",
+        scales=(1.0,),
+        flip=False,
+    )
+    for stage in (ranking, labeling):
+        with pytest.raises(ConfigError, match=rf"base\.data\.{key} = "):
+            stage.write(place)
 
 
 @pytest.mark.parametrize("name", published.RECIPES)

@@ -1,6 +1,7 @@
 """What is done is kept, what is outdated runs again, and nothing of a person is overwritten."""
 
 import dataclasses
+import errno
 import json
 
 import pytest
@@ -9,9 +10,19 @@ from tests.commands import mine
 from uaps_jax import files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import source
+from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.recipes import listing, run_recipe
-from uaps_jax.recipes.run_recipe import StageFailed
+from uaps_jax.recipes.errors import StageFailed
 from uaps_jax.recipes.stage import Pass, Recipe, Training
+from uaps_jax.training.interrupt import Interrupted
+
+ERRORS = {
+    "settings": ConfigError("no paper is left"),
+    "image": UnreadableError("the file is truncated"),
+    "device": OSError(errno.EIO, "Input/output error"),
+    "disk": OSError(errno.ENOSPC, "No space left on device"),
+    "signal": Interrupted(15, 3),
+}
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -19,7 +30,7 @@ class Letters(Recipe):
     """Three passes, c reads b and b reads a, and d, which reads none of them."""
 
     text: str
-    fails: bool
+    fails: str  # one of `ERRORS`, raised by c; "": none
 
     def stages(self):
         def write(name, inputs, text):
@@ -27,7 +38,7 @@ class Letters(Recipe):
                 read = [(folder / "text.txt").read_text() for folder in place.inputs.values()]
                 assert list(place.inputs) == list(inputs)
                 if name == "c" and self.fails:
-                    raise ConfigError("no paper is left")
+                    raise ERRORS[self.fails]
                 files.write_text(place.folder / "text.txt", f"{text}{name}" + "".join(read))
                 (place.folder / ".hidden").write_text("of a killed process")
 
@@ -56,7 +67,7 @@ def run(dataset, tmp_path, caplog):
     """Runs the recipe with some settings; returns what it logged."""
     root, opened = dataset
 
-    def go(text="x", fails=False, again=None, labeled=0):
+    def go(text="x", fails="", again=None, labeled=0):
         base = mine.settings(root)
         base.data.labeled_count = labeled
         recipe = Letters(base=base, text=text, fails=fails)
@@ -112,12 +123,31 @@ def test_a_stage_is_run_again_with_all_that_depend_on_it(run, tmp_path):
 
 
 def test_a_failing_stage_stops_the_recipe_and_is_repeated_alone(run, tmp_path):
-    with pytest.raises(StageFailed, match=r"stage c failed: no paper is left"):
-        run(fails=True)
+    with pytest.raises(StageFailed, match=r"stage c failed: no paper is left\n.*; the same comm"):
+        run(fails="settings")
     folder = tmp_path / "run"
     assert texts(folder) == {"a": "a", "texts/b": "xba"}
     assert "stage c: interrupted" in run()
     assert texts(folder) == FIRST
+
+
+@pytest.mark.parametrize(
+    ("fails", "error", "message"),
+    [
+        ("settings", StageFailed, r"stage c failed: no paper is left\n.* done; run it without"),
+        ("image", StageFailed, r"stage c failed: the file is truncated\n.* done; run it without"),
+        ("device", StageFailed, r"stage c failed: .*Input/output error\n.* done; run it without"),
+        ("disk", OSError, "No space left on device"),
+        ("signal", Interrupted, r"SIGTERM: stopped after step 3, which is saved; run it without"),
+    ],
+)
+def test_a_stage_that_was_run_again_goes_on_without_the_flag(run, tmp_path, fails, error, message):
+    run()
+    with pytest.raises(error, match=message) as caught:
+        run(fails=fails, again="c")
+    assert fails == "disk" or "run it without --stage to go on" in str(caught.value)
+    run()
+    assert texts(tmp_path / "run") == FIRST | {"c.previous-1": "cxba"}
 
 
 @pytest.mark.parametrize("change", ["changed", "removed", "added"])
@@ -147,6 +177,48 @@ def test_other_data_make_every_stage_outdated(run, tmp_path):
     assert len(list((tmp_path / "run").rglob("*.previous-1"))) == 4
 
 
+class Begun(Recipe):
+    """A training from a file of weights, and one from the first."""
+
+    def stages(self):
+        def second(folders):
+            network = dataclasses.replace(self.base.network, pretrained=str(folders["t"]))
+            return dataclasses.replace(self.base, network=network)
+
+        return [
+            Training(name="t", configure=lambda _: self.base),
+            Training(name="u", inputs=("t",), configure=second),
+        ]
+
+
+def test_other_content_of_initial_weights_trains_again(dataset, tmp_path, caplog):
+    root, opened = dataset
+    file, trained = tmp_path / "weights.pth", []
+
+    def train(config, folder):
+        del config
+        trained.append(folder.name)
+        files.write_text(folder / "result.json", "{}")
+
+    def go(resident_mib):
+        base = mine.settings(root)
+        base.network.pretrained, base.data.resident_mib = str(file), resident_mib
+        run_recipe.run_recipe(Begun(base=base), tmp_path / "run", opened, train)
+
+    with pytest.raises(ConfigError, match=r"network\.pretrained = .*No such file"):
+        go(64)
+    assert not trained
+    file.write_bytes(b"one")
+    go(64)
+    go(0)  # where images are kept changes nothing
+    assert trained == ["t", "u"]
+    file.write_bytes(b"two")
+    with caplog.at_level("INFO", logger="absl"):
+        go(64)
+    assert "stage t: outdated (other initial weights: " in caplog.text
+    assert trained == ["t", "u", "t"]  # whose files came out the same
+
+
 def test_a_folder_that_is_no_stage_is_left_alone(run, tmp_path):
     file = tmp_path / "run" / "a" / "mine.txt"
     file.parent.mkdir(parents=True)
@@ -162,7 +234,7 @@ def test_a_folder_that_is_no_stage_is_left_alone(run, tmp_path):
 def test_the_list_shows_states_inputs_and_folders(dataset, run, tmp_path):
     root, opened = dataset
     run()
-    recipe = Letters(base=mine.settings(root), text="y", fails=False)
+    recipe = Letters(base=mine.settings(root), text="y", fails="")
     lines = listing.table(run_recipe.open_recipe(recipe, tmp_path / "run", opened)).splitlines()
     words = [line.split() for line in lines]
     assert words[0] == ["stage", "kind", "state", "reads", "folder", "files", "time", "finished"]
@@ -185,7 +257,7 @@ def test_problems_of_a_recipe_are_one_report(dataset, tmp_path):
 
     base = mine.settings(root)
     with pytest.raises(ConfigError) as caught:
-        run_recipe.run_recipe(Wrong(base=base, text="x", fails=False), tmp_path, opened, None)
+        run_recipe.run_recipe(Wrong(base=base, text="x", fails=""), tmp_path, opened, None)
     report = str(caught.value)
     assert "2 stages have the name 'a'" in report
     assert "2 stages have the folder 'a'" in report

@@ -216,7 +216,7 @@ def test_a_work_directory_of_another_configuration_is_refused(begun):
     with pytest.raises(ConfigError, match=r"train\.seed: 0 -> 7"):
         workdir.claim(begun, config, tiny.record())
     moved = tiny.config("supervised", steps=2)
-    moved.data.data_dir = "/elsewhere"
+    moved.data.data_dir, moved.data.resident_mib = "/elsewhere", 0
     workdir.claim(begun, moved, tiny.record())
 
 

@@ -11,7 +11,7 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from tests import tiny
 from uaps_jax import config as config_lib
 from uaps_jax import methods, palette
-from uaps_jax.training import loop, metric_writer, previews
+from uaps_jax.training import loop, metric_writer, previews, workdir
 
 
 def events(folder):
@@ -49,7 +49,7 @@ def test_the_settings_are_hyperparameters_of_tensorboard(written):
     assert values["network.widths"] == "[4, 6]"
     flat = config_lib.flatten(config)
     assert values["optimizer.learning_rate"] == flat["optimizer.learning_rate"]
-    assert set(flat) - set(values) == {"data.data_dir", "data.manual_dir", "data.stream_threads"}
+    assert set(flat) - set(values) == set(workdir.MACHINE) & set(flat)
     experiment = plugin_content(by_tag["_hparams_/experiment"]).experiment
     metrics = {info.name.tag for info in experiment.metric_infos}
     assert metrics == set(metric_writer.COMPARED)

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -17,7 +18,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.parts import networks
-from uaps_jax.training import pretrained
+from uaps_jax.training import checkpoints, pretrained
 from uaps_jax.trees import named_leaves
 from uaps_jax.weights import WeightsError
 
@@ -230,6 +231,27 @@ def test_a_work_directory_of_another_network(trained):
     config = on("deeplabv3plus_resnet18", pretrained=str(trained))
     with pytest.raises(WeightsError, match="the network of that run is another one; .* arrays"):
         pretrained.load(config)
+
+
+def test_the_digest_of_initial_weights_follows_their_content(trained, file, tmp_path):
+    def digest(source):
+        return pretrained.digest(dataclasses.replace(tiny.config().network, pretrained=str(source)))
+
+    assert pretrained.digest(tiny.config().network) == ""
+    copied = shutil.copy(file, tmp_path / "other_name")
+    assert digest(copied) == digest(file)
+    with copied.open("ab") as opened:
+        opened.write(b"0")
+    assert digest(copied) != digest(file)
+    copied.unlink()
+    with pytest.raises(WeightsError, match=r"network\.pretrained = '.*other_name': No such file"):
+        digest(copied)
+    other = shutil.copytree(trained, tmp_path / "run")
+    assert digest(other) == digest(trained)
+    step = checkpoints.find_step(other, "best")
+    shutil.rmtree(checkpoints.folder(other) / str(step))
+    assert checkpoints.saved_steps(other)
+    assert digest(other) != digest(trained)
 
 
 def test_two_networks_do_not_start_with_one_decoder(file):

@@ -8,6 +8,7 @@ from typing import NoReturn
 from uaps_jax import commands, files
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.commands.request import USER_ERRORS, Request
+from uaps_jax.recipes.stage import Recipe
 from uaps_jax.training import interrupt, processes
 
 
@@ -34,10 +35,23 @@ def execute(arguments: Arguments) -> NoReturn:
         if not files.is_disk_full(error):
             raise
         reason = f"error: no space is left on a disk: {str(error).splitlines()[0]}"
-        if request is not None and arguments.is_training:
-            reason += (
-                f"\nThe checkpoints in {request.workdir} are complete. Free some space and run the "
-                "same command again: it resumes from the latest checkpoint."
-            )
+        if request is not None:
+            reason += _after_full_disk(request, is_training=arguments.is_training)
         processes.exit_process(reason, at_once=True)
     sys.exit(0)
+
+
+def _after_full_disk(request: Request, *, is_training: bool) -> str:
+    """What is complete and how to go on; "" where there is nothing to resume."""
+    if is_training:
+        return (
+            f"\nThe checkpoints in {request.workdir} are complete. Free some space and run the "
+            "same command again: it resumes from the latest checkpoint."
+        )
+    if isinstance(request.config, Recipe) and not request.lists:
+        how = "the same command again" if request.stage is None else "it again without --stage"
+        return (
+            f"\nThe files of the stages in {request.workdir} are complete. Free some space and run "
+            f"{how}: it goes on where it stopped."
+        )
+    return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uaps_jax.commands import opening, training
 from uaps_jax.commands.request import Request
 from uaps_jax.recipes import listing, run_recipe
+from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.stage import Recipe
 
 
@@ -12,10 +13,13 @@ def recipe(request: Request) -> None:
     """Runs the stages that are not done; with `request.lists`, prints the stages alone.
 
     Raises:
+      ConfigError: the recipe cannot be run, or a chosen setting has no effect.
       StageFailed: a stage failed; those before it are done.
     """
     given = request.config
     assert isinstance(given, Recipe)
+    stage_lib.checked(given, request.workdir)
+    stage_lib.require_used(given, request.overrides)
     _, dataset = opening.open_dataset(given.base)
     if request.lists:
         print(listing.table(run_recipe.open_recipe(given, request.workdir, dataset)), flush=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.datasets.common import DataError
-from uaps_jax.recipes.run_recipe import StageFailed
+from uaps_jax.recipes.errors import StageFailed
 from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 from uaps_jax.study.run_study import UnfinishedStudy

@@ -49,9 +49,13 @@ def restored(ids: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.nda
     """The mask, uint8, of an image of `size` whose network input has the mask `ids`.
 
     `mask(restored(ids, size, data), data)` is `ids`, except where "resize" enlarges an image: then
-    rows or columns of `ids` are left out. Pixels that "pad" crops have no label (255). An image is
-    not scaled by `data.scale`.
+    rows or columns of `ids` are left out. Pixels that "pad" crops have no label (255).
+
+    Raises:
+      ValueError: `data.fit` is "crop", or images are scaled by `data.scale`.
     """
+    if data.fit == "crop" or data.scale != 1:
+        raise ValueError(f"a mask cannot be restored: fit = {data.fit!r}, scale = {data.scale}")
     ids = oriented(ids, data)
     if data.fit == "pad":
         rows, columns = _central(size[0], data.height), _central(size[1], data.width)

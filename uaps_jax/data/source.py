@@ -161,6 +161,12 @@ def read(
     return Pool(names=tuple(names), images=images, masks=masks, weights=weights)
 
 
-def mebibytes(count: int, data: DataConfig) -> float:
-    """Memory for `count` images and masks as the network's input, in MiB."""
-    return count * data.height * data.width * (data.channels + 1) / 2**20
+def mebibytes(count: int, weighted: int, data: DataConfig) -> float:
+    """Memory for images and masks as the network's input, in MiB.
+
+    Args:
+      count: of the images.
+      weighted: how many of them have weights of pixels, too.
+      data: size and channels.
+    """
+    return data.height * data.width * (count * (data.channels + 1) + weighted) / 2**20

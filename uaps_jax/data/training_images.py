@@ -43,11 +43,13 @@ def read(
       ConfigError: crops are to hold defects, and no labeled image has one.
     """
     every = [name for listed in names.values() for name in listed]
+    has_weights = targets is not None and data.targets.weights
+    weighted = len(names.get("unlabeled", ())) if has_weights else 0
     is_crop = data.fit == "crop"
     size = (
         whole_images.mebibytes(dataset, every, data)
         if is_crop
-        else source.mebibytes(len(every), data)
+        else source.mebibytes(len(every), weighted, data)
     )
     resident = size <= data.resident_mib
     if is_crop:

@@ -7,9 +7,33 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from tqdm import tqdm
 
-from uaps_jax.config import DataConfig
+from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import source
 from uaps_jax.data.source import Dataset, Pool
+
+
+def fit_problems(data: DataConfig) -> Iterator[str]:
+    """Settings with which an image has no pseudo-label of its own size, one line each."""
+    if data.fit == "crop":
+        yield (
+            "base.data.fit = 'crop': pseudo-labels are made of images as a whole; choose 'resize' "
+            "or 'pad'"
+        )
+    if data.scale != 1:
+        yield (
+            f"base.data.scale = {data.scale}: pseudo-labels are made of images that are not "
+            "scaled; set it to 1"
+        )
+
+
+def check_fit(data: DataConfig) -> None:
+    """Checks that images are fitted to the network so that they can have pseudo-labels.
+
+    Raises:
+      ConfigError: with the problems.
+    """
+    if problems := list(fit_problems(data)):
+        raise ConfigError("\n".join(problems))
 
 
 def pools(

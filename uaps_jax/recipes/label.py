@@ -50,6 +50,7 @@ def label(
     def write(place: Place) -> None:
         run = place.inputs[model]
         trained = inference.load(run, "best" if checkpoints.has_best(run) else "latest")
+        images.check_fit(trained.config.data)
         names = sorted(place.split["unlabeled"])
         if ranking_of:
             names = ranking.names_of(place.inputs[ranking_of] / ranking.FILE, part)

@@ -9,13 +9,14 @@ the second student learns both. Every student is a new network.
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, MethodConfig
 from uaps_jax.evaluation import reliability
 from uaps_jax.evaluation.reliability import Terms
+from uaps_jax.recipes import images
 from uaps_jax.recipes.label import label
 from uaps_jax.recipes.rank import rank
 from uaps_jax.recipes.ranking import EASY, HARD
@@ -26,6 +27,9 @@ SCORES: dict[str, Terms] = {
     "sir": reliability.sir_terms,
 }
 """The terms whose product ranks the images, by `Progressive.score`."""
+
+OF_RANKING = ("score", "checkpoints", "easy", "balanced")
+"""Settings of the ranking, which there is for two students only."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -63,15 +67,54 @@ class Progressive(Recipe):
     )
     flip: bool  # whether pseudo-labels are the mean with those of the mirrored images, too
 
+    def problems(self, config: Config) -> Iterator[str]:
+        """Settings of `base` that no recipe of this kind can have, and shares of too few steps."""
+        yield from config_lib.check(
+            self,
+            "base.train.minutes",
+            not config.train.minutes,
+            "a recipe needs fixed steps; set base.train.steps and student_steps",
+        )
+        yield from images.fit_problems(config.data)
+        yield from config_lib.check(
+            self,
+            "base.checkpoint.keep_at",
+            not config.checkpoint.keep_at,
+            "the recipe chooses the steps itself; leave it empty, or set "
+            "base.checkpoint.keep_every",
+        )
+        steps = self._compared()
+        yield from config_lib.check(
+            self,
+            "checkpoints",
+            not self._ranks or (steps[0] > 0 and list(steps) == sorted(set(steps))),
+            f"with base.train.steps = {config.train.steps} these and the last one are the steps "
+            f"{', '.join(map(str, steps))}, which must be above 0 and differ",
+        )
+
+    def unused(self) -> Mapping[str, str]:
+        """What belongs to a ranking, with one student."""
+        reason = f"has no effect with one student, student_steps = {self.student_steps}"
+        return {} if self._ranks else dict.fromkeys(OF_RANKING, reason)
+
     def stages(self) -> Sequence[Stage]:
         return tuple(self._stages())
 
-    def _stages(self) -> Iterator[Stage]:
+    @property
+    def _ranks(self) -> bool:
+        """Whether images are ranked, for two students."""
+        return len(self.student_steps) > 1
+
+    def _compared(self) -> tuple[int, ...]:
+        """Steps of the checkpoints of the teacher that are compared."""
         steps = self.base.train.steps
-        compared = (*(round(share * steps) for share in self.checkpoints), steps)
-        kept = compared if len(self.student_steps) > 1 else ()
+        return (*(round(share * steps) for share in self.checkpoints), steps)
+
+    def _stages(self) -> Iterator[Stage]:
+        compared = self._compared()
+        kept = compared if self._ranks else ()
         yield Training(name="teacher", configure=lambda _: self._teacher(kept))
-        if not kept:
+        if not self._ranks:
             yield self._label("label", "all", "teacher", "")
             yield self._student("student", ("label",), self.student_steps[0])
             return

@@ -49,6 +49,7 @@ def rank(
 
     def write(place: Place) -> None:
         last = inference.load(place.inputs[model], steps[-1])
+        images.check_fit(last.config.data)
         models = [*(last.at(step) for step in steps[:-1]), last]
         found = _scored(place, models, terms)
         rows = ranking.ranked(

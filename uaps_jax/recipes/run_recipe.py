@@ -13,24 +13,20 @@ from absl import logging
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
-from uaps_jax.datasets.common import DataError
+from uaps_jax.recipes import errors
 from uaps_jax.recipes import record as records_lib
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes import state as state_lib
 from uaps_jax.recipes.record import Record
 from uaps_jax.recipes.stage import Folders, Place, Recipe, Stage, Training
 from uaps_jax.recipes.state import State
-from uaps_jax.training import checkpoints, failures, results, workdir
+from uaps_jax.training import results, workdir
 from uaps_jax.training.progress import duration
 
 Train = Callable[[Config, Path], object]
 """Trains or resumes a run of a configuration in a work directory."""
 
 SHOWN_FILES = 5
-
-
-class StageFailed(RuntimeError):
-    """A stage of a recipe failed; the message says which and why."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -43,6 +39,7 @@ class Opened:
       records: of the stages; None for those that have not been started.
       states: of the stages.
       data: digest of the recipe's data.
+      weights: of each training that begins with weights of a file, the digest of these.
     """
 
     stages: Sequence[Stage]
@@ -50,6 +47,7 @@ class Opened:
     records: dict[str, Record | None]
     states: Mapping[str, State]
     data: str
+    weights: Mapping[str, str]
 
 
 def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
@@ -62,6 +60,7 @@ def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
 
     Raises:
       ConfigError: the recipe cannot be run, or the record of a stage cannot be read.
+      WeightsError, CheckpointError: initial weights cannot be read.
     """
     stages = stage_lib.checked(recipe, directory)
     folders = stage_lib.folders(stages, directory)
@@ -69,8 +68,20 @@ def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
     data = recipe.base.data
     split = protocols.make_split(dataset, data)
     digest = results.digest(protocols.record(dataset, data, split))
-    states = state_lib.states(stages, records, folders, digest)
-    return Opened(stages=stages, folders=folders, records=records, states=states, data=digest)
+    weights = {
+        stage.name: found
+        for stage in stages
+        if isinstance(stage, Training) and (found := stage.weights(folders))
+    }
+    states = state_lib.states(stages, records, folders, digest, weights)
+    return Opened(
+        stages=stages,
+        folders=folders,
+        records=records,
+        states=states,
+        data=digest,
+        weights=weights,
+    )
 
 
 def run_recipe(
@@ -103,9 +114,10 @@ def run_recipe(
             logging.info("stage %s: %s%s", name, state.kind, state.reason and f" ({state.reason})")
         split = protocols.make_split(dataset, recipe.base.data)
         for number, stage in enumerate(opened.stages, start=1):
-            state = state_lib.states(opened.stages, opened.records, opened.folders, opened.data)[
-                stage.name
-            ]
+            states = state_lib.states(
+                opened.stages, opened.records, opened.folders, opened.data, opened.weights
+            )
+            state = states[stage.name]
             if state.kind == "done":
                 continue
             logging.info("stage %d of %d: %s", number, len(opened.stages), stage.name)
@@ -116,7 +128,8 @@ def run_recipe(
             inputs = {name: opened.folders[name] for name in stage.inputs}
             folder = opened.folders[stage.name]
             place = Place(folder=folder, inputs=inputs, dataset=dataset, split=split)
-            opened.records[stage.name] = _run(stage, place, opened, train)
+            with errors.told(stage, again=again is not None):
+                opened.records[stage.name] = _run(stage, place, opened, train)
 
 
 def _again(opened: Opened, name: str | None) -> list[str]:
@@ -173,7 +186,7 @@ def _run(stage: Stage, place: Place, opened: Opened, train: Train) -> Record:
     place.folder.mkdir(parents=True, exist_ok=True)
     record = opened.records[stage.name] or Record(
         settings=stage.settings(opened.folders),
-        inputs=state_lib.inputs(stage, opened.records, opened.data),
+        inputs=state_lib.inputs(stage, opened.records, opened.data, opened.weights),
     )
     records_lib.write(place.folder, record)
     started = time.perf_counter()
@@ -182,11 +195,6 @@ def _run(stage: Stage, place: Place, opened: Opened, train: Train) -> Record:
             train(stage.configure(place.inputs), place.folder)
         else:
             stage.write(place)
-    except (ConfigError, DataError, checkpoints.CheckpointError, failures.NonFiniteLoss) as error:
-        raise StageFailed(
-            f"stage {stage.name} failed: {error}\nThe stages before it are done. The same command "
-            "goes on with this one."
-        ) from error
     finally:
         seconds = record.seconds + time.perf_counter() - started
         record = dataclasses.replace(record, seconds=round(seconds, 1))

@@ -8,7 +8,7 @@ The `get_config` of a recipe's configuration file returns a `Recipe`.
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError, Section
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import Split
-from uaps_jax.training import workdir
+from uaps_jax.training import pretrained, workdir
 
 Folders = Mapping[str, Path]
 """Name of a stage -> its folder."""
@@ -62,6 +62,17 @@ class Training:
         """The settings of the training, in their stored form."""
         return config_lib.to_stored(self.configure({name: folders[name] for name in self.inputs}))
 
+    def weights(self, folders: Folders) -> str:
+        """A digest of its initial weights; "" if they are drawn, or files of a stage that it reads.
+
+        Raises:
+          WeightsError, CheckpointError: they cannot be read.
+        """
+        read = {name: folders[name] for name in self.inputs}
+        network = self.configure(read).network
+        of_stage = any(Path(network.pretrained).is_relative_to(folder) for folder in read.values())
+        return "" if of_stage else pretrained.digest(network)
+
     def compared(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Of stored settings, of this or an older version, those that its files depend on."""
         left_out = (*workdir.MACHINE, "data.classes")
@@ -105,7 +116,8 @@ class Recipe(Section):
     """Several stages in a row.
 
     A recipe is a subclass with settings of its own, whose `stages` is a function of the settings
-    alone.
+    alone. Its `problems` are asked with `base`, before `stages`; they name settings by the keys of
+    the recipe, such as `base.train.steps`.
     """
 
     base: Config  # the settings that all trainings share
@@ -113,6 +125,13 @@ class Recipe(Section):
     def stages(self) -> Sequence[Stage]:
         """The stages in their order."""
         raise NotImplementedError
+
+    def unused(self) -> Mapping[str, str]:
+        """Key of a setting that has no effect with the present values of others -> why.
+
+        A person who sets it on the command line is told so.
+        """
+        return {}
 
 
 def checked(recipe: Recipe, directory: Path) -> Sequence[Stage]:
@@ -129,6 +148,8 @@ def checked(recipe: Recipe, directory: Path) -> Sequence[Stage]:
     stages: Sequence[Stage] = ()
     if not problems:
         config_lib.validate(recipe.base)
+        problems += recipe.problems(recipe.base)
+    if not problems:
         recipe.freeze()
         stages = recipe.stages()
         problems += _problems(stages, folders(stages, directory))
@@ -136,6 +157,26 @@ def checked(recipe: Recipe, directory: Path) -> Sequence[Stage]:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ConfigError(f"the recipe cannot be run:\n{lines}")
     return stages
+
+
+def require_used(recipe: Recipe, overrides: Collection[str]) -> None:
+    """Checks that the settings that a person chose have an effect.
+
+    Args:
+      recipe: whose settings are right.
+      overrides: keys of the settings that the person chose.
+
+    Raises:
+      ConfigError: with those that have none.
+    """
+    problems = [
+        f"  {key} = {config_lib.lookup(recipe, key)!r}: {reason}"
+        for key, reason in recipe.unused().items()
+        if key in overrides
+    ]
+    if problems:
+        lines = "\n".join(problems)
+        raise ConfigError(f"settings of the recipe without an effect; leave them out:\n{lines}")
 
 
 def folders(stages: Sequence[Stage], directory: Path) -> Folders:

@@ -11,6 +11,9 @@ from uaps_jax.recipes.stage import Folders, Stage
 DATA = "data"
 """The name of the recipe's data among the inputs of a stage."""
 
+WEIGHTS = "network.pretrained"
+"""The name of the initial weights of a training among its inputs."""
+
 
 class State(NamedTuple):
     """How far a stage is.
@@ -26,7 +29,11 @@ class State(NamedTuple):
 
 
 def states(
-    stages: Sequence[Stage], records: Mapping[str, Record | None], folders: Folders, data: str
+    stages: Sequence[Stage],
+    records: Mapping[str, Record | None],
+    folders: Folders,
+    data: str,
+    weights: Mapping[str, str],
 ) -> dict[str, State]:
     """Name -> state of each stage.
 
@@ -35,6 +42,7 @@ def states(
       records: of each stage, None if it has not been started.
       folders: of the stages.
       data: digest of the recipe's data.
+      weights: of each training that begins with weights of a file, the digest of these.
     """
     found: dict[str, State] = {}
     for stage in stages:
@@ -42,7 +50,7 @@ def states(
         unfinished = [name for name in stage.inputs if found[name].kind != "done"]
         if record is None:
             found[stage.name] = State("not started")
-        elif reason := _outdated(stage, record, records, unfinished, folders, data):
+        elif reason := _outdated(stage, record, records, unfinished, folders, data, weights):
             found[stage.name] = State("outdated", reason)
         elif unfinished:
             found[stage.name] = State("waiting", f"for {', '.join(unfinished)}")
@@ -51,10 +59,12 @@ def states(
     return found
 
 
-def inputs(stage: Stage, records: Mapping[str, Record | None], data: str) -> dict[str, str]:
-    """Name -> digest of the inputs of a stage, all of which are done."""
+def inputs(
+    stage: Stage, records: Mapping[str, Record | None], data: str, weights: Mapping[str, str]
+) -> dict[str, str]:
+    """Name -> digest of the inputs of a stage, all of which are done; other arguments: `states`."""
     of_stages = {name: record.digest for name in stage.inputs if (record := records[name])}
-    return {DATA: data, **of_stages}
+    return _of_files(stage, data, weights) | of_stages
 
 
 def dependents(stages: Sequence[Stage], name: str) -> list[str]:
@@ -73,6 +83,7 @@ def _outdated(
     unfinished: Sequence[str],
     folders: Folders,
     data: str,
+    weights: Mapping[str, str],
 ) -> str:
     """Why the files of a stage are not those of its settings and inputs; "" if they are."""
     old, new = (stage.compared(s) for s in (record.settings, stage.settings(folders)))
@@ -80,14 +91,22 @@ def _outdated(
         return f"other settings: {changes}"
     if record.inputs.get(DATA) != data:
         return "other data: the images, the masks or the lists of the split changed"
-    if set(record.inputs) != {DATA, *stage.inputs}:
+    of_files = _of_files(stage, data, weights)
+    if set(record.inputs) != {*of_files, *stage.inputs}:
         return "it has other inputs now"
+    if record.inputs.get(WEIGHTS) != of_files.get(WEIGHTS):
+        return f"other initial weights: the content of {WEIGHTS} changed"
     changed = [
         name
         for name in stage.inputs
         if name not in unfinished and record.inputs[name] != _digest_of(records[name])
     ]
     return f"other files of {', '.join(changed)}" if changed else ""
+
+
+def _of_files(stage: Stage, data: str, weights: Mapping[str, str]) -> dict[str, str]:
+    """The inputs of a stage that no stage wrote."""
+    return {DATA: data} | ({WEIGHTS: weights[stage.name]} if stage.name in weights else {})
 
 
 def _digest_of(record: Record | None) -> str:

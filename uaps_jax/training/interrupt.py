@@ -19,14 +19,16 @@ class Interrupted(RuntimeError):
 
     Attributes:
       number: of the signal; a shell reports 128 more.
+      step: the last one.
     """
 
-    def __init__(self, number: int, step: int) -> None:
+    def __init__(
+        self, number: int, step: int, how: str = "the same command resumes from there"
+    ) -> None:
         super().__init__(
-            f"{signal.Signals(number).name}: stopped after step {step}, which is saved; the same "
-            "command resumes from there"
+            f"{signal.Signals(number).name}: stopped after step {step}, which is saved; {how}"
         )
-        self.number = number
+        self.number, self.step = number, step
 
 
 class Request:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import hashlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,6 +43,33 @@ def load(config: Config) -> Tree | None:
     if source != encoders.IMAGENET and Path(source).is_dir():
         return _of_run(Path(source), shapes, config.network.pretrained_parts, config.data)
     return _of_file(source, config, shapes)
+
+
+def digest(options: NetworkConfig) -> str:
+    """A digest of the content of `network.pretrained`; "" if it is empty.
+
+    Raises:
+      WeightsError: the file does not exist or cannot be read.
+      CheckpointError: the work directory has no readable checkpoint.
+    """
+    source = options.pretrained
+    if not source:
+        return ""
+    if source != encoders.IMAGENET and Path(source).is_dir():
+        directory = Path(source)
+        step = _best(directory)
+        return f"step {step}, {checkpoints.fingerprint(directory, step)}"
+    file = package_file(options) if source == encoders.IMAGENET else Path(source)
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise WeightsError(f"network.pretrained = {source!r}: {error.strerror}") from error
+
+
+def _best(directory: Path) -> int:
+    """The step of a run whose variables are taken."""
+    return checkpoints.find_step(directory, "best" if checkpoints.has_best(directory) else "latest")
 
 
 def _of_file(source: str, config: Config, shapes: Tree) -> Tree:
@@ -128,8 +156,7 @@ def _of_run(directory: Path, shapes: Tree, parts: str, data: DataConfig) -> Tree
     The network is that of the default predictor, or of the first predictor that has as many
     decoders as are needed.
     """
-    which = "best" if checkpoints.has_best(directory) else "latest"
-    step = checkpoints.find_step(directory, which)
+    step = _best(directory)
     given = checkpoints.read_config(directory, step)
     if (given.data.mean, given.data.std) != (data.mean, data.std):
         logging.warning(

@@ -22,6 +22,7 @@ MACHINE = (
     "data.manual_dir",
     "data.targets.folders",
     "data.targets.names",
+    "data.resident_mib",
     "data.stream_threads",
 )
 """Settings of the machine: they may change when a run is resumed, as long as its data do not."""
