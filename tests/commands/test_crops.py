@@ -31,6 +31,7 @@ def settings(root, resident_mib):
     config.train.log_every = 1
     config.evaluation.batch_size = 8
     config.evaluation.probe_images = 3
+    config.evaluation.decision.aim, config.evaluation.decision.rate = "recall", 0.6
     return config
 
 
@@ -84,7 +85,10 @@ def test_a_run_on_crops(root, monkeypatch):
     entries = [
         json.loads(line) for line in (streamed / "evaluations.jsonl").read_text().splitlines()
     ]
-    latest = next(e for e in entries if e["checkpoint"] == "latest")
+    latest = next(e for e in entries if (e["checkpoint"], e["part"]) == ("latest", "test"))
+    not_ok = [prediction.not_ok for prediction in predicted]
+    assert latest["found"] + latest["false_alarms"] == sum(not_ok)
+    assert latest["threshold"] == model.decision.threshold
     for name in ("image_iou", "pixel_accuracy", "dataset_iou", "images"):
         assert latest[name] == pytest.approx(expected[name], abs=0.05)
 
