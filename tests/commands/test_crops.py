@@ -8,13 +8,14 @@ import pytest
 from PIL import Image
 
 from tests.commands import mine
+from uaps_jax.commands import predictions
 from uaps_jax.commands.evaluate import evaluate
 from uaps_jax.commands.predict import predict
 from uaps_jax.commands.request import Request
 from uaps_jax.commands.train import train
 from uaps_jax.configs import folder_uaps
 from uaps_jax.evaluation import metrics
-from uaps_jax.inference import trained
+from uaps_jax.inference import inputs, trained
 from uaps_jax.training import checkpoints, progress
 
 TIMES = ("waiting_for_data", "steps_per_second")
@@ -30,6 +31,7 @@ def settings(root, resident_mib):
     config.train.log_every = 1
     config.evaluation.batch_size = 8
     config.evaluation.probe_images = 3
+    config.evaluation.decision.aim, config.evaluation.decision.rate = "recall", 0.6
     return config
 
 
@@ -72,7 +74,9 @@ def test_a_run_on_crops(root, monkeypatch):
     names = model.record["test"]
     predicted = model.predict([root / "images" / f"{name}.png" for name in names])
     matrices = []
-    for name, (mask, _, _) in zip(names, predicted, strict=True):
+    for name, prediction in zip(names, predicted, strict=True):
+        mask = prediction.mask
+        assert prediction.not_ok == (prediction.score > model.decision.threshold)
         truth = np.array(Image.open(root / "masks" / f"{name}.png"))
         assert mask.shape == truth.shape == (48, 48)
         pairs = (3 * truth.astype(int) + mask).ravel()
@@ -81,15 +85,19 @@ def test_a_run_on_crops(root, monkeypatch):
     entries = [
         json.loads(line) for line in (streamed / "evaluations.jsonl").read_text().splitlines()
     ]
-    latest = next(e for e in entries if e["checkpoint"] == "latest")
+    latest = next(e for e in entries if (e["checkpoint"], e["part"]) == ("latest", "test"))
+    not_ok = [prediction.not_ok for prediction in predicted]
+    assert latest["found"] + latest["false_alarms"] == sum(not_ok)
+    assert latest["threshold"] == model.decision.threshold
     for name in ("image_iou", "pixel_accuracy", "dataset_iou", "images"):
         assert latest[name] == pytest.approx(expected[name], abs=0.05)
 
     masks = sorted(streamed.glob("predictions/step_*/test/mask/*.png"))
-    assert [Image.open(file).size for file in masks] == [(48, 48)] * len(names)
+    assert [np.array(Image.open(file)).shape for file in masks] == [(48, 48)] * len(names)
     assert (streamed / "contact_sheet.png").exists()
     evaluate(Request(config=None, workdir=streamed, checkpoint="latest", input=None, demo=2))
     assert (streamed / "demo" / "step_4.png").exists()
     predict(Request(config=None, workdir=streamed, checkpoint="latest", input=root / "images"))
-    again = np.array(Image.open(streamed / f"predictions/step_4/folder/mask/{names[0]}.png"))
+    folder = predictions.folder(model) / inputs.label(root / "images")
+    again = np.array(Image.open(folder / "mask" / f"{names[0]}.png"))
     assert (again == predicted[0].mask).mean() > 0.999

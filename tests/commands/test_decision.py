@@ -11,12 +11,16 @@ from PIL import Image
 import uaps_jax
 from tests.commands.mine import request, scores, settings
 from tests.data.test_audit import defect, save, texture
+from tests.inference.exports import decided
 from uaps_jax.commands.evaluate import evaluate
 from uaps_jax.commands.export import export
 from uaps_jax.commands.predict import predict
 from uaps_jax.commands.train import train
 from uaps_jax.config import ConfigError
+from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.decision import Decision
+from uaps_jax.inference import inputs
+from uaps_jax.training import decisions
 
 
 @pytest.fixture
@@ -144,3 +148,26 @@ def test_without_good_images_there_is_a_sentence_and_no_decision(tmp_path, capsy
     assert prediction.score > 0
     assert json.loads(json.dumps(scores(root)[-1]["auroc"])) is None
     assert "found" not in capsys.readouterr().out
+
+
+def test_with_pad_there_is_no_decision_and_a_crf_is_said_not_to_count(root, caplog):
+    config = configured(root)
+    config.data.fit = "pad"
+    train(request(root, config))
+    model = uaps_jax.load(root.parent / "run", "latest")
+    rule = image_score.rule_of(config.evaluation.decision)
+    decisions.write(model.directory, model.step, model.predictor, decided(rule))
+    caplog.clear()
+    key = "evaluation.crf.iterations"
+    config.evaluation.crf.iterations = 2
+    evaluate(dataclasses.replace(request(root, config), overrides=(key,)))
+    messages = [record.getMessage() for record in caplog.records]
+    assert sum("data.fit=crop or data.fit=resize to have a decision" in m for m in messages) == 1
+    assert sum(m.startswith("scores are without the CRF") for m in messages) == 1
+    assert not list((model.directory / "decisions").iterdir())
+    assert "threshold" not in scores(root)[-1]
+    given = dataclasses.replace(request(root, None), input=root, demo=2)
+    evaluate(given)
+    evaluate(dataclasses.replace(given, input=None))
+    drawn = {file.name for file in (model.directory / "demo").iterdir()}
+    assert drawn == {"step_2.png", f"step_2_{inputs.label(root)}.png"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from uaps_jax.evaluation import intervals
+from uaps_jax.evaluation import intervals, ranking
 
 
 @pytest.mark.parametrize("groups", [1, 3, 20])
@@ -15,6 +15,36 @@ def test_of_all_or_none_the_interval_is_that_of_a_binomial_over_the_groups(group
     assert intervals.of_share(found, each) == pytest.approx((exact.low, exact.high))
     exact = stats.binomtest(0, groups).proportion_ci(0.95, "exact")
     assert intervals.of_share(~found, each) == pytest.approx((exact.low, exact.high))
+
+
+@pytest.mark.parametrize("groups", [2, 6, 20])
+def test_of_the_same_share_of_all_groups_the_interval_is_that_of_a_binomial(groups):
+    each = np.repeat(np.arange(groups), 4)
+    found = np.arange(len(each)) % 2 == 0
+    exact = stats.binomtest(groups // 2, groups).proportion_ci(0.95, "exact")
+    assert intervals.of_share(found, each) == pytest.approx((exact.low, exact.high))
+
+
+def test_a_share_of_groups_that_is_not_a_whole_number_has_an_interval():
+    each = np.repeat(np.arange(5), 2)
+    low, high = intervals.of_share(np.arange(10) % 2 == 0, each)  # 2.5 of 5
+    assert high == pytest.approx(1 - low)
+    two, three = (stats.binomtest(k, 5).proportion_ci(0.95, "exact") for k in (2, 3))
+    assert two.low < low < three.low
+    assert two.high < high < three.high
+
+
+def test_a_statistic_that_never_varies_has_no_interval():
+    """Perfect separation: every draw with both kinds has the area 1."""
+    scores, groups = np.array([0.9, 0.8, 0.7, 0.2, 0.1, 0.3]), np.arange(6)
+
+    def separation(scores):
+        return lambda times: ranking.auroc(scores, np.arange(6) < 3, times)
+
+    assert np.isnan(intervals.of_statistic(separation(scores), groups)).all()
+    scores[2] = 0.25
+    low, high = intervals.of_statistic(separation(scores), groups)
+    assert low < 8 / 9 <= high
 
 
 def test_a_single_group_says_nothing_of_others():

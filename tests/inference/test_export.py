@@ -15,6 +15,7 @@ from tests import tiny
 from tests.inference.exports import ABOUT, exported, photographs, run, session, trained
 from uaps_jax.data import prepare, resample
 from uaps_jax.data.source import Pool
+from uaps_jax.evaluation import image_score
 from uaps_jax.inference import export, pools
 from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.inference.onnx_file.graph import Graph
@@ -159,7 +160,7 @@ def test_a_scaled_photograph_is_segmented_whole_and_scaled_back(resampling):
     predictor = method.predictor("main")
     images = photographs(2, 61, 90)  # seen at 25 x 36, which the network extends to 26 x 36
     outputs = session(exported(config, predictor, variables)).run(None, {"images": images})
-    mask, probabilities, uncertainty = outputs
+    mask, probabilities, uncertainty, score = outputs
     seen = np.stack([prepare.scaled(image, config.data) for image in images])
     padded = np.pad(seen, ((0, 0), (0, 1), (0, 0), (0, 0)), mode="edge")
     expected = np.asarray(jax.jit(predictor)(variables, padded))[:, :25]
@@ -168,6 +169,25 @@ def test_a_scaled_photograph_is_segmented_whole_and_scaled_back(resampling):
     assert_array_equal(mask, np.stack([resample.nearest(m, 61, 90) for m in ids]))
     scaled_back = np.stack([resample.nearest(e, 61, 90) for e in entropy])
     assert_allclose(uncertainty, scaled_back, atol=1e-4)
+    assert_allclose(score, [image_score.score(e, tiny.SCORE) for e in expected], atol=1e-5)
+
+
+@pytest.mark.parametrize("scale", [0.5, 1.7])
+def test_a_model_of_scaled_photographs_is_compared_and_written(tmp_path, scale):
+    config = tiny.config("supervised")
+    config.data.fit, config.data.scale, config.data.width = "crop", scale, 24
+    config.data.transpose = True
+    for view in (config.views.labeled, config.views.unlabeled):
+        view.rot90 = 0.0
+    method, variables = trained(config)
+    of_model, judged_by = (config, method, variables), (tiny.SCORE, None)
+    file = tmp_path / "x.onnx"
+    found = export.write(file, *of_model, tiny.CLASS_NAMES, ABOUT, "entropy", *judged_by)
+    file = tmp_path / "x.stablehlo"
+    again = export.write_stablehlo(file, *of_model, "entropy", *judged_by)
+    assert max(found.probabilities, again.probabilities) <= 1e-5
+    assert max(found.uncertainty, again.uncertainty) <= 1e-4
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_with_pad_a_photograph_is_segmented_whole():

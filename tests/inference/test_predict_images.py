@@ -243,6 +243,35 @@ def test_bad_files_are_named_and_the_others_are_predicted(tmp_path, monkeypatch)
     assert [result.file for result in results] == ["good.jpg", "good.png.d.bmp"]
 
 
+def test_an_image_that_a_crf_cannot_read_again_is_named(tmp_path, monkeypatch):
+    config = tiny.config()
+    for name in ("a", "late", "z"):
+        save(tmp_path / "in" / f"{name}.png", striped(16, 16))
+    read_one, calls = images.read_photograph, []
+
+    def drive_goes_away(file, white):
+        calls.append(file.stem)
+        if calls.count("late") > 1 and file.stem == "late":
+            raise images.ImageError(str(file), "cannot be read: Stale file handle")
+        return read_one(file, white)
+
+    monkeypatch.setattr(images, "read_photograph", drive_goes_away)
+    monkeypatch.setattr(tiling, "HELD_BYTES", 0)
+    model = dataclasses.replace(
+        model_of(config, by_brightness(config), {}, tmp_path),
+        refine=lambda image, probabilities: probabilities[..., ::-1],
+    )
+    problems = []
+    found = inputs.find(tmp_path / "in", 255, tmp_path / "out", problems)
+    results = list(predict_images(model, found, tmp_path / "out", problems))
+    assert [result.name for result in results] == ["a", "z"]
+    assert [(problem.path, problem.reason) for problem in problems] == [
+        ("late.png", "cannot be read: Stale file handle")
+    ]
+    expected = np.select([striped(16, 16) == 0, striped(16, 16) == 255], [1, 0], 2)
+    np.testing.assert_array_equal(read(tmp_path / "out" / "mask" / "z.png"), expected)
+
+
 def test_a_full_disk_ends_a_prediction(tmp_path, monkeypatch):
     save(tmp_path / "a.png", striped(16, 16))
 
@@ -280,6 +309,12 @@ def test_a_minimum_area_is_in_pixels_of_the_networks_input(tmp_path):
     assert minimum_area(model, (32, 48)) == 10 * 2 * 3
     config.data.fit = "pad"
     assert minimum_area(model, (32, 48)) == 10
+    config.data.scale = 0.5
+    assert minimum_area(model, (32, 48)) == 10 * 2 * 2
+    config.data.scale = 1.0
+    config.evaluation.decision.minimum_area = 1
+    assert minimum_area(model, (32, 48)) == 1
+    config.evaluation.decision.minimum_area = 10
     image = striped(16, 16)  # one region of 32 pixels, one of 64
     image[7, 0] = 255
     save(tmp_path / "in" / "a.png", image)
@@ -287,6 +322,22 @@ def test_a_minimum_area_is_in_pixels_of_the_networks_input(tmp_path):
         config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out"
     )
     assert [(defect.label, defect.area) for defect in result.defects] == [(2, 64), (1, 31)]
+
+
+def test_a_region_that_meets_the_minimum_area_is_reported_at_every_size(tmp_path):
+    """Nearest neighbour makes one or two rows of 24 of each row of 16 that the network sees."""
+    config = tiny.config()
+    config.evaluation.decision.minimum_area = 4
+    image = np.full((24, 24), 128)
+    image[1, 1:7] = 0  # seen in row 1 as 4 pixels, which become 6 of row 2
+    save(tmp_path / "in" / "a.png", image)
+    [result], _ = predict_folder(
+        config, by_brightness(config), {}, tmp_path / "in", tmp_path / "out"
+    )
+    assert [(defect.label, defect.area) for defect in result.defects] == [(1, 6)]
+    model = model_of(config, by_brightness(config), {}, tmp_path)
+    assert minimum_area(model, (24, 24)) == 4
+    assert minimum_area(model, (9, 40)) == 1
 
 
 def test_no_name_leads_out_of_the_target(tmp_path):

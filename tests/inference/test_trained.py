@@ -13,6 +13,7 @@ from PIL import Image
 
 import uaps_jax
 from tests import tiny, weak_oracles
+from tests.inference.exports import decided
 from uaps_jax import config as config_lib
 from uaps_jax import inference, methods
 from uaps_jax.config import ConfigError
@@ -20,7 +21,7 @@ from uaps_jax.data import prepare, resample
 from uaps_jax.evaluation import image_score
 from uaps_jax.inference import ImageError, TrainedModel, inputs, trained
 from uaps_jax.inference.predict_images import predict_images
-from uaps_jax.training import checkpoints, optimizers
+from uaps_jax.training import checkpoints, decisions, optimizers
 from uaps_jax.training import state as state_lib
 from uaps_jax.training.checkpoints import CheckpointError
 
@@ -139,6 +140,8 @@ def test_a_crf_refines_predictions_of_images_folders_and_pools(run, model, tmp_p
     pool = tiny.pool(5)
     found, unrefined = refined.predict_pool(pool), model.predict_pool(pool)
     np.testing.assert_array_equal(found.uncertainty, unrefined.uncertainty)
+    assert found.scores.shape == (5,)
+    np.testing.assert_allclose(found.scores, unrefined.scores, rtol=1e-6)
     for row, pixels in enumerate(pool.images):
         small = np.asarray(model.method.predictor("main")(model.variables, pixels[None]))[0]
         expected = weak_oracles.crf(pixels @ grey, small, crf).argmax(-1)
@@ -180,6 +183,24 @@ def test_overrides_that_contradict_the_checkpoint_are_all_named(run):
     assert "data.mean: " in str(refused.value)
     assert "data_dir" not in str(refused.value)
     assert "Leave these overrides out" in str(refused.value)
+
+
+def test_settings_that_a_decision_was_not_set_with_are_refused(run):
+    folder, config = run
+    of_decision = config.evaluation.decision
+    made = decided(image_score.rule_of(of_decision))
+    target = dataclasses.replace(made.target, aim=of_decision.aim, rate=of_decision.rate)
+    decisions.write(folder, 5, "main", dataclasses.replace(made, target=target))
+    same = {"evaluation.decision.rate": of_decision.rate}
+    assert uaps_jax.load(folder, 5, overrides=same).decision.target == target
+    other = {"evaluation.decision.rate": 0.3, "evaluation.decision.top_pixels": 3}
+    assert uaps_jax.load(folder, 3, overrides=other).score_rule.top_pixels == 3  # none is set
+    with pytest.raises(ConfigError) as refused:
+        uaps_jax.load(folder, 5, overrides=other)
+    decisions.remove(folder, 5, "main")
+    text = "evaluation.decision.rate, evaluation.decision.top_pixels: the decision of step 5 is for"
+    assert str(refused.value).startswith(text)
+    assert "--mode=evaluate with --config.evaluation.decision.rate" in str(refused.value)
 
 
 def test_a_setting_that_the_method_of_the_checkpoint_lacks_is_named(run):

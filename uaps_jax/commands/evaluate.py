@@ -6,6 +6,7 @@ from uaps_jax.commands import evaluated_folder, loading, opening, pictures
 from uaps_jax.commands.request import Request
 from uaps_jax.commands.scoring import Scorer
 from uaps_jax.data import whole_images
+from uaps_jax.inference import settings
 from uaps_jax.training import checkpoints
 
 
@@ -14,7 +15,8 @@ def evaluate(request: Request) -> None:
 
     With `request.input`, they are scored on the images of this folder instead, by the decisions
     that they have. With `request.demo`, each also draws so many of the test images, or of the
-    folder: `demo/step_<N>.png`.
+    folder: `demo/step_<N>.png`, of a folder `demo/step_<N>_<NAME-ABCDEF>.png` as the folder of its
+    predictions is called.
 
     Raises:
       ConfigError, DataError: the images cannot be used; nothing is scored.
@@ -27,7 +29,7 @@ def evaluate(request: Request) -> None:
         model, dataset = evaluated_folder.open_folder(request, request.input, names[0])
         pool = whole_images.to_evaluate(dataset, sorted(dataset.masked), model.config.data)
     else:
-        model = loading.load(request, names[0])
+        model = loading.load_to_decide(request, names[0])
         _, dataset = opening.open_dataset(model.config)
         opening.check_same_data(model.record, dataset)
         val, pool = (
@@ -37,9 +39,9 @@ def evaluate(request: Request) -> None:
     for number, name in enumerate(names):
         model = model.at(name) if number else model
         if request.input is not None:
-            loading.check_decision(request, model)
+            settings.check_decision(model.config, model.decision, model.step, request.overrides)
             scorer.score_folder(model, dataset, pool, request.input)
         else:
             scorer.score(model, dataset, {"val": val, "test": pool})
         if request.demo:
-            pictures.draw_some(model, dataset, pool, request.demo)
+            pictures.draw_some(model, dataset, pool, request.demo, request.input)

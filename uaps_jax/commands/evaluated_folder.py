@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 from pathlib import Path
 
 from absl import logging
@@ -75,8 +75,7 @@ def _warn_of_training_images(model: TrainedModel, dataset: Dataset) -> None:
 
 def _data(trained: DataConfig, given: Path, own: dict[str, object]) -> DataConfig:
     """The settings of the folder's data."""
-    data = copy.deepcopy(trained)
-    data.folder = FolderConfig(
+    folder = FolderConfig(
         images="",
         masks="",
         table="",
@@ -84,7 +83,6 @@ def _data(trained: DataConfig, given: Path, own: dict[str, object]) -> DataConfi
         group=trained.folder.group,
         white=trained.folder.white,
     )
-    data.name, data.manual_dir = "folder", str(given)
     for key, value in own.items():
-        setattr(data.folder, key.rpartition(".")[2], value)
-    return data
+        setattr(folder, key.rpartition(".")[2], value)
+    return dataclasses.replace(trained, name="folder", manual_dir=str(given), folder=folder)

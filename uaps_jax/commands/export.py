@@ -21,7 +21,6 @@ def export(request: Request) -> None:
 
     exact = loading.overrides(request) | {"network.dtype": "float32"}
     model = inference.load(request.workdir, request.checkpoint, overrides=exact)
-    loading.check_decision(request, model)
     data = model.config.data
     about = {
         "method": model.config.method.name,
@@ -36,7 +35,7 @@ def export(request: Request) -> None:
     if model.decision is None:
         logging.warning(
             "checkpoint %s has no decision: the exported model gives scores and no verdicts. "
-            "--mode=evaluate sets one where there are good validation images",
+            "--mode=evaluate sets one, or says why it cannot",
             model.checkpoint,
         )
     file = model.directory / "export" / f"step_{model.step}.onnx"

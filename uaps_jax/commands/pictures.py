@@ -12,7 +12,7 @@ from absl import logging
 from uaps_jax.data import order, tiling, whole_images
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.data.whole_images import WholeImages
-from uaps_jax.inference import TrainedModel
+from uaps_jax.inference import TrainedModel, inputs
 from uaps_jax.inference.pools import Predictions
 from uaps_jax.inference.tiles import Output
 from uaps_jax.reports import figures, thumbnails
@@ -29,8 +29,22 @@ def draw_contact_sheet(model: TrainedModel, dataset: Dataset, names: Sequence[st
     logging.info("contact sheet: %s", sheet)
 
 
-def draw_some(model: TrainedModel, dataset: Dataset, pool: Pool | WholeImages, count: int) -> None:
-    """Draws images of a pool, spread evenly, as the model segments them: `demo/step_N.png`."""
+def draw_some(
+    model: TrainedModel,
+    dataset: Dataset,
+    pool: Pool | WholeImages,
+    count: int,
+    given: Path | None,
+) -> None:
+    """Draws images of a pool, spread evenly, as the model segments them.
+
+    Args:
+      model: the model.
+      dataset: of the pool.
+      pool: the images.
+      count: how many of them.
+      given: the input that they are from, which is in the name of the file; None for the test part.
+    """
     rows = order.evenly_spaced(len(pool.names), count)
     names = tuple(pool.names[row] for row in rows)
     few: Pool | WholeImages
@@ -38,7 +52,8 @@ def draw_some(model: TrainedModel, dataset: Dataset, pool: Pool | WholeImages, c
         few = Pool(names=names, images=pool.images[rows], masks=pool.masks[rows])
     else:
         few = whole_images.to_evaluate(dataset, names, model.config.data)
-    target = model.directory / "demo" / f"step_{model.step}.png"
+    of_input = "" if given is None else f"_{inputs.label(given)}"
+    target = model.directory / "demo" / f"step_{model.step}{of_input}.png"
     target.parent.mkdir(exist_ok=True)
     _draw(model, dataset, few, target)
     logging.info("demo images: %s", target)
@@ -65,7 +80,7 @@ def _outputs(model: TrainedModel, images: WholeImages) -> Iterator[Output]:
         tiling.tiled(name, functools.partial(_pixels, images, name), images.data, size)
         for name in images.names
     )
-    yield from model.outputs(tiled, soft=True, batch_size=size)
+    yield from map(model.refined, model.outputs(tiled, soft=True, batch_size=size))
 
 
 def _pixels(images: WholeImages, name: str) -> np.ndarray:

@@ -15,7 +15,6 @@ def predict(request: Request) -> None:
       UnpredictedFiles: some files could not be predicted; the others are in the report.
     """
     model = loading.load(request, request.checkpoint)
-    loading.check_decision(request, model)
     scale = request.mm_per_pixel
     if request.input is not None:
         problems: list[Problem] = []

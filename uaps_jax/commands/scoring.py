@@ -26,6 +26,12 @@ from uaps_jax.training import decisions, workdir
 Entry = dict[str, Any]
 """A line of `evaluations.jsonl`."""
 
+OF_THE_CENTRE = (
+    "with data.fit = 'pad', validation images are scored by their centre, and photographs by all "
+    "of their pixels, so that a threshold of the one does not hold for the other; train with "
+    "data.fit=crop or data.fit=resize to have a decision"
+)
+
 
 class Scorer:
     """Scores checkpoints of one run; compiles each predictor once for all of them."""
@@ -58,13 +64,7 @@ class Scorer:
         predictor = predictor or model.predictor
         rule = image_score.rule_of(model.config.evaluation.decision)
         measured = {
-            part: evaluation.measure(
-                self._function(model, predictor, rule),
-                model.variables,
-                pool,
-                model.config.evaluation.batch_size,
-            )
-            for part, pool in pools.items()
+            part: self._measured(model, predictor, rule, pool) for part, pool in pools.items()
         }
         decision = self._decide(model, predictor, measured["val"])
         return {
@@ -95,13 +95,10 @@ class Scorer:
           given: the folder, as the person named it.
         """
         predictor = model.predictor
-        measured = evaluation.measure(
-            self._function(model, predictor, model.score_rule),
-            model.variables,
-            pool,
-            model.config.evaluation.batch_size,
-        )
-        if model.decision is None:
+        measured = self._measured(model, predictor, model.score_rule, pool)
+        if model.decision is None and model.config.data.fit == "pad":
+            self._say_once(f"no decision whether an image is OK: {OF_THE_CENTRE}")
+        elif model.decision is None:
             self._say_once(
                 "no decision whether an image is OK is set for this checkpoint: --mode=evaluate "
                 "without --input sets it on the validation images"
@@ -116,6 +113,19 @@ class Scorer:
             model.decision,
             set_on_these=False,
             of_input={"dataset": dataset.name, "input": str(given)},
+        )
+
+    def _measured(
+        self, model: TrainedModel, predictor: str, rule: ScoreRule, pool: Pool | WholeImages
+    ) -> Measured:
+        settings = model.config.evaluation
+        if settings.crf.iterations:
+            self._say_once(
+                f"scores are without the CRF (evaluation.crf.iterations = "
+                f"{settings.crf.iterations}): it refines the masks of predictions and of pictures"
+            )
+        return evaluation.measure(
+            self._function(model, predictor, rule), model.variables, pool, settings.batch_size
         )
 
     def _function(
@@ -137,6 +147,8 @@ class Scorer:
         known = truth.is_good | truth.is_defective
         where = (model.directory, model.step, predictor)
         try:
+            if model.config.data.fit == "pad":
+                raise NoDecision(OF_THE_CENTRE)
             decision = decision_lib.decide(
                 measured.image_scores[known],
                 truth.is_defective[known],

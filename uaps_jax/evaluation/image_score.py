@@ -8,8 +8,8 @@ The defect probability of a pixel is 1 minus that of the background. The score i
 * "area": the number of pixels whose defect probability is above a pixel threshold.
 
 With a minimum area a of a defect, only pixels count that are above the pixel threshold and lie in a
-region of at least a of them. Areas are in pixels of the network's input: with `data.fit` "pad"
-those of the photograph.
+region of at least a of them. Areas are in pixels of the network's input: with `data.fit` "crop" and
+"pad" those of the photograph at `data.scale`.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Defect(NamedTuple):
     length: float
 
 
-def find(mask: np.ndarray, minimum_area: float) -> list[Defect]:
+def find(mask: np.ndarray, minimum_area: int) -> list[Defect]:
     """The defects of at least `minimum_area` pixels, the largest first.
 
     Args:
@@ -54,7 +54,7 @@ def find(mask: np.ndarray, minimum_area: float) -> list[Defect]:
     return sorted(found, key=lambda defect: -defect.area)
 
 
-def _of_class(mask: np.ndarray, label: int, minimum_area: float) -> Iterator[Defect]:
+def _of_class(mask: np.ndarray, label: int, minimum_area: int) -> Iterator[Defect]:
     regions, _ = ndimage.label(mask == label, _NEIGHBOURS)
     areas = np.bincount(regions.reshape(-1))
     for number, place in enumerate(ndimage.find_objects(regions), start=1):

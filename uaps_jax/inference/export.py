@@ -14,7 +14,7 @@ import onnxruntime
 
 from uaps_jax import files
 from uaps_jax.config import Config
-from uaps_jax.data import prepare
+from uaps_jax.data import prepare, resample
 from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
@@ -144,8 +144,11 @@ def _compared(
     """
     random = np.random.default_rng(0)
     worst = Differences(0.0, 0.0)
+    sides = [
+        max(int(side / config.data.scale), 1) for side in (config.data.height, config.data.width)
+    ]
     for count in (1, 3):
-        shape = (count, config.data.height, config.data.width, 3)
+        shape = (count, *sides, 3)  # which the network sees at the size of its input
         images = random.integers(0, 256, shape, np.uint8)
         _check_scores(file, run(images), rule, decision)
         found = differences(run, config, predictor, divergence, variables, images)
@@ -175,9 +178,13 @@ def differences(
       predictor: that was exported, computing in float32.
       divergence: the uncertainty that was exported; None for the entropy.
       variables: of the checkpoint.
-      images: uint8 `[N, height, width, 3]`, of the network's size (before any transposition).
+      images: uint8 `[N, H, W, 3]`, before any transposition: with `data.fit` "resize" of the
+        network's size.
     """
-    inputs = prepare.channels(images, config.data)
+    seen = np.stack([prepare.scaled(image, config.data) for image in images])
+    height, width = seen.shape[1:3]
+    missing = [(0, -side % config.network.stride) for side in (height, width)]
+    inputs = prepare.channels(np.pad(seen, ((0, 0), *missing, (0, 0)), mode="edge"), config.data)
     if config.data.transpose:
         inputs = inputs.swapaxes(1, 2)
     with jax.default_matmul_precision("highest"):
@@ -185,7 +192,10 @@ def differences(
         probabilities, uncertainty = map(np.asarray, predict(variables, inputs))
     if config.data.transpose:
         probabilities, uncertainty = probabilities.swapaxes(1, 2), uncertainty.swapaxes(1, 2)
-    expected = probabilities.transpose(0, 3, 1, 2), uncertainty
+    expected = (
+        probabilities[:, :height, :width].transpose(0, 3, 1, 2),
+        np.stack([resample.nearest(u[:height, :width], *images.shape[1:3]) for u in uncertainty]),
+    )
     found = run(images)
     pairs = zip((found["probabilities"], found["uncertainty"]), expected, strict=True)
     return Differences(*(float(np.abs(a - e).max()) for a, e in pairs))

@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from uaps_jax import files as writing
-from uaps_jax.data import tiling
+from uaps_jax.data import prepare, tiling
 from uaps_jax.datasets.common import Problem
 from uaps_jax.inference import defects, files
 from uaps_jax.inference.defects import Defect
@@ -77,13 +77,15 @@ def predict_images(
                 problems.append(Problem(source.file, error.reason))
 
     known, done, decision = len(problems), 0, model.decision
-    is_soft = data.fit != "resize"  # probabilities are blended where tiles overlap
+    # Probabilities are blended where tiles overlap, and refined by a CRF.
+    is_soft = data.fit != "resize" or model.refine is not None
     with _bar(len(sources)) as bar:
         for output in model.outputs(tiled(), soft=is_soft, batch_size=size):
             image, score = output.image, output.score
-            mask = tiling.likeliest(output.values) if is_soft else output.values
-            found = defects.find(mask, minimum_area(model, image.size))
             try:
+                values = model.refined(output).values
+                mask = tiling.likeliest(values) if is_soft else values
+                found = defects.find(mask, minimum_area(model, image.size))
                 files.write(target, image.name, image.pixels(), mask, output.uncertainty, found)
             except ImageError as error:
                 problems.append(Problem(file[image.name], error.reason))
@@ -106,15 +108,19 @@ def predict_images(
             bar.update(done + len(problems) - known - bar.n)
 
 
-def minimum_area(model: TrainedModel, size: tuple[int, int]) -> float:
-    """The area that a defect must have, in pixels of an image of this size.
+def minimum_area(model: TrainedModel, size: tuple[int, int]) -> int:
+    """The area that a defect must have, in pixels of an image of this size; 1 for any area.
 
-    The rule of the score has it in pixels of the network's input, which a resized image fills.
+    The rule of the score has it in pixels that the network sees. Nearest neighbour makes at least
+    floor(H / h) * floor(W / w) pixels of an image of `[H, W]` of each pixel that is seen at
+    `[h, w]`, so that no region that is large enough for the score has a smaller area.
     """
-    data, least = model.config.data, model.score_rule.minimum_area
-    if data.fit != "resize":
-        return least / data.scale**2
-    return least * size[0] * size[1] / (data.height * data.width)
+    data, rule = model.config.data, model.score_rule
+    if not rule.has_minimum:
+        return 1
+    resized = data.fit == "resize"
+    height, width = (data.height, data.width) if resized else prepare.scaled_size(size, data)
+    return max(rule.minimum_area * (size[0] // height) * (size[1] // width), 1)
 
 
 def _bar(count: int) -> tqdm:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -35,7 +35,7 @@ def build(settings: CRFConfig) -> Refine | None:
 def refined_pool(
     pool: Pool, predict: Callable[[Pool, int], Predictions], refine: Refine, batch_size: int
 ) -> Predictions:
-    """Class ids and uncertainties of images at the network's size, of refined probabilities.
+    """Predictions at the network's size: class ids of refined probabilities, the rest as it is.
 
     Args:
       pool: the images.
@@ -56,19 +56,14 @@ def refined_pool(
         results[0],
         values=np.concatenate([found.values for found in results]),
         uncertainty=np.concatenate([found.uncertainty for found in results]),
+        scores=np.concatenate([found.scores for found in results]),
     )
 
 
-def refined(
-    outputs: Iterable[tiles.Output], refine: Refine, *, soft: bool
-) -> Iterator[tiles.Output]:
-    """Outputs with marginals in place of probabilities; without `soft` with class ids.
+def refined(output: tiles.Output, refine: Refine) -> tiles.Output:
+    """An output with marginals in place of probabilities.
 
-    Args:
-      outputs: with probabilities.
-      refine: the CRF.
-      soft: see above.
+    Raises:
+      ImageError: the image is read again, and cannot be.
     """
-    for output in outputs:
-        marginals = refine(output.image.pixels(), output.values)
-        yield output._replace(values=marginals if soft else tiling.likeliest(marginals))
+    return output._replace(values=refine(output.image.pixels(), output.values))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
@@ -152,7 +152,7 @@ class TrainedModel:
             tiled = list(tiled)
             size = min(size, len(tiled[0].corners))
         predictions = [
-            of_output(output, self.decision)
+            of_output(self.refined(output), self.decision)
             for output in self.outputs(tiled, soft=True, batch_size=size)
         ]
         return predictions if several is image else predictions[0]
@@ -161,35 +161,39 @@ class TrainedModel:
         """Class ids and uncertainties of images at the network's size."""
         batch_size = self.config.evaluation.batch_size
         if self.refine is None:
-            return self._predictor(False)(self.variables, pool, first=0, batch_size=batch_size)
-        predictor = self._predictor(True)
-
-        def predict(batch: Pool, number: int) -> Predictions:
-            return predictor(self.variables, batch, first=number, batch_size=batch_size)
-
+            return self._by_batch(batch_size, soft=False)(pool, 0)
+        predict = self._by_batch(batch_size, soft=True)
         return refinement.refined_pool(pool, predict, self.refine, batch_size)
 
     def outputs(
         self, tiled: Iterable[tiling.Tiled], *, soft: bool, batch_size: int
     ) -> Iterator[tiles.Output]:
-        """The outputs of images of any size; with `soft` probabilities, else class ids."""
-        predictor = self._predictor(soft or self.refine is not None)
+        """The outputs of the network for images of any size; `soft`: probabilities, else class ids.
 
-        def predict(pool: Pool, number: int) -> Predictions:
-            return predictor(self.variables, pool, first=number, batch_size=batch_size)
+        They are without the CRF, which `refined` applies.
+        """
+        predict = self._by_batch(batch_size, soft=soft)
+        return tiles.outputs(tiled, predict, self.config.data, self.score_rule, batch_size)
 
-        results = tiles.outputs(tiled, predict, self.config.data, self.score_rule, batch_size)
-        if self.refine is None:
-            return results
-        return refinement.refined(results, self.refine, soft=soft)
+    def refined(self, output: tiles.Output) -> tiles.Output:
+        """An output with probabilities, refined by the CRF, if there is one.
 
-    def _predictor(self, soft: bool) -> PredictPool:
+        Raises:
+          ImageError: the image is read again for it, and cannot be.
+        """
+        return output if self.refine is None else refinement.refined(output, self.refine)
+
+    def _by_batch(self, batch_size: int, *, soft: bool) -> Callable[[Pool, int], Predictions]:
+        """The predictions of a pool, given with the number of its first batch."""
         rule = self.score_rule
         if (soft, rule) not in self.compiled:
             self.compiled[soft, rule] = pools.make_predictor(
                 self.config, self.method, rule, soft=soft
             )
-        return self.compiled[soft, rule]
+        predictor = self.compiled[soft, rule]
+        return lambda pool, first: predictor(
+            self.variables, pool, first=first, batch_size=batch_size
+        )
 
 
 def load(
@@ -213,21 +217,24 @@ def load(
 
     Raises:
       CheckpointError: there is no such checkpoint, or it is damaged.
-      ConfigError: an override does not exist or cannot be changed, or the method has no such
-        predictor.
+      ConfigError: an override does not exist or cannot be changed, the method has no such
+        predictor, or the checkpoint's decision was set with other settings than the overrides.
     """
     directory = Path(workdir)
     step = checkpoints.find_step(directory, str(checkpoint))
     chosen = {"evaluation.predictor": predictor} if predictor else {}
     config = settings.read(directory, step, {**(overrides or {}), **chosen})
-    return restore(config, directory, str(checkpoint))
+    model = restore(config, directory, str(checkpoint))
+    settings.check_decision(config, model.decision, model.step, overrides or ())
+    return model
 
 
 def restore(config: Config, directory: Path, checkpoint: str) -> TrainedModel:
-    """The model of a checkpoint, with the settings of its training at hand.
+    """The model of a checkpoint, with its settings at hand.
 
     Raises:
-      CheckpointError, ConfigError: as `load`.
+      CheckpointError: there is no such checkpoint, or it is damaged.
+      ConfigError: the method has no such predictor.
     """
     step = checkpoints.find_step(directory, checkpoint)
     method = methods.build(config)
