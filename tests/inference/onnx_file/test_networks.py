@@ -17,8 +17,8 @@ SETTINGS = {
     "unet": {"widths": (3, 4, 5, 6, 7)},
     "efficientnet_lite0": {"widths": (4, 3, 5, 6)},
     "deeplabv3plus_resnet18": DEEPLAB,
-    "deeplabv3plus_cpcl": DEEPLAB,
-    "deeplabv3plus_u2pl": DEEPLAB,
+    "deeplabv3plus_cpcl": DEEPLAB | {"multi_grid": (2, 4)},
+    "deeplabv3plus_u2pl": DEEPLAB | {"multi_grid": (2, 4)},
     "pspnet_resnet18": {"bins": (1, 2, 3)},
     "fpn_resnet18": {"width": 4},
 }
