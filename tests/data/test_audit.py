@@ -254,7 +254,7 @@ def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys,
 
     (root / "images/bare.png").unlink()
     (root / "masks/part_00.png").write_bytes(b"broken")
-    with pytest.raises(DataError, match=r"part_00\.png"):
+    with caplog.at_level("INFO", logger="absl"), pytest.raises(DataError, match=r"part_00\.png"):
         audit_command.audit(dataclasses.replace(request, config=settings(root)))
     assert "the same as a page" in caplog.text
     assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -144,8 +144,8 @@ def test_images_in_memory_and_on_disk_get_the_same_masks():
     files = rough.rough_images(tiny.in_files(pools).train["labeled"], chosen)
     assert held.names == pools.train["labeled"].names
     for row, name in enumerate(held.names):
-        image, mask = files.load(name)
-        np.testing.assert_array_equal(mask, held.masks[row])
-        np.testing.assert_array_equal(image, held.images[row])
+        loaded = files.load(name)
+        np.testing.assert_array_equal(loaded["mask"], held.masks[row])
+        np.testing.assert_array_equal(loaded["image"], held.images[row])
     assert (held.masks != pools.train["labeled"].masks).any()
     assert rough.rough_images(held, settings("none")) is held
