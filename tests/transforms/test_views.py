@@ -184,14 +184,14 @@ def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
     config.views.labeled = config.views.unlabeled = policy()
     images, masks = batch()
     given = {
-        "labeled": {"image": images, "mask": masks, "weight": masks * 0.5, "index": np.arange(4)},
+        "labeled": {"image": images, "mask": masks, "weight": masks * 51, "index": np.arange(4)},
         "unlabeled": {"image": images, "index": np.arange(4)},
     }
     made = jax.jit(views_of(config, labeled_stream(config), unlabeled_stream(config)))(KEY, given)
     assert set(made) == {"labeled", "unlabeled"}
     assert set(made["unlabeled"]) == {"image"}
     assert set(made["labeled"]) == {"image", "mask", "weight"}
-    assert_array_equal(made["labeled"]["weight"], masks * 0.5)
+    assert_allclose(made["labeled"]["weight"], masks / 5, rtol=1e-6)  # of 0..255
     assert made["labeled"]["mask"].dtype == jnp.int32
     assert_array_equal(made["labeled"]["mask"], masks)
     expected = oracles.normalize(images, config.data.mean, config.data.std)
