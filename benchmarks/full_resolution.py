@@ -33,7 +33,7 @@ from uaps_jax.config import Config
 from uaps_jax.configs import train
 from uaps_jax.data import source
 from uaps_jax.data.source import Dataset
-from uaps_jax.evaluation import metrics, whole_images
+from uaps_jax.evaluation import metrics
 from uaps_jax.inference import TrainedModel
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -131,7 +131,7 @@ def scored(model: TrainedModel, dataset: Dataset, names: Sequence[str]) -> Score
         pixels, truth = source.decoded(dataset, name)
         prediction = model.predict(pixels)
         scores.append(score(1 - prediction.probabilities[..., 0]))
-        matrix = whole_images.confusion(truth, prediction.mask, len(dataset.class_names))
+        matrix = metrics.confusion(truth, prediction.mask, len(dataset.class_names))
         defective.append(matrix[1:].sum() > 0)
         confusions.append(matrix)
     return Scored(np.array(scores), np.array(defective), np.stack(confusions))

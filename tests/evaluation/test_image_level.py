@@ -1,5 +1,7 @@
 """Figures of whole images, by hand."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -22,18 +24,20 @@ def confusions():
     return counts
 
 
+DECISION = Decision(
+    rule=TOP,
+    threshold=0.5,
+    target=Target(aim="false_alarms", rate=0.05),
+    good=4,
+    defective=3,
+    false_alarms=1,
+    found=2,
+)
+
+
 def judged():
-    decision = Decision(
-        rule=TOP,
-        threshold=0.5,
-        target=Target(aim="false_alarms", rate=0.05),
-        good=4,
-        defective=3,
-        false_alarms=1,
-        found=2,
-    )
     truth = image_level.truth(confusions())
-    return image_level.judge(SCORES, truth, GROUPS, NAMES, decision)
+    return image_level.judge(SCORES, truth, GROUPS, NAMES, DECISION)
 
 
 def test_an_image_without_labels_is_neither_good_nor_defective():
@@ -87,15 +91,8 @@ def test_entries_have_every_figure_under_its_name():
 
 def test_without_good_images_rates_are_nan():
     truth = image_level.truth(confusions()[:3])
-    decision = Decision(
-        rule=TOP,
-        threshold=0.5,
-        target=Target(aim="recall", rate=0.6),
-        good=0,
-        defective=3,
-        false_alarms=0,
-        found=2,
-    )
+    recall = Target(aim="recall", rate=0.6)
+    decision = dataclasses.replace(DECISION, target=recall, good=0, false_alarms=0)
     result = image_level.judge(SCORES[:3], truth, GROUPS[:3], NAMES, decision)
     assert (result.found.counted, result.false_alarms.of) == (2, 0)
     assert np.isnan([result.false_alarms.rate, *result.false_alarms.interval]).all()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from uaps_jax.config import ConfigError
-from uaps_jax.evaluation import reliability
-from uaps_jax.recipes import quality, ranking
+from uaps_jax.evaluation import metrics, reliability
+from uaps_jax.recipes import ranking
 
 
 def probabilities(classes, count):
@@ -110,4 +110,4 @@ def test_a_confusion_matrix_counts_pixels_with_both_labels():
     truth = np.array([[0, 1, 255], [2, 2, 1]], np.uint8)
     label = np.array([[0, 2, 0], [2, 255, 1]], np.uint8)
     expected = [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
-    np.testing.assert_array_equal(quality.confusion(truth, label, 3), expected)
+    np.testing.assert_array_equal(metrics.confusion(truth, label, 3), expected)

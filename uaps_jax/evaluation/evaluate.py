@@ -110,7 +110,7 @@ def measure(
         for one in whole_images.predicted(
             measure_function.probabilities, variables, pool, pool.names, batch_size
         ):
-            found = whole_images.confusion(one.truth, one.mask, measure_function.classes)
+            found = metrics.confusion(one.truth, one.mask, measure_function.classes)
             confusions.append(found[None])
             score = whole_images.score(one, measure_function.rule)
             scores.append(np.array([score], np.float32))

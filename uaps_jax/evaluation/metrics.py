@@ -10,9 +10,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from uaps_jax.labels import IGNORE
+
 EPSILON = 1e-10
 NO_OVERLAP = 200 * EPSILON
 """No score in percent that `EPSILON` alone makes positive is larger."""
+
+
+def confusion(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
+    """The confusion matrix int64 `[C, C]` of an image; pixels with 255 in either do not count."""
+    known = (truth != IGNORE) & (prediction != IGNORE)
+    pairs = truth[known].astype(np.int64) * classes + prediction[known]
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def overlap_per_image(confusions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

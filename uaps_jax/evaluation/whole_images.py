@@ -77,10 +77,3 @@ def score(one: Predicted, rule: ScoreRule) -> float:
     """The score of an image, of the pixels that have a label."""
     known = resample.nearest(one.truth != IGNORE, *one.seen.shape[:2])
     return image_score.score(one.seen, rule, known)
-
-
-def confusion(labels: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray:
-    """The confusion matrix int64 `[C, C]` of an image; pixels of label 255 are left out."""
-    known = labels != IGNORE
-    pairs = labels[known].astype(np.int64) * classes + prediction[known]
-    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)

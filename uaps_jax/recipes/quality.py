@@ -13,9 +13,7 @@ from uaps_jax.config import DataConfig
 from uaps_jax.data import prepare
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import read_mask
-from uaps_jax.datasets.pieces import count_values
 from uaps_jax.evaluation import metrics
-from uaps_jax.labels import IGNORE
 from uaps_jax.training.workdir import finite_or_none
 
 SHOWN = ("dataset_iou", "dataset_iou_foreground", "image_iou", "pixel_accuracy")
@@ -37,18 +35,11 @@ def quality(
         if name in dataset.masked:
             part, index = dataset.position[name]
             truth = prepare.mask(read_mask(dataset.records[part][index]["mask"]), data)
-            confusions.append(confusion(truth, label, classes))
+            confusions.append(metrics.confusion(truth, label, classes))
     if not confusions:
         return None
     scores = metrics.scores(np.stack(confusions), dataset.class_names)
     return {name: finite_or_none(value) for name, value in scores.items()}
-
-
-def confusion(truth: np.ndarray, label: np.ndarray, classes: int) -> np.ndarray:
-    """The confusion matrix (truth, label) of an image, `[C, C]`; pixels with 255 do not count."""
-    known = (truth != IGNORE) & (label != IGNORE)
-    pairs = truth[known].astype(np.int64) * classes + label[known]
-    return count_values(pairs, classes**2).reshape(classes, classes)
 
 
 def to_json(found: Mapping[str, Any] | None) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import logging
 
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import protocols
+from uaps_jax.data import protocols, splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.recipes import errors
 from uaps_jax.recipes import record as records_lib
@@ -38,6 +38,7 @@ class Opened:
       folders: of the stages.
       records: of the stages; None for those that have not been started.
       states: of the stages.
+      split: of the recipe's data.
       data: digest of the recipe's data.
       weights: of each training that begins with weights of a file, the digest of these.
     """
@@ -46,6 +47,7 @@ class Opened:
     folders: Folders
     records: dict[str, Record | None]
     states: Mapping[str, State]
+    split: splits.Split
     data: str
     weights: Mapping[str, str]
 
@@ -79,6 +81,7 @@ def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
         folders=folders,
         records=records,
         states=states,
+        split=split,
         data=digest,
         weights=weights,
     )
@@ -112,7 +115,6 @@ def run_recipe(
             opened = open_recipe(recipe, directory, dataset)
         for name, state in opened.states.items():
             logging.info("stage %s: %s%s", name, state.kind, state.reason and f" ({state.reason})")
-        split = protocols.make_split(dataset, recipe.base.data)
         for number, stage in enumerate(opened.stages, start=1):
             states = state_lib.states(
                 opened.stages, opened.records, opened.folders, opened.data, opened.weights
@@ -127,7 +129,7 @@ def run_recipe(
                 opened.records[stage.name] = None
             inputs = {name: opened.folders[name] for name in stage.inputs}
             folder = opened.folders[stage.name]
-            place = Place(folder=folder, inputs=inputs, dataset=dataset, split=split)
+            place = Place(folder=folder, inputs=inputs, dataset=dataset, split=opened.split)
             with errors.told(stage, again=again is not None):
                 opened.records[stage.name] = _run(stage, place, opened, train)
 
