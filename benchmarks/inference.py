@@ -3,7 +3,9 @@
     python -m benchmarks.inference --size=256 [--network=efficientnet_lite0]
 
 From uint8 images on the host to uint8 masks on the host: the times include preprocessing, the
-copies and the choice of the class. All ways have the same weights; their masks are compared first.
+copies and the choice of the class. `onnx-entropy` and `onnx-method` return an uncertainty as well:
+the entropy, or the method's own (UAPS: the divergence of its decoders, `--network=unet` alone). All
+ways have the same weights; their masks are compared first.
 The results go to `benchmarks/results/inference.jsonl`.
 """
 
@@ -39,8 +41,8 @@ def main() -> None:
     print("| way | batch | p50 ms | p95 | p99 | images/s |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder, Sides() as sides:
         shared = [f"--network={given.network}", f"--size={given.size}", f"--folder={folder}"]
-        writing = "write-onnx" if "onnx" in given.ways else "write"
-        Side(MODULE, [f"--way={writing}", *shared]).close()
+        exported = {way.partition("-")[2] or "entropy" for way in given.ways if "onnx" in way}
+        Side(MODULE, ["--way=write", *shared, "--uncertainties", *sorted(exported)]).close()
         for way in given.ways:
             sides[way] = Side(MODULE, [f"--way={way}", *shared])
         other, ran = sides.ask("agree"), sides.ask("describe")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,10 @@ def main() -> None:
     parser.add_argument("--network", required=True)
     parser.add_argument("--size", type=int, required=True)
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--uncertainties", nargs="*", default=[])
     given = parser.parse_args()
-    if given.way in ("write", "write-onnx"):
-        write(given.folder, given.network, given.size, with_onnx=given.way == "write-onnx")
+    if given.way == "write":
+        write(given.folder, given.network, given.size, given.uncertainties)
         return
     makers: dict[str, Callable[..., Segment]] = {"jax": ours, "onnx": onnx, "torch": torch_peer}
     kind, _, how = given.way.partition("-")
@@ -84,8 +85,9 @@ def _configured(folder: Path, network: str, size: int) -> tuple[Any, Any, Any]:
 
     from uaps_jax import methods
     from uaps_jax.configs.parts import datasets
+    from uaps_jax.configs.parts import methods as presets
 
-    config = datasets.neu_seg()
+    config = presets.uaps(datasets.neu_seg())
     config.data.height = config.data.width = size
     method = methods.build(config)
     variables = method.variables(*method.init(0))
@@ -96,8 +98,11 @@ def _configured(folder: Path, network: str, size: int) -> tuple[Any, Any, Any]:
     return config, method, variables | {"batch_stats": stats}
 
 
-def write(folder: Path, network: str, size: int, *, with_onnx: bool) -> None:
-    """Writes weights by their published names, images and their masks, and the ONNX file."""
+def write(folder: Path, network: str, size: int, uncertainties: Sequence[str]) -> None:
+    """Writes weights by their published names, images and their masks, and ONNX files.
+
+    There is one ONNX file for each of `uncertainties`, "entropy" or "method".
+    """
     import jax
 
     from benchmarks import torch_names
@@ -107,15 +112,14 @@ def write(folder: Path, network: str, size: int, *, with_onnx: bool) -> None:
 
         network_reference.write(folder, network)
     config, method, variables = _configured(folder, network, size)
-    if with_onnx:
+    for uncertainty in uncertainties:
         from uaps_jax.evaluation import image_score
         from uaps_jax.inference import export
 
         names = [f"class {index}" for index in range(CLASSES)]
         rule = image_score.rule_of(config.evaluation.decision)
-        export.write(
-            folder / "model.onnx", config, method, variables, names, {}, "entropy", rule, None
-        )
+        path = folder / f"{uncertainty}.onnx"
+        export.write(path, config, method, variables, names, {}, uncertainty, rule, None)
     images = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), np.uint8)
     masks = jax.jit(method.predictor(""))(variables, images).argmax(-1)
     stored: dict[str, Any] = {"images": images, "masks": masks}
@@ -139,14 +143,15 @@ def ours(folder: Path, network: str, size: int, how: str) -> Segment:
 
 
 def onnx(folder: Path, network: str, size: int, how: str) -> Segment:
-    """The exported file in ONNX Runtime."""
+    """The exported file in ONNX Runtime: the mask alone, or with an uncertainty as well."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     session = onnxruntime.InferenceSession(
-        folder / "model.onnx", options, providers=["CPUExecutionProvider"]
+        folder / f"{how or 'entropy'}.onnx", options, providers=["CPUExecutionProvider"]
     )
-    return lambda images: session.run(["mask"], {"images": images})[0]
+    outputs = ["mask", "uncertainty"] if how else ["mask"]
+    return lambda images: session.run(outputs, {"images": images})[0]
 
 
 def torch_peer(folder: Path, network: str, size: int, how: str) -> Segment:
