@@ -175,6 +175,7 @@ WEAK_TO_STRONG: dict[str, Any] = {
     "threshold_momentum": 0.99,
     "unlabeled_loss": "cross_entropy_and_dice",
     "labeled_paste": "none",
+    "teacher_statistics": "averaged",
 }
 """The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch.
 
@@ -200,9 +201,12 @@ def fixmatch(config: c.Config, **settings: Any) -> c.Config:
 def recommended(config: c.Config) -> c.Config:
     """The method for few labels: FixMatch with a threshold per class and boxes of labeled images.
 
-    `configs/studies/thirty.py` compares it with the others.
+    `configs/studies/thirty.py` compares it with the others, but for the teacher's statistics, which
+    `configs/first.py` needs.
     """
-    return fixmatch(config, threshold_rule="classwise", labeled_paste="always")
+    return fixmatch(
+        config, threshold_rule="classwise", labeled_paste="always", teacher_statistics="own"
+    )
 
 
 def augseg(config: c.Config, **settings: Any) -> c.Config:

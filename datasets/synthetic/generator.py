@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
-from uaps_jax.datasets.synthetic.defects import DEFECTS
+from uaps_jax.datasets.synthetic.defects import DEFECTS, Defect, pit, scratch, stain
 from uaps_jax.datasets.synthetic.distractors import DISTRACTORS, Distractor, roll_marks, shadow
 from uaps_jax.datasets.synthetic.fields import (
     blur,
@@ -34,17 +34,42 @@ SPLITS = {"train": 512, "val": 96, "test": 192}
 
 
 class Scene(NamedTuple):
-    """What is seen beside the defects: a surface of one family, and up to two distractors."""
+    """What can be seen, and how.
 
-    surfaces: Sequence[Surface]
-    distractors: Sequence[Distractor]
+    Attributes:
+      surfaces: families of surfaces, one a picture.
+      distractors: up to two of them a picture.
+      defects: their kinds.
+      labels: class names of the masks.
+      ids: class of each kind of defect.
+      contrast: factor of the brightness that a defect adds.
+      magnification: of a picture with defects, a window around one of their pixels is seen, this
+        much larger.
+    """
+
+    surfaces: Sequence[Surface] = SURFACES
+    distractors: Sequence[Distractor] = DISTRACTORS
+    defects: Sequence[Defect] = DEFECTS
+    labels: Sequence[str] = LABELS
+    ids: Sequence[int] = (1, 2, 3, 4)
+    contrast: float = 1.0
+    magnification: float = 1.0
 
 
 SCENES = {
-    "mixed": Scene(SURFACES, DISTRACTORS),
+    "mixed": Scene(),
     "line": Scene((rolled,), (roll_marks, shadow)),
+    "closeup": Scene(
+        distractors=(),
+        defects=(scratch, pit, stain),
+        labels=("background", "defect"),
+        ids=(1, 1, 1),
+        contrast=1.6,
+        magnification=1.75,
+    ),
 }
-"""`mixed`: parts of many kinds; `line`: one product on its line."""
+"""`mixed`: parts of many kinds; `line`: one product on its line; `closeup`: parts of many kinds,
+from near, with clear defects of one class and nothing that resembles them."""
 
 MIN_SIZE = 32
 """Below this, cracks and scratches are thinner than a pixel."""
@@ -69,31 +94,46 @@ def make_example(
 
     Returns:
       image: uint8 [size, size, 3], RGB.
-      mask: uint8 [size, size], the ids of `LABELS`.
+      mask: uint8 [size, size], the ids of the scene's labels.
 
     Raises:
       ValueError: if an argument is out of its range.
     """
     _check(seed, split, index, size, scene)
-    surfaces, distractors = SCENES[scene]
+    seen = SCENES[scene]
     rng = generator(seed, list(SPLITS).index(split) << 32 | index)
-    grid = make_grid(size)
-    picture = uniform(rng, 0.32, 0.62) + _one_of(rng, surfaces)(rng, grid)
-    for _ in range(integer(rng, 0, 2)):
-        picture += _one_of(rng, distractors)(rng, grid)
+    grid = make_grid(round(seen.magnification * size))
+    picture = uniform(rng, 0.32, 0.62) + _one_of(rng, seen.surfaces)(rng, grid)
+    for _ in range(integer(rng, 0, 2) if seen.distractors else 0):
+        picture += _one_of(rng, seen.distractors)(rng, grid)
 
-    mask = np.zeros((size, size), np.uint8)
-    kinds = [integer(rng, 1, len(DEFECTS)) for _ in range(_count_defects(rng))]
+    mask = np.zeros(picture.shape, np.uint8)
+    kinds = [integer(rng, 0, len(seen.defects) - 1) for _ in range(_count_defects(rng))]
     # Stains come first: a scratch through a stain stays visible, so its pixels are the scratch's.
-    for class_id in sorted(kinds, key=lambda kind: LABELS[kind] != "stain"):
-        mark = DEFECTS[class_id - 1](rng, grid)
-        picture += mark.change
-        mask[mark.mask] = class_id  # Where two overlap, the later one has the pixel.
+    for kind in sorted(kinds, key=lambda kind: seen.defects[kind] is not stain):
+        mark = seen.defects[kind](rng, grid)
+        picture += seen.contrast * mark.change
+        mask[mark.mask] = seen.ids[kind]  # Where two overlap, the later one has the pixel.
 
     picture *= illumination(rng, grid)
     picture = blur(picture, uniform(rng, 0.0, 0.14))
-    picture += uniform(rng, 0.006, 0.03) * white_noise(rng, size)
-    return _to_rgb(rng, picture), mask
+    picture += uniform(rng, 0.006, 0.03) * white_noise(rng, len(picture))
+    image = _to_rgb(rng, picture)
+    if seen.magnification == 1:
+        return image, mask
+    window = _window(rng, mask, size)
+    return image[window], mask[window]
+
+
+def _window(rng: np.random.Generator, mask: np.ndarray, size: int) -> tuple[slice, slice]:
+    """Rows and columns of a window with a defective pixel, if there is one, near its middle."""
+    pixels = np.argwhere(mask)
+    if not len(pixels):
+        pixels = np.argwhere(mask == 0)
+    centre = pixels[integer(rng, 0, len(pixels) - 1)]
+    offsets = [integer(rng, size // 4, 3 * size // 4 - 1) for _ in centre]
+    row, column = np.clip(centre - offsets, 0, len(mask) - size)
+    return slice(row, row + size), slice(column, column + size)
 
 
 def _check(seed: int, split: str, index: int, size: int, scene: str) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from uaps_jax.datasets.array_record_builder import ArrayRecordBuilder
 from uaps_jax.datasets.segmentation_builder import features
-from uaps_jax.datasets.synthetic.generator import LABELS, SPLITS, make_example
+from uaps_jax.datasets.synthetic.generator import SCENES, SPLITS, make_example
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -24,7 +24,8 @@ class SyntheticConfig(tfds.core.BuilderConfig):
     Attributes:
       seed: seed of all examples, 0 <= seed < 2**64.
       size: width and height in pixels, at least 32.
-      scene: "mixed", parts of many kinds, or "line", one product on its line.
+      scene: "mixed", parts of many kinds, "line", one product on its line, or "closeup", clear
+        defects of one class.
     """
 
     seed: int = 0
@@ -33,9 +34,9 @@ class SyntheticConfig(tfds.core.BuilderConfig):
 
 
 class Builder(ArrayRecordBuilder):
-    """Synthetic industrial surfaces with four kinds of defect; needs no download.
+    """Synthetic industrial surfaces with defects; needs no download.
 
-    Configs: "64px" (the default), "256px" and "line_64px".
+    Configs: "64px" (the default), "256px", "line_64px" and "closeup_64px".
 
     Splits: "train" (512), "val" (96) and "test" (192).
 
@@ -55,11 +56,16 @@ class Builder(ArrayRecordBuilder):
             scene="line",
             description="Pictures of 64x64 pixels of one product: rolled steel.",
         ),
+        SyntheticConfig(
+            name="closeup_64px",
+            scene="closeup",
+            description="Pictures of 64x64 pixels with clear defects of one class.",
+        ),
     ]
 
     def _info(self) -> tfds.core.DatasetInfo:
         return self.dataset_info_from_configs(
-            features=features(LABELS),
+            features=features(SCENES[self.builder_config.scene].labels),
             supervised_keys=("image", "mask"),
         )
 

@@ -37,6 +37,10 @@ FROZEN = {
     (0, "train", 0, 256): "0d66b4b361be708f",
     (0, "train", 0, 64, "line"): "5eb0d439de4b6824",
     (0, "test", 3, 64, "line"): "f0efbec28ea8e2ca",
+    (0, "train", 0, 64, "closeup"): "15542ca729693801",
+    (0, "train", 2, 64, "closeup"): "7088d478267ff947",
+    (0, "test", 3, 64, "closeup"): "1beba12951578c4d",
+    (0, "train", 1, 200, "closeup"): "138c8ab727371da9",
 }
 
 
@@ -102,6 +106,14 @@ def test_no_two_pictures_are_near_copies(examples):
     small /= np.linalg.norm(small, axis=1, keepdims=True)
     # Only for pictures with content; two plain plates in the same light may be similar.
     assert np.percentile((small @ small.T)[~np.eye(len(small), dtype=bool)], 99.9) < 0.97
+
+
+def test_a_closeup_shows_a_defect_if_there_is_one():
+    masks = np.stack([make_example(0, "train", index, 64, "closeup")[1] for index in range(200)])
+    assert masks.shape == (200, 64, 64)
+    assert set(np.unique(masks)) == {0, 1}
+    assert 0.05 < np.mean(~masks.any((1, 2))) < 0.16
+    assert 0.1 < masks.mean() < 0.25
 
 
 @pytest.mark.parametrize("size", [32, 50, 200])
@@ -180,6 +192,8 @@ def test_configs_are_data_sets_of_their_own(tmp_path):
     assert large.builder_config.size == 256
     assert large.data_dir.endswith("synthetic/256px/1.1.0")
     assert Builder(data_dir=tmp_path, config="line_64px").builder_config.scene == "line"
+    closeup = Builder(data_dir=tmp_path, config="closeup_64px")
+    assert closeup.info.features["mask"].names == ["background", "defect"]
     assert own.data_dir.endswith("synthetic/32px_seed7/1.1.0")
     own.download_and_prepare()
     example = own.as_data_source("val")[0]

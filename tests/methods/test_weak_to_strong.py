@@ -257,6 +257,71 @@ def test_labeled_images_and_strong_views_have_common_statistics(monkeypatch):
     jax.tree.map(assert_array_equal, new, expected_new)
 
 
+def with_statistics(name, **settings):
+    """The inputs of a step without dropout: with it, no two passes are equal."""
+    config = tiny.config(name)
+    config.network.dropout = (0.0, 0.0)
+    config.method = dataclasses.replace(config.method, **settings)
+    method = methods.build(config)
+    params, state = method.init(0)
+    views = views_of(method, jax.random.key(2))
+    return method, views, inputs_of(method, params, state, views, jax.random.key(1), 3)
+
+
+def test_own_statistics_of_the_teacher_are_those_of_weak_views():
+    """By numpy, in the first layer, whose input is known: the moments of all eight images."""
+    method, views, inputs = with_statistics("fixmatch", teacher_statistics="own")
+    teacher = jax.tree.map(lambda x: 1.5 * x, inputs.state["teacher"])
+    new = jax.jit(method.loss)(inputs._replace(state=inputs.state | {"teacher": teacher})).state
+    jax.tree.map(assert_array_equal, new["teacher"]["params"], teacher["params"])
+
+    images = np.concatenate([np.asarray(views[n]["image"]) for n in ("weak", "labeled")])
+    kernel = np.asarray(teacher["params"]["encoder"]["block_0"]["conv_0"]["kernel"], np.float64)
+    padded = np.pad(images.astype(np.float64), ((0, 0), (1, 1), (1, 1), (0, 0)))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (3, 3), (1, 2))
+    y = np.einsum("bhwcij,ijco->bhwo", windows, kernel)
+    y += np.asarray(teacher["params"]["encoder"]["block_0"]["conv_0"]["bias"])
+    norm = next(name for name in teacher["batch_stats"]["encoder"]["block_0"] if "norm" in name)
+    before, after = (
+        t["batch_stats"]["encoder"]["block_0"][norm] for t in (teacher, new["teacher"])
+    )
+    for moment, value in (("mean", y.mean((0, 1, 2))), ("var", y.var((0, 1, 2), ddof=1))):
+        expected = 0.9 * np.asarray(before[moment]) + 0.1 * value
+        assert relative_difference(after[moment], expected) <= 1e-5, moment
+
+    averaged = method.after_update(inputs.params, new, jnp.asarray(3), inputs.hyperparameters)
+    jax.tree.map(
+        assert_array_equal, averaged["teacher"]["batch_stats"], new["teacher"]["batch_stats"]
+    )
+
+
+def test_the_teacher_labels_with_its_new_statistics():
+    method, views, inputs = with_statistics("fixmatch", teacher_statistics="own", threshold=0.0)
+    seen = {}
+    original = weak_to_strong.objective
+
+    def spy(labeled, truth, strong, targets, weight, form):
+        seen["labels"] = targets[0].labels
+        return original(labeled, truth, strong, targets, weight, form)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(weak_to_strong, "objective", spy)
+        state = method.loss(inputs).state
+    network = method.predictor("").network
+    weak = network.main_logits(state["teacher"], views["weak"]["image"])
+    labels = np.asarray(weak).argmax(-1)
+    box = np.asarray(views["strong_0"]["box"])
+    assert_array_equal(seen["labels"], np.where(box, np.roll(labels, -1, 0), labels))
+
+
+@pytest.mark.parametrize("name", ["fixmatch", "unimatch_v2", "augseg", "dirichlet_match"])
+def test_older_settings_have_averaged_statistics(name):
+    settings = tiny.config(name)
+    stored = to_stored(settings) | {"config_version": 8}
+    del stored["method.teacher_statistics"]
+    assert from_stored(stored) == settings
+
+
 def test_unequal_batches_are_refused():
     settings = tiny.config("unimatch_v2")
     settings.train.batch_unlabeled = 8

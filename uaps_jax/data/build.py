@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import fcntl
 import importlib
 import pkgutil
 from collections.abc import Iterator
@@ -23,9 +24,14 @@ from uaps_jax.datasets.segmentation_builder import SegmentationBuilder
 SOURCE = "source.txt"
 """File of a build with a digest of the names of its raw data."""
 
+LOCK = ".lock"
+"""File beside the builds of a dataset, which the process locks that builds."""
+
 
 def built(data: DataConfig) -> tfds.core.DatasetBuilder:
     """The TFDS builder of the dataset `data.name`, built from its raw data if necessary.
+
+    While another process builds a dataset of the same folder, this one waits.
 
     Raises:
       ConfigError: the dataset is unknown, its raw data do not exist, or it was built from others.
@@ -34,9 +40,27 @@ def built(data: DataConfig) -> tfds.core.DatasetBuilder:
     builder = _builder(data)
     if builder.info.splits:
         _check_source(builder, data)
-    else:
-        _build(builder, data)
-    return builder
+        return builder
+    _build(builder, data)
+    return builder if builder.info.splits else _builder(data)
+
+
+@contextlib.contextmanager
+def _alone(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
+    """No other process builds in the same data folder meanwhile."""
+    lock = Path(builder.data_path).parent / LOCK
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        file = lock.open("w")
+    except OSError as error:
+        raise ConfigError(f"{lock}: {error.strerror}; choose another data.data_dir") from error
+    with file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            logging.info("another process builds %s; this one waits for it", builder.info.name)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
@@ -67,9 +91,13 @@ def _build(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:
     if isinstance(builder, SegmentationBuilder):
         with _empty_default_explained(builder, data):  # before TFDS writes anything
             digest = builder.source_digest(Path(folder))
-    builder.download_and_prepare(download_config=tfds.download.DownloadConfig(manual_dir=folder))
-    if digest is not None:
-        (Path(builder.data_path) / SOURCE).write_text(digest)
+    with _alone(builder):
+        if _builder(data).info.splits:  # another process has built it
+            return
+        how = tfds.download.DownloadConfig(manual_dir=folder)
+        builder.download_and_prepare(download_config=how)
+        if digest is not None:
+            (Path(builder.data_path) / SOURCE).write_text(digest)
 
 
 def _check_source(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:

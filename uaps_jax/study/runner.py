@@ -24,13 +24,14 @@ from typing import Any
 
 from absl import logging
 
-from uaps_jax.config import ConfigError
+from uaps_jax.study import progress
 from uaps_jax.study.cells import Cell, flags
 from uaps_jax.training import results
 
 LOG = "log.txt"
 PARENT_VARIABLE = "UAPS_JAX_STUDY"  # environment variable of a training: process id of the study
 PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
+SHOWN_EVERY_S = 30  # seconds between lines about the running trainings
 SAVING_S = 60  # seconds that a training has to finish its step and save it
 
 
@@ -62,18 +63,17 @@ def run(
     Args:
       cells: training -> digest of its data (`training.results.digest`).
       directory: of the study.
-      workers: number of trainings at a time, each on a GPU of its own if there are several, and
-        on its share of the cores.
+      workers: number of trainings at a time, each on a GPU of its own if there are GPUs, and on
+        its share of the cores; no more than there are GPUs.
       command: that starts a training, without flags: (python, its script).
       on_finish: called after each training, by one thread at a time, with all outcomes so far.
 
     Returns:
       The outcomes, in the order of `cells`.
-
-    Raises:
-      ConfigError: there are GPUs, but fewer than workers.
     """
-    devices, cores = _devices(workers), shares_of_cores(workers)
+    devices = _devices(workers)
+    workers = len(devices)
+    cores = shares_of_cores(workers)
     outcomes: dict[Cell, Outcome] = {}
     waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
     for cell, data in cells.items():
@@ -86,13 +86,16 @@ def run(
     logging.info("%d trainings: %d are finished, %d to run", len(cells), len(outcomes), total)
     lock, started, stopped = threading.Lock(), time.perf_counter(), threading.Event()
     running: dict[int, subprocess.Popen[bytes]] = {}
+    current: dict[int, Cell] = {}
 
     def work(worker: int) -> None:
         while not stopped.is_set():
             try:
                 cell = waiting.get_nowait()
             except queue.Empty:
+                current.pop(worker, None)
                 return
+            current[worker] = cell
             logging.info("training %s", cell.folder)
             try:
                 environment = {"JAX_COMPILATION_CACHE_DIR": str(directory / "compiled")}
@@ -126,7 +129,11 @@ def run(
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(SHOWN_EVERY_S)
+                if thread.is_alive():
+                    lines = [progress.line(cell, directory) for cell in [*current.values()]]
+                    logging.info("%s", "; ".join(lines))
     missing = "it has not been run"
     return [outcomes.get(cell, Outcome(cell=cell, result=None, reason=missing)) for cell in cells]
 
@@ -181,10 +188,9 @@ def end_with_parent() -> None:
 
 
 def _devices(workers: int) -> list[dict[str, str]]:
-    """Environment variables of each worker, which select a GPU of its own if there are several.
+    """Environment variables of each worker, which select a GPU of its own if there are any.
 
-    Raises:
-      ConfigError: there are GPUs, but fewer than workers.
+    There are no more workers than GPUs.
     """
     if workers == 1 or shutil.which("nvidia-smi") is None:
         return [{}] * workers
@@ -197,10 +203,7 @@ def _devices(workers: int) -> list[dict[str, str]]:
     if not names:
         return [{}] * workers
     if workers > len(names):
-        raise ConfigError(
-            f"workers = {workers}: must be at most {len(names)}, the number of GPUs, because each "
-            "worker uses one"
-        )
+        logging.info("%d trainings at a time, not %d: each has a GPU", len(names), workers)
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
 
 

@@ -2,7 +2,7 @@
 
 Eight bytes, little-endian, give the length of a JSON object: name -> element type, shape, and the
 begin and end of the elements in the bytes that follow it. These have no holes and no overlaps.
-Format: https://github.com/huggingface/safetensors#format
+Format: https://github.com/safetensors/safetensors#format
 """
 
 from __future__ import annotations
