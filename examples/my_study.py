@@ -1,4 +1,4 @@
-"""A study of three entries, one of them from a file of its own.
+"""A study of four entries, one of them from a file of its own.
 
 uaps-jax --config=examples/my_study.py
 """

@@ -175,7 +175,6 @@ WEAK_TO_STRONG: dict[str, Any] = {
     "threshold_momentum": 0.99,
     "unlabeled_loss": "cross_entropy_and_dice",
     "labeled_paste": "none",
-    "teacher_statistics": "averaged",
 }
 """The settings of UniMatch's family: tau and CutMix as published, for a U-Net from scratch.
 
@@ -201,12 +200,9 @@ def fixmatch(config: c.Config, **settings: Any) -> c.Config:
 def recommended(config: c.Config) -> c.Config:
     """The method for few labels: FixMatch with a threshold per class and boxes of labeled images.
 
-    `configs/studies/thirty.py` compares it with the others, but for the teacher's statistics, which
-    `configs/first.py` needs.
+    `configs/studies/thirty.py` compares it with the others.
     """
-    return fixmatch(
-        config, threshold_rule="classwise", labeled_paste="always", teacher_statistics="own"
-    )
+    return fixmatch(config, threshold_rule="classwise", labeled_paste="always")
 
 
 def augseg(config: c.Config, **settings: Any) -> c.Config:

@@ -91,6 +91,12 @@ def test_the_site_needs_nothing_from_elsewhere(site):
         assert "--8&lt;--" not in page.read_text()
 
 
+def test_the_theme_writes_no_attribute_that_the_standard_forbids(site):
+    forbidden = re.compile(r"""tabindex=(""|''|[ >])|<input[^>]*checkbox[^>]*autocomplete""")
+    for page in site.rglob("*.html"):
+        assert not forbidden.search(page.read_text()), page
+
+
 def test_every_page_is_in_the_navigation():
     text = (documents.PROJECT / "mkdocs.yml").read_text()
     for page in documents.PAGES:

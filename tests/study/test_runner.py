@@ -1,10 +1,13 @@
-"""The cores of the trainings of a study."""
+"""The cores, the GPUs and the progress of the trainings of a study."""
 
+import json
 import os
+import shutil
 
 import pytest
 
-from uaps_jax.study import runner
+from uaps_jax.configs.studies import thirty
+from uaps_jax.study import cells, progress, runner
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,28 @@ def test_a_training_has_the_cores_of_its_worker(tmp_path):
     reason = runner._train(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
     assert reason == ""
     assert (tmp_path / runner.LOG).read_text().endswith(f"{{{core}}}\n")
+
+
+def test_there_are_no_more_workers_than_gpus(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: "nvidia-smi")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    assert runner._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,6")
+    assert runner._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert runner._devices(2) == [{}, {}]
+
+
+def test_the_progress_of_a_training(tmp_path):
+    cell = cells.cells(thirty.get_config("ablation"))[0]
+    folder = tmp_path / cell.folder
+    assert progress.line(cell, tmp_path) == f"{cell.folder}: no step yet"
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text(json.dumps({"step": 20, "train/loss": 1.0}) + "\n")
+    assert progress.line(cell, tmp_path) == f"{cell.folder}: step 20 of 3000"
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"step": 300, "train/steps_per_second": 5.0}) + "\n")
+        file.write(json.dumps({"step": 300, "val/image_iou": 40.0}) + "\n")
+        file.write('{"step": 3')
+    expected = f"{cell.folder}: step 300 of 3000, about 9.0 minutes left"
+    assert progress.line(cell, tmp_path) == expected

@@ -87,13 +87,6 @@ def _supervised_with_one_loss(flat: dict[str, Any]) -> dict[str, Any]:
     return ({"method.loss": "cross_entropy_and_dice"} if supervised else {}) | flat
 
 
-def _weak_to_strong_statistics(flat: dict[str, Any]) -> dict[str, Any]:
-    """The teachers of `methods.weak_to_strong` had averaged statistics."""
-    if "method.threshold_rule" not in flat or "method.labeled_paste" not in flat:
-        return flat
-    return {"method.teacher_statistics": "averaged"} | flat
-
-
 def _without_frozen_groups(flat: dict[str, Any]) -> dict[str, Any]:
     """Removes `optimizer.frozen`, which has no successor for a run that used it."""
     if frozen := flat.pop("optimizer.frozen", None):
@@ -169,7 +162,6 @@ MIGRATIONS = (
         },
         adjust=_supervised_with_one_loss,
     ),
-    Migration(adjust=_weak_to_strong_statistics),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

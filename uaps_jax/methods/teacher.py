@@ -97,24 +97,6 @@ def logits(
     return outputs.logits[0], teacher | {"batch_stats": stats}
 
 
-def with_own_statistics(
-    network: Network, teacher: Tree, key: jax.Array, *batches: jax.Array
-) -> Tree:
-    """The teacher whose running statistics were updated by a pass over batches, without gradient.
-
-    Args:
-      network: of student and teacher.
-      teacher: `{"params", "batch_stats"}`.
-      key: for dropout and the perturbations.
-      *batches: `[B, H, W, C]`, normalised; they have common batch statistics.
-    """
-    teacher = jax.lax.stop_gradient(teacher)
-    _, stats = passes.forward(
-        network, teacher["params"], teacher["batch_stats"], key, *batches, joint=True
-    )
-    return teacher | {"batch_stats": stats}
-
-
 def pseudo_labels(network: Network, variables: Tree, images: jax.Array) -> PseudoLabels:
     """The teacher's pseudo-labels of normalised images, in evaluation mode."""
     teacher, student = (

@@ -4,10 +4,8 @@ The teacher is in evaluation mode; the student learns its labels on strong views
 geometry, where the teacher is confident.
 
 The student sees labeled images and strong views as one batch with common batch statistics, as in
-UniMatch. The teacher's running statistics are averages of the student's (`averaged`, as published
-for UniMatch V2), and so in part those of strong views, which may differ much from those of the
-images that the teacher labels and that are predicted. With `own`, they come from the teacher's own
-passes over weak views, as those of a Mean Teacher in training mode (Tarvainen and Valpola 2017).
+UniMatch: with statistics of their own, strong views would be learnt under a normalisation that
+prediction, by running statistics, does not have.
 """
 
 from collections.abc import Callable, Sequence
@@ -30,7 +28,6 @@ from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
 LabeledPaste = Literal["none", "unsure", "always"]
-TeacherStatistics = Literal["averaged", "own"]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,9 +43,6 @@ class WeakToStrongConfig(strong_views.StrongViewsConfig):
     # boxes from labeled images: none, in every strong view, or with a probability of 1 - the mean
     # confidence of the image
     labeled_paste: LabeledPaste
-    # running statistics of the teacher: averages of the student's, or of its own passes over the
-    # weak views of unlabeled and labeled images
-    teacher_statistics: TeacherStatistics
 
 
 Teach = Callable[[Network, Tree, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
@@ -119,17 +113,11 @@ def build(
     options = config.method
     assert isinstance(options, WeakToStrongConfig)
     names = strong_views.strong_names(strong)
-    has_own = options.teacher_statistics == "own"
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
         teach_key, paste_key = keys
-        teaching = inputs.state["teacher"]
-        if has_own:
-            statistics_key, teach_key = jax.random.split(teach_key)
-            weak = (views[name]["image"] for name in ("weak", "labeled"))
-            teaching = teacher.with_own_statistics(network, teaching, statistics_key, *weak)
         probabilities, certainty = jax.lax.stop_gradient(
-            teach(network, teaching, views["weak"]["image"], teach_key)
+            teach(network, inputs.state["teacher"], views["weak"]["image"], teach_key)
         )
         averages, given = inputs.state["confidence"], inputs.hyperparameters
         averages = thresholds.update(
@@ -147,8 +135,7 @@ def build(
         if options.labeled_paste == "unsure":
             mean_confidence = probabilities.max(-1).mean((1, 2))
             has_paste = jax.random.bernoulli(paste_key, 1 - mean_confidence)
-        state = {"confidence": averages} | ({"teacher": teaching} if has_own else {})
-        mixed: Tree = {"teaching": {"state": state, "kept": kept}}
+        mixed: Tree = {"teaching": {"confidence": averages, "kept": kept}}
         for name in names:
             view = StrongView(views[name]["image"], target)
             view = strong_views.with_boxes(views[name], view, labeled, has_paste)
@@ -165,7 +152,8 @@ def build(
             options.unlabeled_loss,
         )
         teaching = seen.views["teaching"]
-        return Term(total, parts | {"kept": teaching["kept"]}, teaching["state"])
+        metrics = parts | {"kept": teaching["kept"]}
+        return Term(total, metrics, {"confidence": teaching["confidence"]})
 
     def pseudo_labels(
         variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
@@ -194,7 +182,7 @@ def build(
             "threshold_momentum": options.threshold_momentum,
         },
         ema_decay=options.ema_decay,
-        average_statistics=not has_own,
+        average_statistics=True,
         pseudo_labels=pseudo_labels,
         views=strong_views.make_views(
             config, options, names, labeled_boxes=options.labeled_paste != "none"

@@ -89,9 +89,9 @@ _VIEWER = """<dialog id="viewer" aria-labelledby="viewer-title">
 <button type="button" data-part="close">Close</button></div>
 <div class="stage" data-part="stage" tabindex="0" role="group" aria-label="Image">
 <div class="sheet" data-part="sheet">
-<img data-part="photograph" alt="">
-<img class="layer mask" data-part="mask" alt="">
-<img class="layer uncertainty" data-part="uncertainty" alt="">
+<img data-part="photograph" alt="" src="data:,">
+<img class="layer mask" data-part="mask" alt="" src="data:,">
+<img class="layer uncertainty" data-part="uncertainty" alt="" src="data:,">
 <div class="frames" data-part="frames" aria-hidden="true"></div>
 </div></div>
 <fieldset class="layers"><legend>On the image</legend>
