@@ -38,6 +38,10 @@ def main() -> None:
         "--ways", nargs="+", default=["jax", "onnx", "torch", "torch-compiled"], help="in turns"
     )
     given = parser.parse_args()
+    if given.network != "unet" and "onnx-method" in given.ways:
+        parser.error(
+            "--ways=onnx-method: only --network=unet has an uncertainty of its method here"
+        )
     print("| way | batch | p50 ms | p95 | p99 | images/s |\n|---|---|---|---|---|---|", flush=True)
     with tempfile.TemporaryDirectory() as folder, Sides() as sides:
         shared = [f"--network={given.network}", f"--size={given.size}", f"--folder={folder}"]

@@ -44,7 +44,7 @@ LAYERS = {
     "weights": {"config"},
     "transforms": {"config", "labels"},
     "models": {"config", "external", "trees", "weights"},
-    "data": {"config", "datasets", "labels", "stream"},
+    "data": {"config", "datasets", "files", "labels", "stream"},
     "methods": {
         "config",
         "labels",

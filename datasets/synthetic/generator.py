@@ -43,8 +43,8 @@ class Scene(NamedTuple):
       labels: class names of the masks.
       ids: class of each kind of defect.
       contrast: factor of the brightness that a defect adds.
-      magnification: of a picture with defects, a window around one of their pixels is seen, this
-        much larger.
+      magnification: if not 1, a window of the picture is seen, this much larger, with a pixel of a
+        defect in it if there is one.
     """
 
     surfaces: Sequence[Surface] = SURFACES
@@ -126,7 +126,11 @@ def make_example(
 
 
 def _window(rng: np.random.Generator, mask: np.ndarray, size: int) -> tuple[slice, slice]:
-    """Rows and columns of a window with a defective pixel, if there is one, near its middle."""
+    """Rows and columns of a window with a defective pixel, if there is one.
+
+    Each defective pixel is equally likely, so that large defects are seen more often. It is in the
+    middle half of rows and columns, unless that is too near to the border of the picture.
+    """
     pixels = np.argwhere(mask)
     if not len(pixels):
         pixels = np.argwhere(mask == 0)

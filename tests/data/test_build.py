@@ -1,28 +1,36 @@
 """Building a dataset from raw data."""
 
+import errno
+import fcntl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 from absl import logging
 from PIL import Image
 
+from uaps_jax.config import ConfigError
 from uaps_jax.configs import train
 from uaps_jax.data import build
 from uaps_jax.datasets.folder.folder_dataset_builder import Builder
 
 
-def test_of_two_at_once_one_builds_and_the_other_waits_for_it(tmp_path, monkeypatch):
+@pytest.fixture
+def data(tmp_path):
+    """The settings of a folder of two images."""
+    root = tmp_path / "raw"
     for folder, value in (("images", 90), ("masks", 0)):
-        (tmp_path / folder).mkdir()
-        for name in "ab":
-            Image.fromarray(np.full((8, 8), value, np.uint8)).save(
-                tmp_path / folder / f"{name}.png"
-            )
-    (tmp_path / "classes.yaml").write_text("background: 0\nscratch: 255\n")
+        (root / folder).mkdir(parents=True)
+        for name in ("a.png", "b.png"):
+            Image.fromarray(np.full((8, 8), value, np.uint8)).save(root / folder / name)
+    (root / "classes.yaml").write_text("background: 0\nscratch: 255\n")
     config = train.build(dataset="folder", method="supervised")
-    config.data.manual_dir, config.data.data_dir = str(tmp_path), str(tmp_path / "built")
+    config.data.manual_dir, config.data.data_dir = str(root), str(tmp_path / "built")
+    return config.data
 
+
+def test_of_two_at_once_one_builds_and_the_other_waits_for_it(data, monkeypatch):
     building, go_on, waiting = threading.Event(), threading.Event(), threading.Event()
     real, built = Builder.download_and_prepare, []
 
@@ -35,11 +43,38 @@ def test_of_two_at_once_one_builds_and_the_other_waits_for_it(tmp_path, monkeypa
     monkeypatch.setattr(Builder, "download_and_prepare", slow)
     monkeypatch.setattr(logging, "info", lambda text, *_: "waits" in text and waiting.set())
     with ThreadPoolExecutor(2) as threads:
-        first = threads.submit(build.built, config.data)
+        first = threads.submit(build.built, data)
         assert building.wait(60)
-        second = threads.submit(build.built, config.data)
+        second = threads.submit(build.built, data)
         assert waiting.wait(60)
         go_on.set()
         found = [done.result(60) for done in (first, second)]
     assert len(built) == 1
     assert [builder.info.splits["train"].num_examples for builder in found] == [2, 2]
+
+
+def test_who_waited_checks_what_the_other_has_built(data, monkeypatch):
+    """The other process built the same folder from other files, as only the digest tells."""
+    real = build._alone
+
+    def after_another(folder, what):
+        monkeypatch.setattr(build, "_alone", real)
+        build.built(data)
+        [digest] = folder.glob(f"*/{build.SOURCE}")
+        digest.write_text("of other files")
+        return real(folder, what)
+
+    monkeypatch.setattr(build, "_alone", after_another)
+    with pytest.raises(ConfigError, match="was built from other files"):
+        build.built(data)
+
+
+def test_a_file_system_without_locks_is_built_on_with_a_warning(data, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    said = []
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
+    assert build.built(data).info.splits["train"].num_examples == 2
+    assert any("cannot be locked (No locks available)" in line for line in said)

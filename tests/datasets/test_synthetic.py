@@ -114,6 +114,9 @@ def test_a_closeup_shows_a_defect_if_there_is_one():
     assert set(np.unique(masks)) == {0, 1}
     assert 0.05 < np.mean(~masks.any((1, 2))) < 0.16
     assert 0.1 < masks.mean() < 0.25
+    # The pixel that the window was drawn around is near the border only at that of the picture.
+    inside = masks[masks.any((1, 2)), 12:52, 12:52]
+    assert inside.any((1, 2)).mean() > 0.95
 
 
 @pytest.mark.parametrize("size", [32, 50, 200])

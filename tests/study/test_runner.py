@@ -3,8 +3,11 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
+from absl import logging
 
 from uaps_jax.configs.studies import thirty
 from uaps_jax.study import cells, progress, runner
@@ -43,8 +46,28 @@ def test_there_are_no_more_workers_than_gpus(monkeypatch):
     assert runner._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,6")
     assert runner._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert runner._devices(2) == [{}, {}]
+    for none in ("", "-1", "-1,0"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
+        assert runner._devices(2) == [{}, {}]
+
+
+@pytest.mark.parametrize(
+    ("output", "status", "expected"),
+    [
+        (
+            "GPU 0: A (UUID: x)\n  MIG 1g.5gb Device 0: (UUID: y)\nGPU 1: A (UUID: z)\n",
+            0,
+            ["0", "1"],
+        ),
+        ("No devices were found\n", 6, []),
+        ("", 0, []),
+    ],
+)
+def test_gpus_are_those_that_the_driver_lists(monkeypatch, output, status, expected):
+    done = subprocess.CompletedProcess([], status, stdout=output)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    assert runner._gpus() == expected
 
 
 def test_the_progress_of_a_training(tmp_path):
@@ -57,6 +80,23 @@ def test_the_progress_of_a_training(tmp_path):
     with (folder / "metrics.jsonl").open("a") as file:
         file.write(json.dumps({"step": 300, "train/steps_per_second": 5.0}) + "\n")
         file.write(json.dumps({"step": 300, "val/image_iou": 40.0}) + "\n")
-        file.write('{"step": 3')
+        file.write('\0\0\n{"warning": "x"}\n[1]\n{"step": 3')
     expected = f"{cell.folder}: step 300 of 3000, about 9.0 minutes left"
     assert progress.line(cell, tmp_path) == expected
+
+
+def test_a_study_tells_how_far_its_trainings_are(tmp_path, monkeypatch):
+    cell = cells.cells(thirty.get_config("ablation"))[0]
+    said = []
+    monkeypatch.setattr(runner, "SHOWN_EVERY_S", 0.05)
+    monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
+    command = (sys.executable, "-c", "import time; time.sleep(1)")
+    [outcome] = runner.run(
+        {cell: ""}, tmp_path, workers=1, command=command, on_finish=lambda outcomes: None
+    )
+    assert outcome.result is None
+    assert f"{cell.folder}: no step yet" in said
+    monkeypatch.setattr(runner.progress, "line", lambda *_: 1 / 0)
+    monkeypatch.setattr(logging, "exception", lambda text: said.append(text))
+    runner.run({cell: ""}, tmp_path, workers=1, command=command, on_finish=lambda outcomes: None)
+    assert "the progress could not be read" in said

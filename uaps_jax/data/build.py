@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import fcntl
 import importlib
+import os
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from absl import logging
 
-from uaps_jax import datasets
+from uaps_jax import datasets, files
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data.paths import expanded, raw_folder
 from uaps_jax.datasets.common import DataError, NothingFoundError
@@ -38,29 +39,42 @@ def built(data: DataConfig) -> tfds.core.DatasetBuilder:
       DataError: files of the raw data are bad; the message lists all of them.
     """
     builder = _builder(data)
-    if builder.info.splits:
-        _check_source(builder, data)
-        return builder
-    _build(builder, data)
-    return builder if builder.info.splits else _builder(data)
+    if not builder.info.splits:
+        if _build(builder, data):
+            return builder
+        builder = _open(type(builder), builder.builder_config, data)
+    _check_source(builder, data)
+    return builder
 
 
 @contextlib.contextmanager
-def _alone(builder: tfds.core.DatasetBuilder) -> Iterator[None]:
-    """No other process builds in the same data folder meanwhile."""
-    lock = Path(builder.data_path).parent / LOCK
+def _alone(folder: Path, what: str) -> Iterator[None]:
+    """No other process builds `what` in the folder meanwhile."""
     try:
-        lock.parent.mkdir(parents=True, exist_ok=True)
-        file = lock.open("w")
+        folder.mkdir(parents=True, exist_ok=True)
+        # Readable and writable by all, for a folder that several people share.
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        raise ConfigError(f"{lock}: {error.strerror}; choose another data.data_dir") from error
-    with file:
+        reason = f"{folder / LOCK}: {error.strerror}"
+        raise ConfigError(
+            f"{what} cannot be built: {reason}; choose another data.data_dir"
+        ) from error
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            logging.info("another process builds %s; this one waits for it", builder.info.name)
-            fcntl.flock(file, fcntl.LOCK_EX)
+            logging.info("another process builds %s; this one waits for it", what)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError as error:  # a file system without locks
+            logging.warning(
+                "%s cannot be locked (%s): no other process may build %s now",
+                folder,
+                error.strerror,
+                what,
+            )
         yield
+    finally:
+        os.close(descriptor)
 
 
 def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
@@ -79,25 +93,38 @@ def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
     if base == "folder":  # its TFDS configurations are the states of a user's folder
         with _empty_default_explained(builder, data):
             config = module.configure(_folder_settings(builder, data))
+    return _open(builder, config, data)
+
+
+def _open(kind: Any, config: Any, data: DataConfig) -> tfds.core.DatasetBuilder:
+    """A builder of this class, with the TFDS configuration of this name or object."""
     target = expanded(data.data_dir, "data.data_dir").resolve()
-    return builder(config=config, data_dir=str(target), file_format="array_record")
+    opened: tfds.core.DatasetBuilder = kind(
+        config=config, data_dir=str(target), file_format="array_record"
+    )
+    return opened
 
 
-def _build(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:
-    """Builds a dataset and writes the digest of its raw data beside it."""
+def _build(builder: tfds.core.DatasetBuilder, data: DataConfig) -> bool:
+    """Builds a dataset and writes the digest of its raw data beside it.
+
+    Returns:
+      False if another process has built it meanwhile.
+    """
     folder = _manual_dir(builder, data)
     logging.info("building %s in %s", data.name, builder.data_path)
     digest = None
     if isinstance(builder, SegmentationBuilder):
         with _empty_default_explained(builder, data):  # before TFDS writes anything
             digest = builder.source_digest(Path(folder))
-    with _alone(builder):
-        if _builder(data).info.splits:  # another process has built it
-            return
+    with _alone(Path(builder.data_path).parent, data.name):
+        if _open(type(builder), builder.builder_config, data).info.splits:
+            return False
         how = tfds.download.DownloadConfig(manual_dir=folder)
         builder.download_and_prepare(download_config=how)
         if digest is not None:
-            (Path(builder.data_path) / SOURCE).write_text(digest)
+            files.write_text(Path(builder.data_path) / SOURCE, digest)
+    return True
 
 
 def _check_source(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:

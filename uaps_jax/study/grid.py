@@ -149,7 +149,7 @@ class Grid(Section):
     # work directories of the trainings: "runs": runs/<dataset>/<entry>/<budget>/<run>; "entries":
     # <entry>, for a study with one training an entry
     folders: Literal["runs", "entries"]
-    # number of trainings at a time, each on a GPU of its own if there are any, as many at most
+    # number of trainings at a time; if there are GPUs, each has one, and no more run than there are
     workers: int = dataclasses.field(metadata=config_lib.at_least(1))
 
 

@@ -12,7 +12,7 @@ TAIL_BYTES = 65536
 
 
 def line(cell: Cell, directory: Path) -> str:
-    """A training's steps and its time left, as far as its metrics tell.
+    """A training's steps and the time of its remaining ones, as far as its metrics tell.
 
     Args:
       cell: the training.
@@ -36,5 +36,14 @@ def _last_records(folder: Path) -> list[dict[str, float]]:
             lines = file.read().splitlines(keepends=True)
     except OSError:
         return []
-    whole = lines[1:] if size > TAIL_BYTES else lines
-    return [json.loads(line) for line in whole if line.endswith(b"\n")]
+    records = map(_record, lines[1:] if size > TAIL_BYTES else lines)
+    return [record for record in records if record is not None]
+
+
+def _record(line: bytes) -> dict[str, float] | None:
+    """A record with a step; None for a line that is incomplete or damaged."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and "step" in record else None

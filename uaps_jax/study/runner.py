@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import dataclasses
+import itertools
 import os
 import queue
 import shlex
@@ -132,10 +133,20 @@ def run(
             while thread.is_alive():
                 thread.join(SHOWN_EVERY_S)
                 if thread.is_alive():
-                    lines = [progress.line(cell, directory) for cell in [*current.values()]]
-                    logging.info("%s", "; ".join(lines))
+                    _show(list(current.values()), directory)
     missing = "it has not been run"
     return [outcomes.get(cell, Outcome(cell=cell, result=None, reason=missing)) for cell in cells]
+
+
+def _show(running: Sequence[Cell], directory: Path) -> None:
+    """Logs how far trainings are; they do not need it."""
+    try:
+        lines = [progress.line(cell, directory) for cell in running]
+    except Exception:
+        logging.exception("the progress could not be read")
+        return
+    if lines:
+        logging.info("%s", "; ".join(lines))
 
 
 def _train(
@@ -194,17 +205,25 @@ def _devices(workers: int) -> list[dict[str, str]]:
     """
     if workers == 1 or shutil.which("nvidia-smi") is None:
         return [{}] * workers
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is None:
-        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
-        names = [str(n) for n in range(len(listed.stdout.splitlines()))]
-    else:
-        names = [name for name in visible.split(",") if name]
+    names = _gpus()
     if not names:
         return [{}] * workers
     if workers > len(names):
-        logging.info("%d trainings at a time, not %d: each has a GPU", len(names), workers)
+        logging.info(
+            "workers = %d, but there are %d GPUs: %d at a time", workers, *2 * [len(names)]
+        )
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
+
+
+def _gpus() -> list[str]:
+    """The GPUs as `CUDA_VISIBLE_DEVICES` names them; of those that it names, if it is set."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        found = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+        return [] if listed.returncode else [str(number) for number in range(len(found))]
+    names = [name.strip() for name in visible.split(",")]
+    return [*itertools.takewhile(lambda name: name not in ("", "-1"), names)]
 
 
 def shares_of_cores(workers: int) -> list[set[int]]:
