@@ -209,6 +209,7 @@ def attempt_folder(generator: random.Random, folder: Path) -> None:
         root=folder,
         images="",
         masks="",
+        mask_suffix="",
         table="table.csv" if name == "table.csv" or generator.random() < 0.2 else "",
         classes=(),
         group="",

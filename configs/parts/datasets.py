@@ -193,7 +193,7 @@ def _config(
         "data_dir": "data",
         "manual_dir": "",
         "folder": c.FolderConfig(
-            images="", masks="", table="", classes=(), group="", white=2**16 - 1
+            images="", masks="", mask_suffix="", table="", classes=(), group="", white=2**16 - 1
         ),
         "targets": c.TargetsConfig(folders=(), names="", weights=False),
         "height": 256,

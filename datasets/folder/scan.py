@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from uaps_jax.datasets.common import DataError, NothingFoundError, Problem
+from uaps_jax.datasets.folder import mask_names
 from uaps_jax.datasets.plain_text import NAME_REASON, is_plain
 from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, check_regular, read_regular
 
@@ -47,7 +48,8 @@ class Settings:
     Attributes:
       root: the folder of relative paths (those in a table are relative to the table's folder).
       images: folder of images; "" is `images`.
-      masks: folder of masks; "" is `masks`.
+      masks: folder of masks; "" is `masks`. It may be that of the images if there is a suffix.
+      mask_suffix: what the name of a mask has behind the name of its image, such as `_label`.
       table: CSV file in place of both; "" for none. All its files are below the root.
       classes: `name=value` entries; () reads `classes.yaml`.
       group: regular expression for the leakage group in an image's name: its first group, or the
@@ -58,6 +60,7 @@ class Settings:
     root: Path
     images: str
     masks: str
+    mask_suffix: str
     table: str
     classes: tuple[str, ...]
     group: str
@@ -169,21 +172,31 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
         missing = Problem(str(images), "this folder of images does not exist")
         raise NothingFoundError([missing], INSTRUCTIONS)
     allowed = [_real(folder) for folder in (settings.root, images, masks)]
-    by_name = _by_name(images, problems, masks, allowed)
-    if settings.masks and not masks.is_dir():
-        problems.append(Problem(str(masks), "this folder of masks does not exist"))
-    mask_by_name = _by_name(masks, problems, images, allowed) if masks.is_dir() else {}
-    for name in sorted(mask_by_name.keys() - by_name.keys()):
-        problems.append(
-            Problem(str(mask_by_name[name]), f"no image of this name, {name}.*, in {images}")
-        )
+    suffix = settings.mask_suffix
+    if _real(images) == _real(masks):
+        files = _by_name(images, problems, None, allowed)
+        if not suffix:
+            reason = f"has images and masks: tell them apart by {mask_names.FLAG}, such as _label"
+            problems.append(Problem(str(images), reason))
+        by_name, mask_by_name = mask_names.divided(files, suffix) if suffix else (files, {})
+    else:
+        by_name = _by_name(images, problems, masks, allowed)
+        if settings.masks and not masks.is_dir():
+            problems.append(Problem(str(masks), "this folder of masks does not exist"))
+        mask_by_name = _by_name(masks, problems, images, allowed) if masks.is_dir() else {}
+        if suffix:
+            mask_by_name, others = mask_names.without_suffix(mask_by_name, suffix)
+            problems += [Problem(str(m), f"its name does not end in {suffix}") for m in others]
+        if not masks.is_dir() and not settings.masks:
+            problems += mask_names.among_images(images, by_name)
+    problems += mask_names.without_image(masks, mask_by_name, images, by_name)
     group_of = _grouping(settings.group, list(by_name), problems)
     for name, image in by_name.items():
         yield Entry(name, image, mask_by_name.get(name), "train", group_of.get(name, ""))
 
 
 def _by_name(
-    folder: Path, problems: list[Problem], leave_out: Path, allowed: Sequence[Path]
+    folder: Path, problems: list[Problem], leave_out: Path | None, allowed: Sequence[Path]
 ) -> dict[str, Path]:
     """The images below a folder by relative path without suffix; one folder is not entered.
 

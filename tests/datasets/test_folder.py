@@ -50,7 +50,14 @@ def write(root, files):
 
 def settings(root, **changes):
     plain = Settings(
-        root=root, images="", masks="", table="", classes=(), group="", white=2**16 - 1
+        root=root,
+        images="",
+        masks="",
+        mask_suffix="",
+        table="",
+        classes=(),
+        group="",
+        white=2**16 - 1,
     )
     return dataclasses.replace(plain, **changes)
 
@@ -354,6 +361,59 @@ class TestPaths:
         entries = ("background=0", "scratch=1", "dent=2")
         result = examples(build(tmp_path, tmp_path / "built", classes=entries, **named))
         np.testing.assert_array_equal(result["a"]["mask"][..., 0], ids())
+
+    def test_masks_beside_the_images(self, tmp_path):
+        mask = encode(ids(), "BMP")
+        files = {f"shop/part_{n}.jpg": encode(picture(n), "JPEG") for n in (1, 2, 12)}
+        write(tmp_path, files | {"shop/part_1_label.bmp": mask, "shop/part_12_label.bmp": mask})
+        entries = ("background=0", "scratch=1", "dent=2")
+        named = {"images": "shop", "masks": "shop", "mask_suffix": "_label"}
+        result = examples(build(tmp_path, tmp_path / "built", classes=entries, **named))
+        assert {n: e["has_mask"] for n, e in result.items()} == {
+            "part_1": 1,
+            "part_2": 0,
+            "part_12": 1,
+        }
+        np.testing.assert_array_equal(result["part_12"]["mask"][..., 0], ids())
+
+    def test_masks_with_a_suffix_in_a_folder_of_their_own(self, tmp_path):
+        write(tmp_path, {f"images/{n}.png": encode(picture()) for n in "ab"})
+        write(tmp_path, {"masks/a-gt.png": encode(ids()), "masks/b.png": encode(ids())})
+        entries, problems = scanning.scan(settings(tmp_path, mask_suffix="-gt"))
+        assert [entry.mask and entry.mask.name for entry in entries] == ["a-gt.png", None]
+        assert [problem.reason for problem in problems] == ["its name does not end in -gt"]
+
+    def test_a_suffix_of_masks_is_proposed(self, tmp_path):
+        write(tmp_path, {f"images/x/p_{n}.png": encode(picture(n)) for n in (1, 2, 3, 10)})
+        write(tmp_path, {f"masks/x/p_{n}_seg.png": encode(ids()) for n in (1, 2, 10)})
+        write(tmp_path, {"masks/x/p_11.png": encode(ids())})
+        _, problems = scanning.scan(settings(tmp_path))
+        assert [problem.reason for problem in problems] == [
+            "3 masks, such as p_10_seg.png, have the name of an image and _seg: "
+            "--config.data.folder.mask_suffix=_seg",
+            f"no image of this name, x/p_11.*, in {tmp_path / 'images'}",
+        ]
+
+    def test_masks_among_the_images_are_noticed(self, tmp_path):
+        write(tmp_path, {f"images/p_{n}.png": encode(picture(n)) for n in (1, 2, 3)})
+        write(tmp_path, {f"images/p_{n}.mask.png": encode(ids()) for n in (1, 2)})
+        _, [problem] = scanning.scan(settings(tmp_path))
+        assert problem.reason.endswith(
+            "If they are masks: --config.data.folder.masks=images "
+            "--config.data.folder.mask_suffix=.mask"
+        )
+        entries, problems = scanning.scan(settings(tmp_path, masks="images", mask_suffix=".mask"))
+        assert not problems
+        assert [entry.name for entry in entries if entry.mask] == ["p_1", "p_2"]
+
+    def test_one_folder_of_both_needs_a_suffix(self, tmp_path):
+        write(tmp_path, {"images/a.png": encode(picture())})
+        _, [problem] = scanning.scan(settings(tmp_path, masks="images"))
+        assert "tell them apart by --config.data.folder.mask_suffix" in problem.reason
+
+    def test_numbers_are_no_suffix(self, tmp_path):
+        write(tmp_path, {f"images/p_{n}.png": encode(picture(n)) for n in (1, 2, 10, 11, 20, 21)})
+        assert not scanning.scan(settings(tmp_path))[1]
 
     def test_a_table(self, root, tmp_path):
         rows = ["image,mask,split,group", "x/a.png,m/a.png,train,p1", "x/b.png,,,p1"]

@@ -16,7 +16,8 @@ from uaps_jax.data.source import Dataset
 from uaps_jax.inference import TrainedModel
 
 OF_THE_FOLDER = tuple(
-    f"data.folder.{name}" for name in ("images", "masks", "table", "classes", "group")
+    f"data.folder.{name}"
+    for name in ("images", "masks", "mask_suffix", "table", "classes", "group")
 )
 """Settings that the command line gives for the folder, not for the model."""
 
@@ -78,6 +79,7 @@ def _data(trained: DataConfig, given: Path, own: dict[str, object]) -> DataConfi
     folder = FolderConfig(
         images="",
         masks="",
+        mask_suffix="",
         table="",
         classes=(),
         group=trained.folder.group,

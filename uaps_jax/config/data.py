@@ -22,6 +22,9 @@ class FolderConfig(Section):
 
     images: str  # folder of images; "": images
     masks: str  # folder of masks of the same names, for some of the images; "": masks
+    # what the name of a mask has behind that of its image, such as "_label"; with it, masks may lie
+    # beside the images
+    mask_suffix: str
     table: str  # in place of both: CSV with the columns image, mask, split, group
     classes: tuple[str, ...]  # "name=value", background first; (): data.manual_dir/classes.yaml
     # regular expression; images whose names have the same match are one leakage group; "": every
@@ -32,15 +35,16 @@ class FolderConfig(Section):
 
     def problems(self, config: "Config") -> Iterator[str]:
         """Settings of a folder with another dataset, and a table together with folders."""
-        for name in ("images", "masks", "table", "classes", "group"):
+        for name in ("images", "masks", "mask_suffix", "table", "classes", "group"):
             key = f"data.folder.{name}"
             is_allowed = not getattr(self, name) or config.data.name == "folder"
             yield from check(config, key, is_allowed, 'can be set for data.name = "folder" only')
         yield from check(
             config,
             "data.folder.table",
-            not (self.table and (self.images or self.masks)),
-            "replaces data.folder.images and data.folder.masks; set either the table or these",
+            not (self.table and (self.images or self.masks or self.mask_suffix)),
+            "replaces data.folder.images, data.folder.masks and data.folder.mask_suffix; set "
+            "either the table or these",
         )
 
 

@@ -149,6 +149,7 @@ MIGRATIONS = (
             "evaluation.crf.bilateral_weight": 4.0,
             "evaluation.crf.bilateral_sigma": 0.134,
             "evaluation.crf.level_sigma": 10.0,
+            "data.folder.mask_suffix": "",
             "data.targets.folders": [],
             "data.targets.names": "",
             "data.targets.weights": False,
