@@ -114,7 +114,9 @@ LAYERS = {
         "training",
         "trees",
     },
+    "annotations": {"datasets"},
     "commands": {
+        "annotations",
         "config",
         "data",
         "datasets",

@@ -69,7 +69,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict and --mode=evaluate"),
+        ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate and import"),
         ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "is for --mode=predict, not for evaluate"),
         ({"mm_per_pixel": 0.0, "mode": "predict"}, "--mm_per_pixel=0: must be above 0"),
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),

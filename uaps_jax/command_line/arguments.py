@@ -92,9 +92,9 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
-        if self.input is not None and what not in ("predict", "evaluate"):
+        if self.input is not None and what not in ("predict", "evaluate", "import"):
             raise ConfigError(
-                f"--input={self.input} is for --mode=predict and --mode=evaluate, not for {what}"
+                f"--input={self.input} is for --mode=predict, evaluate and import, not for {what}"
             )
         if self.mm_per_pixel is not None:
             if what != "predict":

@@ -61,7 +61,8 @@ INPUT = flags.DEFINE_string(
     None,
     "predict: an image, a folder of images or a .txt file with their paths, the test part if "
     "unset; "
-    "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset.",
+    "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset; "
+    "import: a folder of images with labelme's JSON files, or COCO's JSON file.",
 )
 MM_PER_PIXEL = flags.DEFINE_float(
     "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."

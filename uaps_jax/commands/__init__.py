@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from uaps_jax.commands import audit, evaluate, export, predict, recipe, replay, split, study, train
+from uaps_jax.commands import (
+    audit,
+    evaluate,
+    export,
+    import_annotations,
+    predict,
+    recipe,
+    replay,
+    split,
+    study,
+    train,
+)
 from uaps_jax.commands.request import Request
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.recipes.stage import Recipe
@@ -13,6 +24,7 @@ from uaps_jax.study.grid import Grid
 Command = Callable[[Request], None]
 
 COMMANDS: dict[str, Command] = {
+    "import": import_annotations.import_annotations,
     "audit": audit.audit,
     "train": train.train,
     "split": split.split,

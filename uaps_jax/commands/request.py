@@ -39,7 +39,7 @@ class Request:
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       program: script that a study starts for each of its trainings; None for none.
       input: images to predict, a file, a folder or a list, or a folder to evaluate; None for the
-        images of the run's split.
+        images of the run's split; or annotations to import, a folder or a file.
       mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".

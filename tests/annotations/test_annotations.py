@@ -1,0 +1,256 @@
+"""Annotations of labelme and COCO, and the folder that they become."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from uaps_jax.annotations import coco, labelme, shapes, writing
+from uaps_jax.commands.import_annotations import import_annotations
+from uaps_jax.commands.request import Request
+from uaps_jax.config import ConfigError
+from uaps_jax.configs import train
+from uaps_jax.data import source
+from uaps_jax.datasets.common import DataError
+
+WIDTH, HEIGHT = 12, 10
+
+
+def save(path, seed=0, size=(HEIGHT, WIDTH)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+def labelme_file(*drawn, width=WIDTH, height=HEIGHT):
+    return json.dumps({"imageWidth": width, "imageHeight": height, "shapes": list(drawn)})
+
+
+def drawn(label, points, kind="polygon", **more):
+    return {"label": label, "points": points, "shape_type": kind, **more}
+
+
+SQUARE = [[2, 3], [5, 3], [5, 6], [2, 6]]
+
+
+def square():
+    """Its pixels have their centres at 2.5, 3.5, 4.5 and 3.5, 4.5, 5.5."""
+    expected = np.zeros((HEIGHT, WIDTH), bool)
+    expected[3:6, 2:5] = True
+    return expected
+
+
+def request(given, folder):
+    return Request(config=None, workdir=folder, checkpoint="best", input=given)
+
+
+class TestLabelme:
+    @pytest.mark.parametrize(
+        ("points", "kind"), [(SQUARE, "polygon"), ([[5, 6], [2, 3]], "rectangle")]
+    )
+    def test_pixels_with_their_centre_inside_belong_to_a_region(self, points, kind, tmp_path):
+        save(tmp_path / "a.png")
+        (tmp_path / "a.json").write_text(labelme_file(drawn("pit", points, kind)))
+        [image], problems = labelme.read(tmp_path)
+        assert not problems
+        mask = shapes.mask(image.shapes, image.size, {"background": 0, "pit": 7})
+        np.testing.assert_array_equal(mask, 7 * square())
+
+    def test_a_circle_has_a_centre_and_a_point(self, tmp_path):
+        save(tmp_path / "a.png")
+        (tmp_path / "a.json").write_text(labelme_file(drawn("pit", [[5, 5], [5, 8]], "circle")))
+        [image], _ = labelme.read(tmp_path)
+        mask = shapes.mask(image.shapes, image.size, {"background": 0, "pit": 1})
+        y, x = np.mgrid[:HEIGHT, :WIDTH]
+        np.testing.assert_array_equal(mask, np.hypot(x + 0.5 - 5, y + 0.5 - 5) < 3)
+
+    def test_a_bitmap_lies_at_its_corner(self, tmp_path):
+        region = np.array([[1, 0, 1], [1, 1, 0]], np.uint8)
+        png = io.BytesIO()
+        Image.fromarray(255 * region).save(png, "PNG")
+        text = base64.b64encode(png.getvalue()).decode()
+        save(tmp_path / "a.png")
+        (tmp_path / "a.json").write_text(
+            labelme_file(drawn("pit", [[4, 2], [6, 3]], "mask", mask=text))
+        )
+        [image], problems = labelme.read(tmp_path)
+        assert not problems
+        expected = np.zeros((HEIGHT, WIDTH), np.uint8)
+        expected[2:4, 4:7] = region
+        mask = shapes.mask(image.shapes, image.size, {"background": 0, "pit": 1})
+        np.testing.assert_array_equal(mask, expected)
+
+    @pytest.mark.parametrize(
+        ("text", "reason"),
+        [
+            ("{", "is no annotation of labelme"),
+            ("[]", "is no annotation of labelme"),
+            (labelme_file(drawn("a", [[1, 1], [2, 2]], "line")), "has no area"),
+            (labelme_file(drawn("a", [[1, 1], [2, 2]])), "a shape of kind polygon with 2 points"),
+            (labelme_file(drawn("a", [[1, 1], [2, None], [3, 3]])), "is no annotation"),
+            (labelme_file(drawn("a", [[1, 1, 1]] * 3)), "not pairs of numbers"),
+            (labelme_file(drawn("a", [[1, 1], [2, 2]], "mask", mask="?")), "cannot be read"),
+            (labelme_file(width=10**9, height=10**9), "an image of 1000000000"),
+            ("[" * 100_000, "is no annotation of labelme"),
+        ],
+    )
+    def test_damaged_files_are_named(self, text, reason, tmp_path):
+        save(tmp_path / "a.png")
+        (tmp_path / "a.json").write_text(text)
+        _, [problem] = labelme.read(tmp_path)
+        assert reason in problem.reason
+        assert problem.path == str(tmp_path / "a.json")
+
+    def test_files_without_an_image_are_named(self, tmp_path):
+        save(tmp_path / "a.png")
+        (tmp_path / "b.json").write_text(labelme_file())
+        _, [problem] = labelme.read(tmp_path)
+        assert problem.reason == "has no image of its name beside it"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_polygon_has_the_pixels_from_which_a_ray_leaves_an_odd_number_of_times(seed):
+    """Any order of corners, with crossing edges, partly outside of the image."""
+    random = np.random.default_rng(seed)
+    corners = random.uniform(-5, 45, (random.integers(3, 9), 2)).round(3)
+    y, x = np.mgrid[:40, :30] + 0.5
+    mask = shapes.mask(
+        [shapes.Shape(label="a", polygons=[corners])], (30, 40), {"background": 0, "a": 1}
+    )
+    turns = np.zeros(x.shape)
+    for (ax, ay), (bx, by) in zip(corners, np.roll(corners, -1, 0), strict=True):
+        is_crossed = (ay > y) != (by > y)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            turns += is_crossed & (x < (bx - ax) * (y - ay) / (by - ay) + ax)
+    np.testing.assert_array_equal(mask, turns % 2)
+
+
+class TestCoco:
+    def content(self, *regions):
+        images = [{"id": 7, "file_name": "x/a.png", "width": WIDTH, "height": HEIGHT}]
+        categories = [{"id": 3, "name": "pit"}, {"id": 1, "name": "scratch"}]
+        made = [{"id": n, "image_id": 7, **region} for n, region in enumerate(regions)]
+        return {"images": images, "categories": categories, "annotations": made}
+
+    def read(self, tmp_path, content):
+        save(tmp_path / "x" / "a.png")
+        save(tmp_path / "x" / "b.png", 1)
+        (tmp_path / "coco.json").write_text(json.dumps(content))
+        return coco.read(tmp_path / "coco.json")
+
+    def test_polygons_categories_and_images_that_are_not_listed(self, tmp_path):
+        outline = [np.ravel(SQUARE).tolist()]
+        content = self.content({"category_id": 3, "segmentation": outline})
+        images, classes, problems = self.read(tmp_path, content)
+        assert not problems
+        assert classes == ["scratch", "pit"]
+        assert [(i.name, i.shapes is None) for i in images] == [("x/a", False), ("x/b", True)]
+        mask = shapes.mask(images[0].shapes, images[0].size, shapes.values(classes))
+        np.testing.assert_array_equal(mask, 2 * square())
+
+    def test_run_lengths_worked_by_hand(self):
+        """Column by column: 0 1 1 | 1 0 0 | 0 0 1 | 1 1 1 | 0 0 0, the runs 1 3 4 4 3."""
+        expected = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [1, 0, 1, 1, 0]], bool)
+        np.testing.assert_array_equal(coco.run_lengths([1, 3, 4, 4, 3], 3, 5), expected)
+        # The fourth number is written as 4 - 3 = 1, the fifth as 3 - 4 = -1.
+        np.testing.assert_array_equal(coco.run_lengths("1341O", 3, 5), expected)
+        # 40 takes two characters: 40 = 8 + 32, 8 | 32 more -> 'X', 1 -> '1'.
+        assert coco.run_lengths("X1", 5, 8).sum() == 0
+
+    @pytest.mark.parametrize(
+        ("counts", "reason"),
+        [([1, 2], "run lengths for 3"), ([-1, 16], "run lengths"), ("~", "in run lengths")],
+    )
+    def test_wrong_run_lengths_are_refused(self, counts, reason):
+        with pytest.raises(ValueError, match=reason):
+            coco.run_lengths(counts, 3, 5)
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (lambda c: c.pop("images"), "is no annotation file of COCO"),
+            (lambda c: c["annotations"].append({"image_id": 8}), "is no annotation file of COCO"),
+            (lambda c: c["images"][0].update(file_name="../a.png"), "is outside of"),
+            (lambda c: c["images"][0].update(file_name="x/z.png"), "does not exist"),
+            (lambda c: c["images"][0].update(width="a"), "image 7"),
+            (
+                lambda c: c["annotations"].append(
+                    {"image_id": 7, "category_id": 3, "segmentation": []}
+                ),
+                "has no outline",
+            ),
+            (
+                lambda c: c["annotations"].append(
+                    {
+                        "image_id": 7,
+                        "category_id": 3,
+                        "segmentation": {"size": [10**6, 10**6], "counts": [10**12]},
+                    }
+                ),
+                "a region of 1000000 x 1000000",
+            ),
+        ],
+    )
+    def test_damaged_files_are_named(self, change, reason, tmp_path):
+        content = self.content()
+        change(content)
+        _, _, problems = self.read(tmp_path, content)
+        assert reason in problems[0].reason
+
+
+class TestFolder:
+    def test_what_is_imported_can_be_trained_on(self, tmp_path):
+        export = tmp_path / "export"
+        for name in ("good", "bad", "unknown"):
+            save(export / "line 1" / f"{name}.png", len(name))
+        (export / "line 1" / "good.json").write_text(labelme_file())
+        (export / "line 1" / "bad.json").write_text(
+            labelme_file(
+                drawn("Kratzer: #1", SQUARE), drawn("__ignore__", [[7, 7], [11, 7], [11, 10]])
+            )
+        )
+        folder = tmp_path / "mine"
+        import_annotations(request(export, folder))
+
+        config = train.build(dataset="folder", method="supervised")
+        config.data.manual_dir, config.data.data_dir = str(folder), str(tmp_path / "built")
+        dataset = source.open_dataset(config.data)
+        assert list(dataset.class_names) == ["background", "Kratzer: #1"]
+        assert set(dataset.position) == {
+            f"train/line 1/{n}" for n in ("good", "bad", "unknown")
+        } or (set(dataset.position) == {f"line 1/{n}" for n in ("good", "bad", "unknown")})
+        assert len(dataset.masked) == 2
+        mask = np.asarray(Image.open(folder / "masks" / "line 1" / "bad.png"))
+        assert set(np.unique(mask)) == {0, 1, 255}
+        np.testing.assert_array_equal(mask == 1, square())
+        copied = folder / "images" / "line 1" / "bad.png"
+        assert copied.read_bytes() == (export / "line 1" / "bad.png").read_bytes()
+
+    def test_nothing_is_written_if_an_image_does_not_fit(self, tmp_path):
+        save(tmp_path / "export" / "a.png", size=(WIDTH, HEIGHT))
+        (tmp_path / "export" / "a.json").write_text(labelme_file())
+        with pytest.raises(DataError, match="it has been rotated since"):
+            import_annotations(request(tmp_path / "export", tmp_path / "mine"))
+        assert not (tmp_path / "mine").exists()
+
+    def test_a_folder_with_files_is_not_touched(self, tmp_path):
+        save(tmp_path / "export" / "a.png")
+        (tmp_path / "export" / "a.json").write_text(labelme_file())
+        with pytest.raises(ConfigError, match="has files already"):
+            import_annotations(request(tmp_path / "export", tmp_path / "export"))
+
+    @pytest.mark.parametrize("given", ["nothing", "export", None])
+    def test_an_input_that_is_none_is_refused(self, given, tmp_path):
+        save(tmp_path / "export" / "a.png")
+        with pytest.raises(ConfigError, match="input"):
+            import_annotations(request(given and tmp_path / given, tmp_path / "mine"))
+        assert not (tmp_path / "mine").exists()
+
+    def test_a_mask_has_no_more_than_254_classes(self, tmp_path):
+        with pytest.raises(ValueError, match="255 classes"):
+            shapes.values([str(number) for number in range(255)])
+        with pytest.raises(DataError, match="no images found"):
+            writing.write([], [], [], tmp_path)

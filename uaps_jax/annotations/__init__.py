@@ -1,0 +1,1 @@
+"""Annotations of labelme and COCO as a folder of images, masks and `classes.yaml`."""
