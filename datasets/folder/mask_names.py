@@ -12,6 +12,9 @@ FLAG = "--config.data.folder.mask_suffix"
 LEAST = 2
 """Fewer equal endings of names are not taken for a habit."""
 
+WORDS = ("annot", "gt", "label", "mask", "seg", "truth")
+"""Endings with one of these are those of masks among images."""
+
 
 def divided(files: Mapping[str, Path], suffix: str) -> tuple[dict[str, Path], dict[str, Path]]:
     """The images and the masks of one folder that has both.
@@ -23,13 +26,8 @@ def divided(files: Mapping[str, Path], suffix: str) -> tuple[dict[str, Path], di
     Returns:
       Images by name, and masks by the name of their image.
     """
-    masks = {
-        name.removesuffix(suffix): file
-        for name, file in files.items()
-        if name.endswith(suffix) and name.removesuffix(suffix) in files
-    }
-    of_masks = {image + suffix for image in masks}
-    return {name: file for name, file in files.items() if name not in of_masks}, masks
+    masks, others = without_suffix(files, suffix)
+    return {name: file for name, file in files.items() if file in set(others)}, masks
 
 
 def without_suffix(masks: Mapping[str, Path], suffix: str) -> tuple[dict[str, Path], list[Path]]:
@@ -59,15 +57,21 @@ def common_suffix(names: Iterable[str], images: Collection[str]) -> tuple[str, l
     return (suffix, sorted(by_suffix[suffix])) if count >= LEAST else ("", [])
 
 
-def among_images(folder: Path, images: Mapping[str, Path]) -> Iterator[Problem]:
-    """A problem if files beside images are named like masks of them."""
+def among_images(folder: Path, images: Mapping[str, Path], setting: str) -> Iterator[Problem]:
+    """A problem if files beside images are named like masks of them.
+
+    Args:
+      folder: of the images.
+      images: by name.
+      setting: the folder as the settings name it.
+    """
     suffix, found = common_suffix(images, images.keys())
-    if found:
+    if found and any(word in suffix.lower() for word in WORDS):
         example = images[found[0]].name
         yield Problem(
             str(folder),
             f"{len(found)} files, such as {example}, have the name of another image and {suffix}. "
-            f"If they are masks: --config.data.folder.masks={folder.name} {FLAG}={suffix}",
+            f"If they are masks: --config.data.folder.masks={setting} {FLAG}={suffix}",
         )
 
 

@@ -188,7 +188,7 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
             mask_by_name, others = mask_names.without_suffix(mask_by_name, suffix)
             problems += [Problem(str(m), f"its name does not end in {suffix}") for m in others]
         if not masks.is_dir() and not settings.masks:
-            problems += mask_names.among_images(images, by_name)
+            problems += mask_names.among_images(images, by_name, settings.images or "images")
     problems += mask_names.without_image(masks, mask_by_name, images, by_name)
     group_of = _grouping(settings.group, list(by_name), problems)
     for name, image in by_name.items():

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from uaps_jax.annotations import coco, labelme, shapes, writing
+from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.commands.import_annotations import import_annotations
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
@@ -89,7 +90,8 @@ class TestLabelme:
             ("{", "is no annotation of labelme"),
             ("[]", "is no annotation of labelme"),
             (labelme_file(drawn("a", [[1, 1], [2, 2]], "line")), "has no area"),
-            (labelme_file(drawn("a", [[1, 1], [2, 2]])), "a shape of kind polygon with 2 points"),
+            (labelme_file(drawn("a", [[1, 1], [2, 2]])), "a polygon of 2 points has no area"),
+            (labelme_file(drawn(None, SQUARE)), "the label None"),
             (labelme_file(drawn("a", [[1, 1], [2, None], [3, 3]])), "is no annotation"),
             (labelme_file(drawn("a", [[1, 1, 1]] * 3)), "not pairs of numbers"),
             (labelme_file(drawn("a", [[1, 1], [2, 2]], "mask", mask="?")), "cannot be read"),
@@ -154,11 +156,13 @@ class TestCoco:
     def test_run_lengths_worked_by_hand(self):
         """Column by column: 0 1 1 | 1 0 0 | 0 0 1 | 1 1 1 | 0 0 0, the runs 1 3 4 4 3."""
         expected = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [1, 0, 1, 1, 0]], bool)
-        np.testing.assert_array_equal(coco.run_lengths([1, 3, 4, 4, 3], 3, 5), expected)
         # The fourth number is written as 4 - 3 = 1, the fifth as 3 - 4 = -1.
-        np.testing.assert_array_equal(coco.run_lengths("1341O", 3, 5), expected)
+        assert coco.run_lengths("1341O", 15) == coco.run_lengths([1, 3, 4, 4, 3], 15)
+        shape = shapes.Shape(label="a", runs=coco.run_lengths("1341O", 15))
+        mask = shapes.mask([shape], (5, 3), {"background": 0, "a": 1})
+        np.testing.assert_array_equal(mask, expected)
         # 40 takes two characters: 40 = 8 + 32, 8 | 32 more -> 'X', 1 -> '1'.
-        assert coco.run_lengths("X1", 5, 8).sum() == 0
+        assert coco.run_lengths("X1", 40) == [40]
 
     @pytest.mark.parametrize(
         ("counts", "reason"),
@@ -166,21 +170,38 @@ class TestCoco:
     )
     def test_wrong_run_lengths_are_refused(self, counts, reason):
         with pytest.raises(ValueError, match=reason):
-            coco.run_lengths(counts, 3, 5)
+            coco.run_lengths(counts, 15)
+
+    @pytest.mark.parametrize("name", ["images/x/a.png", "x/a.png", "x\\a.png", "x/../x/a.png"])
+    @pytest.mark.parametrize("place", ["here.json", "annotations/here.json"])
+    def test_images_are_found_where_exports_have_them(self, name, place, tmp_path):
+        save(tmp_path / "images" / "x" / "a.png")
+        content = self.content({"category_id": 3, "segmentation": [np.ravel(SQUARE).tolist()]})
+        content["images"][0]["file_name"] = name
+        (tmp_path / "annotations").mkdir()
+        (tmp_path / place).write_text(json.dumps(content))
+        images, _, problems = coco.read(tmp_path / place)
+        if place.startswith("annotations") and name.startswith("images"):
+            assert "is not there" in problems[0].reason
+        else:
+            assert not problems
+            assert [len(image.shapes) for image in images] == [1]
 
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
             (lambda c: c.pop("images"), "is no annotation file of COCO"),
-            (lambda c: c["annotations"].append({"image_id": 8}), "is no annotation file of COCO"),
+            (lambda c: c["annotations"].append({"image_id": 8}), "of an image that is not listed"),
+            (lambda c: c["images"].append(dict(c["images"][0])), "images: id 7 comes 2 times"),
+            (lambda c: c["images"][0].update(id=float("inf"), width=0), "image inf"),
             (lambda c: c["images"][0].update(file_name="../a.png"), "is outside of"),
-            (lambda c: c["images"][0].update(file_name="x/z.png"), "does not exist"),
+            (lambda c: c["images"][0].update(file_name="x/z.png"), "is not there"),
             (lambda c: c["images"][0].update(width="a"), "image 7"),
             (
                 lambda c: c["annotations"].append(
                     {"image_id": 7, "category_id": 3, "segmentation": []}
                 ),
-                "has no outline",
+                "export polygons or masks, not boxes",
             ),
             (
                 lambda c: c["annotations"].append(
@@ -232,9 +253,11 @@ class TestFolder:
     def test_nothing_is_written_if_an_image_does_not_fit(self, tmp_path):
         save(tmp_path / "export" / "a.png", size=(WIDTH, HEIGHT))
         (tmp_path / "export" / "a.json").write_text(labelme_file())
-        with pytest.raises(DataError, match="it has been rotated since"):
+        with pytest.raises(
+            DataError, match="has 10 x 12 pixels, and its annotation is for 12 x 10"
+        ):
             import_annotations(request(tmp_path / "export", tmp_path / "mine"))
-        assert not (tmp_path / "mine").exists()
+        assert [path.name for path in tmp_path.iterdir()] == ["export"]
 
     def test_a_folder_with_files_is_not_touched(self, tmp_path):
         save(tmp_path / "export" / "a.png")
@@ -249,8 +272,55 @@ class TestFolder:
             import_annotations(request(given and tmp_path / given, tmp_path / "mine"))
         assert not (tmp_path / "mine").exists()
 
-    def test_a_mask_has_no_more_than_254_classes(self, tmp_path):
-        with pytest.raises(ValueError, match="255 classes"):
-            shapes.values([str(number) for number in range(255)])
+    @pytest.mark.parametrize(("count", "fits"), [(253, True), (254, False)])
+    def test_no_more_classes_are_written_than_training_reads(self, count, fits, tmp_path):
+        save(tmp_path / "a.png")
+        image = Annotated("a", tmp_path / "a.png", (WIDTH, HEIGHT), [])
+        names = [str(number) for number in range(count)]
+        folder = tmp_path / "made"
+        folder.mkdir()
+        if fits:
+            assert writing.write([image], names, [], folder, "x").classes[-1] == "252"
+        else:
+            with pytest.raises(DataError, match="at most 254"):
+                writing.write([image], names, [], folder, "x")
+            assert not list(folder.iterdir())
+
+    def test_an_image_that_viewers_rotate_is_refused(self, tmp_path):
+        save(tmp_path / "export" / "a.jpg")
+        with Image.open(tmp_path / "export" / "a.jpg") as image:
+            exif = image.getexif()
+            exif[0x0112] = 6
+            image.save(tmp_path / "export" / "a.jpg", exif=exif)
+        (tmp_path / "export" / "a.json").write_text(labelme_file(drawn("pit", SQUARE)))
+        with pytest.raises(DataError, match=r"orientation 6\).*save it upright"):
+            import_annotations(request(tmp_path / "export", tmp_path / "mine"))
+
+    def test_regions_without_a_pixel_are_counted(self, tmp_path):
+        save(tmp_path / "a.png")
+        tiny = [[2.1, 2.1], [2.2, 2.1], [2.2, 2.2]]
+        (tmp_path / "a.json").write_text(
+            labelme_file(drawn("pit", tiny), drawn("pit", [[-9, -9], [-8, -9], [-8, -8]]))
+        )
+        images, _ = labelme.read(tmp_path)
+        folder = tmp_path / "made"
+        folder.mkdir()
+        assert writing.write(images, [], [], folder, "x").lost == ("a", "a")
+
+    def test_without_images_there_is_no_folder(self, tmp_path):
         with pytest.raises(DataError, match="no images found"):
-            writing.write([], [], [], tmp_path)
+            writing.write([], ["pit"], [], tmp_path, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Background", "background"),
+        ("__ignore__", "ignore"),
+        ("_background_", "background"),
+        (" Pit ", "Pit"),
+        ("IGNORE", "ignore"),
+    ],
+)
+def test_labels_have_one_spelling(text, expected):
+    assert shapes.label(text) == expected

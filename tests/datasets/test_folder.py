@@ -411,8 +411,15 @@ class TestPaths:
         _, [problem] = scanning.scan(settings(tmp_path, masks="images"))
         assert "tell them apart by --config.data.folder.mask_suffix" in problem.reason
 
-    def test_numbers_are_no_suffix(self, tmp_path):
+    def test_a_mask_without_an_image_is_a_problem_beside_the_images_too(self, tmp_path):
+        names = ("images/a.png", "images/a_label.png", "images/b_label.png")
+        write(tmp_path, {name: encode(ids()) for name in names})
+        _, [problem] = scanning.scan(settings(tmp_path, masks="images", mask_suffix="_label"))
+        assert problem.reason == f"no image of this name, b.*, in {tmp_path / 'images'}"
+
+    def test_numbers_and_sides_are_no_suffix_of_masks(self, tmp_path):
         write(tmp_path, {f"images/p_{n}.png": encode(picture(n)) for n in (1, 2, 10, 11, 20, 21)})
+        write(tmp_path, {f"images/p_{n}_back.png": encode(picture(n)) for n in (1, 2, 10)})
         assert not scanning.scan(settings(tmp_path))[1]
 
     def test_a_table(self, root, tmp_path):

@@ -7,6 +7,9 @@ the folder have no annotation.
 from __future__ import annotations
 
 import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,85 +19,126 @@ from uaps_jax.annotations import shapes
 from uaps_jax.annotations.shapes import Annotated, Shape
 from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.folder import scan
-from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
+from uaps_jax.datasets.regular_files import read_regular
+
+MOST_BYTES = 2**30
+"""Of the file."""
+
+FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
+"""What a damaged file raises."""
 
 
 def read(path: Path) -> tuple[list[Annotated], list[str], list[Problem]]:
-    """All images below the folder of the file or, if there is one, its folder `images`.
+    """All images of the folder that has the listed ones.
+
+    It is the folder of the file, `images` in it, or `images` beside it, as the names demand.
 
     Returns:
       The images, sorted by name; the classes, in the order of their categories' numbers; problems.
     """
     problems: list[Problem] = []
     try:
-        content = json.loads(read_regular(path, MOST_TEXT_BYTES))
-        categories = {int(c["id"]): str(c["name"]) for c in content["categories"]}
-        listed = {int(i["id"]): i for i in content["images"]}
-        regions: dict[int, list[Any]] = {number: [] for number in listed}
+        content = json.loads(read_regular(path, MOST_BYTES))
+        categories = {c["id"]: shapes.label(c["name"]) for c in content["categories"]}
+        listed = [dict(image) for image in content["images"]]
+        regions: dict[Any, list[Any]] = {image["id"]: [] for image in listed}
         for region in content["annotations"]:
-            regions[int(region["image_id"])].append(region)
-    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+            if region["image_id"] not in regions:
+                raise ValueError(f"region {region.get('id')} is of an image that is not listed")
+            regions[region["image_id"]].append(region)
+        problems += _repeated(path, content)
+        classes = [categories[number] for number in sorted(categories)]
+    except FAILURES as error:
         return [], [], [Problem(str(path), f"is no annotation file of COCO: {error!r}")]
-    folder = path.parent / "images" if (path.parent / "images").is_dir() else path.parent
-    annotated: dict[Path, Annotated] = {}
-    for number, image in listed.items():
-        file = folder / str(image.get("file_name"))
+    annotated: dict[str, Annotated] = {}
+    for image in listed:
         try:
-            if not file.resolve().is_relative_to(folder.resolve()):
-                raise ValueError(f"its file {image.get('file_name')!r} is outside of {folder}")
+            name = _normal(str(image["file_name"]))
             size = shapes.checked_size(image["width"], image["height"])
-            drawn = [_shape(region, categories, size) for region in regions[number]]
-        except (ValueError, KeyError, TypeError) as error:
-            problems.append(Problem(str(path), f"image {number}: {error!r}"))
+            drawn = [_shape(region, categories, size) for region in regions[image["id"]]]
+        except FAILURES as error:
+            problems.append(Problem(str(path), f"image {image['id']}: {error}"))
             continue
-        if not file.is_file():
-            problems.append(Problem(str(file), f"is named in {path.name}, and does not exist"))
-        annotated[file] = Annotated("", file, size, drawn)
+        annotated[name] = Annotated(name, path, size, drawn)
+    folder = _folder(path, annotated)
     found: dict[str, Annotated] = {}
-    for file in scan.walk(folder, problems, None, ()):
-        name = file.relative_to(folder).with_suffix("").as_posix()
+    for file in scan.walk(folder, problems, None, scan.OTHER_PICTURES):
+        relative = file.relative_to(folder)
+        name = relative.with_suffix("").as_posix()
         if name in found:
             problems.append(Problem(str(file), f"a second image of this name, {name}"))
             continue
-        plain = Annotated(name, file, None, None)
-        found[name] = annotated.get(file, plain)._replace(name=name)
-    classes = [categories[number] for number in sorted(categories)]
+        known = annotated.pop(relative.as_posix(), Annotated(name, file, None, None))
+        found[name] = known._replace(name=name, image=file)
+    problems += [
+        Problem(str(folder / name), f"is listed in {path.name}, and is not there")
+        for name in annotated
+    ]
     return [found[name] for name in sorted(found)], classes, problems
 
 
-def _shape(region: dict[str, Any], categories: dict[int, str], size: tuple[int, int]) -> Shape:
-    label, outline = categories[int(region["category_id"])], region["segmentation"]
+def _repeated(path: Path, content: Mapping[str, Any]) -> Iterator[Problem]:
+    for section, key in (("images", "id"), ("images", "file_name"), ("categories", "id")):
+        counts = Counter(entry.get(key) for entry in content[section])
+        for value, count in counts.items():
+            if count > 1:
+                yield Problem(str(path), f"{section}: {key} {value!r} comes {count} times")
+
+
+def _normal(name: str) -> str:
+    """A path below the folder of the images.
+
+    Raises:
+      ValueError: it is not below it.
+    """
+    normal = os.path.normpath(name.replace("\\", "/"))
+    if os.path.isabs(normal) or normal.split("/")[0] in ("..", "."):
+        raise ValueError(f"its file {name!r} is outside of the folder of the images")
+    return normal
+
+
+def _folder(path: Path, names: Mapping[str, object]) -> Path:
+    """The folder that has most of the listed images."""
+    here = path.absolute().parent
+    candidates = (here, here / "images", here.parent / "images")
+    return max(candidates, key=lambda folder: sum((folder / name).is_file() for name in names))
+
+
+def _shape(
+    region: Mapping[str, Any], categories: Mapping[Any, str], size: tuple[int, int]
+) -> Shape:
+    number = region.get("id")
+    if region.get("category_id") not in categories:
+        raise ValueError(f"region {number} has a category that is not listed")
+    label, outline = categories[region["category_id"]], region.get("segmentation")
     if isinstance(outline, dict):
         height, width = (int(side) for side in outline["size"])
         if (width, height) != size:
             raise ValueError(f"a region of {width} x {height} in an image of {size[0]} x {size[1]}")
-        return Shape(label=label, bitmap=(0, 0, run_lengths(outline["counts"], height, width)))
+        return Shape(label=label, runs=run_lengths(outline["counts"], height * width))
+    if not outline:
+        raise ValueError(f"region {number} has no outline; export polygons or masks, not boxes")
     polygons = [np.asarray(points, np.float64).reshape(-1, 2) for points in outline]
-    if not polygons or any(len(p) < 3 or not np.isfinite(p).all() for p in polygons):
-        raise ValueError(f"region {region.get('id')} has no outline")
+    if any(len(polygon) < 3 or not np.isfinite(polygon).all() for polygon in polygons):
+        raise ValueError(f"region {number} has an outline without area")
     return Shape(label=label, polygons=polygons)
 
 
-def run_lengths(counts: str | list[int], height: int, width: int) -> np.ndarray:
-    """The mask of run lengths, column by column, of which the first counts zeros.
+def run_lengths(counts: str | Sequence[int], pixels: int) -> list[int]:
+    """The lengths of the runs of a mask, column by column, of which the first counts zeros.
 
     Args:
       counts: numbers, or the text form of pycocotools: 5 bits a character, and from the fourth
         number on the difference to the number two before.
-      height: of the mask.
-      width: likewise.
-
-    Returns:
-      bool [height, width].
+      pixels: of the mask.
 
     Raises:
       ValueError: they are not run lengths of such a mask.
     """
     lengths = _numbers(counts) if isinstance(counts, str) else [int(count) for count in counts]
-    if sum(lengths) != height * width or min(lengths, default=0) < 0:
-        raise ValueError(f"run lengths for {sum(lengths)} pixels in {height * width}")
-    values = np.arange(len(lengths)) % 2 == 1
-    return np.repeat(values, lengths).reshape(width, height).T
+    if sum(lengths) != pixels or min(lengths, default=0) < 0:
+        raise ValueError(f"run lengths for {sum(lengths)} pixels of a mask that has {pixels}")
+    return lengths
 
 
 def _numbers(text: str) -> list[int]:
@@ -102,7 +146,7 @@ def _numbers(text: str) -> list[int]:
     number, shift = 0, 0
     for character in text.encode("ascii"):
         bits = character - 48
-        if not 0 <= bits < 64:
+        if not 0 <= bits < 64 or shift > 60:
             raise ValueError(f"{chr(character)!r} in run lengths")
         number |= (bits & 31) << shift
         shift += 5

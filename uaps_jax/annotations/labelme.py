@@ -7,29 +7,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from uaps_jax.annotations import shapes
-from uaps_jax.annotations.shapes import IGNORE, Annotated, Shape
-from uaps_jax.datasets.common import Problem
+from uaps_jax.annotations.shapes import Annotated, Shape
+from uaps_jax.datasets.common import Problem, UnreadableError, decode
 from uaps_jax.datasets.folder import scan
 from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
 
-LABELS = {"__ignore__": IGNORE, "_background_": "background"}
-"""labelme's own labels."""
+FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
+"""What a damaged file raises."""
+
+KINDS = "polygon, rectangle, circle and mask"
 
 
 def read(folder: Path) -> tuple[list[Annotated], list[Problem]]:
     """All images below a folder, sorted by name."""
     problems: list[Problem] = []
     found: dict[str, Annotated] = {}
-    for file in scan.walk(folder, problems, None, ()):
+    for file in scan.walk(folder, problems, None, scan.OTHER_PICTURES):
         name = file.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             problems.append(Problem(str(file), f"a second image of this name, {name}"))
@@ -39,13 +39,14 @@ def read(folder: Path) -> tuple[list[Annotated], list[Problem]]:
         if annotation.is_file():
             try:
                 found[name] = Annotated(name, file, *_file(annotation))
-            except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+            except FAILURES as error:
                 problems.append(Problem(str(annotation), f"is no annotation of labelme: {error!r}"))
     used = {image.image.with_suffix(".json") for image in found.values()}
     problems += [
         Problem(str(file), "has no image of its name beside it")
         for file in sorted(folder.rglob("*.json"))
-        if file not in used and not any(part.startswith(".") for part in file.parts)
+        if file not in used
+        and not any(part.startswith(".") for part in file.relative_to(folder).parts)
     ]
     return [found[name] for name in sorted(found)], problems
 
@@ -57,8 +58,7 @@ def _file(path: Path) -> tuple[tuple[int, int], list[Shape]]:
 
 
 def _shape(shape: dict[str, Any]) -> Shape:
-    label, kind = str(shape["label"]), shape.get("shape_type") or "polygon"
-    label = LABELS.get(label, label)
+    label, kind = shapes.label(shape["label"]), shape.get("shape_type") or "polygon"
     points = np.asarray(shape["points"], np.float64)
     if points.ndim != 2 or points.shape[1] != 2 or not np.isfinite(points).all():
         raise ValueError("the points of a shape are not pairs of numbers")
@@ -74,14 +74,11 @@ def _shape(shape: dict[str, Any]) -> Shape:
     if kind == "mask" and len(points) == 2:
         x, y = (int(v) for v in np.round(points[0]))
         return Shape(label=label, bitmap=(x, y, _bitmap(shape["mask"])))
-    raise ValueError(f"a shape of kind {kind} with {len(points)} points has no area")
+    raise ValueError(f"a {kind} of {len(points)} points has no area; {KINDS} have one")
 
 
 def _bitmap(text: str) -> np.ndarray:
     try:
-        png = io.BytesIO(base64.b64decode(text, validate=True))
-        with Image.open(png, formats=("PNG",)) as file:
-            shapes.checked_size(*file.size)
-            return np.asarray(file.convert("L")) > 0
-    except (binascii.Error, OSError) as error:
+        return np.asarray(decode(base64.b64decode(text, validate=True)).convert("L")) > 0
+    except (binascii.Error, UnreadableError) as error:
         raise ValueError(f"a mask cannot be read: {error}") from error

@@ -10,12 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from uaps_jax.datasets.common import MOST_PIXELS
+from uaps_jax.datasets.folder.class_map import IGNORE_NAME
 
-IGNORE = "ignore"
-"""Name in `classes.yaml` of pixels without a label."""
-
+BACKGROUND = "background"
 IGNORE_VALUE = 255
-MOST_CLASSES = 254
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -27,12 +25,15 @@ class Shape:
       polygons: float64 [N, 2] each, (x, y) in pixels; the region is their union.
       circle: x and y of the centre and the radius of a circle, in place of polygons.
       bitmap: column and row of its corner, and bool [h, w], in place of both.
+      runs: lengths of runs of the whole image, column by column, of which the first is outside of
+        the region, in place of all.
     """
 
     label: str
     polygons: Sequence[np.ndarray] = ()
     circle: tuple[float, float, float] | None = None
     bitmap: tuple[int, int, np.ndarray] | None = None
+    runs: Sequence[int] | None = None
 
 
 class Annotated(NamedTuple):
@@ -52,16 +53,26 @@ class Annotated(NamedTuple):
 
 
 def values(classes: Sequence[str]) -> dict[str, int]:
-    """The mask value of every class, "background" and "ignore" included.
+    """The mask value of every class, "background" and, if there is such a label, "ignore" included.
+
+    A mask has room for 254 classes beside the background.
+    """
+    named = [name for name in classes if name not in (BACKGROUND, IGNORE_NAME)]
+    mapping = {BACKGROUND: 0} | {name: value for value, name in enumerate(named, start=1)}
+    return mapping | ({IGNORE_NAME: IGNORE_VALUE} if IGNORE_NAME in classes else {})
+
+
+def label(text: object) -> str:
+    """A label without spaces around it; "background" and "ignore" in their spelling here.
 
     Raises:
-      ValueError: there are more than 254 classes beside the background.
+      ValueError: it is no text, or empty.
     """
-    named = [name for name in classes if name not in ("background", IGNORE)]
-    if len(named) > MOST_CLASSES:
-        raise ValueError(f"{len(named)} classes, of which a mask can have {MOST_CLASSES}")
-    mapping = {"background": 0} | {name: value for value, name in enumerate(named, start=1)}
-    return mapping | ({IGNORE: IGNORE_VALUE} if IGNORE in classes else {})
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError(f"the label {text!r} is empty or no text")
+    name = text.strip()
+    own = name.casefold().strip("_")
+    return own if own in (BACKGROUND, IGNORE_NAME) else name
 
 
 def checked_size(width: object, height: object) -> tuple[int, int]:
@@ -70,7 +81,7 @@ def checked_size(width: object, height: object) -> tuple[int, int]:
     Raises:
       ValueError: they are no sizes of an image that is read.
     """
-    sides = int(str(width)), int(str(height))
+    sides = int(float(str(width))), int(float(str(height)))
     if min(sides) < 1 or sides[0] * sides[1] > MOST_PIXELS:
         raise ValueError(f"an image of {width} x {height} pixels")
     return sides
@@ -87,15 +98,16 @@ def mask(shapes: Sequence[Shape], size: tuple[int, int], of: Mapping[str, int]) 
     Returns:
       uint8 [height, width].
     """
-    drawn = np.full((size[1], size[0]), of["background"], np.uint8)
+    drawn = np.full((size[1], size[0]), of[BACKGROUND], np.uint8)
     for shape in shapes:
         value = of[shape.label]
         if shape.bitmap is not None:
             _paste(drawn, *shape.bitmap, value)
+        if shape.runs is not None:
+            of_runs = np.arange(len(shape.runs)) % 2 == 1
+            drawn[np.repeat(of_runs, shape.runs).reshape(size).T] = value
         if shape.circle is not None:
-            x, y, radius = shape.circle
-            rows, columns = (np.arange(side) + 0.5 for side in drawn.shape)
-            drawn[np.hypot(*np.meshgrid(columns - x, rows - y)) < radius] = value
+            _fill_circle(drawn, *shape.circle, value)
         for polygon in shape.polygons:
             _fill(drawn, polygon, value)
     return drawn
@@ -107,6 +119,15 @@ def _paste(drawn: np.ndarray, x: int, y: int, region: np.ndarray, value: int) ->
     rows, columns = rows + y, columns + x
     is_in = (rows >= 0) & (rows < drawn.shape[0]) & (columns >= 0) & (columns < drawn.shape[1])
     drawn[rows[is_in], columns[is_in]] = value
+
+
+def _fill_circle(drawn: np.ndarray, x: float, y: float, radius: float, value: int) -> None:
+    """Gives the pixels whose centres lie in a circle a value."""
+    height, width = drawn.shape
+    top, bottom = np.clip([y - radius, y + radius + 1], 0, height).astype(int)
+    left, right = np.clip([x - radius, x + radius + 1], 0, width).astype(int)
+    rows, columns = np.arange(top, bottom) + 0.5 - y, np.arange(left, right) + 0.5 - x
+    drawn[top:bottom, left:right][np.hypot(*np.meshgrid(columns, rows)) < radius] = value
 
 
 def _fill(drawn: np.ndarray, polygon: np.ndarray, value: int) -> None:

@@ -8,12 +8,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
+from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from uaps_jax.annotations import shapes as shape_lib
-from uaps_jax.annotations.shapes import Annotated
-from uaps_jax.datasets.common import DataError, Problem
+from uaps_jax.annotations.shapes import Annotated, Shape
+from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
+from uaps_jax.datasets.folder import class_map
+from uaps_jax.datasets.regular_files import read_regular
+
+ORIENTATION = Base.Orientation
 
 REMEDY = "Correct or remove these files, and run the same command again."
 
@@ -26,12 +31,14 @@ class Written(NamedTuple):
       annotated: those with a mask.
       clean: those of them without a defect.
       classes: their names, background first.
+      lost: names of images, one for each region that has no pixel.
     """
 
     images: int
     annotated: int
     clean: int
     classes: tuple[str, ...]
+    lost: tuple[str, ...]
 
 
 def write(
@@ -39,6 +46,7 @@ def write(
     classes: Sequence[str],
     problems: Sequence[Problem],
     folder: Path,
+    given: str,
 ) -> Written:
     """Copies the images, and writes a mask for each that is annotated.
 
@@ -47,23 +55,26 @@ def write(
       classes: names; those of the shapes are added in the order of the alphabet.
       problems: of reading them.
       folder: exists and is empty.
+      given: where the annotations are, for messages.
 
     Raises:
-      DataError: there are problems, or no image, or an image that does not fit its annotation;
-        nothing has been written.
+      DataError: there are problems, or no image, an image that does not fit its annotation, or
+        classes that a training could not read; nothing has been written.
     """
     labels = {s.label for image in images for s in image.shapes or ()}
     names = [*classes, *sorted(labels - set(classes))]
     found = [*problems, *_misfits(images)]
     if not images and not found:
-        found = [Problem(str(folder), "no images found")]
+        found = [Problem(given, "no images found")]
+    of = shape_lib.values(names)
     try:
-        of = shape_lib.values(names)
-    except ValueError as error:
-        found.append(Problem(str(folder), str(error)))
+        class_map.parse([(name, [str(value)]) for name, value in of.items()])
+    except class_map.ClassMapError as error:
+        found.append(Problem(given, f"its labels as classes: {error}"))
     if found:
         raise DataError(found, REMEDY)
     annotated = clean = 0
+    lost: list[str] = []
     for image in tqdm(images, desc="importing", unit="image"):
         copied = folder / "images" / f"{image.name}{image.image.suffix}"
         copied.parent.mkdir(parents=True, exist_ok=True)
@@ -76,11 +87,16 @@ def write(
         Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-    # A JSON string is a YAML one, whatever the name has in it.
+        lost += [image.name for shape in image.shapes if not _has_pixels(shape, image.size)]
+    # A JSON string is a YAML one, if it has no control characters.
     lines = [f"{json.dumps(name, ensure_ascii=False)}: {value}\n" for name, value in of.items()]
-    (folder / "classes.yaml").write_text("".join(lines))
-    known = tuple(name for name in of if name != shape_lib.IGNORE)
-    return Written(len(images), annotated, clean, known)
+    (folder / "classes.yaml").write_text("".join(lines), encoding="utf-8")
+    known = tuple(name for name in of if name != class_map.IGNORE_NAME)
+    return Written(len(images), annotated, clean, known, tuple(lost))
+
+
+def _has_pixels(shape: Shape, size: tuple[int, int]) -> bool:
+    return bool(shape_lib.mask([shape], size, {shape_lib.BACKGROUND: 0, shape.label: 1}).any())
 
 
 def _misfits(images: Sequence[Annotated]) -> Iterator[Problem]:
@@ -89,13 +105,18 @@ def _misfits(images: Sequence[Annotated]) -> Iterator[Problem]:
         if image.size is None:
             continue
         try:
-            with Image.open(image.image) as file:
-                size = file.size
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            with open_image(read_regular(image.image)) as file:
+                size, orientation = file.size, file.getexif().get(ORIENTATION, 1)
+        except (OSError, UnreadableError) as error:
             yield Problem(str(image.image), f"cannot be read: {error}")
             continue
-        if size != image.size:
+        if orientation != 1:
+            yield Problem(
+                str(image.image),
+                f"its EXIF data say that it is to be rotated (orientation {orientation}), and "
+                "programs differ in whether they do: save it upright, and annotate that image",
+            )
+        elif size != image.size:
             (width, height), (w, h) = size, image.size
             reason = f"has {width} x {height} pixels, and its annotation is for {w} x {h}"
-            turned = ": it has been rotated since" if (width, height) == (h, w) else ""
-            yield Problem(str(image.image), reason + turned)
+            yield Problem(str(image.image), reason)

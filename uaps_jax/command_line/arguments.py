@@ -146,6 +146,8 @@ class Arguments:
             raise ConfigError(
                 "training needs a configuration: give --config=FILE, such as configs/neu_uaps.py"
             )
+        if self.mode == "import":
+            raise ConfigError("--mode=import needs --workdir, the folder that it makes")
         raise ConfigError(
             f"--mode={self.mode} needs a run: give its folder, --workdir=FOLDER, or the "
             "--config=FILE that it was started with"

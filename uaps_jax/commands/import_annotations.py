@@ -26,22 +26,30 @@ def import_annotations(request: Request) -> None:
             "--mode=import needs --input: a folder of images with labelme's JSON files beside "
             "them, or COCO's JSON file, with its images beside it or in a folder images"
         )
-    folder = request.workdir
+    folder = request.workdir.resolve()
     if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
         raise ConfigError(f"--workdir={folder}: has files already; choose another folder")
     images, classes, problems = _read(request.input)
     with output_folder.replaced(folder) as partial:
-        written = writing.write(images, classes, problems, partial)
+        written = writing.write(images, classes, problems, partial, str(request.input))
+    if written.lost:
+        logging.warning(
+            "%d regions have no pixel, such as one in %s: they are smaller than a pixel, or "
+            "outside of their image",
+            len(written.lost),
+            written.lost[0],
+        )
     logging.info(
         "%s: %d images, %d of them annotated, %d of these without a defect; classes: %s",
-        folder,
+        request.workdir,
         written.images,
         written.annotated,
         written.clean,
         ", ".join(written.classes),
     )
     logging.info(
-        "check it: --mode=audit --config=configs/folder_uaps.py --config.data.manual_dir=%s", folder
+        "check it: --mode=audit --config=configs/folder_uaps.py --config.data.manual_dir=%s",
+        request.workdir,
     )
 
 

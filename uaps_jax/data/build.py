@@ -52,8 +52,8 @@ def _alone(folder: Path, what: str) -> Iterator[None]:
     """No other process builds `what` in the folder meanwhile."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Readable and writable by all, for a folder that several people share.
-        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        # Opened to read, so that people who share the folder can all lock it.
+        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CREAT, 0o644)
     except OSError as error:
         reason = f"{folder / LOCK}: {error.strerror}"
         raise ConfigError(
