@@ -4,6 +4,7 @@ import errno
 import fcntl
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,7 @@ def test_of_two_at_once_one_builds_and_the_other_waits_for_it(data, monkeypatch)
         found = [done.result(60) for done in (first, second)]
     assert len(built) == 1
     assert [builder.info.splits["train"].num_examples for builder in found] == [2, 2]
+    assert not list(Path(data.data_dir).rglob(build.LOCK))
 
 
 def test_who_waited_checks_what_the_other_has_built(data, monkeypatch):

@@ -26,7 +26,7 @@ SOURCE = "source.txt"
 """File of a build with a digest of the names of its raw data."""
 
 LOCK = ".lock"
-"""File beside the builds of a dataset, which the process locks that builds."""
+"""File beside the builds of a dataset while a process builds, which has locked it."""
 
 
 def built(data: DataConfig) -> tfds.core.DatasetBuilder:
@@ -49,17 +49,26 @@ def built(data: DataConfig) -> tfds.core.DatasetBuilder:
 
 @contextlib.contextmanager
 def _alone(folder: Path, what: str) -> Iterator[None]:
-    """No other process builds `what` in the folder meanwhile."""
+    """No other process builds `what` in the folder meanwhile; the lock leaves no file."""
+    lock = folder / LOCK
+    descriptor = _locked(lock, what)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        # Opened to read, so that people who share the folder can all lock it.
-        descriptor = os.open(folder / LOCK, os.O_RDONLY | os.O_CREAT, 0o644)
-    except OSError as error:
-        reason = f"{folder / LOCK}: {error.strerror}"
-        raise ConfigError(
-            f"{what} cannot be built: {reason}; choose another data.data_dir"
-        ) from error
-    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _locked(lock: Path, what: str) -> int:
+    """The descriptor of a file that this process has locked, after others that had."""
+    while True:
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            # Opened to read, so that people who share the folder can all lock it.
+            descriptor = os.open(lock, os.O_RDONLY | os.O_CREAT, 0o644)
+        except OSError as error:
+            reason = f"{lock}: {error.strerror}; choose another data.data_dir"
+            raise ConfigError(f"{what} cannot be built: {reason}") from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -68,13 +77,15 @@ def _alone(folder: Path, what: str) -> Iterator[None]:
         except OSError as error:  # a file system without locks
             logging.warning(
                 "%s cannot be locked (%s): no other process may build %s now",
-                folder,
+                lock.parent,
                 error.strerror,
                 what,
             )
-        yield
-    finally:
-        os.close(descriptor)
+            return descriptor
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), lock.stat()):
+                return descriptor
+        os.close(descriptor)  # who had it has removed the file: another may have made a new one
 
 
 def _builder(data: DataConfig) -> tfds.core.DatasetBuilder:
