@@ -24,7 +24,6 @@ from uaps_jax.study.grid import Grid
 Command = Callable[[Request], None]
 
 COMMANDS: dict[str, Command] = {
-    "import": import_annotations.import_annotations,
     "audit": audit.audit,
     "train": train.train,
     "split": split.split,
@@ -32,6 +31,7 @@ COMMANDS: dict[str, Command] = {
     "predict": predict.predict,
     "export": export.export,
     "replay": replay.replay,
+    "import": import_annotations.import_annotations,
 }
 """What can be done with one training, by the name that `--mode` gives it."""
 
