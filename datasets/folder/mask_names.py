@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -17,25 +16,18 @@ WORDS = ("annot", "gt", "label", "mask", "seg", "truth")
 
 
 def divided(files: Mapping[str, Path], suffix: str) -> tuple[dict[str, Path], dict[str, Path]]:
-    """The images and the masks of one folder that has both.
+    """Files whose name does not end in a suffix, and those whose name does, without it.
 
     Args:
       files: by name, without suffix of the format.
       suffix: that the name of a mask has behind the name of its image; not "".
 
     Returns:
-      Images by name, and masks by the name of their image.
+      The others by name, and masks by the name of their image.
     """
-    masks, others = without_suffix(files, suffix)
-    return {name: file for name, file in files.items() if file in set(others)}, masks
-
-
-def without_suffix(masks: Mapping[str, Path], suffix: str) -> tuple[dict[str, Path], list[Path]]:
-    """Masks by the name of their image, and those whose name does not end in the suffix."""
-    named = {
-        name.removesuffix(suffix): file for name, file in masks.items() if name.endswith(suffix)
-    }
-    return named, [file for name, file in masks.items() if not name.endswith(suffix)]
+    others = {name: file for name, file in files.items() if not name.endswith(suffix)}
+    masks = {name.removesuffix(suffix): files[name] for name in files.keys() - others.keys()}
+    return others, masks
 
 
 def common_suffix(names: Iterable[str], images: Collection[str]) -> tuple[str, list[str]]:
@@ -52,9 +44,8 @@ def common_suffix(names: Iterable[str], images: Collection[str]) -> tuple[str, l
         image = next((name[:cut] for cut in cuts if name[:cut] in images), None)
         if image is not None and not name[len(image)].isalnum() and name[len(image)] != "/":
             by_suffix.setdefault(name.removeprefix(image), []).append(name)
-    counts = Counter({suffix: len(found) for suffix, found in by_suffix.items()})
-    [(suffix, count)] = counts.most_common(1) or [("", 0)]
-    return (suffix, sorted(by_suffix[suffix])) if count >= LEAST else ("", [])
+    suffix, found = max(by_suffix.items(), key=lambda item: len(item[1]), default=("", []))
+    return (suffix, sorted(found)) if len(found) >= LEAST else ("", [])
 
 
 def among_images(folder: Path, images: Mapping[str, Path], setting: str) -> Iterator[Problem]:

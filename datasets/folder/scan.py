@@ -185,8 +185,9 @@ def _from_folders(settings: Settings, problems: list[Problem]) -> Iterator[Entry
             problems.append(Problem(str(masks), "this folder of masks does not exist"))
         mask_by_name = _by_name(masks, problems, images, allowed) if masks.is_dir() else {}
         if suffix:
-            mask_by_name, others = mask_names.without_suffix(mask_by_name, suffix)
-            problems += [Problem(str(m), f"its name does not end in {suffix}") for m in others]
+            others, mask_by_name = mask_names.divided(mask_by_name, suffix)
+            reason = f"its name does not end in {suffix}"
+            problems += [Problem(str(file), reason) for file in others.values()]
         if not masks.is_dir() and not settings.masks:
             problems += mask_names.among_images(images, by_name, settings.images or "images")
     problems += mask_names.without_image(masks, mask_by_name, images, by_name)

@@ -24,9 +24,6 @@ from uaps_jax.datasets.regular_files import read_regular
 MOST_BYTES = 2**30
 """Of the file."""
 
-FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
-"""What a damaged file raises."""
-
 
 def read(path: Path) -> tuple[list[Annotated], list[str], list[Problem]]:
     """All images of the folder that has the listed ones.
@@ -48,7 +45,7 @@ def read(path: Path) -> tuple[list[Annotated], list[str], list[Problem]]:
             regions[region["image_id"]].append(region)
         problems += _repeated(path, content)
         classes = [categories[number] for number in sorted(categories)]
-    except FAILURES as error:
+    except shapes.FAILURES as error:
         return [], [], [Problem(str(path), f"is no annotation file of COCO: {error!r}")]
     annotated: dict[str, Annotated] = {}
     for image in listed:
@@ -56,7 +53,7 @@ def read(path: Path) -> tuple[list[Annotated], list[str], list[Problem]]:
             name = _normal(str(image["file_name"]))
             size = shapes.checked_size(image["width"], image["height"])
             drawn = [_shape(region, categories, size) for region in regions[image["id"]]]
-        except FAILURES as error:
+        except shapes.FAILURES as error:
             problems.append(Problem(str(path), f"image {image['id']}: {error}"))
             continue
         annotated[name] = Annotated(name, path, size, drawn)

@@ -19,9 +19,6 @@ from uaps_jax.datasets.common import Problem, UnreadableError, decode
 from uaps_jax.datasets.folder import scan
 from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
 
-FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
-"""What a damaged file raises."""
-
 KINDS = "polygon, rectangle, circle and mask"
 
 
@@ -39,7 +36,7 @@ def read(folder: Path) -> tuple[list[Annotated], list[Problem]]:
         if annotation.is_file():
             try:
                 found[name] = Annotated(name, file, *_file(annotation))
-            except FAILURES as error:
+            except shapes.FAILURES as error:
                 problems.append(Problem(str(annotation), f"is no annotation of labelme: {error!r}"))
     used = {image.image.with_suffix(".json") for image in found.values()}
     problems += [

@@ -12,6 +12,9 @@ import numpy as np
 from uaps_jax.datasets.common import MOST_PIXELS
 from uaps_jax.datasets.folder.class_map import IGNORE_NAME
 
+FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
+"""What reading a damaged annotation raises."""
+
 BACKGROUND = "background"
 IGNORE_VALUE = 255
 
@@ -100,41 +103,56 @@ def mask(shapes: Sequence[Shape], size: tuple[int, int], of: Mapping[str, int]) 
     """
     drawn = np.full((size[1], size[0]), of[BACKGROUND], np.uint8)
     for shape in shapes:
-        value = of[shape.label]
-        if shape.bitmap is not None:
-            _paste(drawn, *shape.bitmap, value)
-        if shape.runs is not None:
-            of_runs = np.arange(len(shape.runs)) % 2 == 1
-            drawn[np.repeat(of_runs, shape.runs).reshape(size).T] = value
-        if shape.circle is not None:
-            _fill_circle(drawn, *shape.circle, value)
-        for polygon in shape.polygons:
-            _fill(drawn, polygon, value)
+        draw(drawn, shape, of[shape.label])
     return drawn
 
 
-def _paste(drawn: np.ndarray, x: int, y: int, region: np.ndarray, value: int) -> None:
+def draw(drawn: np.ndarray, shape: Shape, value: int) -> bool:
+    """Gives the pixels of a region a value, in place; returns whether it has any.
+
+    Args:
+      drawn: uint8 [height, width].
+      shape: the region.
+      value: of its pixels.
+    """
+    if shape.bitmap is not None:
+        return _paste(drawn, *shape.bitmap, value)
+    if shape.runs is not None:
+        of_runs = np.arange(len(shape.runs)) % 2 == 1
+        height, width = drawn.shape
+        drawn[np.repeat(of_runs, shape.runs).reshape(width, height).T] = value
+        return sum(shape.runs[1::2]) > 0
+    if shape.circle is not None:
+        return _fill_circle(drawn, *shape.circle, value)
+    return any([_fill(drawn, polygon, value) for polygon in shape.polygons])
+
+
+def _paste(drawn: np.ndarray, x: int, y: int, region: np.ndarray, value: int) -> bool:
     """Gives the pixels of a bitmap a value; what lies outside of the image is left out."""
     rows, columns = np.nonzero(region)
     rows, columns = rows + y, columns + x
-    is_in = (rows >= 0) & (rows < drawn.shape[0]) & (columns >= 0) & (columns < drawn.shape[1])
+    height, width = drawn.shape
+    is_in = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
     drawn[rows[is_in], columns[is_in]] = value
+    return bool(is_in.any())
 
 
-def _fill_circle(drawn: np.ndarray, x: float, y: float, radius: float, value: int) -> None:
+def _fill_circle(drawn: np.ndarray, x: float, y: float, radius: float, value: int) -> bool:
     """Gives the pixels whose centres lie in a circle a value."""
     height, width = drawn.shape
     top, bottom = np.clip([y - radius, y + radius + 1], 0, height).astype(int)
     left, right = np.clip([x - radius, x + radius + 1], 0, width).astype(int)
     rows, columns = np.arange(top, bottom) + 0.5 - y, np.arange(left, right) + 0.5 - x
-    drawn[top:bottom, left:right][np.hypot(*np.meshgrid(columns, rows)) < radius] = value
+    is_in = np.hypot(*np.meshgrid(columns, rows)) < radius
+    drawn[top:bottom, left:right][is_in] = value
+    return bool(is_in.any())
 
 
-def _fill(drawn: np.ndarray, polygon: np.ndarray, value: int) -> None:
+def _fill(drawn: np.ndarray, polygon: np.ndarray, value: int) -> bool:
     """Gives the pixels whose centres lie in a polygon a value, by the even-odd rule."""
     x, y = polygon.T
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    height = len(drawn)
+    height, has_pixels = len(drawn), False
     first, last = np.clip(np.floor([y.min(), y.max()]), 0, height - 1).astype(int)
     for row in range(first, last + 1):
         centre = row + 0.5
@@ -144,3 +162,5 @@ def _fill(drawn: np.ndarray, polygon: np.ndarray, value: int) -> None:
         columns = np.clip(np.ceil(at - 0.5), 0, drawn.shape[1]).astype(int)
         for start, stop in zip(columns[::2], columns[1::2], strict=True):
             drawn[row, start:stop] = value
+            has_pixels |= bool(start < stop)
+    return has_pixels

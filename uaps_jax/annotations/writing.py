@@ -13,7 +13,7 @@ from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from uaps_jax.annotations import shapes as shape_lib
-from uaps_jax.annotations.shapes import Annotated, Shape
+from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
 from uaps_jax.datasets.folder import class_map
 from uaps_jax.datasets.regular_files import read_regular
@@ -81,22 +81,20 @@ def write(
         shutil.copyfile(image.image, copied)
         if image.shapes is None or image.size is None:
             continue
-        mask = shape_lib.mask(image.shapes, image.size, of)
+        mask = shape_lib.mask((), image.size, of)
+        for shape in image.shapes:
+            if not shape_lib.draw(mask, shape, of[shape.label]):
+                lost.append(image.name)
         path = folder / "masks" / f"{image.name}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-        lost += [image.name for shape in image.shapes if not _has_pixels(shape, image.size)]
     # A JSON string is a YAML one, if it has no control characters.
     lines = [f"{json.dumps(name, ensure_ascii=False)}: {value}\n" for name, value in of.items()]
     (folder / "classes.yaml").write_text("".join(lines), encoding="utf-8")
     known = tuple(name for name in of if name != class_map.IGNORE_NAME)
     return Written(len(images), annotated, clean, known, tuple(lost))
-
-
-def _has_pixels(shape: Shape, size: tuple[int, int]) -> bool:
-    return bool(shape_lib.mask([shape], size, {shape_lib.BACKGROUND: 0, shape.label: 1}).any())
 
 
 def _misfits(images: Sequence[Annotated]) -> Iterator[Problem]:

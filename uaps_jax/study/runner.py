@@ -210,7 +210,7 @@ def _devices(workers: int) -> list[dict[str, str]]:
         return [{}] * workers
     if workers > len(names):
         logging.info(
-            "workers = %d, but there are %d GPUs: %d at a time", workers, *2 * [len(names)]
+            "workers = %d: as many as there are GPUs run at a time, %d", workers, len(names)
         )
     return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
 
