@@ -124,7 +124,7 @@ def cluster(features: np.ndarray, count: int, random: np.random.Generator) -> np
 
 
 def distances(features: np.ndarray, order: Sequence[int], chosen: Sequence[int] = ()) -> np.ndarray:
-    """Of every image of an order, to the nearest of `chosen` and of those before it, `[len(order)]`.
+    """Of each image of an order to the nearest of `chosen` and of those before it, float `[N]`.
 
     Infinite for the first one where nothing is chosen.
     """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -90,9 +89,7 @@ def write(
         Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-    # A JSON string is a YAML one, if it has no control characters.
-    lines = [f"{json.dumps(name, ensure_ascii=False)}: {value}\n" for name, value in of.items()]
-    (folder / "classes.yaml").write_text("".join(lines), encoding="utf-8")
+    (folder / class_map.CLASSES_FILE).write_text(class_map.to_text(of), encoding="utf-8")
     known = tuple(name for name in of if name != class_map.IGNORE_NAME)
     return Written(len(images), annotated, clean, known, tuple(lost))
 

@@ -33,6 +33,10 @@ class Batch(NamedTuple):
     features: jax.Array
 
 
+Run = Callable[[Tree, jax.Array], Batch]
+"""Of variables and images `[B, h, w, channels]` on the 0..255 scale."""
+
+
 class Output(NamedTuple):
     """What is known of an image of `[H, W]` pixels.
 
@@ -52,8 +56,8 @@ class Output(NamedTuple):
     features: np.ndarray
 
 
-def make(method: Method, predictor: str) -> Callable[[Tree, jax.Array], Batch]:
-    """The jitted function of variables and images `[B, h, w, channels]` on the 0..255 scale.
+def make(method: Method, predictor: str) -> Run:
+    """The jitted function.
 
     The members are the decoders, on clean features, of the predictor that has most of them: those
     of UAPS's ensemble, the two networks of CPS. Where every predictor has one, they are the
@@ -85,9 +89,7 @@ def make(method: Method, predictor: str) -> Callable[[Tree, jax.Array], Batch]:
     return run
 
 
-def outputs(
-    model: TrainedModel, run: Callable[[Tree, jax.Array], Batch], images: Iterable[Tiled]
-) -> Iterator[Output]:
+def outputs(model: TrainedModel, run: Run, images: Iterable[Tiled]) -> Iterator[Output]:
     """The outputs of images, in their order; no more of them are held than fill a batch.
 
     Uncertainties are those of the tiles, blended where these overlap.
