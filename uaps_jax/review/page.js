@@ -25,7 +25,8 @@
   let ids = null; // its mask; null until it is loaded
   let strokes = []; // [indices, former class ids] of each
   let isChanged = false; // since the mask was sent
-  let isBusy = false;
+  let isLeaving = false; // a decision or another image is on its way
+  let sending = Promise.resolve(true);
   let timer = 0;
   let zoom = 1;
   let isFitted = true;
@@ -57,11 +58,15 @@
   const pixels = async (path) => new Uint8Array(await (await ask(path)).arrayBuffer());
 
   // Sends one change after the other; resolves to whether it was saved.
-  async function send(action) {
+  function send(action) {
     clearTimeout(timer);
-    if (isBusy || !current || !ids) return false;
-    isBusy = true;
     const image = current;
+    sending = sending.then(() => change(image, action));
+    return sending;
+  }
+
+  async function change(image, action) {
+    if (image !== current || !ids) return false;
     const sent = isChanged;
     isChanged = false;
     try {
@@ -72,9 +77,8 @@
       Object.assign(image, await answer.json());
       say("");
       if (answer.status === 409) {
-        say("This image was changed in another tab; what you see now is what is saved.");
-        isBusy = false;
         await open(image);
+        say("This image was changed in another tab; what you see now is what is saved.");
         return false;
       }
       return true;
@@ -83,9 +87,7 @@
       say(`Not saved. ${error.message}`);
       return false;
     } finally {
-      isBusy = false;
       describe();
-      if (isChanged && image === current) saveSoon();
     }
   }
 
@@ -94,19 +96,32 @@
     timer = setTimeout(() => send("draft"), DRAFT_MS);
   }
 
-  async function decide(action) {
-    if (!(await send(action)) || action === "clear") return;
-    const later = images.slice(current.rank);
-    const next = [...later, ...images].find((image) => image.state === "undecided");
-    if (next) await open(next);
-    else say("All images are decided.");
+  // Runs one thing at a time that leaves the image; what is asked for meanwhile is dropped, so that
+  // no image is decided that was not seen.
+  async function leave(how) {
+    if (isLeaving || !ids) return;
+    isLeaving = true;
+    try {
+      await how();
+    } finally {
+      isLeaving = false;
+    }
   }
 
-  async function go(image) {
-    if (!image || image === current) return;
-    if (isChanged && !(await send("draft"))) return;
-    await open(image);
-  }
+  const decide = (action) =>
+    leave(async () => {
+      if (!(await send(action)) || action === "clear") return;
+      const later = images.slice(current.rank);
+      const next = [...later, ...images].find((image) => image.state === "undecided");
+      if (next) await open(next);
+      else say("All images are decided.");
+    });
+
+  const go = (image) =>
+    leave(async () => {
+      if (!image || image === current || (isChanged && !(await send("draft")))) return describe();
+      await open(image);
+    });
 
   // --- showing
 
@@ -320,7 +335,7 @@
     if (tool() === "move") {
       if (event.pointerType !== "mouse") return; // the browser scrolls
       drag = [event.clientX + stage.scrollLeft, event.clientY + stage.scrollTop];
-    } else if (!isBusy) {
+    } else if (!isLeaving) {
       stroke = [[], []];
       paintTo(place(event));
     } else return;
