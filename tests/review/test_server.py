@@ -4,32 +4,17 @@ import http.client
 import json
 import re
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
-from tests.review import folders
+from tests.review import folders, serving
 from uaps_jax.annotation_queue import entry
 from uaps_jax.datasets.folder import class_map
 from uaps_jax.review.decisions import Decisions
 from uaps_jax.review.server import Server
-
-PROJECT = Path(__file__).resolve().parents[2]
-SERVE = """
-import sys
-from pathlib import Path
-from uaps_jax.annotation_queue import entry
-from uaps_jax.review import server
-from uaps_jax.review.decisions import Decisions
-decisions = Decisions(entry.read(Path(sys.argv[1])))
-decisions.complete()
-server.serve(decisions)
-"""
 
 
 class Client:
@@ -172,16 +157,9 @@ def test_two_tabs_do_not_overwrite_each_other(client, folder):
     assert (status, json.loads(text)["version"]) == (409, 1)
 
 
-def started(folder):
-    process = subprocess.Popen(
-        [sys.executable, "-c", SERVE, folder], cwd=PROJECT, stdout=subprocess.PIPE, text=True
-    )
-    line = process.stdout.readline()
-    return process, Client(line.split()[-1])
-
-
 def test_nothing_that_was_decided_is_lost_when_the_server_is_killed(folder):
-    process, client = started(folder)
+    process, address = serving.start(folder)
+    client = Client(address)
     rng = np.random.default_rng(0)
     masks = {
         rank: rng.choice([0, 1, 2, 255], (folders.HEIGHT, folders.WIDTH)).astype(np.uint8)
@@ -207,11 +185,10 @@ def test_nothing_that_was_decided_is_lost_when_the_server_is_killed(folder):
         while answered.get(3, 0) < 5:
             assert painting.is_alive()
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait(20)
-        process.stdout.close()
+        serving.end(process, signal.SIGKILL)
     painting.join()
-    process, client = started(folder)
+    process, address = serving.start(folder)
+    client = Client(address)
     try:
         state = json.loads(client.ask("state")[1])["images"]
         assert [image["state"] for image in state] == [
@@ -227,9 +204,7 @@ def test_nothing_that_was_decided_is_lost_when_the_server_is_killed(folder):
         assert client.url.path != old
         assert client.ask("state", token=old)[0] == 403
     finally:
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-        process.stdout.close()
+        assert serving.end(process, signal.SIGINT) == 0
     classes = class_map.from_file(folder / "annotated" / "classes.yaml")
     saved = (folder / "annotated" / "masks" / "deep" / "part_02.png").read_bytes()
     np.testing.assert_array_equal(class_map.decode_mask(saved, classes), masks[2])
