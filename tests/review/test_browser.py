@@ -56,7 +56,7 @@ def opened(browser, address, view="desktop"):
     width, height = VIEWS[view]
     page = browser.new_page(viewport={"width": width, "height": height}, bypass_csp=True)
     errors = []
-    page.on("pageerror", errors.append)
+    page.on("pageerror", lambda error: errors.append(error))
     page.goto(address)
     return page, errors
 
@@ -154,6 +154,7 @@ def test_ten_images_are_decided_and_a_kill_loses_nothing(browser, tmp_path):
         page.keyboard.press("e")
         page.keyboard.press("+")
         page.keyboard.press("+")
+        page.evaluate("document.getElementById('stage').scrollTo(0, 0)")
         drag(page, (3, 3), (14, 3))
         page.keyboard.press("a")
         wait_for(page, 7)

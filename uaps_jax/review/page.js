@@ -37,7 +37,10 @@
     document.querySelector(`input[name=tool][value=${value}]`).checked = true;
     applyTool();
   };
-  const say = (text) => (at("message").textContent = text);
+  function say(text, isGood = false) {
+    at("message").textContent = text;
+    at("message").classList.toggle("good", isGood);
+  }
 
   // --- requests
 
@@ -114,7 +117,7 @@
       const later = images.slice(current.rank);
       const next = [...later, ...images].find((image) => image.state === "undecided");
       if (next) await open(next);
-      else say("All images are decided.");
+      else say("All images are decided.", true);
     });
 
   const go = (image) =>

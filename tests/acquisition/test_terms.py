@@ -1,11 +1,11 @@
-"""The terms of a score, the distance of a choice, and the time that annotation takes."""
+"""The terms of a score, and the distances of a choice."""
 
 import math
 
 import numpy as np
 import pytest
 
-from uaps_jax.acquisition import aggregation, cost, diversity, terms, uncertainty
+from uaps_jax.acquisition import aggregation, diversity, terms, uncertainty
 
 
 def ensemble(members):
@@ -36,30 +36,3 @@ def test_distances_are_to_all_that_come_before():
     np.testing.assert_allclose(diversity.distances(x, [1, 2, 3]), [math.inf, math.hypot(3, 3), 1])
     np.testing.assert_allclose(diversity.distances(x, [1, 2, 3], [0]), [5, 1, 1])
     assert diversity.distances(x, [], [0]).shape == (0,)
-
-
-def test_minutes_count_objects_and_boundary():
-    mask = np.zeros((20, 30), np.uint8)
-    model = cost.CostModel(image=10, object=4, click=1.5, spacing=10)
-    assert model.minutes(mask) == pytest.approx(10 / 60)
-    mask[2:6, 3:8] = 1
-    mask[6, 8] = 1  # touches at a corner
-    mask[10:12, 3:8] = 2
-    mask[0:2, 28:30] = 2  # at the border of the image, which has no boundary
-    assert cost.count_objects(mask) == 3
-    sides = (2 * (4 + 5) + 4) + 2 * (2 + 5) + (2 + 2)
-    assert cost.boundary_length(mask) == pytest.approx(math.pi / 4 * sides)
-    seconds = 10 + 4 * 3 + 1.5 * math.pi / 4 * sides / 10
-    assert model.minutes(mask) == pytest.approx(seconds / 60)
-
-
-def test_the_boundary_of_a_disc_is_close_to_its_circumference():
-    y, x = np.mgrid[:200, :200] + 0.5
-    disc = (np.hypot(x - 100, y - 100) < 80).astype(np.uint8)
-    assert cost.boundary_length(disc) == pytest.approx(2 * math.pi * 80, rel=0.02)
-
-
-def test_the_default_model_is_written_out():
-    assert cost.DEFAULT.words() == (
-        "10 s an image, 4 s an object, 1.5 s for every 10 px of boundary"
-    )
