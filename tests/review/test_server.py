@@ -63,6 +63,7 @@ def test_the_page_and_all_that_it_loads_are_served(client):
     for name in loaded:
         status, content = client.ask(name.decode())
         assert status == 200
+        loaded += re.findall(rb'from "./([^"]+)"', content)
         assert not re.search(rb"https?://(?!www\.w3\.org)", content)
     state = json.loads(client.ask("state")[1])
     assert [image["image"] for image in state["images"]][1] == "deep/part_02.png"

@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from uaps_jax import palette
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.labels import IGNORE
-from uaps_jax.review.decisions import ACTIONS, ANNOTATED, Decisions, Stale
+from uaps_jax.review import shown
+from uaps_jax.review.decisions import ACTIONS, Decisions, Stale
 
 HOST = "127.0.0.1"
 SECONDS = 60  # without a byte, after which a connection is closed
@@ -25,7 +25,10 @@ SECONDS = 60  # without a byte, after which a connection is closed
 _PAGES = {
     "": ("page.html", "text/html; charset=utf-8"),
     "page.css": ("page.css", "text/css; charset=utf-8"),
-    "page.js": ("page.js", "text/javascript; charset=utf-8"),
+    **{
+        f"{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
+        for name in ("page", "mask", "view", "requests", "controls")
+    },
 }
 _PICTURES = {"photograph": ("jpg", "image/jpeg"), "uncertainty": ("png", "image/png")}
 _HEADERS = {
@@ -69,44 +72,6 @@ class Server(ThreadingHTTPServer):
     def address(self) -> str:
         """Of the page."""
         return f"http://{HOST}:{self.server_port}/{self.token}/"
-
-    def state(self) -> dict[str, Any]:
-        """What the page shows: classes and images with their decisions."""
-        queue = self.decisions.queue
-        ids = [*range(1, len(queue.class_names)), IGNORE]
-        colours = palette.colour(np.arange(256)).tolist()
-        colours[IGNORE] = list(palette.IGNORED)
-        return {
-            "folder": str(queue.folder.absolute() / ANNOTATED),
-            "classes": [
-                {
-                    "id": label,
-                    "name": "no label" if label == IGNORE else queue.class_names[label],
-                    "colour": colours[label],
-                }
-                for label in ids
-            ],
-            "images": [self.image(entry.rank) for entry in queue.entries],
-        }
-
-    def image(self, rank: int) -> dict[str, Any]:
-        """An image with its decision."""
-        entry, decision = self.decisions.queue.entries[rank - 1], self.decisions[rank]
-        shown = (
-            "rank",
-            "image",
-            "width",
-            "height",
-            "score",
-            "ambiguity",
-            "disagreement",
-            "minutes",
-        )
-        return {name: getattr(entry, name) for name in shown} | {
-            "state": decision.state,
-            "version": decision.version,
-            "painted": decision.mask is not None,
-        }
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -172,7 +137,7 @@ class _Handler(BaseHTTPRequestHandler):
             name, kind = _PAGES[parts[0]]
             self._send((Path(__file__).parent / name).read_bytes(), kind)
         elif parts == ["state"]:
-            self._send_json(self.server.state())
+            self._send_json(shown.state(self.server.decisions))
         elif len(parts) == 2 and parts[0] in _PICTURES:
             suffix, kind = _PICTURES[parts[0]]
             queue = self.server.decisions.queue
@@ -198,9 +163,9 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self.server.decisions.change(rank, action, int(version), mask)
         except Stale:
-            self._send_json(self.server.image(rank), HTTPStatus.CONFLICT)
+            self._send_json(shown.image(self.server.decisions, rank), HTTPStatus.CONFLICT)
             return
-        self._send_json(self.server.image(rank))
+        self._send_json(shown.image(self.server.decisions, rank))
 
     def _rank(self, text: str) -> int:
         entries = self.server.decisions.queue.entries
