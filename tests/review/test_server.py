@@ -127,10 +127,11 @@ def test_masks_that_do_not_fit_are_refused(client, folder):
     ):
         status, text = client.decide(1, "accept", body=body)
         assert (status, reason in text.decode()) == (400, True), text
-    assert client.decide(1, "accept", headers={"Content-Length": "1" * 40}.items())[0] == 400
+    assert client.decide(1, "accept", headers={"Content-Length": "1" * 5000}.items())[0] == 411
     assert client.decide(1, "accept", headers={"Content-Length": "-1"}.items())[0] == 411
     assert client.decide(1, "please")[0] == 400
     assert client.decide(1, "accept", version="x")[0] == 400
+    assert client.decide(1, "accept", version="1" * 5000)[0] == 400
     assert client.decide(9, "accept")[0] == 404
     assert not (folder / "decisions").exists()
     status, text = client.decide(1, "accept", body=good)

@@ -105,13 +105,12 @@ class _Handler(BaseHTTPRequestHandler):
             # What is left of the request is not read.
             self.close_connection = True
             self._send(str(refused).encode(), "text/plain; charset=utf-8", refused.status)
+        except (ConnectionError, TimeoutError):
+            self.close_connection = True
         except (UnreadableError, OSError) as error:
-            if isinstance(error, ConnectionError | TimeoutError):
-                self.close_connection = True
-                return
             self.close_connection = True
             status = HTTPStatus.INTERNAL_SERVER_ERROR
-            self._send(f"not saved: {error}".encode(), "text/plain; charset=utf-8", status)
+            self._send(str(error).encode(), "text/plain; charset=utf-8", status)
 
     def _checked_path(self) -> list[str]:
         """The parts of the path behind the token.
@@ -157,7 +156,7 @@ class _Handler(BaseHTTPRequestHandler):
         rank = self._rank(parts[1])
         query = parse_qs(urlsplit(self.path).query)
         action, version = (query.get(name, [""])[0] for name in ("action", "version"))
-        if action not in ACTIONS or not version.isdecimal():
+        if action not in ACTIONS or not _is_number(version):
             raise Refused(HTTPStatus.BAD_REQUEST, f"action {action!r}, version {version!r}")
         mask = self._mask(rank)
         try:
@@ -169,9 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _rank(self, text: str) -> int:
         entries = self.server.decisions.queue.entries
-        if not text.isascii() or not text.isdecimal() or not 1 <= int(text[:9]) <= len(entries):
+        if not _is_number(text) or not 1 <= int(text) <= len(entries):
             raise Refused(HTTPStatus.NOT_FOUND, f"the queue has the images 1 to {len(entries)}")
-        return int(text[:9])
+        return int(text)
 
     def _mask(self, rank: int) -> np.ndarray | None:
         """The class ids of the request, `[H, W]`; None if it has no body.
@@ -182,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         queue = self.server.decisions.queue
         entry = queue.entries[rank - 1]
         length = self.headers.get("Content-Length", "")
-        if not length.isdecimal() or "Transfer-Encoding" in self.headers:
+        if not _is_number(length) or "Transfer-Encoding" in self.headers:
             raise Refused(HTTPStatus.LENGTH_REQUIRED, "the length of the mask must be given")
         if int(length) == 0:
             return None
@@ -215,6 +214,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(content)
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a whole number of at most ten digits."""
+    return text.isascii() and text.isdecimal() and len(text) <= 10
 
 
 def serve(decisions: Decisions) -> None:
