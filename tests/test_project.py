@@ -114,7 +114,7 @@ LAYERS = {
         "training",
         "trees",
     },
-    "annotations": {"datasets"},
+    "annotations": {"datasets", "labels", "palette"},
     "commands": {
         "annotations",
         "config",
