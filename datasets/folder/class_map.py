@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 import reprlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -124,13 +123,6 @@ def from_file(file: Path) -> ClassMap:
         raise ClassMapError(f"cannot be read: {error}") from error
     except class_file.ClassFileError as error:
         raise ClassMapError(str(error)) from error
-
-
-def to_text(values: Mapping[str, int]) -> str:
-    """The file of classes, background first, with one value each; "ignore" may be among them."""
-    # A JSON string is a YAML one, if it has no control characters.
-    lines = (f"{json.dumps(name, ensure_ascii=False)}: {value}\n" for name, value in values.items())
-    return "".join(lines)
 
 
 def decode_mask(data: bytes, classes: ClassMap) -> np.ndarray:

@@ -17,6 +17,7 @@ from tests.inference.test_ensemble import by_brightness
 from tests.inference.test_predict_images import model_of
 from uaps_jax.acquisition import terms, uncertainty
 from uaps_jax.annotation_queue import entry, writing
+from uaps_jax.annotations.formats import WRITERS
 from uaps_jax.commands import loading
 from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.queue import queue
@@ -88,6 +89,13 @@ def test_a_queue_has_lists_copies_pictures_and_a_page(asked, capsys):
     assert paths == [one.path for one in read.entries]
     with (folder / "queue.csv").open(newline="") as file:
         assert [row["image"] for row in csv.DictReader(file)] == [e.image for e in read.entries]
+    formats = folder / "pre_annotations"
+    assert {path.name for path in formats.iterdir()} == set(WRITERS)
+    for one in read.entries:
+        with Image.open(formats / "png" / f"{one.name}.png") as proposal:
+            drawn = np.array(proposal)
+        with Image.open(folder / "mask" / f"{one.name}.png") as mask:
+            np.testing.assert_array_equal(drawn, np.array(mask))
     assert "3 images to annotate, in an estimated" in capsys.readouterr().out
     check_page((folder / "queue.html").read_text(), read.entries)
 

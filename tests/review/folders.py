@@ -8,7 +8,7 @@ from PIL import Image
 from uaps_jax import palette
 from uaps_jax.annotation_queue import entry
 from uaps_jax.annotation_queue.entry import Entry
-from uaps_jax.datasets.folder import class_map
+from uaps_jax.annotations import class_list
 
 CLASSES = ("background", "scratch", "dent")
 HEIGHT, WIDTH = 12, 20
@@ -57,5 +57,5 @@ def write(folder, count=4, size=(HEIGHT, WIDTH)):
         )
     (folder / entry.LINES).write_text(entry.to_lines(entries))
     values = {"background": 0, "scratch": 1, "dent": 2, "ignore": 255}
-    (folder / class_map.CLASSES_FILE).write_text(class_map.to_text(values))
+    class_list.write(folder, values)
     return folder

@@ -10,9 +10,9 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.acquisition import score as scores
 from uaps_jax.annotation_queue import entry as entries_lib
-from uaps_jax.annotation_queue import scoring, writing
+from uaps_jax.annotation_queue import pre_annotations, scoring, writing
 from uaps_jax.annotation_queue.entry import Entry
-from uaps_jax.annotations import shapes
+from uaps_jax.annotations import class_list, shapes
 from uaps_jax.commands import loading, output_folder
 from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.request import Request
@@ -65,6 +65,7 @@ def queue(request: Request) -> None:
             raise DataError(problems, "Give images that can be read.")
         facts = _facts(model, len(scored.sources), len(annotated))
         _write_lists(partial, model.class_names, written)
+        pre_annotations.write(partial, model.class_names, written)
         page = queue_page.Page(
             title=str(request.input),
             facts=facts,
@@ -120,7 +121,7 @@ def _write_lists(folder: Path, class_names: Sequence[str], entries: Sequence[Ent
     paths = "".join(f"{entry.path}\n" for entry in entries)
     files.write_text(folder / entries_lib.PATHS, paths)
     values = shapes.values([*class_names, class_map.IGNORE_NAME])
-    files.write_text(folder / class_map.CLASSES_FILE, class_map.to_text(values))
+    class_list.write(folder, values)
 
 
 def _facts(model: TrainedModel, images: int, annotated: int) -> dict[str, str]:

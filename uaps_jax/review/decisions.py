@@ -22,6 +22,7 @@ import numpy as np
 from uaps_jax import files, palette
 from uaps_jax.annotation_queue import entry as entries_lib
 from uaps_jax.annotation_queue.entry import Entry, Queue
+from uaps_jax.annotations import class_list
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.datasets.folder import class_map
@@ -74,7 +75,7 @@ class Decisions:
         names = [*queue.class_names, class_map.IGNORE_NAME]
         ids = [*range(len(queue.class_names)), IGNORE]
         self._classes = class_map.ClassMap(queue.class_names, {i: i for i in ids})
-        self._class_file = class_map.to_text(dict(zip(names, ids, strict=True)))
+        self._class_file = class_list.text(dict(zip(names, ids, strict=True)))
         self._decisions = [self._read(entry) for entry in queue.entries]
 
     def __getitem__(self, rank: int) -> Decision:

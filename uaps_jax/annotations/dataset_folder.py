@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 from tqdm import tqdm
 
+from uaps_jax.annotations import class_list
 from uaps_jax.annotations import shapes as shape_lib
 from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
@@ -89,7 +90,7 @@ def write(
         Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-    (folder / class_map.CLASSES_FILE).write_text(class_map.to_text(of), encoding="utf-8")
+    class_list.write(folder, of)
     known = tuple(name for name in of if name != class_map.IGNORE_NAME)
     return Written(len(images), annotated, clean, known, tuple(lost))
 
