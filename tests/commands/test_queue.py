@@ -92,7 +92,7 @@ def test_a_queue_has_lists_copies_pictures_and_a_page(asked, capsys):
     formats = folder / "pre_annotations"
     assert {path.name for path in formats.iterdir()} == set(WRITERS)
     for one in read.entries:
-        with Image.open(formats / "png" / f"{one.name}.png") as proposal:
+        with Image.open(formats / "png" / "masks" / f"{one.name}.png") as proposal:
             drawn = np.array(proposal)
         with Image.open(folder / "mask" / f"{one.name}.png") as mask:
             np.testing.assert_array_equal(drawn, np.array(mask))
