@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import threading
-from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -15,27 +14,6 @@ from uaps_jax.annotation_queue import entry
 from uaps_jax.datasets.folder import class_map
 from uaps_jax.review.decisions import Decisions
 from uaps_jax.review.server import Server
-
-
-class Client:
-    """Requests to the address of a page."""
-
-    def __init__(self, address):
-        self.url = urlsplit(address)
-
-    def ask(self, path, method="GET", body=None, headers=(), token=None):
-        connection = http.client.HTTPConnection(self.url.hostname, self.url.port, timeout=20)
-        try:
-            root = self.url.path if token is None else token
-            connection.request(method, root + path, body, dict(headers))
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
-
-    def decide(self, rank, action, version=0, body=None, **more):
-        path = f"decide/{rank}?action={action}&version={version}"
-        return self.ask(path, "POST", body if body is None else body.tobytes(), **more)
 
 
 @pytest.fixture
@@ -48,7 +26,7 @@ def client(folder):
     server = Server(Decisions(entry.read(folder)))
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
-    yield Client(server.address)
+    yield serving.Client(server.address)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -161,7 +139,7 @@ def test_two_tabs_do_not_overwrite_each_other(client, folder):
 
 def test_nothing_that_was_decided_is_lost_when_the_server_is_killed(folder):
     process, address = serving.start(folder)
-    client = Client(address)
+    client = serving.Client(address)
     rng = np.random.default_rng(0)
     masks = {
         rank: rng.choice([0, 1, 2, 255], (folders.HEIGHT, folders.WIDTH)).astype(np.uint8)
@@ -190,7 +168,7 @@ def test_nothing_that_was_decided_is_lost_when_the_server_is_killed(folder):
         serving.end(process, signal.SIGKILL)
     painting.join()
     process, address = serving.start(folder)
-    client = Client(address)
+    client = serving.Client(address)
     try:
         state = json.loads(client.ask("state")[1])["images"]
         assert [image["state"] for image in state] == [

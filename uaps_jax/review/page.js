@@ -177,6 +177,17 @@ function paintTo(event) {
   mask.paintTo(view.place(event), id, at("size").valueAsNumber);
 }
 
+// A circle of the size of the brush at the pointer.
+function showBrush(event) {
+  const [x, y] = view.place(event);
+  const size = at("size").valueAsNumber;
+  const place = { left: x, width: size, top: y, height: size };
+  for (const [side, value] of Object.entries(place)) {
+    const whole = side === "left" || side === "width" ? current.width : current.height;
+    at("brush").style[side] = `${(100 * value) / whole}%`;
+  }
+}
+
 function undo() {
   if (mask.undo()) touched();
 }
@@ -205,6 +216,7 @@ canvas.addEventListener("pointerdown", (event) => {
   stage.focus({ preventScroll: true });
 });
 canvas.addEventListener("pointermove", (event) => {
+  showBrush(event);
   if (drag) {
     stage.scrollLeft = drag[0] - event.clientX;
     stage.scrollTop = drag[1] - event.clientY;
