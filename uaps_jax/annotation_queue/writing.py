@@ -17,7 +17,7 @@ from uaps_jax.data import tiling
 from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.pieces import count_values
 from uaps_jax.datasets.regular_files import read_regular
-from uaps_jax.inference import TrainedModel, defects, ensemble, files, images, tiles
+from uaps_jax.inference import TrainedModel, ensemble, files, images, tiles
 from uaps_jax.inference.ensemble import Output, Run
 from uaps_jax.inference.images import ImageError
 from uaps_jax.inference.predict_images import progress_bar
@@ -80,8 +80,7 @@ def write_images(
             name = output.image.name
             try:
                 mask = _mask(model, output)
-                found = defects.find(mask, 1)
-                files.write(folder, name, output.image.pixels(), mask, output.entropy, found)
+                files.write(folder, name, output.image.pixels(), mask, output.entropy, ())
             except (ImageError, OSError) as error:
                 failed(name, error)
                 continue
