@@ -1,6 +1,7 @@
 // Steps through the images of a queue, and sends every decision and every stroke to the server.
 import { classChoice, listenToKeys } from "./controls.js";
 import { Mask } from "./mask.js";
+import { Painter } from "./painting.js";
 import { ask, change, classIds } from "./requests.js";
 import { View } from "./view.js";
 
@@ -18,9 +19,8 @@ const LONGEST_SIDE = 16384; // pixels of a canvas
 const at = (id) => document.getElementById(id);
 const stage = at("stage");
 const sheet = at("sheet");
-const canvas = at("mask");
 const colours = [];
-const mask = new Mask(canvas, colours);
+const mask = new Mask(at("mask"), colours);
 const view = new View(stage, sheet, (zoom) => {
   at("zoom-shown").textContent = `${Math.round(100 * zoom)} %`;
 });
@@ -31,7 +31,6 @@ let isChanged = false; // since its mask was sent
 let isLeaving = false; // a decision or another image is on its way
 let sending = Promise.resolve(true);
 let timer = 0;
-let brushClass = 1;
 
 function say(text, isGood = false) {
   at("message").textContent = text;
@@ -155,38 +154,11 @@ function applyView() {
   sheet.classList.toggle("bare", !at("show-mask").checked);
   sheet.classList.toggle("unsure", at("show-uncertainty").checked);
   sheet.style.setProperty("--strength", at("strength").value / 100);
-  at("size-shown").textContent = `${at("size").value} px`;
 }
 
 // --- painting
 
-const tool = () => document.querySelector("input[name=tool]:checked").value;
-let drag = null; // where the image was taken to be moved
-
-function applyTool() {
-  sheet.classList.toggle("paint", tool() !== "move");
-}
-
-function chooseTool(value) {
-  document.querySelector(`input[name=tool][value=${value}]`).checked = true;
-  applyTool();
-}
-
-function paintTo(event) {
-  const id = tool() === "erase" ? 0 : brushClass;
-  mask.paintTo(view.place(event), id, at("size").valueAsNumber);
-}
-
-// A circle of the size of the brush at the pointer.
-function showBrush(event) {
-  const [x, y] = view.place(event);
-  const size = at("size").valueAsNumber;
-  const place = { left: x, width: size, top: y, height: size };
-  for (const [side, value] of Object.entries(place)) {
-    const whole = side === "left" || side === "width" ? current.width : current.height;
-    at("brush").style[side] = `${(100 * value) / whole}%`;
-  }
-}
+const painter = new Painter({ mask, view, stage, sheet, canStart: () => !isLeaving, changed: touched });
 
 function undo() {
   if (mask.undo()) touched();
@@ -202,50 +174,13 @@ async function reset() {
   }
 }
 
-canvas.addEventListener("pointerdown", (event) => {
-  if (event.button || !event.isPrimary || !mask.ids) return;
-  if (tool() === "move") {
-    if (event.pointerType !== "mouse") return; // the browser scrolls
-    drag = [event.clientX + stage.scrollLeft, event.clientY + stage.scrollTop];
-  } else if (!isLeaving) {
-    mask.begin();
-    paintTo(event);
-  } else return;
-  canvas.setPointerCapture(event.pointerId);
-  event.preventDefault();
-  stage.focus({ preventScroll: true });
-});
-canvas.addEventListener("pointermove", (event) => {
-  showBrush(event);
-  if (drag) {
-    stage.scrollLeft = drag[0] - event.clientX;
-    stage.scrollTop = drag[1] - event.clientY;
-  } else if (mask.stroke && event.isPrimary) {
-    const events = event.getCoalescedEvents?.() ?? [];
-    (events.length ? events : [event]).forEach(paintTo);
-  }
-});
-for (const kind of ["pointerup", "pointercancel"]) {
-  canvas.addEventListener(kind, () => {
-    drag = null;
-    if (mask.end()) touched();
-  });
-}
-
 // --- controls
 
-function chooseClass(number) {
-  const choice = document.querySelector(`input[name=class][data-key="${number}"]`);
+function chooseClass(key) {
+  const choice = document.querySelector(`input[name=class][data-key="${key}"]`);
   if (!choice) return;
   choice.checked = true;
-  brushClass = Number(choice.value);
-  chooseTool("brush");
-}
-
-function sizeBy(factor) {
-  const size = at("size").valueAsNumber * factor;
-  at("size").value = factor > 1 ? Math.ceil(size) : Math.floor(size);
-  applyView();
+  painter.chooseClass(Number(choice.value));
 }
 
 function toggle(id) {
@@ -261,9 +196,9 @@ const KEYS = {
   p: () => step(-1),
   ArrowRight: () => step(1),
   ArrowLeft: () => step(-1),
-  v: () => chooseTool("move"),
-  b: () => chooseTool("brush"),
-  e: () => chooseTool("erase"),
+  v: () => painter.choose("move"),
+  b: () => painter.choose("brush"),
+  e: () => painter.choose("erase"),
   z: undo,
   m: () => toggle("show-mask"),
   u: () => toggle("show-uncertainty"),
@@ -271,8 +206,8 @@ const KEYS = {
   "+": () => view.by(1.25),
   "=": () => view.by(1.25),
   "-": () => view.by(0.8),
-  "[": () => sizeBy(0.8),
-  "]": () => sizeBy(1.25),
+  "[": () => painter.resize(0.8),
+  "]": () => painter.resize(1.25),
 };
 
 listenToKeys({
@@ -298,10 +233,7 @@ addEventListener("beforeunload", (event) => {
 document.querySelectorAll("[data-action]").forEach((button) => {
   button.addEventListener("click", () => decide(button.dataset.action));
 });
-document.querySelectorAll("input[name=tool]").forEach((choice) => {
-  choice.addEventListener("change", applyTool);
-});
-for (const id of ["show-mask", "show-uncertainty", "strength", "size"]) {
+for (const id of ["show-mask", "show-uncertainty", "strength"]) {
   at(id).addEventListener("input", applyView);
 }
 const CLICKS = {
@@ -320,16 +252,13 @@ async function start() {
   const state = await (await ask("state")).json();
   images = state.images;
   state.classes.forEach(({ id, colour }) => (colours[id] = colour));
-  const choose = (id) => {
-    brushClass = id;
-    chooseTool("brush");
-  };
-  at("classes").append(...state.classes.map((one, index) => classChoice(one, index, choose)));
+  at("classes").append(
+    ...state.classes.map((one, index) => classChoice(one, index, (id) => painter.chooseClass(id))),
+  );
   at("images").append(...images.map(() => document.createElement("option")));
   at("result").textContent =
     `Accepted images and their masks are in ${state.folder}, as a folder to train on.`;
   applyView();
-  applyTool();
   await open(images.find((image) => image.state === "undecided") ?? images[0]);
 }
 start().catch((error) => say(error.message));

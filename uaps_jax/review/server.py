@@ -27,7 +27,7 @@ _PAGES = {
     "page.css": ("page.css", "text/css; charset=utf-8"),
     **{
         f"{name}.js": (f"{name}.js", "text/javascript; charset=utf-8")
-        for name in ("page", "mask", "view", "requests", "controls")
+        for name in ("page", "mask", "view", "requests", "controls", "painting")
     },
 }
 _PICTURES = {"photograph": ("jpg", "image/jpeg"), "uncertainty": ("png", "image/png")}
