@@ -34,7 +34,7 @@ def asked(tmp_path, monkeypatch):
     config = tiny.config()
     config.data.height = config.data.width = 48  # that of the images
     model = model_of(config, None, {}, tmp_path / "run")
-    model.__dict__ |= {"record": tiny.record(), "decision": None}
+    model.__dict__.update(record=tiny.record(), decision=None)
     monkeypatch.setattr(type(model), "predictor", "main")
     monkeypatch.setattr(loading, "load", lambda request, checkpoint: model)
     monkeypatch.setattr(ensemble, "make", lambda method, predictor: by_brightness(2))
@@ -104,7 +104,9 @@ def test_a_queue_has_lists_copies_pictures_and_a_page(asked, capsys):
     (asked.input / "images" / "part_11.png").unlink()
     queue(dataclasses.replace(asked, input=asked.input / "images", count=3))
     again = [json.loads(line) for line in (folder / "queue.jsonl").read_text().splitlines()]
-    assert [one["name"] for one in again] == [json.loads(line)["name"] for line in lines.split()]
+    assert [one["name"] for one in again] == [
+        json.loads(line)["name"] for line in lines.splitlines()
+    ]
     (folder / "decisions").mkdir()
     with pytest.raises(ConfigError, match="has written decisions into this queue"):
         queue(asked)
