@@ -155,9 +155,10 @@ class _Handler(BaseHTTPRequestHandler):
             raise Refused(HTTPStatus.NOT_FOUND, "there is no such page")
         rank = self._rank(parts[1])
         query = parse_qs(urlsplit(self.path).query)
-        action, version = (query.get(name, [""])[0] for name in ("action", "version"))
-        if action not in ACTIONS or not _is_number(version):
-            raise Refused(HTTPStatus.BAD_REQUEST, f"action {action!r}, version {version!r}")
+        asked, version = (query.get(name, [""])[0] for name in ("action", "version"))
+        action = next((known for known in ACTIONS if known == asked), None)
+        if action is None or not _is_number(version):
+            raise Refused(HTTPStatus.BAD_REQUEST, f"action {asked!r}, version {version[:20]!r}")
         mask = self._mask(rank)
         try:
             self.server.decisions.change(rank, action, int(version), mask)
