@@ -102,6 +102,7 @@ def test_a_folder_that_a_crash_left_half_made_is_completed(tmp_path):
     (tmp_path / "annotated" / "masks" / "part_01.png").write_bytes(b"half")
     (tmp_path / "annotated" / "images" / "part_03.png").unlink()
     (tmp_path / "decisions.csv").unlink()
+    (tmp_path / "decisions" / ".00002.json.17.partial").write_bytes(b"{")
     stray = tmp_path / "annotated" / "masks" / "deep" / "part_02.png"
     stray.parent.mkdir()
     stray.write_bytes(b"of an image that is not decided")

@@ -146,6 +146,9 @@ class Decisions:
           OSError: a file cannot be read or written.
         """
         with self._lock:
+            for name in (entries_lib.DECISIONS, ANNOTATED):
+                for left in (self.queue.folder / name).rglob(".*.partial"):
+                    left.unlink()  # of a process that was killed
             for entry in self.queue.entries:
                 self._export(entry.rank)
             self._write_table()
