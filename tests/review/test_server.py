@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from tests.review import folders, serving
 from uaps_jax.annotation_queue import entry
 from uaps_jax.datasets.folder import class_map
+from uaps_jax.review import server
 from uaps_jax.review.decisions import Decisions
 from uaps_jax.review.server import Server
 
@@ -23,26 +25,28 @@ def folder(tmp_path):
 
 @pytest.fixture
 def client(folder):
-    server = Server(Decisions(entry.read(folder)))
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    opened = Server(Decisions(entry.read(folder)))
+    thread = threading.Thread(target=opened.serve_forever, args=(0.01,))
     thread.start()
-    yield serving.Client(server.address)
-    server.shutdown()
+    yield serving.Client(opened.address)
+    opened.shutdown()
     thread.join()
-    server.server_close()
+    opened.server_close()
 
 
 def test_the_page_and_all_that_it_loads_are_served(client):
     status, page = client.ask("")
     assert status == 200
     assert b'<html lang="en">' in page
-    loaded = re.findall(rb'(?:src|href)="([^"]+)"', page)
+    loaded = re.findall(rb'(?:src|href)="(?!data:)([^"]+)"', page)
     assert sorted(loaded) == [b"page.css", b"page.js"]
     for name in loaded:
         status, content = client.ask(name.decode())
         assert status == 200
         loaded += re.findall(rb'from "./([^"]+)"', content)
         assert not re.search(rb"https?://(?!www\.w3\.org)", content)
+    written = {file.name for file in Path(server.__file__).parent.glob("*.[cj]s*")}
+    assert {name.decode() for name in loaded} == written
     state = json.loads(client.ask("state")[1])
     assert [image["image"] for image in state["images"]][1] == "deep/part_02.png"
     assert [one["id"] for one in state["classes"]] == [1, 2, 255]
