@@ -67,7 +67,7 @@ export class Mask {
     if (!undone) return false;
     const [indices, former] = undone;
     indices.forEach((index, n) => (this.ids[index] = former[n]));
-    this.draw(0, 0, this.width, this.height);
+    this.#redraw(indices);
     return true;
   }
 
@@ -75,7 +75,7 @@ export class Mask {
   replace(ids) {
     this.begin();
     ids.forEach((id, index) => this.#set(index, id));
-    this.draw(0, 0, this.width, this.height);
+    this.#redraw(this.stroke[0]);
     return this.end();
   }
 
@@ -95,6 +95,20 @@ export class Mask {
       }
     }
     this.context.putImageData(data, left, top);
+  }
+
+  // Draws the smallest box around some pixels.
+  #redraw(indices) {
+    let [left, top, right, bottom] = [this.width, this.height, 0, 0];
+    for (const index of indices) {
+      const column = index % this.width;
+      const row = (index - column) / this.width;
+      left = Math.min(left, column);
+      right = Math.max(right, column + 1);
+      top = Math.min(top, row);
+      bottom = Math.max(bottom, row + 1);
+    }
+    this.draw(left, top, right - left, bottom - top);
   }
 
   // A disc of the pixels whose centres are within a radius; of a radius up to 1/2, the pixel itself.
