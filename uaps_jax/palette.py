@@ -29,6 +29,10 @@ COLOURS = np.array(
 )
 
 
+IGNORED = (224, 224, 224)
+"""Of pixels without a label, where they are shown."""
+
+
 def colour(mask: np.ndarray) -> np.ndarray:
     """RGB `[H, W, 3]` of class ids `[H, W]`; background and 255 are black."""
     foreground = (mask.astype(int) - 1) % (len(COLOURS) - 1) + 1
@@ -42,7 +46,7 @@ def png(mask: np.ndarray) -> bytes:
     """
     every = np.arange(256, dtype=np.uint8)
     colours = colour(every)
-    colours[IGNORE] = (224, 224, 224)
+    colours[IGNORE] = IGNORED
     picture = Image.fromarray(mask)
     picture.putpalette(colours.tobytes())
     content = io.BytesIO()

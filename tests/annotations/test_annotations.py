@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from uaps_jax.annotations import coco, labelme, shapes, writing
+from uaps_jax.annotations import dataset_folder, run_lengths, shapes
+from uaps_jax.annotations.readers import coco, labelme
 from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.commands.import_annotations import import_annotations
 from uaps_jax.commands.request import Request
@@ -157,12 +158,13 @@ class TestCoco:
         """Column by column: 0 1 1 | 1 0 0 | 0 0 1 | 1 1 1 | 0 0 0, the runs 1 3 4 4 3."""
         expected = np.array([[0, 1, 0, 1, 0], [1, 0, 0, 1, 0], [1, 0, 1, 1, 0]], bool)
         # The fourth number is written as 4 - 3 = 1, the fifth as 3 - 4 = -1.
-        assert coco.run_lengths("1341O", 15) == coco.run_lengths([1, 3, 4, 4, 3], 15)
-        shape = shapes.Shape(label="a", runs=coco.run_lengths("1341O", 15))
+        assert run_lengths.checked("1341O", 15).tolist() == [1, 3, 4, 4, 3]
+        assert run_lengths.checked([1, 3, 4, 4, 3], 15).tolist() == [1, 3, 4, 4, 3]
+        shape = shapes.Shape(label="a", runs=run_lengths.checked("1341O", 15))
         mask = shapes.mask([shape], (5, 3), {"background": 0, "a": 1})
         np.testing.assert_array_equal(mask, expected)
         # 40 takes two characters: 40 = 8 + 32, 8 | 32 more -> 'X', 1 -> '1'.
-        assert coco.run_lengths("X1", 40) == [40]
+        assert run_lengths.checked("X1", 40).tolist() == [40]
 
     @pytest.mark.parametrize(
         ("counts", "reason"),
@@ -170,7 +172,7 @@ class TestCoco:
     )
     def test_wrong_run_lengths_are_refused(self, counts, reason):
         with pytest.raises(ValueError, match=reason):
-            coco.run_lengths(counts, 15)
+            run_lengths.checked(counts, 15)
 
     @pytest.mark.parametrize("name", ["images/x/a.png", "x/a.png", "x\\a.png", "x/../x/a.png"])
     @pytest.mark.parametrize("place", ["here.json", "annotations/here.json"])
@@ -280,10 +282,10 @@ class TestFolder:
         folder = tmp_path / "made"
         folder.mkdir()
         if fits:
-            assert writing.write([image], names, [], folder, "x").classes[-1] == "252"
+            assert dataset_folder.write([image], names, [], folder, "x").classes[-1] == "252"
         else:
             with pytest.raises(DataError, match="at most 254"):
-                writing.write([image], names, [], folder, "x")
+                dataset_folder.write([image], names, [], folder, "x")
             assert not list(folder.iterdir())
 
     def test_an_image_that_viewers_rotate_is_refused(self, tmp_path):
@@ -305,11 +307,11 @@ class TestFolder:
         images, _ = labelme.read(tmp_path)
         folder = tmp_path / "made"
         folder.mkdir()
-        assert writing.write(images, [], [], folder, "x").lost == ("a", "a")
+        assert dataset_folder.write(images, [], [], folder, "x").lost == ("a", "a")
 
     def test_without_images_there_is_no_folder(self, tmp_path):
         with pytest.raises(DataError, match="no images found"):
-            writing.write([], ["pit"], [], tmp_path, "x")
+            dataset_folder.write([], ["pit"], [], tmp_path, "x")
 
 
 @pytest.mark.parametrize(

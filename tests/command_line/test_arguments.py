@@ -29,6 +29,7 @@ NOTHING = {
     "process": None,
     "cluster": False,
     "input": None,
+    "count": None,
     "stage": None,
     "lists": False,
     "mm_per_pixel": None,
@@ -69,7 +70,10 @@ def test_without_a_configuration_the_run_has_to_be_named():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate and import"),
+        ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate, import, "),
+        ({"count": 3, "mode": "predict"}, "--count=3 is for --mode=queue, not for predict"),
+        ({"mode": "review"}, "--mode=review needs --input"),
+        ({"mode": "review", "input": "q", "workdir": "w"}, "needs --input, .* neither --workdir"),
         ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "is for --mode=predict, not for evaluate"),
         ({"mm_per_pixel": 0.0, "mode": "predict"}, "--mm_per_pixel=0: must be above 0"),
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),

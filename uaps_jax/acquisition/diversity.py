@@ -123,6 +123,18 @@ def cluster(features: np.ndarray, count: int, random: np.random.Generator) -> np
     return labels
 
 
+def distances(features: np.ndarray, order: Sequence[int], chosen: Sequence[int] = ()) -> np.ndarray:
+    """Of each image of an order to the nearest of `chosen` and of those before it, float `[N]`.
+
+    Infinite for the first one where nothing is chosen.
+    """
+    nearest, found = _nearest(features, chosen), []
+    for index in order:
+        found.append(nearest[index])
+        nearest = np.minimum(nearest, distance.cdist(features, features[index][None])[:, 0])
+    return np.array(found)
+
+
 def check_choice(name: str, values: np.ndarray, count: int, chosen: Sequence[int]) -> None:
     """Checks that `count` images can be chosen by these values.
 

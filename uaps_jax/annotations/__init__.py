@@ -1,1 +1,1 @@
-"""Annotations of labelme and COCO as a folder of images, masks and `classes.yaml`."""
+"""Annotations of other programs: read as regions of images, and written as proposals for them."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from uaps_jax.annotations import run_lengths
 from uaps_jax.datasets.common import MOST_PIXELS
 from uaps_jax.datasets.folder.class_map import IGNORE_NAME
 
@@ -26,17 +27,17 @@ class Shape:
     Attributes:
       label: name of its class; "ignore" for pixels without a label.
       polygons: float64 [N, 2] each, (x, y) in pixels; the region is their union.
-      circle: x and y of the centre and the radius of a circle, in place of polygons.
+      ellipse: x and y of the centre, the radii along both axes, and the degrees by which it is
+        turned clockwise, in place of polygons.
       bitmap: column and row of its corner, and bool [h, w], in place of both.
-      runs: lengths of runs of the whole image, column by column, of which the first is outside of
-        the region, in place of all.
+      runs: lengths of runs of the whole image, see `run_lengths`, in place of all.
     """
 
     label: str
     polygons: Sequence[np.ndarray] = ()
-    circle: tuple[float, float, float] | None = None
+    ellipse: tuple[float, float, float, float, float] | None = None
     bitmap: tuple[int, int, np.ndarray] | None = None
-    runs: Sequence[int] | None = None
+    runs: np.ndarray | None = None
 
 
 class Annotated(NamedTuple):
@@ -118,12 +119,10 @@ def draw(drawn: np.ndarray, shape: Shape, value: int) -> bool:
     if shape.bitmap is not None:
         return _paste(drawn, *shape.bitmap, value)
     if shape.runs is not None:
-        of_runs = np.arange(len(shape.runs)) % 2 == 1
-        height, width = drawn.shape
-        drawn[np.repeat(of_runs, shape.runs).reshape(width, height).T] = value
-        return sum(shape.runs[1::2]) > 0
-    if shape.circle is not None:
-        return _fill_circle(drawn, *shape.circle, value)
+        drawn[run_lengths.to_mask(shape.runs, *drawn.shape)] = value
+        return bool(shape.runs[1::2].any())
+    if shape.ellipse is not None:
+        return _fill_ellipse(drawn, *shape.ellipse, value)
     return any([_fill(drawn, polygon, value) for polygon in shape.polygons])
 
 
@@ -137,13 +136,19 @@ def _paste(drawn: np.ndarray, x: int, y: int, region: np.ndarray, value: int) ->
     return bool(is_in.any())
 
 
-def _fill_circle(drawn: np.ndarray, x: float, y: float, radius: float, value: int) -> bool:
-    """Gives the pixels whose centres lie in a circle a value."""
+def _fill_ellipse(
+    drawn: np.ndarray, x: float, y: float, a: float, b: float, degrees: float, value: int
+) -> bool:
+    """Gives the pixels whose centres lie in an ellipse a value."""
     height, width = drawn.shape
-    top, bottom = np.clip([y - radius, y + radius + 1], 0, height).astype(int)
-    left, right = np.clip([x - radius, x + radius + 1], 0, width).astype(int)
-    rows, columns = np.arange(top, bottom) + 0.5 - y, np.arange(left, right) + 0.5 - x
-    is_in = np.hypot(*np.meshgrid(columns, rows)) < radius
+    reach, angle = max(a, b), np.deg2rad(degrees)
+    top, bottom = np.clip([y - reach, y + reach + 1], 0, height).astype(int)
+    left, right = np.clip([x - reach, x + reach + 1], 0, width).astype(int)
+    down = np.arange(top, bottom)[:, None] + 0.5 - y
+    along = np.arange(left, right) + 0.5 - x
+    first = (along * np.cos(angle) + down * np.sin(angle)) / a
+    second = (down * np.cos(angle) - along * np.sin(angle)) / b
+    is_in = first**2 + second**2 < 1
     drawn[top:bottom, left:right][is_in] = value
     return bool(is_in.any())
 

@@ -13,6 +13,9 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.grid import Grid
 
+INPUTS = ("predict", "evaluate", "import", "queue", "review")
+"""The modes that take an input."""
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Arguments:
@@ -35,6 +38,7 @@ class Arguments:
       process: index of this process; None for one process.
       cluster: whether the processes are taken from the environment of a cluster.
       input: file or folder; None if not given.
+      count: number of images; None if not given.
       mm_per_pixel: side of a pixel in mm; None if not given.
       stage: of a recipe; None if not given.
       lists: whether the stages of a recipe are listed.
@@ -56,6 +60,7 @@ class Arguments:
     process: int | None
     cluster: bool
     input: str | None
+    count: int | None
     mm_per_pixel: float | None
     stage: str | None
     lists: bool
@@ -92,9 +97,17 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
-        if self.input is not None and what not in ("predict", "evaluate", "import"):
+        if self.input is not None and what not in INPUTS:
             raise ConfigError(
-                f"--input={self.input} is for --mode=predict, evaluate and import, not for {what}"
+                f"--input={self.input} is for --mode={', '.join(INPUTS[:-1])} and {INPUTS[-1]}, "
+                f"not for {what}"
+            )
+        if self.count is not None and what != "queue":
+            raise ConfigError(f"--count={self.count} is for --mode=queue, not for {what}")
+        if what == "review" and (self.input is None or self.workdir or self.config_file):
+            raise ConfigError(
+                "--mode=review needs --input, the folder of a queue, and neither --workdir nor "
+                "--config"
             )
         if self.mm_per_pixel is not None:
             if what != "predict":
@@ -128,6 +141,7 @@ class Arguments:
             workdir=self._workdir(),
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),
+            count=self.count,
             mm_per_pixel=self.mm_per_pixel,
             demo=self.demo,
             uncertainty=self.uncertainty,
@@ -140,6 +154,8 @@ class Arguments:
     def _workdir(self) -> Path:
         if self.workdir:
             return Path(self.workdir)
+        if self.mode == "review" and self.input is not None:
+            return Path(self.input)
         if self.config_file is not None:
             return default_workdir(self.config_file)
         if self.is_training:

@@ -62,7 +62,11 @@ INPUT = flags.DEFINE_string(
     "predict: an image, a folder of images or a .txt file with their paths, the test part if "
     "unset; "
     "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset; "
-    "import: a folder of images with labelme's JSON files, or COCO's JSON file.",
+    "import: a folder of images with labelme's JSON files, or COCO's JSON file; "
+    "queue: images as for predict; review: the folder of a queue.",
+)
+COUNT = flags.DEFINE_integer(
+    "count", None, "queue: number of images to annotate; 30 if unset.", lower_bound=1
 )
 MM_PER_PIXEL = flags.DEFINE_float(
     "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."
@@ -95,6 +99,7 @@ def run(argv: list[str]) -> None:
         process=PROCESS.value,
         cluster=CLUSTER.value,
         input=INPUT.value,
+        count=COUNT.value,
         stage=STAGE.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,

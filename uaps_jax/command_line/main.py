@@ -1,4 +1,4 @@
-"""The command line: audit, split, train, evaluate, predict, export, replay, and studies.
+"""The command line: audit, train, evaluate, predict, export, queue, review, and others; studies.
 
     uaps-jax --config=configs/neu_uaps.py
     uaps-jax --config=configs/neu_uaps.py --mode=evaluate --checkpoint=best

@@ -10,8 +10,10 @@ from uaps_jax.commands import (
     export,
     import_annotations,
     predict,
+    queue,
     recipe,
     replay,
+    review,
     split,
     study,
     train,
@@ -32,6 +34,8 @@ COMMANDS: dict[str, Command] = {
     "export": export.export,
     "replay": replay.replay,
     "import": import_annotations.import_annotations,
+    "queue": queue.queue,
+    "review": review.review,
 }
 """What can be done with one training, by the name that `--mode` gives it."""
 

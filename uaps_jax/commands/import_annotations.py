@@ -6,7 +6,8 @@ from pathlib import Path
 
 from absl import logging
 
-from uaps_jax.annotations import coco, labelme, writing
+from uaps_jax.annotations import dataset_folder
+from uaps_jax.annotations.readers import coco, labelme
 from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.commands import output_folder
 from uaps_jax.commands.request import Request
@@ -31,7 +32,7 @@ def import_annotations(request: Request) -> None:
         raise ConfigError(f"--workdir={folder}: has files already; choose another folder")
     images, classes, problems = _read(request.input)
     with output_folder.replaced(folder) as partial:
-        written = writing.write(images, classes, problems, partial, str(request.input))
+        written = dataset_folder.write(images, classes, problems, partial, str(request.input))
     if written.lost:
         logging.warning(
             "%d regions have no pixel, such as one in %s: they are smaller than a pixel, or "

@@ -38,8 +38,10 @@ class Request:
       workdir: folder of the run.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       program: script that a study starts for each of its trainings; None for none.
-      input: images to predict, a file, a folder or a list, or a folder to evaluate; None for the
-        images of the run's split; or annotations to import, a folder or a file.
+      input: images to predict or to queue, a file, a folder or a list, or a folder to evaluate;
+        None for the images of the run's split; or annotations to import, a folder or a file; or
+        the folder of a queue to review.
+      count: number of images of a queue; None for the default.
       mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
@@ -54,6 +56,7 @@ class Request:
     workdir: Path
     checkpoint: str
     input: Path | None
+    count: int | None = None
     mm_per_pixel: float | None = None
     program: Path | None = None
     demo: int = 0

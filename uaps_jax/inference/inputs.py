@@ -36,7 +36,27 @@ class Source(NamedTuple):
 
 
 def find(given: Path, white: int, leave_out: Path, problems: list[Problem]) -> list[Source]:
-    """The images of `--input`, sorted by name.
+    """The images of `--input`, sorted by name; as `find_files`.
+
+    Args:
+      given: likewise.
+      white: the value that becomes 255 in a 16-bit image.
+      leave_out: likewise.
+      problems: likewise.
+    """
+    root, found = find_files(given, leave_out, problems)
+    return [source(name, file, root, white) for name, file in found.items()]
+
+
+def source(name: str, file: Path, root: Path, white: int) -> Source:
+    """An image file below a folder, which the person knows by its path there."""
+    return Source(name, _shown(file, root), functools.partial(images.read_photograph, file, white))
+
+
+def find_files(
+    given: Path, leave_out: Path, problems: list[Problem]
+) -> tuple[Path, dict[str, Path]]:
+    """The folder that all images of `--input` are in, and their files by name, sorted by name.
 
     Of a file, the name is its own without suffix; of a folder, the path in it; of a list, the path
     below the folder that all its files are in.
@@ -44,7 +64,6 @@ def find(given: Path, white: int, leave_out: Path, problems: list[Problem]) -> l
     Args:
       given: an image, a folder of images, or a text file with the path of an image in each line,
         relative to the folder of the text file.
-      white: the value that becomes 255 in a 16-bit image.
       leave_out: a folder of earlier results, which is not entered.
       problems: gets the files that cannot be predicted.
 
@@ -63,10 +82,7 @@ def find(given: Path, white: int, leave_out: Path, problems: list[Problem]) -> l
     if not files and not problems:
         known = ", ".join(sorted(IMAGE_SUFFIXES))
         raise ConfigError(f"--input={given}: has no image ({known})")
-    return [
-        Source(name, _shown(file, root), functools.partial(images.read_photograph, file, white))
-        for name, file in sorted(_named(files, root, problems).items())
-    ]
+    return root, dict(sorted(_named(files, root, problems).items()))
 
 
 def label(given: Path) -> str:

@@ -79,7 +79,7 @@ def predict_images(
     known, done, decision = len(problems), 0, model.decision
     # Probabilities are blended where tiles overlap, and refined by a CRF.
     is_soft = data.fit != "resize" or model.refine is not None
-    with _bar(len(sources)) as bar:
+    with progress_bar("predicting", len(sources)) as bar:
         for output in model.outputs(tiled(), soft=is_soft, batch_size=size):
             image, score = output.image, output.score
             try:
@@ -123,9 +123,7 @@ def minimum_area(model: TrainedModel, size: tuple[int, int]) -> int:
     return max(rule.minimum_area * (size[0] // height) * (size[1] // width), 1)
 
 
-def _bar(count: int) -> tqdm:
+def progress_bar(doing: str, count: int) -> tqdm:
     """The number of images that are done, and the time left."""
     interval = 0.5 if sys.stderr.isatty() else 15.0  # seconds
-    return tqdm(
-        total=count, desc="predicting", unit="image", mininterval=interval, dynamic_ncols=True
-    )
+    return tqdm(total=count, desc=doing, unit="image", mininterval=interval, dynamic_ncols=True)

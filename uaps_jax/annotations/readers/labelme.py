@@ -67,7 +67,9 @@ def _shape(shape: dict[str, Any]) -> Shape:
         return Shape(label=label, polygons=(corners,))
     if kind == "circle" and len(points) == 2:
         radius = float(np.linalg.norm(points[1] - points[0]))
-        return Shape(label=label, circle=(float(points[0, 0]), float(points[0, 1]), radius))
+        return Shape(
+            label=label, ellipse=(float(points[0, 0]), float(points[0, 1]), radius, radius, 0.0)
+        )
     if kind == "mask" and len(points) == 2:
         x, y = (int(v) for v in np.round(points[0]))
         return Shape(label=label, bitmap=(x, y, _bitmap(shape["mask"])))

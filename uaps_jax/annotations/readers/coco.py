@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from uaps_jax.annotations import shapes
+from uaps_jax.annotations import run_lengths, shapes
 from uaps_jax.annotations.shapes import Annotated, Shape
 from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.folder import scan
@@ -112,45 +112,10 @@ def _shape(
         height, width = (int(side) for side in outline["size"])
         if (width, height) != size:
             raise ValueError(f"a region of {width} x {height} in an image of {size[0]} x {size[1]}")
-        return Shape(label=label, runs=run_lengths(outline["counts"], height * width))
+        return Shape(label=label, runs=run_lengths.checked(outline["counts"], height * width))
     if not outline:
         raise ValueError(f"region {number} has no outline; export polygons or masks, not boxes")
     polygons = [np.asarray(points, np.float64).reshape(-1, 2) for points in outline]
     if any(len(polygon) < 3 or not np.isfinite(polygon).all() for polygon in polygons):
         raise ValueError(f"region {number} has an outline without area")
     return Shape(label=label, polygons=polygons)
-
-
-def run_lengths(counts: str | Sequence[int], pixels: int) -> list[int]:
-    """The lengths of the runs of a mask, column by column, of which the first counts zeros.
-
-    Args:
-      counts: numbers, or the text form of pycocotools: 5 bits a character, and from the fourth
-        number on the difference to the number two before.
-      pixels: of the mask.
-
-    Raises:
-      ValueError: they are not run lengths of such a mask.
-    """
-    lengths = _numbers(counts) if isinstance(counts, str) else [int(count) for count in counts]
-    if sum(lengths) != pixels or min(lengths, default=0) < 0:
-        raise ValueError(f"run lengths for {sum(lengths)} pixels of a mask that has {pixels}")
-    return lengths
-
-
-def _numbers(text: str) -> list[int]:
-    numbers: list[int] = []
-    number, shift = 0, 0
-    for character in text.encode("ascii"):
-        bits = character - 48
-        if not 0 <= bits < 64 or shift > 60:
-            raise ValueError(f"{chr(character)!r} in run lengths")
-        number |= (bits & 31) << shift
-        shift += 5
-        if bits & 32:
-            continue
-        if bits & 16:
-            number -= 1 << shift
-        numbers.append(number + (numbers[-2] if len(numbers) > 2 else 0))
-        number, shift = 0, 0
-    return numbers

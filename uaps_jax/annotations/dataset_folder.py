@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from PIL import Image
 from PIL.ExifTags import Base
 from tqdm import tqdm
 
+from uaps_jax.annotations import class_list
 from uaps_jax.annotations import shapes as shape_lib
 from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
@@ -90,9 +90,7 @@ def write(
         Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-    # A JSON string is a YAML one, if it has no control characters.
-    lines = [f"{json.dumps(name, ensure_ascii=False)}: {value}\n" for name, value in of.items()]
-    (folder / "classes.yaml").write_text("".join(lines), encoding="utf-8")
+    class_list.write(folder, of)
     known = tuple(name for name in of if name != class_map.IGNORE_NAME)
     return Written(len(images), annotated, clean, known, tuple(lost))
 

@@ -1,0 +1,114 @@
+"""The scores of all images of an input, and the choice among them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from uaps_jax.acquisition import diversity, score, selection, terms
+from uaps_jax.acquisition.terms import Terms
+from uaps_jax.data import tiling
+from uaps_jax.datasets.common import Problem
+from uaps_jax.inference import TrainedModel, ensemble
+from uaps_jax.inference.ensemble import Run
+from uaps_jax.inference.images import ImageError
+from uaps_jax.inference.inputs import Source
+from uaps_jax.inference.predict_images import progress_bar
+
+
+class Scored(NamedTuple):
+    """What is kept of the N images that could be read.
+
+    Attributes:
+      sources: the images.
+      terms: of their scores.
+      features: of unit length, `[N, D]`.
+    """
+
+    sources: list[Source]
+    terms: list[Terms]
+    features: np.ndarray
+
+
+class Choice(NamedTuple):
+    """A chosen image.
+
+    Attributes:
+      source: the image.
+      terms: of its score.
+      distance: of its features to the nearest annotated or earlier chosen image; None without one.
+    """
+
+    source: Source
+    terms: Terms
+    distance: float | None
+
+
+def score_images(
+    model: TrainedModel, run: Run, sources: Sequence[Source], problems: list[Problem]
+) -> Scored:
+    """Scores images by the uncertainty of `score.DEFAULT`, and shows the progress.
+
+    Args:
+      model: the model.
+      run: of `ensemble.make`.
+      sources: the images.
+      problems: gets those that cannot be read.
+    """
+    data, size = model.config.data, model.config.evaluation.batch_size
+    read: list[Source] = []
+    found: list[Terms] = []
+    features: list[np.ndarray] = []
+    with progress_bar("scoring", len(sources)) as bar:
+
+        def tiled() -> Iterator[tiling.Tiled]:
+            for source in sources:
+                try:
+                    image = tiling.tiled(
+                        source.name, functools.partial(_pixels, source), data, size
+                    )
+                except ImageError as error:
+                    problems.append(Problem(source.file, error.reason))
+                    bar.update()
+                    continue
+                read.append(source)
+                yield image
+
+        for output in ensemble.outputs(model, run, tiled()):
+            share = score.DEFAULT.share
+            found.append(terms.of_top_share(output.entropy, output.disagreement, share))
+            features.append(output.features)
+            bar.update()
+    return Scored(read, found, np.stack(features) if features else np.empty((0, 0)))
+
+
+def _pixels(source: Source) -> np.ndarray:
+    return source.read().pixels
+
+
+def choose(scored: Scored, annotated: frozenset[str], count: int, seed: int) -> list[Choice]:
+    """The images to annotate next, in the order of the choice (`selection.hybrid`).
+
+    Args:
+      scored: all images.
+      annotated: names of those that are annotated already.
+      count: how many to choose; all others if there are fewer.
+      seed: of the draw.
+    """
+    names = [source.name for source in scored.sources]
+    chosen = [row for row, name in enumerate(names) if name in annotated]
+    order = selection.hybrid(
+        np.array([one.score for one in scored.terms]),
+        scored.features,
+        min(count, len(names) - len(chosen)),
+        np.random.default_rng(seed),
+        chosen,
+    )
+    apart = diversity.distances(scored.features, order, chosen)
+    return [
+        Choice(scored.sources[row], scored.terms[row], float(d) if np.isfinite(d) else None)
+        for row, d in zip(order, apart, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""One module a format: its files to regions of images."""

@@ -1,0 +1,1 @@
+"""One module a format: proposed masks to its files."""
