@@ -54,6 +54,7 @@ LAYERS = {
         "stream",
         "transforms",
         "trees",
+        "weak_supervision",
     },
     "evaluation": {"compiler", "config", "data", "labels", "losses", "trees"},
     "training": {

@@ -38,6 +38,7 @@ from uaps_jax.methods.uaps import UapsConfig
 from uaps_jax.methods.ucc import UccConfig
 from uaps_jax.methods.unimatch_v1 import UnimatchV1Config
 from uaps_jax.methods.unimatch_v2 import UnimatchV2Config
+from uaps_jax.methods.urn import UrnConfig
 
 SUPERVISED: dict[str, Any] = {"loss": "cross_entropy_and_dice", "ema_decay": 0.0}
 
@@ -321,6 +322,25 @@ def ppl(config: c.Config, **settings: Any) -> c.Config:
     return _scaled(config, PplConfig, usual, settings)
 
 
+URN: dict[str, Any] = {
+    "form": "repaired",
+    "loss": "cross_entropy_and_dice",
+    "weighting": "none",
+    "least": 0.05,
+    "under_fitting_limit": 0.0,
+    "under_fitting_start": 0.5,
+    "weight_fcn": 0.0,
+}
+"""URN's, repaired, with UAPS's loss; the weights are those of `recipes/response_scaling.py`."""
+
+
+def urn(config: c.Config, **settings: Any) -> c.Config:
+    """URN's training on masks of labeled images, without weights of pixels."""
+    config.network.auxiliary = 0
+    config.method = UrnConfig(**(URN | settings))
+    return config
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "self_training": self_training,
@@ -340,6 +360,7 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "dirichlet_match": dirichlet_match,
     "u2pl": u2pl,
     "ppl": ppl,
+    "urn": urn,
     "cpcl": cpcl,
     "dueb": dueb,
 }

@@ -150,6 +150,7 @@ MIGRATIONS = (
             "evaluation.crf.bilateral_sigma": 0.134,
             "evaluation.crf.level_sigma": 10.0,
             "data.folder.mask_suffix": "",
+            "data.targets.part": "unlabeled",
             "data.targets.folders": [],
             "data.targets.names": "",
             "data.targets.weights": False,
