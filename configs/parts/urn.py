@@ -8,12 +8,17 @@ from typing import Any
 from uaps_jax import config as c
 from uaps_jax.configs.parts import methods, networks, refinement, variants
 from uaps_jax.configs.parts.views import view
+from uaps_jax.methods.seam import SeamConfig
+from uaps_jax.recipes.activation_masks import MapsConfig
 from uaps_jax.recipes.response_scaling import ResponseScaling
 from uaps_jax.weak_supervision.response_scaling import VOC_SCALES
 from uaps_jax.weak_supervision.views import URN_SCALES
 
 STEPS = 20_000
 """Of each phase on PASCAL VOC."""
+
+MAP_VIEWS = (0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
+"""Factors of the sides for activation maps; PMM takes each quarter from 0.75 to 3."""
 
 SETTINGS: dict[str, Any] = {
     "start": "rough",
@@ -61,8 +66,18 @@ def urn(base: c.Config, variant: str, **settings: Any) -> ResponseScaling:
     published = {} if is_unet else {"loss": "cross_entropy", "weight_fcn": 0.4}
     methods.urn(base, **published)
     variants.apply(base, variant)
-    crf = refinement.no_crf()
-    crf.iterations = 10
+    crf, of_maps = refinement.no_crf(), refinement.no_crf()
+    crf.iterations = of_maps.iterations = 10
+    of_maps.position_weight, of_maps.position_sigma = 10.0, 3.0
+    of_maps.bilateral_weight, of_maps.bilateral_sigma = 10.0, 0.16
+    maps = MapsConfig(
+        classifier=SeamConfig(**methods.SEAM),
+        steps=base.train.steps,
+        views=MAP_VIEWS,
+        pcm=True,
+        alpha=11.0,
+        crf=of_maps,
+    )
     return ResponseScaling(
-        base=base, crf=crf, phase_1_steps=base.train.steps, **(SETTINGS | settings)
+        base=base, maps=maps, crf=crf, phase_1_steps=base.train.steps, **(SETTINGS | settings)
     )

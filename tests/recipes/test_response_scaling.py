@@ -305,6 +305,37 @@ def test_labeled_images_keep_their_masks_and_unlabeled_ones_get_cyclic_masks(
         assert [row["name"] for row in csv.DictReader(file)] == split["unlabeled"]
 
 
+def test_masks_are_made_of_image_labels(root, opened, tmp_path):
+    """Of a classifier of four steps: a mask holds no class that its image does not have."""
+    dataset, split, data = opened
+    recipe = of_user_urn.of(str(root), start="image_labels", masks="")
+    recipe.maps.steps, recipe.maps.views = 4, (1.0,)
+    stages = {stage.name: stage for stage in stage_lib.checked(recipe, tmp_path)}
+    assert list(stages)[:4] == ["image_labels", "classifier", "phase_0", "phase_1"]
+    folders = {name: tmp_path / name for name in ("image_labels", "classifier", "phase_0")}
+
+    def place(name):
+        folders[name].mkdir()
+        return Place(folder=folders[name], inputs=folders, dataset=dataset, split=split)
+
+    stages["image_labels"].write(place("image_labels"))
+    for name in split["labeled"]:
+        stripes = target_files.read(folders["image_labels"], targets.MASKS, name, data)
+        classes = rough.image_labels(target_files.truth(dataset, name, data))
+        assert rough.image_labels(stripes) == classes
+    training.train(stages["classifier"].configure(folders), folders["classifier"])
+    stages["phase_0"].write(place("phase_0"))
+    assert target_files.names_in(folders["phase_0"]) == split["labeled"]
+    for name in split["labeled"]:
+        mask = target_files.read(folders["phase_0"], targets.MASKS, name, data)
+        classes = rough.image_labels(target_files.truth(dataset, name, data))
+        assert set(rough.image_labels(mask)) <= set(classes)
+    quality = json.loads((folders["phase_0"] / "quality.json").read_text())
+    assert quality["images"] == len(split["labeled"])
+    labels = [(folders[name] / "image_labels.csv").read_text() for name in list(folders)[::2]]
+    assert labels[0] == labels[1]
+
+
 def test_settings_that_exclude_each_other_are_reported(tmp_path):
     recipe = of_user_urn.of(str(tmp_path), masks=str(tmp_path), cyclic=str(tmp_path / "no"))
     recipe.base.method.weighting = "hard"

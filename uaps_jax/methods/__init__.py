@@ -20,6 +20,7 @@ from uaps_jax.methods import (
     mean_teacher,
     ppl,
     prevmatch,
+    seam,
     self_training,
     supervised,
     u2pl,
@@ -72,6 +73,7 @@ register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
 register(u2pl.U2plConfig, u2pl.build)
 register(ppl.PplConfig, ppl.build)
 register(urn.UrnConfig, urn.build)
+register(seam.SeamConfig, seam.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 

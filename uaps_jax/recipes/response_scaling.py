@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Literal
 
 from uaps_jax import config as config_lib
-from uaps_jax.config import Config, CRFConfig, Form, TargetsConfig
+from uaps_jax.config import Config, CRFConfig, Form, MethodConfig, TargetsConfig
 from uaps_jax.data import targets
+from uaps_jax.methods.seam import SeamConfig
 from uaps_jax.methods.urn import UrnConfig
 from uaps_jax.recipes import given, images, rough_masks, weightings
+from uaps_jax.recipes.activation_masks import MapsConfig, activation_masks, labels_as_masks
 from uaps_jax.recipes.cyclic_masks import Scaling, cyclic_masks
 from uaps_jax.recipes.scores import scores
 from uaps_jax.recipes.stage import Folders, Recipe, Stage, Training
@@ -33,8 +35,9 @@ class ResponseScaling(Recipe):
 
     # the masks of phase 0. "rough": of the labeled images, rough as `base.data.rough` makes them or
     # as they are; "labeled": exact ones of the labeled images, and the unlabeled images get cyclic
-    # masks, too
-    start: Literal["rough", "labeled"]
+    # masks, too; "image_labels": made of the labels of whole images, by `maps`
+    start: Literal["rough", "labeled", "image_labels"]
+    maps: MapsConfig
     masks: str  # folder with mask/NAME.png of training images, in place of phase 0; "": none
     model: str  # work directory of a run, in place of phase 1; "": none
     # folder with mask/NAME.png and weight/NAME.png, in place of cyclic masks and weights; "": none
@@ -114,12 +117,13 @@ class ResponseScaling(Recipe):
 
     def _base_problems(self, config: Config) -> Iterator[str]:
         method = config.method
-        is_urn = isinstance(method, UrnConfig)
-        if not is_urn or method.weighting != "none":
+        if not isinstance(method, UrnConfig) or method.weighting != "none":
             yield (
                 'base.method: must be urn with weighting = "none"; the weights of phase 2 are the '
                 "recipe's weightings"
             )
+        if not isinstance(self.maps.classifier, SeamConfig):
+            yield "maps.classifier: must be seam"
         for key, condition, message in (
             ("base.train.minutes", not config.train.minutes, "a recipe needs fixed steps"),
             (
@@ -130,14 +134,14 @@ class ResponseScaling(Recipe):
             (
                 "base.data.rough.kind",
                 self.start == "rough" or config.data.rough.kind == "none",
-                'cannot be set with start = "labeled", whose masks are exact',
+                f"cannot be set with start = {self.start!r}, which has no rough masks",
             ),
         ):
             yield from config_lib.check(self, key, condition, message)
 
     def _stages(self) -> Iterator[Stage]:
         if not self.cyclic or "none" in self.weightings:
-            yield self._phase_0()
+            yield from self._phase_0()
         if self.cyclic:
             yield given.targets_of(name="cyclic", folder="targets/cyclic", source=Path(self.cyclic))
         else:
@@ -161,29 +165,40 @@ class ResponseScaling(Recipe):
         yield scores(name="scores", models=models, checkpoint=self.checkpoint, crf=self.crf)
 
     @property
-    def _repeats_phase_1(self) -> bool:
-        """Whether phase 2 with the masks of phase 0 would be the training of phase 1 again."""
+    def _method(self) -> UrnConfig:
+        """The method of phase 1."""
         method = self.base.method
         assert isinstance(method, UrnConfig)
+        return method
+
+    @property
+    def _repeats_phase_1(self) -> bool:
+        """Whether phase 2 with the masks of phase 0 would be the training of phase 1 again."""
         return (
             not (self.cyclic or self.model)
-            and not method.under_fitting_limit
+            and not self._method.under_fitting_limit
             and self.phase_1_steps == self.base.train.steps
         )
 
-    def _phase_0(self) -> Stage:
+    def _phase_0(self) -> Iterator[Stage]:
         named = {"name": "phase_0", "folder": "targets/phase_0"}
+        data = self.base.data
         if self.masks:
-            return given.targets_of(**named, source=Path(self.masks))
-        return rough_masks.masks_of_labeled(**named, data=self.base.data)
+            yield given.targets_of(**named, source=Path(self.masks))
+        elif self.start != "image_labels":
+            yield rough_masks.masks_of_labeled(**named, data=data)
+        else:
+            labels = "image_labels"
+            yield labels_as_masks(name=labels, folder=f"targets/{labels}", data=data)
+            yield self._training("classifier", labels, self.maps.classifier, self.maps.steps)
+            yield activation_masks(**named, settings=self.maps)
 
     def _first(self) -> Iterator[Stage]:
         """Phase 1, and what is made of it."""
         if self.model:
             yield given.run_of(name="phase_1", source=Path(self.model))
         else:
-            method = self.base.method
-            yield self._training("phase_1", "phase_0", method, self.phase_1_steps)
+            yield self._training("phase_1", "phase_0", self._method, self.phase_1_steps)
         scaling = Scaling(views=self.views, powers=self.powers, form=self.form, crf=self.crf)
         rough = self.base.data.rough.kind
         yield cyclic_masks(
@@ -195,20 +210,16 @@ class ResponseScaling(Recipe):
             scaling=scaling,
             keeps_masks=self.start == "labeled",
             # Of a user's folder, the masks of the labeled images are the rough ones.
-            is_exact=self.start == "labeled" or bool(self.masks) or rough != "none",
+            is_exact=self.start != "rough" or bool(self.masks) or rough != "none",
         )
 
     def _phase_2(self, stage: str, weighting: str) -> Training:
         chosen = WEIGHTINGS[weighting]
-        method = dataclasses.replace(
-            self.base.method, weighting=chosen.form, under_fitting_limit=0.0
-        )
+        method = dataclasses.replace(self._method, weighting=chosen.form, under_fitting_limit=0.0)
         return self._training(stage, chosen.stage, method, self.base.train.steps)
 
-    def _training(
-        self, name: str, masks: str, method: config_lib.MethodConfig, steps: int
-    ) -> Training:
-        assert isinstance(method, UrnConfig)
+    def _training(self, name: str, masks: str, method: MethodConfig, steps: int) -> Training:
+        """A training on the masks that a stage writes."""
         base = self.base
 
         def configure(folders: Folders) -> Config:
@@ -216,7 +227,7 @@ class ResponseScaling(Recipe):
                 part="labeled",
                 folders=(str(folders[masks]),),
                 names="",
-                weights=method.weighting != "none",
+                weights=isinstance(method, UrnConfig) and method.weighting != "none",
             )
             exact = dataclasses.replace(base.data.rough, kind="none")
             return dataclasses.replace(
