@@ -44,6 +44,8 @@ def average_precision(
       In [0, 1]; NaN without a positive example.
     """
     positive, negative = _weights_by_score(scores, is_positive, weights)
+    counted = positive + negative > 0
+    positive, negative = positive[counted], negative[counted]
     if not positive.sum():
         return float("nan")
     found, false = positive[::-1].cumsum(), negative[::-1].cumsum()

@@ -48,17 +48,17 @@ def labels_as_masks(*, name: str, folder: str, data: DataConfig) -> Pass:
     """The labels of training images: `image_labels.csv`, and masks with their classes.
 
     A mask is stripes of the classes of the image: what a classifier learns is which classes a mask
-    holds, and not where. The labels are those of a user's folder or, where there are none, the
-    classes in the masks of the labeled images.
+    holds, and not where. The labels are those of a user's folder and, of other labeled images, the
+    classes in their masks.
     """
 
     def write(place: Place) -> None:
         given, names = place.dataset.image_labels, place.dataset.class_names
         training = {*place.split["labeled"], *place.split["unlabeled"]}
-        labels = {one: classes for one, classes in given.items() if one in training} or {
+        labels = {
             one: rough.image_labels(target_files.truth(place.dataset, one, data))
             for one in place.split["labeled"]
-        }
+        } | {one: classes for one, classes in given.items() if one in training}
         if len(set(labels.values())) < 2:
             raise ConfigError(
                 f"all {len(labels)} images have the same labels: there is nothing that a "
@@ -72,7 +72,13 @@ def labels_as_masks(*, name: str, folder: str, data: DataConfig) -> Pass:
         text = image_labels.to_csv({n: [names[c] for c in ids] for n, ids in labels.items()})
         files.write_text(place.folder / image_labels.FILE, text)
 
-    return Pass(name=name, folder=folder, inputs=(), options={"pass": "labels"}, write=write)
+    return Pass(
+        name=name,
+        folder=folder,
+        inputs=(),
+        options={"pass": "labels as masks", **target_files.of_size(data)},
+        write=write,
+    )
 
 
 def activation_masks(*, name: str, folder: str, settings: MapsConfig) -> Pass:

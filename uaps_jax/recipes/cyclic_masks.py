@@ -63,6 +63,7 @@ def cyclic_masks(
     masks: str,
     model: str,
     checkpoint: str,
+    data: DataConfig,
     scaling: Scaling,
     keeps_masks: bool,
     is_exact: bool,
@@ -78,6 +79,7 @@ def cyclic_masks(
       masks: the stage of the masks of the first phase.
       model: the stage of the model of the first phase.
       checkpoint: of it, "best" or "latest"; "latest" where there is no best one.
+      data: the settings of the network's input.
       scaling: the settings.
       keeps_masks: whether the masks of the first phase are exact, those of labeled images: they are
         kept, and the unlabeled images of the split get cyclic masks. Otherwise the images with a
@@ -91,19 +93,17 @@ def cyclic_masks(
         run = place.inputs[model]
         which = checkpoint if checkpoint == "latest" or checkpoints.has_best(run) else "latest"
         trained = inference.load(run, which)
-        images.check_fit(trained.config.data)
+        _check_model(trained, data, place.dataset.class_names)
         known = target_files.names_in(place.inputs[masks])
         names = sorted(place.split["unlabeled"]) if keeps_masks else known
-        if not names:
-            raise ConfigError("the split has no unlabeled images that could get pseudo-labels")
         for one in known if keeps_masks else ():
-            _copy(place, place.inputs[masks], one, trained.config.data)
+            _copy(place, place.inputs[masks], one, data)
         tags = _tags(place, place.inputs[masks], names, are_known=not keeps_masks)
         _write_masks(place, trained, names, tags, scaling)
         uncertainty_report.write(
             place,
             names,
-            trained.config.data,
+            data,
             rough=None if keeps_masks else place.inputs[masks],
             is_exact=is_exact,
         )
@@ -124,6 +124,26 @@ def cyclic_masks(
         },
         write=write,
     )
+
+
+def _check_model(trained: TrainedModel, data: DataConfig, class_names: Sequence[str]) -> None:
+    """Checks that a model, which a person may have given, fits the data of the recipe.
+
+    Raises:
+      ConfigError: it knows other classes, or images of another size.
+    """
+    if trained.class_names != tuple(class_names):
+        raise ConfigError(
+            f"model: it knows the classes {', '.join(trained.class_names)}, and the dataset has "
+            f"{', '.join(class_names)}"
+        )
+    own, wanted = target_files.of_size(trained.config.data), target_files.of_size(data)
+    for key, value in wanted.items():
+        if own[key] != value:
+            raise ConfigError(
+                f"base.data.{key} = {value!r}: the model was trained with {own[key]!r}; set it to "
+                "this"
+            )
 
 
 def _copy(place: Place, masks: Path, name: str, data: DataConfig) -> None:

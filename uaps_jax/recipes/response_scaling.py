@@ -100,6 +100,9 @@ class ResponseScaling(Recipe):
         found = {}
         if "threshold" not in self.weightings:
             found["least_confidence"] = 'has no effect without the weighting "threshold"'
+        if self.start != "image_labels":
+            reason = f"has no effect with start = {self.start!r}"
+            found |= dict.fromkeys(config_lib.flatten(self.maps, "maps."), reason)
         if self.masks:
             found |= {
                 f"base.data.rough.{field.name}": f"has no effect with masks = {self.masks!r}"
@@ -186,7 +189,8 @@ class ResponseScaling(Recipe):
         if self.masks:
             yield given.targets_of(**named, source=Path(self.masks))
         elif self.start != "image_labels":
-            yield rough_masks.masks_of_labeled(**named, data=data)
+            needed = self.start == "labeled"
+            yield rough_masks.masks_of_labeled(**named, data=data, needs_unlabeled=needed)
         else:
             labels = "image_labels"
             yield labels_as_masks(name=labels, folder=f"targets/{labels}", data=data)
@@ -207,6 +211,7 @@ class ResponseScaling(Recipe):
             masks="phase_0",
             model="phase_1",
             checkpoint=self.checkpoint,
+            data=self.base.data,
             scaling=scaling,
             keeps_masks=self.start == "labeled",
             # Of a user's folder, the masks of the labeled images are the rough ones.

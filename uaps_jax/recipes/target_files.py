@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -79,6 +80,17 @@ def read(folder: Path, kind: str, name: str, data: DataConfig) -> np.ndarray:
     """A mask or weights at the size of the network's input, uint8 `[H, W]`."""
     values = read_mask(file_of(folder, kind, name))
     return prepare.mask(values, data) if kind == targets.MASKS else prepare.weight(values, data)
+
+
+def of_size(data: DataConfig) -> dict[str, Any]:
+    """The settings of the size of the network's input, on which such files depend."""
+    return {
+        "height": data.height,
+        "width": data.width,
+        "transpose": data.transpose,
+        "fit": data.fit,
+        "resampling": data.resampling,
+    }
 
 
 def truth(dataset: Dataset, name: str, data: DataConfig) -> np.ndarray:

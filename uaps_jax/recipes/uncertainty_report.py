@@ -152,11 +152,10 @@ HARD_WEIGHT = 12
 def _separation(counts: np.ndarray) -> dict[str, float | None]:
     """How well levels separate the pixels of counts `[2, L]`, those of right and of wrong ones."""
     levels = counts.shape[1]
-    occurs = counts.reshape(-1) > 0
     arguments = (
-        np.tile(np.arange(levels), 2)[occurs],
-        np.repeat([False, True], levels)[occurs],
-        counts.reshape(-1)[occurs],
+        np.tile(np.arange(levels), 2),
+        np.repeat([False, True], levels),
+        counts.reshape(-1),
     )
     return {
         "auroc": finite_or_none(ranking.auroc(*arguments)),
