@@ -31,7 +31,7 @@ from uaps_jax.recipes.stage import Place, Training
 from uaps_jax.recipes.uncertainty_report import Maps
 from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_weights
 
-KILLS = ("phase_1/checkpoints:2", "cyclic/weight:5", "phase_2_hard/checkpoints:2")
+KILLS = ("cyclic/weight:5", "phase_2_hard/checkpoints:2")
 
 
 def run(root, name, kill_at=""):
@@ -50,7 +50,7 @@ def run(root, name, kill_at=""):
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A user's folder, the recipe in `whole`, and in `killed`, which was killed three times."""
+    """A user's folder, the recipe in `whole`, and in `killed`, which was killed twice."""
     root = tmp_path_factory.mktemp("urn")
     mine.write_folder(root / "mine")
     done = run(root, "whole")
