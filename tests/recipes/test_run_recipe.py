@@ -235,7 +235,8 @@ def test_the_list_shows_states_inputs_and_folders(dataset, run, tmp_path):
     root, opened = dataset
     run()
     recipe = Letters(base=mine.settings(root), text="y", fails="")
-    lines = listing.table(run_recipe.open_recipe(recipe, tmp_path / "run", opened)).splitlines()
+    _, data = run_recipe.split_of(recipe, opened)
+    lines = listing.table(run_recipe.open_recipe(recipe, tmp_path / "run", data)).splitlines()
     words = [line.split() for line in lines]
     assert words[0] == ["stage", "kind", "state", "reads", "folder", "files", "time", "finished"]
     assert words[1][:6] == ["a", "pass", "done", "data", "a", "1"]

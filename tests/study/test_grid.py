@@ -10,7 +10,7 @@ from uaps_jax.config import ConfigError
 from uaps_jax.configs import neu_uaps
 from uaps_jax.configs.studies import base
 from uaps_jax.study import cells as cells_lib
-from uaps_jax.study import figures, report, runner
+from uaps_jax.study import figures, outcome, report
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,7 @@ def test_every_study_of_the_project_can_be_run(name):
     grid = importlib.import_module(f"uaps_jax.configs.studies.{name}").get_config()
     cells = cells_lib.cells(grid)
     shown = {entry for figure in grid.figures for entry in entries_of(figure)}
-    assert shown <= {cell.entry for cell in cells}
+    assert shown <= {row for cell in cells for row in cell.rows or (cell.entry,)}
     assert len({cell.folder for cell in cells}) == len(cells)
 
 
@@ -274,7 +274,7 @@ def test_a_label_efficiency_figure_shows_images_and_leakage_groups(tmp_path, mon
         score = {"image_iou": 60.0, "labeled": labeled, "labeled_groups": labeled}
         scores = {"best": score}
         result = {"scores": scores, "other_predictors": {}, "parameters": 1}
-        outcomes.append(runner.Outcome(cell=cell, result=result, reason=""))
+        outcomes.append(outcome.Outcome(cell=cell, result=result, reason=""))
     output = []
     monkeypatch.setattr(figures.lines, "draw", lambda *_, counts: output.append(counts))
 

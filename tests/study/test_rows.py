@@ -9,8 +9,8 @@ from uaps_jax import config as config_lib
 from uaps_jax.evaluation import metrics
 from uaps_jax.study import figures
 from uaps_jax.study.cells import Cell
+from uaps_jax.study.outcome import Outcome
 from uaps_jax.study.rows import rows_of
-from uaps_jax.study.runner import Outcome
 
 
 def outcome(scores):

@@ -22,6 +22,7 @@ def recipe(request: Request) -> None:
     stage_lib.require_used(given, request.overrides)
     _, dataset = opening.open_dataset(given.base)
     if request.lists:
-        print(listing.table(run_recipe.open_recipe(given, request.workdir, dataset)), flush=True)
+        _, data = run_recipe.split_of(given, dataset)
+        print(listing.table(run_recipe.open_recipe(given, request.workdir, data)), flush=True)
         return
     run_recipe.run_recipe(given, request.workdir, dataset, training.train, request.stage)

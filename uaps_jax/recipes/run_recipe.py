@@ -38,7 +38,6 @@ class Opened:
       folders: of the stages.
       records: of the stages; None for those that have not been started.
       states: of the stages.
-      split: of the recipe's data.
       data: digest of the recipe's data.
       weights: of each training that begins with weights of a file, the digest of these.
     """
@@ -47,18 +46,28 @@ class Opened:
     folders: Folders
     records: dict[str, Record | None]
     states: Mapping[str, State]
-    split: splits.Split
     data: str
     weights: Mapping[str, str]
 
 
-def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
+def split_of(recipe: Recipe, dataset: Dataset) -> tuple[splits.Split, str]:
+    """The split of a recipe's data, and the digest of these.
+
+    Raises:
+      ConfigError, DataError: the split cannot be made.
+    """
+    data = recipe.base.data
+    split = protocols.make_split(dataset, data)
+    return split, results.digest(protocols.record(dataset, data, split))
+
+
+def open_recipe(recipe: Recipe, directory: Path, data: str) -> Opened:
     """Reads how far the stages are; writes nothing.
 
     Args:
       recipe: to read.
       directory: of the recipe.
-      dataset: of its base configuration.
+      data: digest of its data, by `split_of`.
 
     Raises:
       ConfigError: the recipe cannot be run, or the record of a stage cannot be read.
@@ -67,22 +76,18 @@ def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
     stages = stage_lib.checked(recipe, directory)
     folders = stage_lib.folders(stages, directory)
     records = {stage.name: records_lib.read(folders[stage.name]) for stage in stages}
-    data = recipe.base.data
-    split = protocols.make_split(dataset, data)
-    digest = results.digest(protocols.record(dataset, data, split))
     weights = {
         stage.name: found
         for stage in stages
         if isinstance(stage, Training) and (found := stage.weights(folders))
     }
-    states = state_lib.states(stages, records, folders, digest, weights)
+    states = state_lib.states(stages, records, folders, data, weights)
     return Opened(
         stages=stages,
         folders=folders,
         records=records,
         states=states,
-        split=split,
-        data=digest,
+        data=data,
         weights=weights,
     )
 
@@ -106,13 +111,14 @@ def run_recipe(
       Interrupted: a training was stopped by a signal and has saved its state.
     """
     with workdir.locked(directory):
-        opened = open_recipe(recipe, directory, dataset)
+        split, data = split_of(recipe, dataset)
+        opened = open_recipe(recipe, directory, data)
         moved = _again(opened, again)
         _check_files(opened, moved)
         for name in reversed(moved):  # the last one first: what is left always fits together
             _move(opened.folders[name])
         if moved:
-            opened = open_recipe(recipe, directory, dataset)
+            opened = open_recipe(recipe, directory, data)
         for name, state in opened.states.items():
             logging.info("stage %s: %s%s", name, state.kind, state.reason and f" ({state.reason})")
         for number, stage in enumerate(opened.stages, start=1):
@@ -129,7 +135,7 @@ def run_recipe(
                 opened.records[stage.name] = None
             inputs = {name: opened.folders[name] for name in stage.inputs}
             folder = opened.folders[stage.name]
-            place = Place(folder=folder, inputs=inputs, dataset=dataset, split=opened.split)
+            place = Place(folder=folder, inputs=inputs, dataset=dataset, split=split)
             with errors.told(stage, again=again is not None):
                 opened.records[stage.name] = _run(stage, place, opened, train)
 

@@ -12,13 +12,12 @@ import dataclasses
 import math
 import statistics
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Literal
 
 import numpy as np
 from scipy import optimize
 
-from uaps_jax.reports import html_page, table_texts
+from uaps_jax.reports import plain_table
 from uaps_jax.reports.tables import CONFIDENCE, LOWER_IS_BETTER, Row, Run, half_width, is_missing
 
 Bound = Literal["", "at least", "at most", "bounded"]
@@ -151,25 +150,9 @@ def cells(found: Equivalence) -> tuple[str, ...]:
 
 def markdown(title: str, rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
     """The table as GitHub's Markdown; empty without a row."""
-    if not rows:
-        return ""
-    plain = table_texts.plain
-    lines = [HEAD, ("---", *("---:" for _ in HEAD[1:])), *map(cells, rows)]
-    table = "".join(f"| {' | '.join(map(plain, line))} |\n" for line in lines)
-    return f"### {plain(title)}\n\n{table}\n{plain(caption(baseline, metric))}\n"
+    return plain_table.markdown(title, HEAD, [*map(cells, rows)], caption(baseline, metric))
 
 
 def html(title: str, rows: Sequence[Equivalence], baseline: str, metric: str) -> str:
     """The table as HTML elements; empty without a row."""
-    if not rows:
-        return ""
-    head = "".join(f'<th scope="col">{name}</th>' for name in HEAD)
-    body = "".join(
-        f'<tr><th scope="row">{escape(first)}</th>{"".join(f"<td>{x}</td>" for x in rest)}</tr>\n'
-        for first, *rest in map(cells, rows)
-    )
-    table = f"<table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table>"
-    return (
-        f'<div class="scores"><h3>{escape(title)}</h3>\n{html_page.scroll_region(title, table)}\n'
-        f'<p class="caption">{escape(caption(baseline, metric))}</p></div>'
-    )
+    return plain_table.html(title, HEAD, [*map(cells, rows)], caption(baseline, metric))

@@ -1,22 +1,27 @@
-"""The trainings of a study: their configurations, and the check that they are comparable."""
+"""The trainings and recipes of a study: their settings, and the check that they are comparable."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from uaps_jax import config as config_lib
 from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError
+from uaps_jax.recipes import stage as stage_lib
+from uaps_jax.recipes.stage import Recipe, Training
 from uaps_jax.study import budgets
 from uaps_jax.study.budgets import Budget
 from uaps_jax.study.grid import Entry, Grid, problems
 
 SHARED = ("train.", "data.", "optimizer.schedule", "optimizer.plateau_", "optimizer.poly_")
 """Beginnings of settings that must be equal in a table, unless an entry overrides them."""
+
+BASE = "base."
+"""What the keys of the settings that the trainings of a recipe share begin with."""
 
 OF_SEED = ("train.seed", "data.split_seed")
 """Exceptions of `SHARED`, which differ between the seeds of an entry."""
@@ -27,7 +32,7 @@ DEFAULT_OVERRIDES = {"data.labeled_group_copies": "exclude"}
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Cell:
-    """One training of a study.
+    """One training of a study, or a recipe with several.
 
     Attributes:
       dataset: as in its block.
@@ -39,7 +44,9 @@ class Cell:
         seed is part of its name.
       file: configuration file with its argument, as for `--config`.
       overrides: all dotted keys and values that differ from the file, or may differ.
-      config: the validated configuration.
+      config: the validated configuration; of a recipe, its base.
+      recipe: None for a training.
+      rows: of a recipe, name of a row of the tables -> the training whose scores it has.
     """
 
     dataset: str
@@ -51,6 +58,8 @@ class Cell:
     file: str
     overrides: dict[str, Any]
     config: Config
+    recipe: Recipe | None = None
+    rows: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     @property
     def run(self) -> str:
@@ -75,7 +84,8 @@ def cells(grid: Grid) -> list[Cell]:
         if str(cell.folder).strip(".") in ("", *OWN_FOLDERS):
             found.append(f"entry {name!r}: this is the name of a folder of the study; rename it")
         other = by_folder.setdefault(cell.folder, cell)
-        if other.config != cell.config or other.entry != cell.entry:
+        same = (cell.config, cell.recipe) == (other.config, other.recipe)
+        if not same or other.entry != cell.entry:
             found.append(
                 f"two trainings of {other.entry!r} and {cell.entry!r} have the same folder "
                 f"{cell.folder}; rename an entry, or set folders = 'runs'"
@@ -114,7 +124,9 @@ def _cell(
 ) -> Cell:
     entry = grid.entries[name]
     file = _file(entry, dataset, grid.variant)
-    config = configuration_files.load_config(file)
+    settings = configuration_files.load_section(file)
+    recipe = settings if isinstance(settings, Recipe) else None
+    config = configuration_files.load_config(file) if recipe is None else recipe.base
     overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed}
     overrides |= DEFAULT_OVERRIDES
     if grid.manual_dir:
@@ -123,9 +135,23 @@ def _cell(
     usual = overrides.get("data.split_seed", config.data.split_seed)
     if grid.split_follows_seed:
         usual = seed
-    draw = overrides["data.split_seed"] = usual if draw is None else draw
+    overrides["data.split_seed"] = usual if draw is None else draw
     if budget is not None:
         overrides |= budgets.overrides(budget)
+    if recipe is not None:
+        overrides = {f"{BASE}{key}": value for key, value in overrides.items()} | entry.overrides
+        configuration_files.override(recipe, overrides)
+        rows = _rows(name, entry, recipe)
+        return Cell(
+            **_place(grid, dataset, name, recipe.base, seed, usual),
+            file=file,
+            overrides=overrides,
+            config=recipe.base,
+            recipe=recipe,
+            rows=rows,
+        )
+    if entry.stages:
+        raise ConfigError("stages: only an entry with the configuration of a recipe has stages")
     overrides |= entry.overrides
     configuration_files.override(config, overrides)
     if grid.ramp_share or "train.steps" in overrides:
@@ -139,18 +165,49 @@ def _cell(
         configuration_files.override(config, overrides)
     config_lib.validate(config)
     return Cell(
-        dataset=dataset,
-        entry=name,
-        budget=budgets.of(config.data),
-        draw=config.data.split_seed,
-        seed=seed,
-        folder=Path(_plain(name))
-        if grid.folders == "entries"
-        else _folder(dataset, name, config, f"draw_{draw}_" if draw != usual else ""),
+        **_place(grid, dataset, name, config, seed, usual),
         file=file,
         overrides=overrides,
         config=config,
     )
+
+
+def _rows(name: str, entry: Entry, recipe: Recipe) -> dict[str, str]:
+    """Name of a row -> the training of a recipe whose scores it has.
+
+    Raises:
+      ConfigError: the recipe cannot be run, or it has no such training.
+    """
+    stages = stage_lib.checked(recipe, Path())
+    trainings = [stage.name for stage in stages if isinstance(stage, Training)]
+    if not trainings:
+        raise ConfigError("the recipe has no training")
+    rows = dict(entry.stages) or {name: trainings[-1]}
+    for row, stage in rows.items():
+        if stage not in trainings:
+            raise ConfigError(
+                f"stages: the row {row!r} is of the training {stage!r}; choose one of "
+                f"{', '.join(trainings)}"
+            )
+    return rows
+
+
+def _place(
+    grid: Grid, dataset: str, name: str, config: Config, seed: int, usual_draw: int
+) -> dict[str, Any]:
+    """What a cell is called and where it is."""
+    draw = config.data.split_seed
+    of_draw = f"draw_{draw}_" if draw != usual_draw else ""
+    return {
+        "dataset": dataset,
+        "entry": name,
+        "budget": budgets.of(config.data),
+        "draw": draw,
+        "seed": seed,
+        "folder": Path(_plain(name))
+        if grid.folders == "entries"
+        else _folder(dataset, name, config, of_draw),
+    }
 
 
 def _folder(dataset: str, name: str, config: Config, draw: str) -> Path:
@@ -202,13 +259,13 @@ def _differences(grid: Grid, cells: Sequence[Cell]) -> Iterator[str]:
 
 def _shared_keys(grid: Grid, cell: Cell) -> Iterator[str]:
     """The settings of a training that must be those of the other trainings in its table."""
-    schedule = cell.config.optimizer.schedule
+    schedule, base = cell.config.optimizer.schedule, "" if cell.recipe is None else BASE
     unused = tuple(f"optimizer.{name}_" for name in ("plateau", "poly") if name != schedule)
     for key in config_lib.flatten(cell.config):
         if (
             key.startswith(SHARED)
             and not key.startswith(unused)
             and key not in OF_SEED
-            and key not in grid.entries[cell.entry].overrides
+            and f"{base}{key}" not in grid.entries[cell.entry].overrides
         ):
             yield key

@@ -24,8 +24,8 @@ from uaps_jax.reports.study_figures import bars, decoders, equivalence, lines, p
 from uaps_jax.study import budgets
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Bars, Decoders, Figure, Grid, LabelEquivalence, Lines, Panels
+from uaps_jax.study.outcome import Outcome
 from uaps_jax.study.rows import rows_of, without_epsilon
-from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
 
 TIMED_CALLS = 30

@@ -6,6 +6,7 @@ The `get_config` of a study's configuration file returns a `Grid`.
 # Annotations are evaluated here: ml_collections reads the types of overrides from them.
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
@@ -16,7 +17,7 @@ from uaps_jax.study.budgets import Budget
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
-    """A row of the tables, with either a method or a configuration file.
+    """A row of the tables, or several of a recipe; with either a method or a configuration file.
 
     Attributes:
       method: name of a method; the configuration is the published `configs/<dataset>_<method>.py`
@@ -24,13 +25,17 @@ class Entry:
       config: any configuration file in the form of `--config`: a path, absolute or relative to the
         working directory, optionally with an argument after a colon. `{dataset}` and `{variant}`
         are replaced by the dataset of the block and the variant of the study. Without a colon, the
-        argument is the variant.
-      overrides: dotted keys and values that replace those of the configuration.
+        argument is the variant. It may be that of a recipe.
+      overrides: dotted keys and values that replace those of the configuration; of a recipe, its
+        keys, such as `base.train.steps`. Overrides of the study are for the `base` of a recipe.
+      stages: of a recipe, name of a row -> the training whose scores it has; if empty, the last
+        training, in a row with the name of the entry.
     """
 
     method: str = ""
     config: str = ""
     overrides: dict[str, Any] = dataclasses.field(default_factory=dict)
+    stages: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -78,7 +83,7 @@ class SideBySide:
       title: of the figure.
       dataset: of the trainings in the figure.
       budget: of these trainings.
-      entries: names of entries, from left to right.
+      entries: names of entries, or of rows of a recipe, from left to right.
     """
 
     title: str
@@ -143,7 +148,7 @@ class Grid(Section):
     manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     checkpoint: Literal["best", "latest"]  # that is reported; "best": on val
     metrics: tuple[str, ...]  # columns of the tables; the first is that of the figures
-    baseline: str  # the entry that the others are compared with, paired by draw and seed
+    baseline: str  # the row that the others are compared with, paired by draw and seed
     figures: tuple[Figure, ...]
     notes: tuple[str, ...]  # sentences of the report besides its own
     # work directories of the trainings: "runs": runs/<dataset>/<entry>/<budget>/<run>; "entries":
@@ -159,19 +164,33 @@ METRICS = ("image_iou", "image_dice", "dataset_iou", "pixel_accuracy")
 CLEAN_IMAGE_RATE = "clean_image_false_positive_rate"
 
 
+def rows_of(name: str, entry: Entry) -> tuple[str, ...]:
+    """The names of an entry's rows in the tables."""
+    return tuple(entry.stages) or (name,)
+
+
+def all_rows(grid: Grid) -> tuple[str, ...]:
+    """The names of all rows, in the order of the tables."""
+    return tuple(row for name, entry in grid.entries.items() for row in rows_of(name, entry))
+
+
 def problems(grid: Grid) -> Iterator[str]:
     """What is wrong with a study apart from the configurations of its trainings, one line each."""
     yield from config_lib.value_problems(grid)
     for name, entry in grid.entries.items():
         if bool(entry.method) == bool(entry.config):
             yield f"entry {name!r}: must have either a method or a config"
-    named = {name for block in grid.blocks for name in block.entries}
-    for figure in grid.figures:
-        named |= set(entries_of(figure))
-    for name in sorted(named - grid.entries.keys()):
+    trained = {name for block in grid.blocks for name in block.entries}
+    for name in sorted(trained - grid.entries.keys()):
         yield f"there is no entry {name!r}; choose one of {', '.join(grid.entries)}"
-    if grid.baseline not in grid.entries:
-        yield f"baseline = {grid.baseline!r}: must be one of {', '.join(grid.entries)}"
+    rows = all_rows(grid)
+    for row, count in Counter(rows).items():
+        if count > 1:
+            yield f"{count} entries have the row {row!r}; rename it"
+    for name in sorted({row for figure in grid.figures for row in entries_of(figure)} - {*rows}):
+        yield f"there is no entry {name!r}; choose one of {', '.join(rows)}"
+    if grid.baseline not in rows:
+        yield f"baseline = {grid.baseline!r}: must be one of {', '.join(rows)}"
     yield from _budget_problems(grid)
     yield from _figure_problems(grid)
     if not grid.metrics:

@@ -13,12 +13,12 @@ from absl import logging
 
 from uaps_jax import files
 from uaps_jax.data import leakage, protocols, splits
-from uaps_jax.reports import equivalence, study_page, table_texts, tables
-from uaps_jax.study import figures
+from uaps_jax.reports import equivalence, plain_table, study_page, table_texts, tables
+from uaps_jax.study import figures, pseudo_labels
 from uaps_jax.study.cells import Cell
-from uaps_jax.study.grid import Decoders, Grid, LabelEquivalence
+from uaps_jax.study.grid import Decoders, Grid, LabelEquivalence, all_rows
+from uaps_jax.study.outcome import Outcome
 from uaps_jax.study.rows import rows_of, write_rows
-from uaps_jax.study.runner import Outcome
 from uaps_jax.training import checkpoints
 
 ROWS = "results.jsonl"
@@ -51,7 +51,7 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
     """
     write_rows(outcomes, directory / ROWS)
     rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
-    made = tables.tables(rows, list(grid.entries), grid.metrics, grid.baseline)
+    made = tables.tables(rows, list(all_rows(grid)), grid.metrics, grid.baseline)
     notes, failed, drawn = _notes(grid, outcomes, directory, rows), failures(outcomes), []
     for number, figure in enumerate(grid.figures if with_figures else (), start=1):
         file = f"figures/{number:02d}.png"
@@ -73,7 +73,14 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
         for figure in grid.figures
         if isinstance(figure, LabelEquivalence)
     ]
-    scores = "\n".join([table_texts.html(made), *(equivalence.html(*one) for one in of_labels)])
+    of_recipes = (
+        pseudo_labels.TITLE,
+        pseudo_labels.HEAD,
+        pseudo_labels.rows(outcomes, directory),
+        pseudo_labels.CAPTION,
+    )
+    further = [*(equivalence.html(*one) for one in of_labels), plain_table.html(*of_recipes)]
+    scores = "\n".join([table_texts.html(made), *further])
     page = study_page.render(grid.title, scores, drawn, failed, notes)
     files.write_text(directory / "report.html", page)
     pictures = "".join(f"\n![{caption}]({file})\n" for caption, file in drawn)
@@ -81,7 +88,8 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
     listed += "".join(f"- failed: {failure}\n" for failure in failed)
     title, listed = (html.escape(text, quote=False) for text in (grid.title, listed))
     text = f"# {title}\n\n{listed}\n{table_texts.markdown(made)}\n"
-    text += "".join(equivalence.markdown(*one) for one in of_labels) + pictures
+    text += "".join(equivalence.markdown(*one) for one in of_labels)
+    text += plain_table.markdown(*of_recipes, texts=3) + pictures
     files.write_text(directory / "report.md", text)
     files.write_text(directory / "results.csv", table_texts.csv_text(rows))
 

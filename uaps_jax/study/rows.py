@@ -9,7 +9,7 @@ from typing import Any
 
 from uaps_jax import files
 from uaps_jax.evaluation import metrics as metric_lib
-from uaps_jax.study.runner import Outcome
+from uaps_jax.study.outcome import Outcome
 
 
 def rows_of(

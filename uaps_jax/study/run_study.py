@@ -64,7 +64,7 @@ def _data_digests(cells: Sequence[Cell]) -> dict[Cell, str]:
     digests: dict[str, str] = {}
     by_cell = {}
     for cell in cells:
-        data = cell.config.data
+        data = cell.config.data  # of a recipe that of its base, without pseudo-labels
         source_key = f"{data.name} {data.data_dir} {data.manual_dir} {data.folder}"
         if source_key not in opened:
             opened[source_key] = source.open_dataset(data)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import dataclasses
 import itertools
 import os
 import queue
@@ -25,8 +24,9 @@ from typing import Any
 
 from absl import logging
 
-from uaps_jax.study import progress
+from uaps_jax.study import outcome, progress
 from uaps_jax.study.cells import Cell, flags
+from uaps_jax.study.outcome import Outcome
 from uaps_jax.training import results
 
 LOG = "log.txt"
@@ -34,21 +34,6 @@ PARENT_VARIABLE = "UAPS_JAX_STUDY"  # environment variable of a training: proces
 PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
 SHOWN_EVERY_S = 30  # seconds between lines about the running trainings
 SAVING_S = 60  # seconds that a training has to finish its step and save it
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """The outcome of one training.
-
-    Attributes:
-      cell: the training.
-      result: None if there is none.
-      reason: why there is no result; "" if there is one.
-    """
-
-    cell: Cell
-    result: Mapping[str, Any] | None
-    reason: str
 
 
 def run(
@@ -59,10 +44,10 @@ def run(
     command: Sequence[str],
     on_finish: Callable[[Sequence[Outcome]], None],
 ) -> list[Outcome]:
-    """Runs every training that has no result yet.
+    """Runs every training or recipe that has no result yet.
 
     Args:
-      cells: training -> digest of its data (`training.results.digest`).
+      cells: training or recipe -> digest of its data (`training.results.digest`).
       directory: of the study.
       workers: number of trainings at a time, each on a GPU of its own if there are GPUs, and on
         its share of the cores; no more than there are GPUs.
@@ -70,19 +55,19 @@ def run(
       on_finish: called after each training, by one thread at a time, with all outcomes so far.
 
     Returns:
-      The outcomes, in the order of `cells`.
+      The outcomes, in the order of `cells`: one of a training, one of each row of a recipe.
     """
     devices = _devices(workers)
     workers = len(devices)
     cores = shares_of_cores(workers)
-    outcomes: dict[Cell, Outcome] = {}
+    outcomes: dict[Cell, list[Outcome]] = {}
     waiting: queue.SimpleQueue[Cell] = queue.SimpleQueue()
     for cell, data in cells.items():
-        result = results.read(directory / cell.folder, cell.config, data)
-        if result is None:
+        finished = outcome.finished(cell, directory, data)
+        if finished is None:
             waiting.put(cell)
         else:
-            outcomes[cell] = Outcome(cell=cell, result=result, reason="")
+            outcomes[cell] = finished
     total = len(cells) - len(outcomes)
     logging.info("%d trainings: %d are finished, %d to run", len(cells), len(outcomes), total)
     lock, started, stopped = threading.Lock(), time.perf_counter(), threading.Event()
@@ -105,23 +90,23 @@ def run(
                 reason = _train(
                     full, directory / cell.folder, environment, running, worker, cores[worker]
                 )
-                result = results.read(directory / cell.folder, cell.config, cells[cell])
-                if result is None and not reason:
+                finished = outcome.finished(cell, directory, cells[cell])
+                if finished is None and not reason:
                     reason = f"it ended without a {results.FILE} for its configuration and data"
             except OSError as error:
-                result, reason = None, str(error)
+                finished, reason = None, str(error)
             if stopped.is_set():
                 return
             with lock:
-                outcomes[cell] = Outcome(
-                    cell=cell, result=None if reason else result, reason=reason
-                )
+                if reason or finished is None:
+                    finished = [outcome.failed(cell, reason)]
+                outcomes[cell] = finished
                 done = len(outcomes) - (len(cells) - total)
                 left = (time.perf_counter() - started) / done * (total - done) / 60
                 text = "%d of %d, %s: %s; about %.0f minutes left"
                 logging.info(text, done, total, cell.folder, reason or "finished", left)
                 try:
-                    on_finish([outcomes[c] for c in cells if c in outcomes])
+                    on_finish([one for c in cells for one in outcomes.get(c, ())])
                 except Exception:  # the other trainings do not need the report
                     logging.exception("the report could not be written")
 
@@ -135,7 +120,7 @@ def run(
                 if thread.is_alive():
                     _show(list(current.values()), directory)
     missing = "it has not been run"
-    return [outcomes.get(cell, Outcome(cell=cell, result=None, reason=missing)) for cell in cells]
+    return [one for cell in cells for one in outcomes.get(cell, [outcome.failed(cell, missing)])]
 
 
 def _show(running: Sequence[Cell], directory: Path) -> None:

@@ -60,11 +60,21 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
       config: of the run.
       data: `digest` of the record of its data.
     """
+    result = read_file(directory)
+    try:
+        if result is None or result["data"] != data:
+            return None
+        stored, wanted = map(_compared, (result["config"], _settings(config)))
+        return result if stored == wanted else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def read_file(directory: Path) -> dict[str, Any] | None:
+    """The result of a finished training, whatever its configuration; None without one."""
     try:
         result: dict[str, Any] = json.loads((directory / FILE).read_text())
-        stored, wanted = map(_compared, (result["config"], _settings(config)))
-        same = stored == wanted and result["data"] == data
-        if not same or not set(CHECKPOINTS) <= result["scores"].keys():
+        if not set(CHECKPOINTS) <= result["scores"].keys():
             return None
         return result if "other_predictors" in result else _upgraded(result)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
