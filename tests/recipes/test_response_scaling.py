@@ -29,6 +29,7 @@ from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.response_scaling import ResponseScaling
 from uaps_jax.recipes.stage import Place, Training
 from uaps_jax.recipes.uncertainty_report import Maps
+from uaps_jax.study import pseudo_labels
 from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_weights
 
 KILLS = ("cyclic/weight:5", "phase_2_hard/checkpoints:2")
@@ -187,6 +188,8 @@ def test_the_report_compares_with_the_hidden_masks(root, opened):
     low = weights <= 0.05 * 255
     assert found["share"] == pytest.approx(low.mean())
     assert summary["quality"]["cyclic"]["images"] == len(split["labeled"])
+    of_study = [(one.stage, one.model, one.part) for one in pseudo_labels.of_recipe(root / "whole")]
+    assert of_study == [("targets/cyclic", "phase_1", part) for part in ("rough", "cyclic")]
     with (folder / "uncertainty.csv").open() as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     shares = [float(rows[name]["wrong"]) for name in split["labeled"]]

@@ -110,6 +110,8 @@ def activation_masks(*, name: str, folder: str, settings: MapsConfig) -> Pass:
         inputs=("image_labels", "classifier"),
         options={
             "pass": "activation masks",
+            "model": "classifier",
+            "part": "",
             "views": list(settings.views),
             "pcm": settings.pcm,
             "alpha": settings.alpha,

@@ -114,6 +114,7 @@ def cyclic_masks(
         inputs=(masks, model),
         options={
             "pass": "cyclic masks",
+            "model": model,
             "checkpoint": checkpoint,
             "keeps_masks": keeps_masks,
             "is_exact": is_exact,
