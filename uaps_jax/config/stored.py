@@ -150,7 +150,6 @@ MIGRATIONS = (
             "evaluation.crf.bilateral_sigma": 0.134,
             "evaluation.crf.level_sigma": 10.0,
             "data.folder.mask_suffix": "",
-            "data.targets.part": "unlabeled",
             "data.targets.folders": [],
             "data.targets.names": "",
             "data.targets.weights": False,
@@ -164,6 +163,7 @@ MIGRATIONS = (
         },
         adjust=_supervised_with_one_loss,
     ),
+    Migration(added={"data.targets.part": "unlabeled"}),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 
