@@ -54,6 +54,7 @@ LAYERS = {
         "stream",
         "transforms",
         "trees",
+        "weak_supervision",
     },
     "evaluation": {"compiler", "config", "data", "labels", "losses", "trees"},
     "training": {
@@ -112,16 +113,19 @@ LAYERS = {
     "recipes": {
         "compiler",
         "config",
+        "crf",
         "data",
         "datasets",
         "evaluation",
         "files",
         "inference",
         "labels",
+        "methods",
         "palette",
         "reports",
         "training",
         "trees",
+        "weak_supervision",
     },
     "annotations": {"datasets", "labels", "palette"},
     "annotation_queue": {

@@ -14,8 +14,8 @@ class Stream:
     Attributes:
       pool: where its images are drawn from, "labeled" or "unlabeled".
       batch: images per step, over all devices.
-      fields: arrays of each image: "image"; "mask", from the unlabeled pool that of `data.targets`;
-        "weight" of each pixel, from the unlabeled pool only, from there as well.
+      fields: arrays of each image: "image"; "mask", from the pool `data.targets.part` that of
+        `data.targets`; "weight" of each pixel, from that pool only, from there as well.
     """
 
     pool: str
@@ -27,5 +27,3 @@ class Stream:
             raise ValueError(
                 f"the fields of a stream are {', '.join(FIELDS)}, not {min(unknown)!r}"
             )
-        if self.pool == "labeled" and "weight" in self.fields:
-            raise ValueError("the labeled pool has no weights: remove the field 'weight'")

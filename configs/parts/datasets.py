@@ -195,7 +195,7 @@ def _config(
         "folder": c.FolderConfig(
             images="", masks="", mask_suffix="", table="", classes=(), group="", white=2**16 - 1
         ),
-        "targets": c.TargetsConfig(folders=(), names="", weights=False),
+        "targets": c.TargetsConfig(part="unlabeled", folders=(), names="", weights=False),
         "height": 256,
         "width": 256,
         "fit": "resize",

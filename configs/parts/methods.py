@@ -30,6 +30,7 @@ from uaps_jax.methods.fixmatch import FixmatchConfig
 from uaps_jax.methods.mean_teacher import MeanTeacherConfig
 from uaps_jax.methods.ppl import PplConfig
 from uaps_jax.methods.prevmatch import PrevmatchConfig
+from uaps_jax.methods.seam import SeamConfig
 from uaps_jax.methods.self_training import SelfTrainingConfig
 from uaps_jax.methods.supervised import SupervisedConfig
 from uaps_jax.methods.u2pl import U2plConfig
@@ -38,6 +39,7 @@ from uaps_jax.methods.uaps import UapsConfig
 from uaps_jax.methods.ucc import UccConfig
 from uaps_jax.methods.unimatch_v1 import UnimatchV1Config
 from uaps_jax.methods.unimatch_v2 import UnimatchV2Config
+from uaps_jax.methods.urn import UrnConfig
 
 SUPERVISED: dict[str, Any] = {"loss": "cross_entropy_and_dice", "ema_decay": 0.0}
 
@@ -321,6 +323,36 @@ def ppl(config: c.Config, **settings: Any) -> c.Config:
     return _scaled(config, PplConfig, usual, settings)
 
 
+URN: dict[str, Any] = {
+    "form": "repaired",
+    "loss": "cross_entropy_and_dice",
+    "weighting": "none",
+    "least": 0.05,
+    "under_fitting_limit": 0.0,
+    "under_fitting_start": 0.5,
+    "weight_fcn": 0.0,
+}
+"""URN's, repaired, with UAPS's loss; the weights are those of `recipes/response_scaling.py`."""
+
+
+def urn(config: c.Config, **settings: Any) -> c.Config:
+    """URN's training on masks of labeled images, without weights of pixels."""
+    config.network.auxiliary = 0
+    config.method = UrnConfig(**(URN | settings))
+    return config
+
+
+SEAM: dict[str, Any] = {"equivariance": 1.0, "small": 0.5, "correlation": 64}
+"""SEAM's, with a smaller view of half the size; published: 0.3 of 448 pixels."""
+
+
+def seam(config: c.Config, **settings: Any) -> c.Config:
+    """A classifier of image labels, SEAM's."""
+    config.network.auxiliary = 0
+    config.method = SeamConfig(**(SEAM | settings))
+    return config
+
+
 METHODS: dict[str, Callable[..., c.Config]] = {
     "supervised": supervised,
     "self_training": self_training,
@@ -340,6 +372,8 @@ METHODS: dict[str, Callable[..., c.Config]] = {
     "dirichlet_match": dirichlet_match,
     "u2pl": u2pl,
     "ppl": ppl,
+    "urn": urn,
+    "seam": seam,
     "cpcl": cpcl,
     "dueb": dueb,
 }

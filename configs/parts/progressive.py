@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import choices, methods, networks, variants
+from uaps_jax.configs.parts import choices, methods, networks, refinement, variants
 from uaps_jax.configs.parts import ppl as settings_of_ppl
 from uaps_jax.configs.parts.ppl import Setting
 from uaps_jax.recipes.progressive import Progressive
@@ -98,4 +98,10 @@ def _in_stages(
     if variant:
         steps = [base.train.steps] * len(steps)
     base.train.steps = steps[0]
-    return Progressive(base=base, student=student, student_steps=tuple(steps[1:]), **settings)
+    return Progressive(
+        base=base,
+        student=student,
+        student_steps=tuple(steps[1:]),
+        crf=refinement.no_crf(),
+        **settings,
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
@@ -12,11 +12,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from uaps_jax.datasets import image_labels
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
 from uaps_jax.datasets.file_trees import Folder
 from uaps_jax.datasets.folder import class_map, images
 from uaps_jax.datasets.folder import scan as scanning
-from uaps_jax.datasets.regular_files import read_regular
+from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
 from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 _KEPT = {("PNG", "L"), ("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "RGB")}
@@ -34,6 +35,7 @@ class FolderConfig(tfds.core.BuilderConfig):
       entries: the images, sorted by name.
       groups: the leakage group of each.
       problems: those that the names alone show.
+      image_labels: name of an image -> the ids of its classes, from `image_labels.csv`.
     """
 
     settings: scanning.Settings
@@ -42,6 +44,7 @@ class FolderConfig(tfds.core.BuilderConfig):
     entries: tuple[scanning.Entry, ...] = dataclasses.field(repr=False)
     groups: tuple[int, ...] = dataclasses.field(repr=False)
     problems: tuple[Problem, ...] = dataclasses.field(repr=False)
+    image_labels: Mapping[str, tuple[int, ...]] = dataclasses.field(repr=False)
 
 
 def configure(settings: scanning.Settings) -> FolderConfig:
@@ -54,9 +57,11 @@ def configure(settings: scanning.Settings) -> FolderConfig:
     """
     entries, problems = scanning.scan(settings)
     classes = _classes(settings, entries)
+    labels = _image_labels(settings, classes, entries, problems)
     digests = scanning.digest_files(entries)
     # Problems are part of the state: a dataset that was built without them does not hide them.
     meaning = repr((classes, settings.white, Builder.VERSION, problems))
+    meaning += repr(sorted(labels.items())) if labels else ""
     state = scanning.fingerprint(entries, digests, meaning)
     return FolderConfig(
         name=f"state_{state}",
@@ -65,6 +70,7 @@ def configure(settings: scanning.Settings) -> FolderConfig:
         entries=tuple(entries),
         groups=tuple(scanning.number_groups(entries, digests)),
         problems=tuple(problems),
+        image_labels=labels,
     )
 
 
@@ -138,6 +144,26 @@ def _classes(settings: scanning.Settings, entries: Sequence[scanning.Entry]) -> 
         [(where, f"does not exist, and data.folder.classes is not set. {_suggestion(entries)}")],
         scanning.INSTRUCTIONS,
     )
+
+
+def _image_labels(
+    settings: scanning.Settings,
+    classes: class_map.ClassMap,
+    entries: Sequence[scanning.Entry],
+    problems: list[Problem],
+) -> dict[str, tuple[int, ...]]:
+    """The labels of whole images, beside the folder of the images; none without the file."""
+    file = settings.root / image_labels.FILE
+    if not file.exists():
+        return {}
+    try:
+        text = read_regular(file, MOST_TEXT_BYTES).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(Problem(str(file), f"cannot be read: {error}"))
+        return {}
+    found = image_labels.from_csv(text, str(file), classes.names, problems)
+    problems += image_labels.unknown_names(found, {entry.name for entry in entries}, str(file))
+    return found
 
 
 def _suggestion(entries: Sequence[scanning.Entry]) -> str:

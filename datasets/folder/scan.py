@@ -38,7 +38,8 @@ megapixels are read, masks as PNG, BMP or TIFF. The classes of the mask values a
 FOLDER/classes.yaml, background first:
   background: 0
   scratch: 255        # or a colour, "#ff0000", or several values, [1, 2]
-  ignore: 128         # optional: pixels without a label"""
+  ignore: 128         # optional: pixels without a label
+Classes of whole images, without masks, may be in FOLDER/image_labels.csv."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

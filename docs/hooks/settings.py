@@ -3,7 +3,8 @@
 `<!-- settings: data.folder -->` becomes the table of that section of a configuration, with the
 values of UAPS on NEU-Seg; `<!-- settings: method cps -->` that of a method, with the values of its
 published settings; `<!-- settings: network unet -->` that of a family of networks;
-`<!-- settings: recipe mtiles_stpp -->` that of the recipe of a configuration file;
+`<!-- settings: recipe mtiles_stpp -->` that of the recipe of a configuration file, and with the
+name of a section behind it, that of this section;
 `<!-- methods -->` the table of all methods; `<!-- networks -->` that of all networks.
 """
 
@@ -51,7 +52,10 @@ def table_for(marker: str, page: str) -> str:
         own = of_network(words[1]) if words[0] == "network" else of_method(words[1]).method
         return table(words[0], own)
     if words[0] == "recipe":
-        return table("", published(words[1]))
+        section = published(words[1])
+        for name in words[2:]:
+            section = getattr(section, name)
+        return table(".".join(words[2:]), section)
     section = published(SHOWN)
     for name in words[0].split("."):
         section = getattr(section, name)

@@ -37,8 +37,10 @@ def built(tmp_path_factory):
     return data, dataset, protocols.make_split(dataset, data)
 
 
-def with_targets(data, *folders, names="", weights=False):
-    chosen = TargetsConfig(folders=tuple(map(str, folders)), names=str(names), weights=weights)
+def with_targets(data, *folders, names="", weights=False, part="unlabeled"):
+    chosen = TargetsConfig(
+        part=part, folders=tuple(map(str, folders)), names=str(names), weights=weights
+    )
     return dataclasses.replace(data, targets=chosen)
 
 
@@ -72,6 +74,22 @@ def test_masks_and_weights_of_two_folders_are_those_of_the_pool(built, tmp_path)
     truth = source.read(dataset, [second, first], data)
     np.testing.assert_array_equal(truth.images, pool.images)
     assert truth.weights is None
+
+
+def test_all_training_images_with_a_target_can_be_the_labeled_ones(built, tmp_path):
+    data, dataset, split = built
+    names = sorted([split["labeled"][0], split["unlabeled"][0]])
+    write(tmp_path / "a", [*names, split["val"][0]], weights=True)
+    data = with_targets(data, tmp_path / "a", weights=True, part="labeled")
+    restricted, found = targets.restrict(dataset, data, split)
+    training = {*split["labeled"], *split["unlabeled"]}
+    assert restricted["labeled"] == names
+    assert restricted["unlabeled"] == sorted(training - set(names))
+    assert [restricted[part] for part in ("val", "test")] == [split["val"], split["test"]]
+    pools = training_images.read(dataset, {"labeled": names}, data, found).pools
+    expected = resample.nearest(mask_of(0), 24, 40)
+    np.testing.assert_array_equal(pools["labeled"].masks[0], expected)
+    assert pools["labeled"].weights is not None
 
 
 def test_weights_count_in_the_memory_of_the_unlabeled_images(built, tmp_path):
@@ -171,6 +189,8 @@ def test_wrong_lists_and_folders_are_refused(built, tmp_path):
 
 def test_settings_without_a_folder_are_refused():
     config = mine.settings(Path("nowhere"))
-    config.data.targets = TargetsConfig(folders=(), names="list.txt", weights=True)
+    config.data.targets = TargetsConfig(
+        part="unlabeled", folders=(), names="list.txt", weights=True
+    )
     with pytest.raises(ConfigError, match=r"(?s)targets\.names = .* has no effect.*targets\.wei"):
         validate(config)

@@ -67,6 +67,7 @@ def dataset_of(areas, sides, size=(1200, 2000), images=20):
         label=np.ones(count, int),
         area=np.array(areas),
         box=np.stack([sides, sides], 1),
+        ellipse=np.zeros(count),
         left=np.array(areas),
     )
     return survey, found

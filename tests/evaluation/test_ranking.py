@@ -51,6 +51,8 @@ def test_a_weight_is_a_number_of_copies():
     copies = np.repeat(np.arange(len(scores)), weights)
     expected = auroc_by_pairs(scores[copies], is_positive[copies])
     assert ranking.auroc(scores, is_positive, weights) == pytest.approx(expected)
+    expected = average_precision_by_thresholds(scores[copies], is_positive[copies])
+    assert ranking.average_precision(scores, is_positive, weights) == pytest.approx(expected)
 
 
 def test_equal_scores_separate_nothing_and_missing_examples_are_nan():

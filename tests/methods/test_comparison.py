@@ -541,8 +541,9 @@ def test_a_variance_head_leaves_the_rest_of_the_network_as_it_is():
 
 
 FAMILY = ("fixmatch", "augseg", "unimatch_v1", "prevmatch", "unimatch_v2", "dirichlet_match")
-# `self_training` has one loss for both, see its own tests.
-SEMI = [name for name in methods.METHODS if name not in ("supervised", "self_training")]
+# `self_training` has one loss for both, `urn` and `seam` labeled images alone, see their own tests.
+OTHERS = ("supervised", "self_training", "urn", "seam")
+SEMI = [name for name in methods.METHODS if name not in OTHERS]
 # BCP has no term of whole labeled images, PPL one mean over the pixels of both streams.
 WITH_LABELED_TERM = [name for name in SEMI if name not in ("bcp", "ppl")]
 

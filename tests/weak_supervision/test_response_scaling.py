@@ -166,7 +166,7 @@ def test_one_scale_has_no_variance(scales):
 
 def test_weights_of_the_loss_are_hard_or_soft():
     stored = np.array([255, 113, 28, 12, 0], np.uint8)
-    hard = response_scaling.loss_weights(stored, "hard", 0.05)
+    hard = response_scaling.loss_weights(stored / 255, "hard", 0.05)
     np.testing.assert_allclose(hard, [1, 1, 1, 0.05, 0.05])
-    soft_weights = response_scaling.loss_weights(stored, "soft", 0.05)
+    soft_weights = response_scaling.loss_weights(stored / 255, "soft", 0.05)
     np.testing.assert_allclose(soft_weights, [1, 113 / 255, 28 / 255, 0.05, 0.05], rtol=1e-6)

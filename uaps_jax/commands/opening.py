@@ -55,7 +55,7 @@ class Trainable(NamedTuple):
 
     Attributes:
       method: built.
-      split: of the dataset; with targets, its unlabeled images are those that have one.
+      split: of the dataset, as `targets.restrict` gives it.
       targets: None for the masks of the dataset.
     """
 
@@ -95,22 +95,26 @@ def _check_targets(config: Config, method: Method) -> None:
       ConfigError: it does not.
     """
     targets, name = config.data.targets, config.method.name
-    read = {f for s in method.streams.values() if s.pool == "unlabeled" for f in s.fields}
-    if "mask" in read and not targets.folders:
+    read = {
+        pool: {f for s in method.streams.values() if s.pool == pool for f in s.fields}
+        for pool in ("labeled", "unlabeled")
+    }
+    if "mask" in read["unlabeled"] and not (targets.folders and targets.part == "unlabeled"):
         raise ConfigError(
-            f"data.targets.folders = (): method {name} learns masks of unlabeled images; set it to "
-            "the folders of these masks"
+            f"data.targets.folders = {targets.folders} with data.targets.part = {targets.part!r}: "
+            f"method {name} learns masks of unlabeled images; set them to the folders of these "
+            "masks, and to unlabeled"
         )
-    if targets.folders and "mask" not in read:
+    if targets.folders and "mask" not in read[targets.part]:
         raise ConfigError(
             f"data.targets.folders = {targets.folders}: method {name} does not learn masks of "
-            "unlabeled images; leave it empty, or choose another method"
+            f"{targets.part} images; leave it empty, or choose another method"
         )
-    if targets.weights != ("weight" in read):
-        uses = "needs" if "weight" in read else "does not use"
+    if targets.weights != ("weight" in read[targets.part]):
+        uses = "does not use" if targets.weights else "needs"
         raise ConfigError(
-            f"data.targets.weights = {targets.weights}: method {name} {uses} weights of pixels; "
-            f"set it to {not targets.weights}"
+            f"data.targets.weights = {targets.weights}: method {name} {uses} weights of pixels of "
+            f"{targets.part} images; set it to {not targets.weights}"
         )
 
 

@@ -50,11 +50,12 @@ class FolderConfig(Section):
 
 @dataclass(slots=True, kw_only=True)
 class TargetsConfig(Section):
-    """Masks of unlabeled images, such as pseudo-labels, for methods that learn them.
+    """Masks in place of those of the dataset, such as pseudo-labels and rough masks."""
 
-    Only the unlabeled images that have one are used then.
-    """
-
+    # "unlabeled": of unlabeled images, of which only those that have one are used then, for methods
+    # that learn them; "labeled": the training images that have one are the labeled ones, and all
+    # others are unlabeled
+    part: Literal["unlabeled", "labeled"]
     # folders with the files mask/NAME.png and, if `weights`, weight/NAME.png, of the size of the
     # image NAME; an image can be in one of them only; (): none
     folders: tuple[str, ...]
@@ -62,7 +63,20 @@ class TargetsConfig(Section):
     weights: bool  # whether each pixel has a weight in the loss, its value / 255; False: all are 1
 
     def problems(self, config: "Config") -> Iterator[str]:
-        """A list or weights without a folder."""
+        """Settings without a folder, and masks that would be made rough a second time."""
+        yield from check(
+            config,
+            "data.rough.kind",
+            config.data.rough.kind == "none" or not self.folders or self.part == "unlabeled",
+            'is for masks of the dataset, and data.targets.part = "labeled" replaces them; set it '
+            "to none",
+        )
+        yield from check(
+            config,
+            "data.targets.part",
+            bool(self.folders) or self.part == "unlabeled",
+            "has no effect without data.targets.folders",
+        )
         for key in ("data.targets.names", "data.targets.weights"):
             yield from check(
                 config,

@@ -163,6 +163,7 @@ MIGRATIONS = (
         },
         adjust=_supervised_with_one_loss,
     ),
+    Migration(added={"data.targets.part": "unlabeled"}),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

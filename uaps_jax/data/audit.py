@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from uaps_jax.config import DataConfig
-from uaps_jax.data import audit_leakage, audit_size, splits, visible
+from uaps_jax.data import audit_leakage, audit_rough, audit_size, splits, visible
 from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
@@ -39,6 +39,8 @@ def audit(
     findings = [
         *_classes(dataset, survey, split),
         *_masks(survey),
+        *audit_rough.rough_masks(survey, found),
+        *audit_rough.image_labels(dataset),
         *_sizes(survey),
         *audit_size.at_the_networks_size(survey, split, data, found),
         *_duplicates(survey),

@@ -30,6 +30,8 @@ class Dataset:
       position: name -> (TFDS split, index in it).
       groups: name -> leakage group; negative if unknown.
       masked: names of the images that have a mask.
+      image_labels: name -> ids of the classes of the image, without the background, of the images
+        of a user's folder that have labels as a whole.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Dataset:
     position: Mapping[str, tuple[str, int]]
     groups: Mapping[str, int]
     masked: frozenset[str]
+    image_labels: Mapping[str, tuple[int, ...]] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,6 +119,7 @@ def open_dataset(data: DataConfig) -> Dataset:
         position=position,
         groups=groups,
         masked=frozenset(masked),
+        image_labels=getattr(builder.builder_config, "image_labels", {}),
     )
 
 

@@ -1,4 +1,4 @@
-"""Masks and weights of unlabeled images from folders, in place of those of the dataset.
+"""Masks and weights of training images from folders, in place of those of the dataset.
 
 A folder holds `mask/NAME.png`, class ids and 255 where there is no label, and, if
 `data.targets.weights`, `weight/NAME.png`, 8-bit grey, 255 for a weight of 1. Both have the size of
@@ -46,7 +46,7 @@ class Files(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Targets:
-    """The targets of some unlabeled images, checked.
+    """The targets of some training images, checked.
 
     Attributes:
       files: name of an image -> its files.
@@ -63,9 +63,11 @@ class Targets:
 
 
 def restrict(dataset: Dataset, data: DataConfig, split: Split) -> tuple[Split, Targets | None]:
-    """The split with the unlabeled images that have a target alone, and their targets.
+    """The split by the training images that have a target, and their targets.
 
-    Without `data.targets.folders`, the same split and None.
+    The unlabeled images are those of them that have one; with `data.targets.part` "labeled", all
+    training images that have one are labeled, and the others unlabeled. Without
+    `data.targets.folders`, the same split and None.
 
     Args:
       dataset: the images.
@@ -80,12 +82,13 @@ def restrict(dataset: Dataset, data: DataConfig, split: Split) -> tuple[Split, T
         return split, None
     problems = _Problems()
     found = _found(data, problems)
-    unlabeled = set(split["unlabeled"])
-    names = sorted(_listed(data, found, dataset, unlabeled, problems))
+    is_labeled = data.targets.part == "labeled"
+    allowed = {*split["unlabeled"], *(split["labeled"] if is_labeled else ())}
+    names = sorted(_listed(data, found, dataset, allowed, problems))
     if not names and not problems.by_kind:
         raise ConfigError(
             f"data.targets.folders = {data.targets.folders}: none of the {len(found)} masks is of "
-            f"one of the {len(unlabeled)} unlabeled images"
+            f"one of the {len(allowed)} {_kind(data)} images"
         )
     files = {}
     digest = hashlib.sha256()
@@ -97,6 +100,8 @@ def restrict(dataset: Dataset, data: DataConfig, split: Split) -> tuple[Split, T
             digest.update(hashlib.sha256(content).digest())
     problems.raise_any()
     targets = Targets(files=files, digest=digest.hexdigest()[:16])
+    if is_labeled:
+        return split | {"labeled": names, "unlabeled": sorted(allowed - set(names))}, targets
     return split | {"unlabeled": names}, targets
 
 
@@ -127,6 +132,11 @@ def _more(count: int) -> str:
     return f" and {count} more" if count > 0 else ""
 
 
+def _kind(data: DataConfig) -> str:
+    """The images that can have a target, in words."""
+    return "training" if data.targets.part == "labeled" else "unlabeled"
+
+
 def _found(data: DataConfig, problems: _Problems) -> dict[str, Path]:
     """Name of an image -> the folder that holds its mask.
 
@@ -154,14 +164,14 @@ def _listed(
     data: DataConfig,
     found: Mapping[str, Path],
     dataset: Dataset,
-    unlabeled: set[str],
+    allowed: set[str],
     problems: _Problems,
 ) -> Iterator[str]:
     """The names of the images to use."""
     file = data.targets.names
     if not file:
         for name, folder in found.items():
-            if name in unlabeled:
+            if name in allowed:
                 yield name
             elif name not in dataset.position:
                 problems.add(str(folder / MASKS), f"masks without an image in {data.name}", name)
@@ -173,8 +183,8 @@ def _listed(
     for name in names:
         if name not in dataset.position:
             problems.add(file, f"names of no image of {data.name}", name)
-        elif name not in unlabeled:
-            problems.add(file, "names of images that are not unlabeled in this split", name)
+        elif name not in allowed:
+            problems.add(file, f"names of images that are not {_kind(data)} in this split", name)
         elif name not in found:
             problems.add(file, "names without a mask in data.targets.folders", name)
         else:

@@ -37,14 +37,14 @@ def read(
       dataset: the dataset.
       names: pool -> its images; "labeled" is the one whose masks are used.
       data: how they are prepared.
-      targets: of the pool "unlabeled".
+      targets: of the pool `data.targets.part`.
 
     Raises:
       ConfigError: crops are to hold defects, and no labeled image has one.
     """
     every = [name for listed in names.values() for name in listed]
     has_weights = targets is not None and data.targets.weights
-    weighted = len(names.get("unlabeled", ())) if has_weights else 0
+    weighted = len(names.get(data.targets.part, ())) if has_weights else 0
     is_crop = data.fit == "crop"
     size = (
         whole_images.mebibytes(dataset, every, data)
@@ -63,7 +63,7 @@ def read(
         return TrainingImages(pools=pools, mebibytes=size, where=f"{where}, and cut on the host")
     bring = source.read if resident else source.files
     pools = {
-        pool: bring(dataset, listed, data, targets if pool == "unlabeled" else None)
+        pool: bring(dataset, listed, data, targets if pool == data.targets.part else None)
         for pool, listed in names.items()
     }
     pools["labeled"] = rough.rough_images(pools["labeled"], data.rough)

@@ -27,6 +27,7 @@ class Defects:
       label: its class, int `[D]`.
       area: its pixels in the mask, int `[D]`.
       box: height and width of its bounding box in the mask, int `[D, 2]`.
+      ellipse: how far it is the ellipse of its moments, intersection over union, float `[D]`.
       left: its pixels at the network's size, int `[D]`; for crops, at `data.scale`, since every
         place of an image is in some crop.
     """
@@ -35,6 +36,7 @@ class Defects:
     label: np.ndarray
     area: np.ndarray
     box: np.ndarray
+    ellipse: np.ndarray
     left: np.ndarray
 
 
@@ -45,16 +47,28 @@ def defects(dataset: Dataset, survey: Survey, data: DataConfig) -> Defects:
     columns = [np.concatenate(column) for column in zip(*found, strict=True)] if found else []
     if not columns:
         none = np.zeros(0, int)
-        return Defects(image=none, label=none, area=none, box=np.zeros((0, 2), int), left=none)
-    label, area, box, left = columns
+        return Defects(
+            image=none,
+            label=none,
+            area=none,
+            box=np.zeros((0, 2), int),
+            ellipse=np.zeros(0),
+            left=none,
+        )
+    label, area, box, ellipse, left = columns
     image = np.repeat(chosen, [len(rows[0]) for rows in found])
-    return Defects(image=image, label=label, area=area, box=box, left=left)
+    return Defects(image=image, label=label, area=area, box=box, ellipse=ellipse, left=left)
 
 
 def of_mask(
     ids: np.ndarray, data: DataConfig
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Class, area, box and pixels left of each defect in a mask, uint8 `[H, W]`."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Class, area, box, overlap with an ellipse, and pixels left of each defect in a mask.
+
+    Args:
+      ids: uint8 `[H, W]`.
+      data: the settings of the network's input.
+    """
     regions = np.zeros(ids.shape, np.int32)
     classes: list[int] = []
     for label in np.unique(ids[(ids != 0) & (ids != IGNORE)]).tolist():
@@ -66,16 +80,34 @@ def of_mask(
         seen = prepare.scaled_mask(regions, data)
     else:
         seen = prepare.mask(regions, data, padding=0)
-    boxes = [
-        (rows.stop - rows.start, columns.stop - columns.start)
-        for rows, columns in ndimage.find_objects(regions)
+    places = ndimage.find_objects(regions)
+    boxes = [(rows.stop - rows.start, columns.stop - columns.start) for rows, columns in places]
+    overlaps = [
+        ellipse_overlap(regions[place] == number) for number, place in enumerate(places, start=1)
     ]
     return (
         np.array(classes),
         np.bincount(regions.ravel(), minlength=size)[1:],
         np.array(boxes),
+        np.array(overlaps),
         np.bincount(seen.ravel(), minlength=size)[1:],
     )
+
+
+def ellipse_overlap(pixels: np.ndarray) -> float:
+    """Intersection over union of a region and the ellipse of its centre and second moments.
+
+    Args:
+      pixels: bool `[h, w]`, true somewhere.
+    """
+    padded = np.pad(pixels, [(1 + length // 8, 1 + length // 8) for length in pixels.shape])
+    places = np.argwhere(padded)
+    offset = np.moveaxis(np.indices(padded.shape), 0, -1) - places.mean(0)
+    # A pixel is a square, whose variance is 1/12, not a point.
+    covariance = np.cov(places.T, bias=True) + np.eye(2) / 12
+    distance = np.einsum("hwa,ab,hwb->hw", offset, np.linalg.inv(covariance), offset)
+    ellipse = distance <= 4
+    return float((padded & ellipse).sum() / (padded | ellipse).sum())
 
 
 def chance_of_a_defect(

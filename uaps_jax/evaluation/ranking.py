@@ -27,16 +27,25 @@ def auroc(scores: np.ndarray, is_positive: np.ndarray, weights: np.ndarray | Non
     return float((positive * (below + negative / 2)).sum() / pairs)
 
 
-def average_precision(scores: np.ndarray, is_positive: np.ndarray) -> float:
+def average_precision(
+    scores: np.ndarray, is_positive: np.ndarray, weights: np.ndarray | None = None
+) -> float:
     """The sum over the thresholds of precision times the increase of recall.
 
     A threshold is one of the scores, and all examples of at least this score are found by it, so
     that the order of equal scores does not matter.
 
+    Args:
+      scores: `[N]`.
+      is_positive: bool `[N]`.
+      weights: how often each example counts, `[N]`; None for once.
+
     Returns:
       In [0, 1]; NaN without a positive example.
     """
-    positive, negative = _weights_by_score(scores, is_positive, None)
+    positive, negative = _weights_by_score(scores, is_positive, weights)
+    counted = positive + negative > 0
+    positive, negative = positive[counted], negative[counted]
     if not positive.sum():
         return float("nan")
     found, false = positive[::-1].cumsum(), negative[::-1].cumsum()

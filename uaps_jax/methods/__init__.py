@@ -20,6 +20,7 @@ from uaps_jax.methods import (
     mean_teacher,
     ppl,
     prevmatch,
+    seam,
     self_training,
     supervised,
     u2pl,
@@ -28,6 +29,7 @@ from uaps_jax.methods import (
     ucc,
     unimatch_v1,
     unimatch_v2,
+    urn,
 )
 from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
@@ -70,6 +72,8 @@ register(prevmatch.PrevmatchConfig, prevmatch.build)
 register(dirichlet_match.DirichletMatchConfig, dirichlet_match.build)
 register(u2pl.U2plConfig, u2pl.build)
 register(ppl.PplConfig, ppl.build)
+register(urn.UrnConfig, urn.build)
+register(seam.SeamConfig, seam.build)
 register(cpcl.CpclConfig, cpcl.build)
 register(dueb.DuebConfig, dueb.build)
 

@@ -20,7 +20,15 @@ Hyperparameters = Mapping[str, jax.Array]
 
 
 def labeled_stream(config: Config) -> Stream:
-    return Stream(pool="labeled", batch=config.train.batch_labeled, fields=("image", "mask"))
+    return masked_stream(config, weighted=False)
+
+
+def masked_stream(config: Config, *, weighted: bool) -> Stream:
+    """Labeled images with their masks and, of `data.targets`, weights of their pixels."""
+    weight = ("weight",) if weighted else ()
+    return Stream(
+        pool="labeled", batch=config.train.batch_labeled, fields=("image", "mask", *weight)
+    )
 
 
 def unlabeled_stream(config: Config) -> Stream:

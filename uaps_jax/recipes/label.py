@@ -9,12 +9,13 @@ from pathlib import Path
 import jax
 import numpy as np
 
-from uaps_jax import compiler, files, inference, palette
-from uaps_jax.data import prepare, targets
-from uaps_jax.datasets.common import open_image, read_mask
-from uaps_jax.inference import TrainedModel
+from uaps_jax import compiler, files, inference
+from uaps_jax import config as config_lib
+from uaps_jax.config import CRFConfig
+from uaps_jax.data import targets, tiling
+from uaps_jax.inference import TrainedModel, refinement
 from uaps_jax.inference.augmented import augmented
-from uaps_jax.recipes import images, quality, ranking
+from uaps_jax.recipes import images, quality, ranking, target_files
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.training import checkpoints
 from uaps_jax.trees import Tree
@@ -31,6 +32,7 @@ def label(
     part: str,
     scales: Sequence[float],
     flip: bool,
+    crf: CRFConfig,
 ) -> Pass:
     """The pseudo-labels of the best checkpoint of a training, or of the last if none has a score.
 
@@ -45,6 +47,7 @@ def label(
       part: of the ranking, which is labeled; "" without one.
       scales: of test-time augmentation (`inference.augmented`); (1.0,) for none.
       flip: likewise; False for none.
+      crf: refines the probabilities; none for no iterations.
     """
 
     def write(place: Place) -> None:
@@ -54,9 +57,8 @@ def label(
         names = sorted(place.split["unlabeled"])
         if ranking_of:
             names = ranking.names_of(place.inputs[ranking_of] / ranking.FILE, part)
-        masks = place.folder / targets.MASKS
-        _write_masks(place, trained, names, masks, scales, flip)
-        written = _written(trained, names, masks)
+        _write_masks(place, trained, names, scales, flip, crf)
+        written = _written(trained, names, place.folder)
         scores = quality.quality(written, place.dataset, trained.config.data)
         files.write_text(place.folder / QUALITY, quality.to_json(scores))
         quality.log(f"{len(names)} pseudo-labels of stage {name}", scores)
@@ -73,51 +75,44 @@ def label(
             "part": part,
             "scales": list(scales),
             "flip": flip,
+            # A recipe from before there was a CRF is not run again.
+            **({"crf": config_lib.flatten(crf)} if crf.iterations else {}),
         },
         write=write,
     )
-
-
-def file_of(masks: Path, name: str) -> Path:
-    """The mask of an image in the folder of the masks."""
-    return masks / f"{name}{targets.SUFFIX}"
 
 
 def _write_masks(
     place: Place,
     trained: TrainedModel,
     names: Sequence[str],
-    masks: Path,
     scales: Sequence[float],
     flip: bool,
+    crf: CRFConfig,
 ) -> None:
     """Writes the masks that an interrupted pass has not written."""
     config = trained.config
     data, size = config.data, config.evaluation.batch_size
     predictor = trained.method.predictor(trained.predictor)
     predict = augmented(predictor, scales, flip=flip, stride=config.network.stride)
+    refine = refinement.build(crf)
 
     @functools.partial(compiler.jit_optimized, deterministic=config.train.deterministic)
-    def classes(variables: Tree, batch: jax.Array) -> jax.Array:
-        return predict(variables, batch).argmax(-1).astype(np.uint8)
+    def probabilities(variables: Tree, batch: jax.Array) -> jax.Array:
+        found = predict(variables, batch)
+        return found if refine else found.argmax(-1).astype(np.uint8)
 
-    # Whole batches are skipped or repeated: what an image gets does not depend on a resume.
-    batches = [names[start : start + size] for start in range(0, len(names), size)]
-    missing = [n for b in batches if not all(file_of(masks, n).exists() for n in b) for n in b]
-    for pool in images.pools(place.dataset, missing, data, size, "labeling"):
-        found = np.asarray(classes(trained.variables, images.padded(pool.images, size)))
-        for row, name in enumerate(pool.names):
-            part, index = place.dataset.position[name]
-            width, height = open_image(place.dataset.records[part][index]["image"]).size
-            file = file_of(masks, name)
-            file.parent.mkdir(parents=True, exist_ok=True)
-            mask = prepare.restored(found[row], (height, width), data)
-            files.write_bytes(file, palette.png(mask))
+    left = target_files.missing(place.folder, (targets.MASKS,), names, size)
+    for pool in images.pools(place.dataset, left, data, size, "labeling"):
+        found = np.asarray(probabilities(trained.variables, images.padded(pool.images, size)))
+        for name, image, values in zip(pool.names, pool.images, found, strict=False):
+            mask = tiling.likeliest(refine(image, values)) if refine else values
+            target_files.write(place.folder, targets.MASKS, name, mask, place.dataset, data)
 
 
 def _written(
-    trained: TrainedModel, names: Sequence[str], masks: Path
+    trained: TrainedModel, names: Sequence[str], folder: Path
 ) -> Iterator[tuple[str, np.ndarray]]:
     """The masks at the size of the network's input."""
     for name in names:
-        yield name, prepare.mask(read_mask(file_of(masks, name)), trained.config.data)
+        yield name, target_files.read(folder, targets.MASKS, name, trained.config.data)

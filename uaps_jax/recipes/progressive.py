@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 from uaps_jax import config as config_lib
-from uaps_jax.config import Config, MethodConfig
+from uaps_jax.config import Config, CRFConfig, MethodConfig
 from uaps_jax.evaluation import reliability
 from uaps_jax.evaluation.reliability import Terms
 from uaps_jax.recipes import images
@@ -66,6 +66,7 @@ class Progressive(Recipe):
         metadata=config_lib.rule(lambda v: bool(v) and min(v) > 0, "must be one factor or more")
     )
     flip: bool  # whether pseudo-labels are the mean with those of the mirrored images, too
+    crf: CRFConfig  # refines pseudo-labels along the edges of their images
 
     def problems(self, config: Config) -> Iterator[str]:
         """Settings of `base` that no recipe of this kind can have, and shares of too few steps."""
@@ -165,4 +166,5 @@ class Progressive(Recipe):
             part=part,
             scales=self.scales,
             flip=self.flip,
+            crf=self.crf,
         )

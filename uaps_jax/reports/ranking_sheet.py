@@ -9,11 +9,7 @@ import numpy as np
 
 from uaps_jax import palette
 from uaps_jax.data.source import Pool
-from uaps_jax.datasets.plain_text import shown
-from uaps_jax.reports import canvas
-from uaps_jax.reports.mathtext import NO_MATH
-
-COLUMNS = ("image", "pseudo-label", "truth, where there is one")
+from uaps_jax.reports import contact_sheet
 
 
 def draw(pool: Pool, labels: np.ndarray, titles: Sequence[str], target: Path) -> None:
@@ -25,22 +21,10 @@ def draw(pool: Pool, labels: np.ndarray, titles: Sequence[str], target: Path) ->
       titles: of the rows.
       target: the PNG to write.
     """
-    count = len(pool.names)
-    figure, axes = canvas.subplots(
-        count, len(COLUMNS), figsize=(1.75 * len(COLUMNS) + 1, 1.75 * count + 0.4), squeeze=False
-    )
-    for row in range(count):
-        image = pool.images[row]
-        pictures = (
-            np.broadcast_to(image, (*image.shape[:2], 3)),
-            palette.overlay(image, labels[row]),
-            palette.overlay(image, pool.masks[row]),
-        )
-        for column, picture in enumerate(pictures):
-            axes[row, column].imshow(picture, interpolation="nearest")
-            axes[row, column].set(xticks=[], yticks=[])
-        lines = "\n".join(map(shown, titles[row].split("\n")))
-        axes[row, 0].set_ylabel(lines, fontsize=6, **NO_MATH)
-    for axis, title in zip(axes[0], COLUMNS, strict=True):
-        axis.set_title(title, fontsize=8)
-    canvas.save(figure, target, dpi=110)
+    images = [np.broadcast_to(image, (*image.shape[:2], 3)) for image in pool.images]
+    columns = {
+        "image": images,
+        "pseudo-label": list(map(palette.overlay, images, labels)),
+        "truth, where there is one": list(map(palette.overlay, images, pool.masks)),
+    }
+    contact_sheet.draw(columns, titles, target)

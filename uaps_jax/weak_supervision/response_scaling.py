@@ -136,18 +136,17 @@ def stored_weights(variance: jax.Array, scales: Sequence[float], form: Form) -> 
     return jnp.floor(255 * (1 - share) + 1e-3).astype(jnp.uint8)
 
 
-def loss_weights(stored: jax.Array, form: WeightForm, least: float) -> jax.Array:
-    """y, the factor of each pixel's loss, float32 of the shape of the stored weights.
+def loss_weights(weight: jax.Array, form: WeightForm, least: float) -> jax.Array:
+    """y, the factor of each pixel's loss, of the shape of the weights.
 
-    With w = W / 255: "hard" (URN) is y = `least` where w <= `least`, else 1; "soft" is
+    "hard" (URN) is y = `least` where w <= `least`, else 1; "soft" is
     y = max(`least`, w).
 
     Args:
-      stored: W, uint8.
+      weight: w = W / 255, from 0 to 1.
       form: see above.
       least: 0.05 as published.
     """
-    weight = stored.astype(jnp.float32) / 255
     if form == "hard":
         return jnp.where(weight <= least, least, 1.0)
     return jnp.maximum(weight, least)

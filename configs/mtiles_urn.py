@@ -1,0 +1,22 @@
+"""URN on the magnetic tiles with a defect: ellipses around the defects in place of their masks.
+
+    python run.py --config=configs/mtiles_urn.py:small
+    python run.py --config=configs/mtiles_urn.py --config.base.network.pretrained=FILE
+
+FILE has torchvision's ResNet-101. The ellipses are made of the masks, which are hidden from the
+training; of every leakage group one image is learnt. No published score. The variant is a run of
+minutes on the U-Net at 64 px.
+"""
+
+from uaps_jax.configs.parts import datasets, urn
+from uaps_jax.recipes.response_scaling import ResponseScaling
+
+
+def get_config(variant: str = "") -> ResponseScaling:
+    """Variants: ``small``, ``medium``."""
+    data = {"protocol": "grouped", "labeled_ratio": 1.0}
+    base = datasets.mtiles(**data)
+    base.data.rough.kind = "ellipse"
+    if not variant:
+        urn.segmentor(base)
+    return urn.urn(base, variant)

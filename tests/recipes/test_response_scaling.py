@@ -1,0 +1,387 @@
+"""URN on a user's folder: killed and resumed, and what its files hold."""
+
+import csv
+import dataclasses
+import json
+import shutil
+import signal
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+import uaps_jax
+from tests import crashes, published
+from tests.commands import mine
+from tests.recipes import of_user_urn
+from uaps_jax.commands import opening, training
+from uaps_jax.config import ConfigError
+from uaps_jax.crf.refine import pairwise_terms
+from uaps_jax.data import protocols, rough, source, targets
+from uaps_jax.evaluation import metrics, ranking
+from uaps_jax.labels import IGNORE
+from uaps_jax.recipes import run_recipe, target_files, uncertainty_report
+from uaps_jax.recipes import stage as stage_lib
+from uaps_jax.recipes.response_scaling import ResponseScaling
+from uaps_jax.recipes.stage import Place, Training
+from uaps_jax.recipes.uncertainty_report import Maps
+from uaps_jax.study import pseudo_labels
+from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_weights
+
+KILLS = ("cyclic/weight:5", "phase_2_hard/checkpoints:2")
+
+
+def run(root, name, kill_at=""):
+    environment = crashes.environment(root) | ({"KILL_AT": kill_at} if kill_at else {})
+    file = crashes.PROJECT / "tests" / "recipes" / "of_user_urn.py"
+    return subprocess.run(
+        [sys.executable, "run.py", f"--config={file}:{root}", f"--workdir={root / name}"],
+        cwd=crashes.PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A user's folder, the recipe in `whole`, and in `killed`, which was killed twice."""
+    root = tmp_path_factory.mktemp("urn")
+    mine.write_folder(root / "mine")
+    done = run(root, "whole")
+    assert done.returncode == 0, done.stderr[-3000:]
+    for kill_at in KILLS:
+        ended = run(root, "killed", kill_at)
+        assert ended.returncode == -signal.SIGKILL, ended.stderr[-3000:]
+    done = run(root, "killed")
+    assert done.returncode == 0, done.stderr[-3000:]
+    return root
+
+
+@pytest.fixture(scope="module")
+def opened(root):
+    """The dataset, its split and the settings of the data."""
+    config = of_user_urn.get_config(str(root)).base
+    _, dataset = opening.open_dataset(config)
+    return dataset, protocols.make_split(dataset, config.data), config.data
+
+
+def written(folder):
+    """The files of the passes, without the records, which hold times."""
+    return {
+        file.relative_to(folder).as_posix(): file.read_bytes()
+        for passes in ("targets", "scores")
+        for file in (folder / passes).rglob("*")
+        if file.is_file() and file.name != "stage.json"
+    }
+
+
+def test_a_killed_recipe_gives_the_bits_of_an_uninterrupted_one(root):
+    whole, killed = (root / name for name in ("whole", "killed"))
+    assert written(whole) == written(killed)
+    for stage in ("phase_1", "phase_2_hard", "phase_2_threshold", "phase_2_oracle"):
+        one, other = (
+            crashes.arrays_of(folder / stage / "checkpoints" / "4") for folder in (whole, killed)
+        )
+        assert one.keys() == other.keys()
+        for name in one:
+            np.testing.assert_array_equal(one[name], other[name])
+    assert not list(killed.rglob("*.previous-*"))
+    # The masks as they are would be phase 1 again.
+    assert not (whole / "phase_2_none").exists()
+
+
+def test_phase_1_learns_the_ellipses_and_phase_2_the_weights(root, opened):
+    dataset, split, data = opened
+    folder = root / "whole"
+    names = target_files.names_in(folder / "targets" / "phase_0")
+    assert names == split["labeled"]
+    for name in names:
+        truth = target_files.truth(dataset, name, data)
+        ellipse = target_files.read(folder / "targets" / "phase_0", targets.MASKS, name, data)
+        np.testing.assert_array_equal(ellipse, rough.rough_mask(truth, name, data.rough))
+    for stage, weighting in (
+        ("phase_1", "none"),
+        ("phase_2_hard", "hard"),
+        ("phase_2_oracle", "hard"),
+    ):
+        config = uaps_jax.load(folder / stage, "latest").config
+        assert config.method.weighting == weighting
+        assert config.data.targets.weights == (weighting == "hard")
+        assert (config.data.targets.part, config.data.rough.kind) == ("labeled", "none")
+        assert json.loads((folder / stage / "split.json").read_text())["labeled"] == names
+
+
+def test_cyclic_masks_and_weights_are_those_of_the_formula(root, opened):
+    dataset, split, data = opened
+    folder = root / "whole" / "targets" / "cyclic"
+    model = uaps_jax.load(root / "whole" / "phase_1", "latest")
+    recipe = of_user_urn.get_config(str(root))
+    name = split["labeled"][0]
+    pool = source.read(dataset, [name], data)
+    images = pool.images.astype(np.float32)
+    predict = jax.jit(lambda v, x: model.method.predictor("")(v, x))
+
+    def bilinear(x, size):
+        return jax.image.resize(x, (1, size, size, x.shape[-1]), "bilinear", antialias=False)
+
+    found = []
+    for size in (16, 32):
+        view = bilinear(images, size)
+        plain = jnp.log(predict(model.variables, view))
+        mirrored = jnp.log(predict(model.variables, view[:, :, ::-1]))[:, :, ::-1]
+        found += [jax.nn.softmax(bilinear(logits, 16)) for logits in (plain, mirrored)]
+    mean = sum(found) / 4
+    with (folder.parent / "phase_0" / "image_labels.csv").open() as file:
+        lines = {row[0]: row[1:] for row in csv.reader(file)}
+    tags = np.array([c == "background" or c in lines[name] for c in dataset.class_names])
+    assert not tags.all()
+    expected = scaled_responses(
+        mean[0],
+        jnp.asarray(tags),
+        pairwise_terms(pool.images[0], recipe.crf),
+        iterations=10,
+        scales=recipe.powers,
+        form="repaired",
+    )
+    mask = target_files.read(folder, targets.MASKS, name, data)
+    np.testing.assert_array_equal(mask, expected.mask)
+    weight = target_files.read(folder, targets.WEIGHTS, name, data)
+    expected_weight = stored_weights(expected.variance, recipe.powers, "repaired")
+    np.testing.assert_array_equal(weight, expected_weight)
+    confidence = target_files.read_grey(target_files.file_of(folder, "confidence", name))
+    np.testing.assert_allclose(confidence / 65535, mean[0].max(-1), atol=2e-5)
+    for stage, is_kept in (
+        ("threshold", confidence / 65535 >= 0.7245),
+        ("oracle", mask == target_files.truth(dataset, name, data)),
+    ):
+        other = target_files.read(folder.parent / stage, targets.WEIGHTS, name, data)
+        np.testing.assert_array_equal(other, np.where(is_kept, 255, 0))
+        again = target_files.read(folder.parent / stage, targets.MASKS, name, data)
+        np.testing.assert_array_equal(again, mask)
+
+
+def test_the_report_compares_with_the_hidden_masks(root, opened):
+    dataset, split, data = opened
+    folder = root / "whole" / "targets" / "cyclic"
+    pairs = [
+        (
+            target_files.read(folder, targets.MASKS, name, data),
+            target_files.truth(dataset, name, data),
+            target_files.read(folder, targets.WEIGHTS, name, data),
+        )
+        for name in split["labeled"]
+    ]
+    masks, truths, weights = (np.stack(arrays) for arrays in zip(*pairs, strict=True))
+    wrong = masks != truths
+    summary = json.loads((folder / "summary.json").read_text())
+    found = summary["uncertainty"]
+    assert found["wrong"] == pytest.approx(wrong.mean())
+    expected = ranking.auroc(255.0 - weights.reshape(-1), wrong.reshape(-1))
+    assert found["response_scaling"]["auroc"] == pytest.approx(expected)
+    low = weights <= 0.05 * 255
+    assert found["share"] == pytest.approx(low.mean())
+    assert summary["quality"]["cyclic"]["images"] == len(split["labeled"])
+    of_study = [(one.stage, one.model, one.part) for one in pseudo_labels.of_recipe(root / "whole")]
+    assert of_study == [("targets/cyclic", "phase_1", part) for part in ("rough", "cyclic")]
+    with (folder / "uncertainty.csv").open() as file:
+        rows = {row["name"]: row for row in csv.DictReader(file)}
+    shares = [float(rows[name]["wrong"]) for name in split["labeled"]]
+    np.testing.assert_allclose(shares, wrong.mean((1, 2)), atol=1e-6)
+    with Image.open(folder / "uncertain_and_certain.png") as sheet:
+        assert sheet.width > 100
+
+
+def test_the_uncertainty_of_wrong_pixels_by_hand():
+    truth = np.array([[1, 1, 0, 0, IGNORE]])
+    maps = Maps(
+        name="a",
+        rough=None,
+        cyclic=np.array([[1, 0, 0, 1, 1]]),
+        uncertainty={
+            "response_scaling": np.array([[0, 255, 0, 10, 255]]),
+            "confidence": np.array([[5, 5, 5, 5, 5]]),
+        },
+        truth=truth,
+    )
+    found = uncertainty_report.errors_found([maps])
+    assert found["wrong"] == 0.5
+    assert found["response_scaling"] == {"auroc": 1.0, "average_precision": 1.0}
+    assert found["confidence"] == {"auroc": 0.5, "average_precision": 0.5}
+    assert (found["share"], found["precision"], found["recall"]) == (0.25, 1.0, 0.5)
+    unknown = dataclasses.replace(maps, truth=None)
+    assert uncertainty_report.errors_found([unknown]) is None
+
+
+def test_scores_are_those_of_the_test_images_with_and_without_the_crf(root, opened):
+    dataset, split, data = opened
+    scores = json.loads((root / "whole" / "scores" / "scores.json").read_text())
+    models = ["phase 1", "none", "hard", "threshold", "oracle"]
+    assert [row["model"] for row in scores] == [m for model in models for m in (model, model)]
+    assert [row["crf"] for row in scores] == [False, True] * len(models)
+    pool = source.read(dataset, split["test"], data)
+    for row in scores[4:6]:
+        iterations = 10 if row["crf"] else 0
+        model = uaps_jax.load(
+            root / "whole" / "phase_2_hard",
+            "latest",
+            overrides={"evaluation.crf.iterations": iterations},
+        )
+        masks = model.predict_pool(pool).masks
+        confusions = [
+            metrics.confusion(truth, mask, 3) for truth, mask in zip(pool.masks, masks, strict=True)
+        ]
+        expected = metrics.scores(np.stack(confusions), dataset.class_names)
+        assert row["dataset_iou"] == pytest.approx(expected["dataset_iou"])
+
+
+def test_phases_are_left_out_by_giving_their_files(root, opened, tmp_path, caplog):
+    """Masks and a run are given, without a CRF; then cyclic masks, which are trained on at once."""
+    dataset, _, _ = opened
+    whole = root / "whole"
+    shutil.copytree(whole / "targets" / "phase_0" / "mask", tmp_path / "given" / "mask")
+    recipe = of_user_urn.of(
+        str(root),
+        masks=str(tmp_path / "given"),
+        model=str(whole / "phase_1"),
+        weightings=("cyclic",),
+        views=(1.0,),
+    )
+    recipe.crf.iterations = 0
+    with caplog.at_level("WARNING"):
+        run_recipe.run_recipe(recipe, tmp_path / "one", dataset, training.train)
+    assert "without a CRF, response scaling is no more than a threshold" in caplog.text
+    written = tmp_path / "one" / "targets"
+    labels = (written / "phase_0" / "image_labels.csv").read_bytes()
+    assert labels == (whole / "targets" / "phase_0" / "image_labels.csv").read_bytes()
+    assert (tmp_path / "one" / "phase_2_cyclic" / "checkpoints" / "4").is_dir()
+    assert (tmp_path / "one" / "scores" / "scores.csv").read_text().count("without") == 2
+
+    def stages(**settings):
+        found = stage_lib.checked(of_user_urn.of(str(root), **settings), tmp_path / "two")
+        return {stage.name: stage for stage in found}
+
+    cyclic = str(written / "cyclic")
+    first = stages(cyclic=cyclic, weightings=("hard", "threshold"))
+    assert list(first) == ["cyclic", "threshold", "phase_2_hard", "phase_2_threshold", "scores"]
+    assert list(stages(cyclic=cyclic, weightings=("none",))) == [
+        "phase_0",
+        "cyclic",
+        "phase_2_none",
+        "scores",
+    ]
+    # What is given belongs to the settings: a changed file is learnt anew.
+    mask = next((written / "cyclic" / "mask").iterdir())
+    mask.write_bytes(mask.read_bytes() + b"\0")
+    again = stages(cyclic=cyclic, weightings=("hard",))
+    assert again["cyclic"].options["digest"] != first["cyclic"].options["digest"]
+
+
+def test_labeled_images_keep_their_masks_and_unlabeled_ones_get_cyclic_masks(
+    root, opened, tmp_path
+):
+    dataset, split, data = opened
+    assert split["unlabeled"]
+    recipe = of_user_urn.of(str(root), start="labeled", views=(1.0,))
+    stages = {stage.name: stage for stage in stage_lib.checked(recipe, tmp_path)}
+    folders = {name: tmp_path / name for name in ("phase_0", "cyclic")}
+    place = Place(folder=folders["phase_0"], inputs={}, dataset=dataset, split=split)
+    stages["phase_0"].write(place)
+    inputs = {"phase_0": folders["phase_0"], "phase_1": root / "whole" / "phase_1"}
+    place = Place(folder=folders["cyclic"], inputs=inputs, dataset=dataset, split=split)
+    stages["cyclic"].write(place)
+    assert target_files.names_in(folders["cyclic"]) == sorted(
+        [*split["labeled"], *split["unlabeled"]]
+    )
+    for name in split["labeled"]:
+        mask = target_files.read(folders["cyclic"], targets.MASKS, name, data)
+        np.testing.assert_array_equal(mask, target_files.truth(dataset, name, data))
+        weight = target_files.read(folders["cyclic"], targets.WEIGHTS, name, data)
+        assert (weight == 255).all()
+    with (folders["cyclic"] / "uncertainty.csv").open() as file:
+        assert [row["name"] for row in csv.DictReader(file)] == split["unlabeled"]
+
+
+def test_masks_are_made_of_image_labels(root, opened, tmp_path):
+    """Of a classifier of four steps: a mask holds no class that its image does not have."""
+    dataset, split, data = opened
+    recipe = of_user_urn.of(str(root), start="image_labels", masks="")
+    recipe.maps.steps, recipe.maps.views = 4, (1.0,)
+    stages = {stage.name: stage for stage in stage_lib.checked(recipe, tmp_path)}
+    assert list(stages)[:4] == ["image_labels", "classifier", "phase_0", "phase_1"]
+    folders = {name: tmp_path / name for name in ("image_labels", "classifier", "phase_0")}
+
+    def place(name):
+        folders[name].mkdir()
+        return Place(folder=folders[name], inputs=folders, dataset=dataset, split=split)
+
+    stages["image_labels"].write(place("image_labels"))
+    for name in split["labeled"]:
+        stripes = target_files.read(folders["image_labels"], targets.MASKS, name, data)
+        classes = rough.image_labels(target_files.truth(dataset, name, data))
+        assert rough.image_labels(stripes) == classes
+    training.train(stages["classifier"].configure(folders), folders["classifier"])
+    stages["phase_0"].write(place("phase_0"))
+    assert target_files.names_in(folders["phase_0"]) == split["labeled"]
+    for name in split["labeled"]:
+        mask = target_files.read(folders["phase_0"], targets.MASKS, name, data)
+        classes = rough.image_labels(target_files.truth(dataset, name, data))
+        assert set(rough.image_labels(mask)) <= set(classes)
+    quality = json.loads((folders["phase_0"] / "quality.json").read_text())
+    assert quality["images"] == len(split["labeled"])
+    labels = [(folders[name] / "image_labels.csv").read_text() for name in list(folders)[::2]]
+    assert labels[0] == labels[1]
+
+
+def test_settings_that_exclude_each_other_are_reported(tmp_path):
+    recipe = of_user_urn.of(str(tmp_path), masks=str(tmp_path), cyclic=str(tmp_path / "no"))
+    recipe.base.method.weighting = "hard"
+    recipe.base.data.targets.part = "labeled"
+    recipe.base.data.targets.folders = ("somewhere",)
+    recipe.base.train.minutes = 1.0
+    recipe.model = str(tmp_path)
+    recipe.start = "labeled"
+    with pytest.raises(ConfigError) as caught:
+        stage_lib.checked(recipe, tmp_path)
+    begins = (
+        'base.method: must be urn with weighting = "none"',
+        "base.train.minutes = 1.0: ",
+        "base.data.targets.folders = ('somewhere',): ",
+        f"masks = {str(tmp_path)!r}: there is no folder mask in it",
+        f"cyclic = {str(tmp_path / 'no')!r}: there is no folder mask in it",
+        f"cyclic = {str(tmp_path / 'no')!r}: there is no folder weight in it",
+        f"model = {str(tmp_path)!r}: there is no checkpoint in it",
+    )
+    lines = [line.strip() for line in str(caught.value).splitlines()[1:]]
+    for line, begin in zip(lines, begins, strict=True):
+        assert line.startswith(begin)
+    recipe = of_user_urn.of(str(tmp_path), weightings=("hard", "best"))
+    with pytest.raises(ConfigError, match=r"weightings = .*: must be one or more of none, cyclic"):
+        stage_lib.checked(recipe, tmp_path)
+    recipe = of_user_urn.of(str(tmp_path), weightings=("hard",))
+    with pytest.raises(ConfigError, match=r"least_confidence = 0.7245: has no effect without"):
+        stage_lib.require_used(recipe, ["least_confidence", "views"])
+
+
+@pytest.mark.parametrize("name", [n for n in published.RECIPES if n.endswith("_urn")])
+@pytest.mark.parametrize("variant", ["", "small", "medium"])
+def test_the_recipes_of_configs_are_valid(name, variant, tmp_path):
+    recipe = published.EVERY[name].get_config(variant)
+    assert isinstance(recipe, ResponseScaling)
+    stages = stage_lib.checked(recipe, tmp_path)
+    first, second = (
+        stage.configure(stage_lib.folders(stages, tmp_path))
+        for stage in stages
+        if isinstance(stage, Training)
+    )
+    assert first.train.steps == second.train.steps
+    assert (first.method.weighting, second.method.weighting) == ("none", "hard")
+    is_published = not variant and not name.startswith("folder")
+    assert second.method.weight_fcn == (0.4 if is_published else 0)
+    assert (second.network.name == "pspnet") == is_published
