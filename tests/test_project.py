@@ -37,7 +37,7 @@ LAYERS = {
     "config": {"labels"},
     "configuration_files": {"config", "modules"},
     "external": {"config", "modules"},
-    "acquisition": set(),
+    "acquisition": {"labels"},
     "losses": {"labels"},
     "crf": {"config"},
     "weak_supervision": {"config", "crf"},
@@ -101,6 +101,7 @@ LAYERS = {
         "training",
     },
     "recipes": {
+        "acquisition",
         "compiler",
         "config",
         "data",
