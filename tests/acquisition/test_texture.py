@@ -27,10 +27,10 @@ def test_edges_are_told_apart_by_their_direction():
 
 def test_opposite_edges_are_the_same_and_larger_scales_see_blocks():
     random = np.random.default_rng(0)
-    image = random.integers(0, 255, (1, 16, 16, 1)).astype(np.uint8)
+    image = random.integers(0, 255, (1, 32, 32, 1)).astype(np.uint8)
     found, turned = (texture.texture(x)[0] for x in (image, image[:, ::-1, ::-1]))
     assert_allclose(found, turned, atol=1e-12)
-    blocks = image.astype(float).reshape(1, 4, 4, 4, 4, 1).mean((2, 4))
+    blocks = image.astype(float).reshape(1, 8, 4, 8, 4, 1).mean((2, 4))
     assert_allclose(found[20:], texture.texture(blocks)[0, :10], atol=1e-12)
 
 

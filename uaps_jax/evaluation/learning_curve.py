@@ -60,25 +60,27 @@ class Fit:
     Attributes:
       curve: the fitted one.
       draws: `DRAWS` further ones.
+      last: the largest number of labels that it was fitted to.
     """
 
     curve: Curve
     draws: tuple[Curve, ...]
+    last: float
 
     def score(self, count: float) -> tuple[float, Interval]:
         """The foretold score with a number of labels, and its 95 % interval."""
-        return self.curve(count), _interval([draw(count) for draw in self.draws])
+        return self.curve(count), interval([draw(count) for draw in self.draws])
 
     def gain(self, count: float, more: float) -> tuple[float, Interval]:
         """What `more` labels add to the score with `count`, and the 95 % interval."""
         gains = [one(count + more) - one(count) for one in (self.curve, *self.draws)]
-        return gains[0], _interval(gains[1:])
+        return gains[0], interval(gains[1:])
 
     def labels_for(self, score: float) -> tuple[float, Interval]:
         """The number of labels for a score, infinite where no number suffices; 95 % interval."""
         return (
             self.curve.labels_for(score),
-            _interval([draw.labels_for(score) for draw in self.draws]),
+            interval([draw.labels_for(score) for draw in self.draws]),
         )
 
 
@@ -125,7 +127,7 @@ def fit(counts: Sequence[float], scores: Sequence[Sequence[float]], seed: int = 
         fitted = np.array([curve(count) for count in x])
         residuals = (mean - fitted) * math.sqrt(len(x) / (len(x) - PARAMETERS))
         samples = fitted + residuals[random.integers(0, len(x), (DRAWS, len(x)))]
-    return Fit(curve=curve, draws=tuple(_fit(x, sample) for sample in samples))
+    return Fit(curve=curve, draws=tuple(_fit(x, sample) for sample in samples), last=float(x[-1]))
 
 
 def _fit(counts: np.ndarray, scores: np.ndarray) -> Curve:
@@ -171,7 +173,7 @@ def _checked(
     return x, y
 
 
-def _interval(values: Sequence[float]) -> Interval:
-    """The middle 95 % of values, of which some may be infinite."""
+def interval(values: Sequence[float]) -> Interval:
+    """The middle 95 % of values of a bootstrap, of which some may be infinite."""
     low, high = np.quantile(np.asarray(values), (TAIL, 1 - TAIL), method="closest_observation")
     return float(low), float(high)

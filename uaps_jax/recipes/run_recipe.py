@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import logging
 
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import protocols, splits
+from uaps_jax.data import splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.recipes import errors
 from uaps_jax.recipes import record as records_lib
@@ -20,7 +20,7 @@ from uaps_jax.recipes import state as state_lib
 from uaps_jax.recipes.record import Record
 from uaps_jax.recipes.stage import Folders, Place, Recipe, Stage, Training
 from uaps_jax.recipes.state import State
-from uaps_jax.training import results, workdir
+from uaps_jax.training import workdir
 from uaps_jax.training.progress import duration
 
 Train = Callable[[Config, Path], object]
@@ -67,9 +67,8 @@ def open_recipe(recipe: Recipe, directory: Path, dataset: Dataset) -> Opened:
     stages = stage_lib.checked(recipe, directory)
     folders = stage_lib.folders(stages, directory)
     records = {stage.name: records_lib.read(folders[stage.name]) for stage in stages}
-    data = recipe.base.data
-    split = protocols.make_split(dataset, data)
-    digest = results.digest(protocols.record(dataset, data, split))
+    split = recipe.split(dataset)
+    digest = recipe.digest(dataset, split)
     weights = {
         stage.name: found
         for stage in stages
@@ -104,6 +103,7 @@ def run_recipe(
         written.
       StageFailed: a stage failed; those before it are done.
       Interrupted: a training was stopped by a signal and has saved its state.
+      Waiting: a stage needs something from a person; those before it are done.
     """
     with workdir.locked(directory):
         opened = open_recipe(recipe, directory, dataset)

@@ -15,11 +15,8 @@ from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import report, runner
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Grid
+from uaps_jax.study.kind import UnfinishedStudy
 from uaps_jax.training import results, workdir
-
-
-class UnfinishedStudy(RuntimeError):
-    """Trainings of a study failed; the message lists each with its reason."""
 
 
 def run_study(grid: Grid, directory: Path, command: Sequence[str]) -> None:
