@@ -3,7 +3,8 @@
 `<!-- settings: data.folder -->` becomes the table of that section of a configuration, with the
 values of UAPS on NEU-Seg; `<!-- settings: method cps -->` that of a method, with the values of its
 published settings; `<!-- settings: network unet -->` that of a family of networks;
-`<!-- settings: recipe mtiles_stpp -->` that of the recipe of a configuration file;
+`<!-- settings: recipe mtiles_stpp -->` that of the recipe of a configuration file, `<!-- settings:
+recipe neu_active cost -->` that of a section of it;
 `<!-- methods -->` the table of all methods; `<!-- networks -->` that of all networks.
 """
 
@@ -51,7 +52,8 @@ def table_for(marker: str, page: str) -> str:
         own = of_network(words[1]) if words[0] == "network" else of_method(words[1]).method
         return table(words[0], own)
     if words[0] == "recipe":
-        return table("", published(words[1]))
+        recipe = published(words[1])
+        return table(words[2], getattr(recipe, words[2])) if words[2:] else table("", recipe)
     section = published(SHOWN)
     for name in words[0].split("."):
         section = getattr(section, name)

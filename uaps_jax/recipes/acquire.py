@@ -40,11 +40,10 @@ OF_ENSEMBLES = ("bald", "vote_entropy", "temporal_disagreement")
 class AcquisitionConfig(Section):
     """Which images a round chooses; the names are those of `uaps_jax.acquisition`."""
 
-    selection: Selection
-    # "highest", "stochastic", "hybrid" score an image by an uncertainty of its pixels and its
-    # aggregation
+    selection: Selection  # of the images, from scores or features
+    # of a pixel; "highest", "stochastic" and "hybrid" score images
     uncertainty: Uncertainty
-    aggregation: Aggregation
+    aggregation: Aggregation  # of the uncertainties of the pixels to one number
     # "top_share": share of the pixels
     share: float = dataclasses.field(metadata=config_lib.rule(lambda v: 0 < v <= 1, "in (0, 1]"))
     # "predicted_foreground": border around predicted defects, in pixels
