@@ -144,7 +144,7 @@ LAYERS = {
         "study",
         "training",
     },
-    "configs": {"config", "methods", "models", "recipes", "study"},
+    "configs": {"acquisition", "config", "methods", "models", "recipes", "study"},
 }
 
 

@@ -217,7 +217,7 @@ def test_what_cannot_run_is_refused_before_the_first_step(root, tmp_path, settin
 
 def test_hours_are_spent_by_the_cost_of_the_predicted_defects(root, tmp_path):
     made = recipe(root, unit="hours", added=(0.1,), baselines=())
-    made.cost.per_image, made.cost.per_object, made.cost.per_100_pixels = 2.0, 0.0, 0.0
+    made.cost.image, made.cost.object, made.cost.click = 120.0, 0.0, 0.0
     run(root, made, "hours")
     selected = root / "hours" / "hybrid" / "round_1" / "select"
     summary = json.loads((selected / "summary.json").read_text())

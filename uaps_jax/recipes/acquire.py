@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from uaps_jax import config as config_lib
-from uaps_jax.acquisition import cost, diversity, selection
+from uaps_jax.acquisition import diversity, selection
+from uaps_jax.acquisition.cost import CostModel
 from uaps_jax.acquisition.score import Aggregation, Score
 from uaps_jax.acquisition.uncertainty import Uncertainty
 from uaps_jax.config import Section
@@ -31,6 +32,9 @@ BY_SCORE = ("highest", "stochastic", "hybrid")
 BY_FEATURES = ("k_center", "k_means_plus_plus", "typiclust", "hybrid")
 BY_TRUTH = ("class_aware_random",)
 """Selections that need a score of each image, its features, or the classes in its truth."""
+
+ROUNDING = 1e-9
+"""Of minutes that add up to a budget."""
 
 OF_ENSEMBLES = ("bald", "vote_entropy", "temporal_disagreement")
 """Uncertainties that compare the members of an ensemble."""
@@ -87,19 +91,16 @@ class AcquisitionConfig(Section):
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class CostConfig(Section):
-    """Minutes in which a person annotates an image."""
+    """How long a person annotates an image (`acquisition.cost`)."""
 
-    per_image: float = dataclasses.field(metadata=config_lib.at_least(0))  # to open, look and save
-    # for each connected piece of a class
-    per_object: float = dataclasses.field(metadata=config_lib.at_least(0))
-    # for 100 pixels of the boundary of defects, at the image's own size
-    per_100_pixels: float = dataclasses.field(metadata=config_lib.at_least(0))
+    image: float = dataclasses.field(metadata=config_lib.at_least(0))  # seconds, to look and go on
+    object: float = dataclasses.field(metadata=config_lib.at_least(0))  # seconds for each object
+    click: float = dataclasses.field(metadata=config_lib.at_least(0))  # seconds a click
+    spacing: float = dataclasses.field(metadata=config_lib.above(0))  # pixels of boundary a click
 
-    def model(self) -> cost.Cost:
-        return cost.Cost(
-            per_image=self.per_image,
-            per_object=self.per_object,
-            per_100_pixels=self.per_100_pixels,
+    def model(self) -> CostModel:
+        return CostModel(
+            image=self.image, object=self.object, click=self.click, spacing=self.spacing
         )
 
 
@@ -179,9 +180,10 @@ def choose_for_minutes(
     if not len(free):
         return []
     price = float(known.minutes[free].mean())
-    count = len(free) if price <= 0 else min(len(free), math.floor(minutes / price + 1e-9))
+    count = len(free) if price <= 0 else min(len(free), math.floor(minutes / price + ROUNDING))
     picked = choose(config, known, count, seed, chosen)
-    return picked[: cost.affordable(known.minutes[picked], minutes)]
+    spent = np.cumsum(known.minutes[picked])
+    return picked[: int((spent <= minutes + ROUNDING).sum())]
 
 
 def description(config: AcquisitionConfig) -> Mapping[str, object]:

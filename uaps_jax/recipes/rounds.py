@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import CostModel
 from uaps_jax.config import Config
 from uaps_jax.recipes import candidates, curve
 from uaps_jax.recipes.acquire import AcquisitionConfig
@@ -52,7 +52,7 @@ class Plan:
     start_features: str
     added: Sequence[float]
     in_hours: bool
-    cost: Cost
+    cost: CostModel
     warm_start: bool
     simulated: bool
     steps: tuple[int, ...]
@@ -74,7 +74,7 @@ def stages(plan: Plan, chains: Sequence[Chain]) -> tuple[Stage, ...]:
         folder = f"start_{chain.start.selection}"
         start = Labels(f"{folder}/{'select' if plan.simulated else 'annotate'}", f"{folder}/train")
         if all(start not in others for others in rounds.values()):
-            found += _round(plan, folder, chain.name, 0, chain.start, None)
+            found += _round(plan, folder, "", 0, chain.start, None)
         rounds[chain.name] = [start]
     for number in range(1, len(plan.added) + 1):
         for chain in chains:
@@ -96,14 +96,14 @@ def _round(
     acquisition: AcquisitionConfig,
     before: Labels | None,
 ) -> list[Stage]:
-    """The stages of one round; the last two are those of `Labels`."""
+    """The stages of one round, the last two those of `Labels`; the start is of no strategy, ""."""
     in_minutes = plan.in_hours and number > 0
     chosen = Round(
         number=number,
         acquisition=acquisition,
         count=0 if in_minutes else int(plan.added[number - 1]) if number else plan.start_images,
         minutes=60 * sum(plan.added[:number]) if in_minutes else 0.0,
-        features=plan.start_features,
+        features=plan.start_features if acquisition.selection == "typiclust" and not number else "",
         cost=plan.cost,
         simulated=plan.simulated,
         steps=plan.steps,

@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from uaps_jax import files, inference
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import CostModel
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.inference import TrainedModel
@@ -32,7 +32,7 @@ class Round:
       count: images that it adds; of the start, images that are labeled after it; 0 if minutes
         decide.
       minutes: of annotation after it, in total, without the start.
-      features: of the start: "texture" or "encoder".
+      features: of a start that needs them: "texture" or "encoder"; else "".
       cost: of annotation.
       simulated: whether the chosen images are annotated by the masks of the dataset.
       steps: of the checkpoints that are compared besides the last one.
@@ -43,7 +43,7 @@ class Round:
     count: int
     minutes: float
     features: str
-    cost: Cost
+    cost: CostModel
     simulated: bool
     steps: tuple[int, ...]
 
@@ -63,7 +63,7 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
 
     Args:
       name: of the stage, and its folder.
-      entry: the strategy, for the rows of scores.
+      entry: the strategy, for the rows of scores; "" for the start.
       base: the settings of the recipe's trainings.
       round_: what is chosen.
       before: the stage with the labels so far; "" for the start.
