@@ -62,8 +62,7 @@ def runs(study: Rounds, directory: Path) -> list[Run]:
     Raises:
       ConfigError: with what is wrong with the study or its recipe.
     """
-    problems = [*config_lib.type_problems(study)] or [*config_lib.value_problems(study)]
-    if problems:
+    if problems := list(config_lib.value_problems(study)):
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ConfigError(f"the study cannot be run:\n{lines}")
     return [_run(study, seed, directory) for seed in study.seeds]
