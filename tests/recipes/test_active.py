@@ -179,6 +179,7 @@ def test_a_person_annotates_what_each_round_chooses(root, tmp_path):
     proposed = {file.stem for file in (second / "select" / "proposals").iterdir()}
     assert proposed == new
     assert "Predicted masks to begin with" in str(asked.value)
+    assert str(asked.value).startswith("dataset_iou so far: ")
     annotate(sorted(new))
     run(tmp_path, config())
     of_round = json.loads((second / "train" / "split.json").read_text())
@@ -197,6 +198,7 @@ def test_a_person_annotates_what_each_round_chooses(root, tmp_path):
         ({"baselines": ("random", "random")}, "baselines = .* each once"),
         ({"start": "typiclust", "start_features": "encoder"}, "set base.network.pretrained"),
         ({"annotation": "files"}, "baselines = .* compare strategies where the masks are known"),
+        ({"metric": "dataset_iuo"}, "metric = 'dataset_iuo': must be one of image_iou, "),
         ({"start_images": 5}, "are 7 images, and there are 6 to choose from"),
         ({"acquisition.uncertainty": "bald"}, "members = 'prediction': bald compares the members"),
         ({"acquisition.members": "checkpoints", "checkpoints": (0.9,)}, "they are the steps 2"),

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from uaps_jax.reports import learning_curves
+from uaps_jax.reports import learning_curves, learning_page
 from uaps_jax.reports.learning_curves import Question
 
 COUNTS = (8, 16, 32, 64, 128)
@@ -114,7 +114,7 @@ def test_the_page_and_the_figure(tmp_path):
     learning_curves.draw(found, QUESTION, "Rounds", tmp_path / "curve.png")
     with Image.open(tmp_path / "curve.png") as picture:
         assert picture.size[0] > 500
-    page = learning_curves.page("Rounds", found, QUESTION, ("curve.png",), ["seed 9: lost"], ())
+    page = learning_page.render("Rounds", found, QUESTION, ("curve.png",), ["seed 9: lost"], ())
     area = next(a for a in found.areas if a.entry == "hybrid")
     _, mean, half = area.differences["random"]
     assert f"<td>{mean:+.2f} ({mean - half:+.2f} to {mean + half:+.2f})</td>" in page

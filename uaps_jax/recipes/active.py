@@ -10,7 +10,7 @@ until a person has annotated the chosen images.
 import dataclasses
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from uaps_jax import config as config_lib
 from uaps_jax import methods
@@ -18,20 +18,12 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import PARTS, Split
+from uaps_jax.evaluation import metrics
 from uaps_jax.recipes import acquire, images, knowledge, observe
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
-from uaps_jax.recipes.rounds import Chain, Plan, stages
+from uaps_jax.recipes.rounds import BASELINES, Chain, Plan, Start, stages, strategies
 from uaps_jax.recipes.stage import Recipe, Stage
 from uaps_jax.reports.learning_curves import Question
-
-Start = Literal["random", "class_aware_random", "typiclust"]
-
-BASELINES: Mapping[str, Start] = {
-    "random": "random",
-    "class_aware_random": "class_aware_random",
-    "mean_entropy": "random",
-}
-"""Strategies that others are compared with -> their start."""
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -187,6 +179,9 @@ class Active(Recipe):
 
     def split(self, dataset: Dataset) -> Split:
         """The pool as labeled images; of a user's folder, what is annotated now."""
+        known = metrics.growing(dataset.class_names)
+        if self.metric not in known:
+            raise ConfigError(f"metric = {self.metric!r}: must be one of {', '.join(known)}")
         if self.annotation == "files" and not dataset.masked:
             return {part: [] for part in PARTS}
         split = protocols.make_split(dataset, self.base.data)
@@ -229,21 +224,7 @@ class Active(Recipe):
     @property
     def chains(self) -> Sequence[Chain]:
         """The strategies: the recipe's own first, then the baselines."""
-        own = self.acquisition
-        of_baselines: Mapping[str, Mapping[str, str]] = {
-            "mean_entropy": {
-                "selection": "highest",
-                "uncertainty": "entropy",
-                "aggregation": "mean",
-                "members": "prediction",
-            }
-        }
-        found = [Chain(own.selection, dataclasses.replace(own, selection=self.start), own)]
-        for name in self.baselines:
-            changes: Mapping[str, Any] = of_baselines.get(name, {"selection": name})
-            start = dataclasses.replace(own, selection=BASELINES[name])
-            found.append(Chain(name, start, dataclasses.replace(own, **changes)))
-        return found
+        return strategies(self.acquisition, self.start, self.baselines)
 
     @property
     def question(self) -> Question:

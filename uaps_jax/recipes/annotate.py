@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from absl import logging
 
@@ -15,11 +16,15 @@ from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import Split
 from uaps_jax.recipes import candidates, curve, knowledge, shown
 from uaps_jax.recipes.stage import Pass, Place, Waiting
+from uaps_jax.reports import learning_curves
+from uaps_jax.reports.learning_curves import Question
 
 SHOWN = 5
 
 
-def annotate(*, name: str, selected: str, base: Config, cost: CostModel) -> Pass:
+def annotate(
+    *, name: str, selected: str, base: Config, cost: CostModel, question: Question
+) -> Pass:
     """The split with the masks that a person has made, `split.json`; without them it waits.
 
     Masks are those of the user's folder. Val and test stay as they were before the first round;
@@ -30,6 +35,7 @@ def annotate(*, name: str, selected: str, base: Config, cost: CostModel) -> Pass
       selected: the stage with the choice.
       base: the settings of the recipe's trainings.
       cost: of annotation.
+      question: what the person is told of the scores so far, while the pass waits.
     """
 
     def write(place: Place) -> None:
@@ -37,7 +43,9 @@ def annotate(*, name: str, selected: str, base: Config, cost: CostModel) -> Pass
         picked = candidates.chosen_names(chosen)
         missing = [image for image in picked if image not in dataset.masked]
         if missing:
-            raise Waiting(_request(place, selected, picked, missing, base))
+            raise Waiting(
+                _scores(chosen, question) + _request(place, selected, picked, missing, base)
+            )
         labeled = candidates.labeled_names(chosen)
         before = candidates.split_of(chosen)
         split = _split(dataset, base, before, labeled)
@@ -66,6 +74,21 @@ def annotate(*, name: str, selected: str, base: Config, cost: CostModel) -> Pass
         options={"pass": "annotate"},
         write=write,
     )
+
+
+def _scores(chosen: Path, question: Question) -> str:
+    """The scores of the rounds so far, and what they foretell, a line each."""
+    rows = [r for r in curve.rows_before(chosen) if r["checkpoint"] == question.checkpoint]
+    if not rows:
+        return ""
+    known = [row for row in rows if row[question.metric] is not None]
+    listed = ", ".join(f"{row[question.metric]:.1f} with {row['labeled']}" for row in known)
+    found = learning_curves.compare(rows, [rows[0]["entry"]], question)
+    lines = [
+        f"{question.metric} so far: {listed} labeled images",
+        *learning_curves.advice(found, question),
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _request(

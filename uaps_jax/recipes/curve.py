@@ -14,7 +14,7 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.recipes import candidates
 from uaps_jax.recipes.stage import Pass, Place
-from uaps_jax.reports import learning_curves
+from uaps_jax.reports import learning_curves, learning_page
 from uaps_jax.reports.learning_curves import Question
 from uaps_jax.training import results
 
@@ -90,7 +90,7 @@ def report(
         files.write_text(place.folder / TABLE, table(shown, question.metric))
         found = learning_curves.compare(shown, list(chains), question)
         learning_curves.draw(found, question, title, place.folder / FIGURE)
-        page = learning_curves.page(title, found, question, (FIGURE,), ())
+        page = learning_page.render(title, found, question, (FIGURE,), ())
         files.write_text(place.folder / PAGE, page)
         for line in learning_curves.advice(found, question):
             logging.info("%s", line)

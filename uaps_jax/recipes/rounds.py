@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from uaps_jax.acquisition.cost import CostModel
 from uaps_jax.config import Config
@@ -14,6 +14,15 @@ from uaps_jax.recipes.annotate import annotate
 from uaps_jax.recipes.select import Round, select
 from uaps_jax.recipes.stage import Folders, Stage, Training
 from uaps_jax.reports.learning_curves import Question
+
+Start = Literal["random", "class_aware_random", "typiclust"]
+
+BASELINES: Mapping[str, Start] = {
+    "random": "random",
+    "class_aware_random": "class_aware_random",
+    "mean_entropy": "random",
+}
+"""Strategies that others are compared with -> their start."""
 
 
 class Chain(NamedTuple):
@@ -28,6 +37,25 @@ class Chain(NamedTuple):
     name: str
     start: AcquisitionConfig
     acquisition: AcquisitionConfig
+
+
+def strategies(own: AcquisitionConfig, start: Start, baselines: Sequence[str]) -> list[Chain]:
+    """The strategy of a recipe, named by its selection, and its baselines."""
+    found = [Chain(own.selection, dataclasses.replace(own, selection=start), own)]
+    for name in baselines:
+        first = dataclasses.replace(own, selection=BASELINES[name])
+        if name == "mean_entropy":
+            further = dataclasses.replace(
+                own,
+                selection="highest",
+                uncertainty="entropy",
+                aggregation="mean",
+                members="prediction",
+            )
+        else:
+            further = first
+        found.append(Chain(name, first, further))
+    return found
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -119,7 +147,15 @@ def _round(
     found: list[Stage] = [selected]
     if not plan.simulated:
         name = f"{folder}/annotate"
-        found.append(annotate(name=name, selected=selected.name, base=plan.base, cost=plan.cost))
+        found.append(
+            annotate(
+                name=name,
+                selected=selected.name,
+                base=plan.base,
+                cost=plan.cost,
+                question=plan.question,
+            )
+        )
     found.append(_training(plan, f"{folder}/train", found[-1].name, before))
     return found
 

@@ -13,7 +13,7 @@ from uaps_jax import files
 from uaps_jax.data import source
 from uaps_jax.recipes import curve
 from uaps_jax.recipes.stage import Training
-from uaps_jax.reports import learning_curves, table_texts
+from uaps_jax.reports import learning_curves, learning_page, table_texts
 from uaps_jax.study import processes, rounds
 from uaps_jax.study.kind import UnfinishedStudy
 from uaps_jax.study.processes import Job
@@ -110,7 +110,7 @@ def write(
     learning_curves.draw(found, question, study.title, directory / FIGURE)
     failed = [f"seed {seed}: {reason}" for seed, reason in failures.items()]
     notes = [_setting(finished), *study.notes]
-    page = learning_curves.page(study.title, found, question, (FIGURE,), failed, notes)
+    page = learning_page.render(study.title, found, question, (FIGURE,), failed, notes)
     files.write_text(directory / curve.PAGE, page)
     files.write_text(directory / "results.csv", table_texts.csv_text(shown))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
