@@ -1,6 +1,6 @@
 """Does a choice of images beat random ones? CrackForest, five budgets, three seeds.
 
-The recipe of `configs/crackforest_active.py:small`: 4, 8, 16, 32 and 64 labeled photographs. 66
+The recipe of `configs/crackforest_active.py:small`: 4, 8, 16, 32 and 64 labeled photographs. 54
 trainings.
 
     python run.py --config=configs/studies/crackforest_active.py --config.manual_dir=FOLDER

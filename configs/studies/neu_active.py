@@ -2,7 +2,7 @@
 
 The recipe of `configs/neu_active.py:small`: of 8, 16, 32, 64 and 128 leakage groups one image each
 is labeled. The hybrid default, random and mean entropy begin with the same random images of a seed;
-class-aware random begins with its own. 110 trainings.
+class-aware random begins with its own. 90 trainings.
 
     python run.py --config=configs/studies/neu_active.py --config.manual_dir=FOLDER
     python run.py --config=configs/studies/neu_active.py:fixmatch --config.manual_dir=FOLDER

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests import published
 from tests.commands import mine
 from uaps_jax.commands import recipe as command
 from uaps_jax.config import ConfigError
@@ -188,6 +189,22 @@ def test_a_person_annotates_what_each_round_chooses(root, tmp_path):
     stored = json.loads((second / "train" / "stage.json").read_text())
     assert stored["settings"]["network.pretrained"].endswith("start_typiclust/train")
     assert (tmp_path / "run" / "report" / "report.html").exists()
+
+
+@pytest.mark.parametrize("name", ["neu_active", "crackforest_active", "folder_active"])
+@pytest.mark.parametrize("argument", ["", "small", "medium", "small,uaps"])
+def test_the_published_recipes_are_valid(name, argument, tmp_path):
+    made = published.EVERY[name].get_config(argument)
+    stages = stage.checked(made, tmp_path)
+    folders = stage.folders(stages, tmp_path)
+    trainings = [one.configure(folders) for one in stages if isinstance(one, stage.Training)]
+    assert len(trainings) == (4 if name == "folder_active" else 18)
+    assert len({training.train.steps for training in trainings}) == 1
+    assert {training.method.name for training in trainings} == {
+        "uaps" if "uaps" in argument else "supervised"
+    }
+    with pytest.raises(ConfigError, match="did you mean small"):
+        published.EVERY[name].get_config("smal")
 
 
 @pytest.mark.parametrize(
