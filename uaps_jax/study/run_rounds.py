@@ -51,10 +51,14 @@ def run_rounds(study: Rounds, directory: Path, command: Sequence[str]) -> None:
             run = runs[index]
             if reason:
                 failures[run.seed] = reason
-            else:
-                finished.append(run)
-                write(study, sorted(finished, key=lambda r: r.seed), failures, directory)
-            return reason
+                return reason
+            finished.append(run)
+            finished.sort(key=lambda other: other.seed)
+            try:
+                write(study, finished, failures, directory)
+            except Exception:  # the other recipes do not need the report
+                logging.exception("the report could not be written")
+            return ""
 
         processes.run_jobs(
             [_job(run, directory, command) for run in runs],
@@ -66,7 +70,7 @@ def run_rounds(study: Rounds, directory: Path, command: Sequence[str]) -> None:
             ),
         )
         if finished:
-            write(study, sorted(finished, key=lambda r: r.seed), failures, directory)
+            write(study, finished, failures, directory)
             logging.info("report: %s", directory / curve.PAGE)
     if failures:
         lines = "\n  ".join(f"seed {seed}: {reason}" for seed, reason in failures.items())
