@@ -175,8 +175,9 @@ def _training(plan: Plan, name: str, labels: str, before: Labels | None) -> Trai
         kept = tuple(sorted({*base.checkpoint.keep_at, *plan.steps}))
         network = base.network
         if warm:
-            changes = {"pretrained": str(folders[warm]), "pretrained_parts": "all"}
-            network = dataclasses.replace(network, **changes)
+            network = dataclasses.replace(
+                network, pretrained=str(folders[warm]), pretrained_parts="all"
+            )
         return dataclasses.replace(
             base,
             data=data,

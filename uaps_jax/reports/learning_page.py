@@ -74,9 +74,9 @@ def _shown(difference: Difference | None) -> str:
 def _fits_html(fits: Mapping[str, Fit], question: Question) -> str:
     if not fits:
         return ""
-    head = ("strategy", "m_inf", "b", "c", "foretold gain of a further round")
+    head = ["strategy", "m_inf", "b", "c", "foretold gain of a further round"]
     if question.target:
-        head = (*head, f"{question.unit} for {question.target:g}")
+        head.append(f"{question.unit} for {question.target:g}")
     lines = []
     for entry, fit in fits.items():
         curve = fit.curve
