@@ -107,10 +107,12 @@ LAYERS = {
         "methods",
         "models",
         "modules",
+        "recipes",
         "reports",
         "training",
     },
     "recipes": {
+        "acquisition",
         "compiler",
         "config",
         "crf",
@@ -175,7 +177,7 @@ LAYERS = {
         "study",
         "training",
     },
-    "configs": {"config", "methods", "models", "recipes", "study"},
+    "configs": {"acquisition", "config", "methods", "models", "recipes", "study"},
 }
 
 

@@ -17,7 +17,9 @@ from uaps_jax.configs import train
 from uaps_jax.configs.parts.networks import NETWORKS
 from uaps_jax.recipes import stage
 from uaps_jax.recipes.stage import Recipe
-from uaps_jax.study.grid import Grid
+from uaps_jax.study import rounds
+from uaps_jax.study.kind import Study
+from uaps_jax.study.rounds import Rounds
 
 OTHERS = {"logdir": "xprof", "cov": "pytest"}
 """Flags of other programs."""
@@ -51,7 +53,9 @@ def test_a_command_is_understood(arguments):
     assert given is not None or flags.WORKDIR.value or flags.MODE.value == "review"
     if isinstance(given, Recipe):
         stage.checked(given, Path("run"))
-    elif given is not None and not isinstance(given, Grid):
+    elif isinstance(given, Rounds):
+        rounds.runs(given, Path("run"))
+    elif given is not None and not isinstance(given, Study):
         config_lib.validate(given)
 
 

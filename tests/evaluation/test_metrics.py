@@ -213,3 +213,11 @@ def test_pixels_without_a_label_have_no_part_in_the_score_of_an_image():
     found = evaluate.measure(function, jnp.float32(1), known, 3).image_scores
     is_defect = (data.images[:, 1:, :, 0] > 0).sum((1, 2))
     np.testing.assert_allclose(found, np.minimum(is_defect, 5) / 5)
+
+
+def test_scores_of_which_more_is_better_have_their_names_without_an_image():
+    names = ("background", "crack")
+    random = np.random.default_rng(0)
+    found = metrics.scores(random.integers(1, 9, (3, 2, 2)), names)
+    others = {"images", "images_without_defect", "clean_image_false_positive_rate"}
+    assert set(metrics.growing(names)) == set(found) - others

@@ -14,7 +14,8 @@ from uaps_jax.study import figures, outcome, report
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
 
 PROJECT = Path(__file__).resolve().parents[2]
-STUDIES = sorted(p.stem for p in (PROJECT / "configs" / "studies").glob("[!_]*.py"))
+NAMES = sorted(p.stem for p in (PROJECT / "configs" / "studies").glob("[!_]*.py"))
+STUDIES = [name for name in NAMES if not name.endswith("_active")]
 
 
 def study(**changes):

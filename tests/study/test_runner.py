@@ -10,7 +10,7 @@ import pytest
 from absl import logging
 
 from uaps_jax.configs.studies import thirty
-from uaps_jax.study import cells, progress, runner
+from uaps_jax.study import cells, processes, progress, runner
 
 
 @pytest.mark.parametrize(
@@ -24,31 +24,31 @@ from uaps_jax.study import cells, progress, runner
 )
 def test_workers_share_the_cores(monkeypatch, cores, workers, expected):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: cores, raising=False)
-    assert runner.shares_of_cores(workers) == expected
+    assert processes.shares_of_cores(workers) == expected
 
 
 def test_without_linux_all_cores_are_for_all(monkeypatch):
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert runner.shares_of_cores(2) == [set(), set()]
+    assert processes.shares_of_cores(2) == [set(), set()]
 
 
 def test_a_training_has_the_cores_of_its_worker(tmp_path):
     core = min(os.sched_getaffinity(0))
     code = "import os, time; time.sleep(1); print(os.sched_getaffinity(0))"
-    reason = runner._train(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
+    reason = processes.run_one(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
     assert reason == ""
-    assert (tmp_path / runner.LOG).read_text().endswith(f"{{{core}}}\n")
+    assert (tmp_path / processes.LOG).read_text().endswith(f"{{{core}}}\n")
 
 
 def test_there_are_no_more_workers_than_gpus(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: "nvidia-smi")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert runner._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}]
+    assert processes._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,6")
-    assert runner._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    assert processes._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
     for none in ("", "-1", "-1,0"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
-        assert runner._devices(2) == [{}, {}]
+        assert processes._devices(2) == [{}, {}]
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_gpus_are_those_that_the_driver_lists(monkeypatch, output, status, expec
     done = subprocess.CompletedProcess([], status, stdout=output)
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: done)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    assert runner._gpus() == expected
+    assert processes._gpus() == expected
 
 
 def test_the_progress_of_a_training(tmp_path):
@@ -88,7 +88,7 @@ def test_the_progress_of_a_training(tmp_path):
 def test_a_study_tells_how_far_its_trainings_are(tmp_path, monkeypatch):
     cell = cells.cells(thirty.get_config("ablation"))[0]
     said = []
-    monkeypatch.setattr(runner, "SHOWN_EVERY_S", 0.05)
+    monkeypatch.setattr(processes, "SHOWN_EVERY_S", 0.05)
     monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
     command = (sys.executable, "-c", "import time; time.sleep(1)")
     [outcome] = runner.run(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -101,6 +102,39 @@ def uniform(
 ) -> list[int]:
     """Random images, of `total`: what every other choice is compared with."""
     return stochastic(np.ones(total), count, random, chosen)
+
+
+def class_aware(
+    classes: Sequence[Collection[int]],
+    count: int,
+    random: np.random.Generator,
+    chosen: Sequence[int] = (),
+) -> list[int]:
+    """Random images, each of the class that the fewest chosen ones have, of those left.
+
+    A baseline that sees what a choice may not: the defect classes in the truth of each image. In
+    practice a person knows them from a glance. Images without a defect come when no others are
+    left.
+
+    Args:
+      classes: the defect classes of each image.
+      count: of the images.
+      random: of this draw.
+      chosen: that are annotated already.
+    """
+    diversity.check_choice("classes", np.zeros(len(classes)), count, chosen)
+    left = set(range(len(classes))) - set(chosen)
+    seen = Counter(c for index in chosen for c in classes[index])
+    picked: list[int] = []
+    for _ in range(count):
+        present = {c for index in left for c in classes[index]}
+        rarest = min(present, key=lambda c: (seen[c], c), default=None)
+        eligible = sorted(i for i in left if rarest is None or rarest in classes[i])
+        index = int(random.choice(eligible))
+        picked.append(index)
+        left.remove(index)
+        seen.update(classes[index])
+    return picked
 
 
 def _first(order: np.ndarray, count: int, chosen: Sequence[int]) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from uaps_jax import files as writing
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition import cost
 from uaps_jax.annotation_queue.entry import IMAGES, Entry
 from uaps_jax.annotation_queue.scoring import Choice
 from uaps_jax.data import tiling
@@ -21,9 +21,6 @@ from uaps_jax.inference import TrainedModel, ensemble, files, images, tiles
 from uaps_jax.inference.ensemble import Output, Run
 from uaps_jax.inference.images import ImageError
 from uaps_jax.inference.predict_images import progress_bar
-
-COST = Cost(per_image=0.3, per_object=0.5, per_100_pixels=0.5)
-"""Of a person who outlines every object anew; an order of magnitude."""
 
 
 def write_images(
@@ -103,7 +100,7 @@ def write_images(
                 ambiguity=choice.terms.ambiguity,
                 disagreement=choice.terms.disagreement,
                 distance=choice.distance,
-                minutes=COST.minutes(mask),
+                minutes=cost.DEFAULT.minutes(mask),
                 shares={
                     of: float(n) / mask.size
                     for of, n in zip(model.class_names, counts, strict=True)

@@ -11,7 +11,7 @@ from uaps_jax.command_line.default_workdir import default_workdir
 from uaps_jax.commands.request import Request
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.recipes.stage import Recipe
-from uaps_jax.study.grid import Grid
+from uaps_jax.study.kind import Study
 
 INPUTS = ("predict", "evaluate", "import", "queue", "review")
 """The modes that take an input."""
@@ -45,7 +45,7 @@ class Arguments:
     """
 
     program: str
-    config: Config | Recipe | Grid | None
+    config: Config | Recipe | Study | None
     config_file: str | None
     overrides: Collection[str]
     mode: str | None
@@ -68,7 +68,7 @@ class Arguments:
     @property
     def is_training(self) -> bool:
         """Whether the command is a single training."""
-        return self.mode in (None, "train") and not isinstance(self.config, Recipe | Grid)
+        return self.mode in (None, "train") and not isinstance(self.config, Recipe | Study)
 
     @property
     def has_several_processes(self) -> bool:
@@ -82,8 +82,8 @@ class Arguments:
           ConfigError: a flag needs another one, or cannot be used with this mode.
         """
         what = self.mode or "train"
-        if isinstance(self.config, Recipe | Grid):
-            what = "a study" if isinstance(self.config, Grid) else "a recipe"
+        if isinstance(self.config, Recipe | Study):
+            what = "a study" if isinstance(self.config, Study) else "a recipe"
         if self.demo and what != "evaluate":
             raise ConfigError(f"--demo={self.demo} is for --mode=evaluate, not for {what}")
         if self.uncertainty != "entropy" and what != "export":

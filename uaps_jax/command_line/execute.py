@@ -8,15 +8,19 @@ from typing import NoReturn
 from uaps_jax import commands, files
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.commands.request import USER_ERRORS, Request
-from uaps_jax.recipes.stage import Recipe
+from uaps_jax.recipes.stage import Recipe, Waiting
 from uaps_jax.training import interrupt, processes
+
+WAITING = 3
+"""The exit status of a recipe that waits for a person."""
 
 
 def execute(arguments: Arguments) -> NoReturn:
     """Runs the command of the arguments and exits.
 
     The exit status is 0 after success; 1, with a message, after an error that the user can correct;
-    128 plus the number of the signal after an interrupted training.
+    3 where a recipe waits for a person; 128 plus the number of the signal after an interrupted
+    training.
     """
     request: Request | None = None
     try:
@@ -28,6 +32,9 @@ def execute(arguments: Arguments) -> NoReturn:
         command(request)
     except USER_ERRORS as error:
         processes.exit_process(f"error: {error}")
+    except Waiting as waiting:
+        print(waiting, file=sys.stderr)
+        sys.exit(WAITING)
     except interrupt.Interrupted as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.number)

@@ -12,7 +12,7 @@ from uaps_jax import commands, compiler
 from uaps_jax.command_line import library_logs, parsing
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.command_line.execute import execute
-from uaps_jax.study import runner
+from uaps_jax.study import processes
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, optionally with a variant: configs/neu_uaps.py:small."
@@ -104,7 +104,7 @@ def run(argv: list[str]) -> None:
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,
     )
-    runner.end_with_parent()
+    processes.end_with_parent()
     compiler.enable_compile_cache()
     with library_logs.filtered(), compiler.unreadable_cache_entries_removed():
         execute(arguments)

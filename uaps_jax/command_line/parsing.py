@@ -13,7 +13,7 @@ from ml_collections import config_flags
 from uaps_jax import configuration_files
 from uaps_jax.config import Config, ConfigError, check_key
 from uaps_jax.recipes.stage import Recipe
-from uaps_jax.study.grid import Grid
+from uaps_jax.study.kind import Study
 
 FLAG_ERRORS = (ValueError, LookupError, AttributeError, TypeError, OSError, flags.Error)
 """Exceptions of absl and ml_collections for a wrong flag."""
@@ -48,10 +48,10 @@ def parse(argv: Sequence[str], config: flags.FlagHolder) -> list[str]:
         if not isinstance(error, FLAG_ERRORS):
             raise
         sys.exit(f"error: {(reason if raised else before + reason).strip()}")
-    if file is not None and not isinstance(config.value, Config | Recipe | Grid):
+    if file is not None and not isinstance(config.value, Config | Recipe | Study):
         sys.exit(
             f"error: --config={file}: must have a function get_config() that returns a Config, a "
-            "Recipe or a Grid"
+            "Recipe or a study"
         )
     return rest
 

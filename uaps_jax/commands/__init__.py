@@ -21,7 +21,7 @@ from uaps_jax.commands import (
 from uaps_jax.commands.request import Request
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.recipes.stage import Recipe
-from uaps_jax.study.grid import Grid
+from uaps_jax.study.kind import Study
 
 Command = Callable[[Request], None]
 
@@ -40,7 +40,7 @@ COMMANDS: dict[str, Command] = {
 """What can be done with one training, by the name that `--mode` gives it."""
 
 
-def choose(config: Config | Recipe | Grid | None, mode: str | None) -> Command:
+def choose(config: Config | Recipe | Study | None, mode: str | None) -> Command:
     """What is to be done: the kind of the configuration decides, and of a training the mode.
 
     Args:
@@ -50,8 +50,8 @@ def choose(config: Config | Recipe | Grid | None, mode: str | None) -> Command:
     Raises:
       ConfigError: a mode is given for a recipe or a study.
     """
-    if isinstance(config, Recipe | Grid):
-        is_study = isinstance(config, Grid)
+    if isinstance(config, Recipe | Study):
+        is_study = isinstance(config, Study)
         if mode is not None:
             what = "study" if is_study else "recipe"
             raise ConfigError(

@@ -11,8 +11,7 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.datasets.common import DataError
 from uaps_jax.recipes.errors import StageFailed
 from uaps_jax.recipes.stage import Recipe
-from uaps_jax.study.grid import Grid
-from uaps_jax.study.run_study import UnfinishedStudy
+from uaps_jax.study.kind import Study, UnfinishedStudy
 from uaps_jax.training import checkpoints, failures
 
 USER_ERRORS = (
@@ -51,7 +50,7 @@ class Request:
       lists: whether the stages of a recipe are listed, and not run.
     """
 
-    config: Config | Recipe | Grid | None
+    config: Config | Recipe | Study | None
     overrides: Collection[str] = ()
     workdir: Path
     checkpoint: str

@@ -6,6 +6,8 @@ import sys
 
 from uaps_jax.commands.request import Request
 from uaps_jax.study.grid import Grid
+from uaps_jax.study.rounds import Rounds
+from uaps_jax.study.run_rounds import run_rounds
 from uaps_jax.study.run_study import run_study
 
 
@@ -15,6 +17,10 @@ def study(request: Request) -> None:
     Raises:
       UnfinishedStudy: trainings failed; the report says which.
     """
-    assert isinstance(request.config, Grid)
     assert request.program is not None
-    run_study(request.config, request.workdir, (sys.executable, str(request.program)))
+    command = (sys.executable, str(request.program))
+    if isinstance(request.config, Rounds):
+        run_rounds(request.config, request.workdir, command)
+        return
+    assert isinstance(request.config, Grid)
+    run_study(request.config, request.workdir, command)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,12 +120,16 @@ def published_protocols(name: str) -> Mapping[str, Protocol]:
 
 def classes(dataset: Dataset) -> dict[str, frozenset[int]]:
     """Name -> foreground classes in the mask, of the images that have one. Decodes all masks."""
+    return classes_of(dataset, [n for n in dataset.position if n in dataset.masked])
+
+
+def classes_of(dataset: Dataset, names: Iterable[str]) -> dict[str, frozenset[int]]:
+    """Name -> foreground classes in the mask, of images that have one."""
     present_classes = {}
-    for examples in dataset.records.values():
-        for example in examples:
-            if example["has_mask"]:
-                present = frozenset(np.unique(read_mask(example["mask"])).tolist())
-                present_classes[example["name"].decode()] = present - {0, IGNORE}
+    for name in names:
+        part, index = dataset.position[name]
+        present = frozenset(np.unique(read_mask(dataset.records[part][index]["mask"])).tolist())
+        present_classes[name] = present - {0, IGNORE}
     return present_classes
 
 

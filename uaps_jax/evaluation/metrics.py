@@ -85,6 +85,13 @@ def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, floa
     }
 
 
+def growing(class_names: Sequence[str]) -> list[str]:
+    """The names of the scores of which a higher value is better."""
+    none = np.zeros((0, len(class_names), len(class_names)), np.int64)
+    others = ("images", "images_without_defect", "clean_image_false_positive_rate")
+    return [name for name in scores(none, class_names) if name not in others]
+
+
 def _mean(values: np.ndarray) -> float:
     """Mean of the values that are not NaN; NaN if there are none."""
     values = values[~np.isnan(values)]

@@ -178,6 +178,17 @@ class Network:
             new["heads"] = head_stats | extra_stats
         return Outputs(outputs.logits, outputs.heads | extra), new
 
+    def pyramid(self, variables: Tree, images: jax.Array) -> Pyramid:
+        """The encoder's feature maps in evaluation mode, `[B, h, w, F]`, the coarsest last.
+
+        Args:
+          variables: `{"params", "batch_stats"}`.
+          images: `[B, H, W, C]`, normalised.
+        """
+        found: Any = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        pyramid: Pyramid = found
+        return pyramid
+
     def outputs(self, variables: Tree, images: jax.Array) -> Outputs:
         """The outputs of all decoders and heads in evaluation mode, on clean features.
 
@@ -185,7 +196,7 @@ class Network:
           variables: `{"params", "batch_stats"}`.
           images: `[B, H, W, C]`, normalised.
         """
-        pyramid: Any = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        pyramid = self.pyramid(variables, images)
         heads, head_variables = head_lib.selected(self.heads, variables, on_encoder=False)
 
         def decode(decoder: Tree, of_heads: Tree, z: Pyramid) -> Outputs:
@@ -212,7 +223,7 @@ class Network:
           key: for perturbed features of the auxiliary decoders, which the released code uses even
             in evaluation; None for clean features.
         """
-        pyramid: Any = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        pyramid = self.pyramid(variables, images)
 
         def decode(decoder: Tree, z: Pyramid) -> jax.Array:
             decoded: Any = self.decoder.apply(decoder, z, train=False)
@@ -225,7 +236,7 @@ class Network:
 
     def separate_logits(self, variables: Tree, images: jax.Array) -> list[jax.Array]:
         """`all_logits` on clean features, one `[B, H, W, C]` per decoder: for exporters."""
-        pyramid = self.encoder.apply(_part(variables, "encoder"), images, train=False)
+        pyramid = self.pyramid(variables, images)
         decoders = _part(variables, "decoders")
         decoded: list[Any] = [
             self.decoder.apply(stacked.entry(decoders, number), pyramid, train=False)

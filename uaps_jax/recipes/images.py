@@ -13,21 +13,20 @@ from uaps_jax.data.source import Dataset, Pool
 
 
 def fit_problems(data: DataConfig) -> Iterator[str]:
-    """Settings with which an image has no pseudo-label of its own size, one line each."""
+    """Settings with which an image has no predicted mask of its own size, one line each."""
     if data.fit == "crop":
         yield (
-            "base.data.fit = 'crop': pseudo-labels are made of images as a whole; choose 'resize' "
-            "or 'pad'"
+            "base.data.fit = 'crop': a recipe predicts images as a whole; choose 'resize' or 'pad'"
         )
     if data.scale != 1:
         yield (
-            f"base.data.scale = {data.scale}: pseudo-labels are made of images that are not "
-            "scaled; set it to 1"
+            f"base.data.scale = {data.scale}: a recipe predicts images that are not scaled; set it "
+            "to 1"
         )
 
 
 def check_fit(data: DataConfig) -> None:
-    """Checks that images are fitted to the network so that they can have pseudo-labels.
+    """Checks that images are fitted to the network so that they can have predicted masks.
 
     Raises:
       ConfigError: with the problems.

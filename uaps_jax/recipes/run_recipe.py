@@ -11,7 +11,7 @@ from pathlib import Path
 from absl import logging
 
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.data import protocols, splits
+from uaps_jax.data import splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.recipes import errors
 from uaps_jax.recipes import record as records_lib
@@ -20,7 +20,7 @@ from uaps_jax.recipes import state as state_lib
 from uaps_jax.recipes.record import Record
 from uaps_jax.recipes.stage import Folders, Place, Recipe, Stage, Training
 from uaps_jax.recipes.state import State
-from uaps_jax.training import results, workdir
+from uaps_jax.training import workdir
 from uaps_jax.training.progress import duration
 
 Train = Callable[[Config, Path], object]
@@ -54,11 +54,10 @@ def split_of(recipe: Recipe, dataset: Dataset) -> tuple[splits.Split, str]:
     """The split of a recipe's data, and the digest of these.
 
     Raises:
-      ConfigError, DataError: the split cannot be made.
+      ConfigError: the data do not fit the recipe.
     """
-    data = recipe.base.data
-    split = protocols.make_split(dataset, data)
-    return split, results.digest(protocols.record(dataset, data, split))
+    split = recipe.split(dataset)
+    return split, recipe.digest(dataset, split)
 
 
 def open_recipe(recipe: Recipe, directory: Path, data: str) -> Opened:
@@ -109,6 +108,7 @@ def run_recipe(
         written.
       StageFailed: a stage failed; those before it are done.
       Interrupted: a training was stopped by a signal and has saved its state.
+      Waiting: a stage needs something from a person; those before it are done.
     """
     with workdir.locked(directory):
         split, data = split_of(recipe, dataset)

@@ -14,9 +14,10 @@ from typing import Any
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, ConfigError, Section
+from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import Split
-from uaps_jax.training import pretrained, workdir
+from uaps_jax.training import pretrained, results, workdir
 
 Folders = Mapping[str, Path]
 """Name of a stage -> its folder."""
@@ -30,7 +31,7 @@ class Place:
       folder: of the pass; an interrupted pass has left files in it, each complete.
       inputs: the folders of the stages that it reads.
       dataset: of the recipe's base configuration.
-      split: likewise.
+      split: `Recipe.split`.
     """
 
     folder: Path
@@ -111,6 +112,10 @@ class Pass:
 Stage = Training | Pass
 
 
+class Waiting(RuntimeError):
+    """A pass needs something from a person first; the message says what. It has written nothing."""
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class Recipe(Section):
     """Several stages in a row.
@@ -125,6 +130,18 @@ class Recipe(Section):
     def stages(self) -> Sequence[Stage]:
         """The stages in their order."""
         raise NotImplementedError
+
+    def split(self, dataset: Dataset) -> Split:
+        """The split that passes read, `Place.split`.
+
+        Raises:
+          ConfigError: the data do not fit the recipe.
+        """
+        return protocols.make_split(dataset, self.base.data)
+
+    def digest(self, dataset: Dataset, split: Split) -> str:
+        """A digest of the data on which all stages depend."""
+        return results.digest(protocols.record(dataset, self.base.data, split))
 
     def unused(self) -> Mapping[str, str]:
         """Key of a setting that has no effect with the present values of others -> why.

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from uaps_jax import config as config_lib
-from uaps_jax.config import Section
 from uaps_jax.study.budgets import Budget
+from uaps_jax.study.kind import Study
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,8 +132,8 @@ Figure = Lines | Bars | Decoders | Panels | LabelEquivalence
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
-class Grid(Section):
-    """A study."""
+class Grid(Study):
+    """A study of methods, budgets of labels and seeds."""
 
     title: str  # of the report
     entries: dict[str, Entry]  # by name

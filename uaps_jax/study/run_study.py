@@ -11,15 +11,13 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods
 from uaps_jax.data import protocols, source, targets
 from uaps_jax.data.source import Dataset
+from uaps_jax.recipes import run_recipe
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import report, runner
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Grid
+from uaps_jax.study.kind import UnfinishedStudy
 from uaps_jax.training import results, workdir
-
-
-class UnfinishedStudy(RuntimeError):
-    """Trainings of a study failed; the message lists each with its reason."""
 
 
 def run_study(grid: Grid, directory: Path, command: Sequence[str]) -> None:
@@ -64,12 +62,15 @@ def _data_digests(cells: Sequence[Cell]) -> dict[Cell, str]:
     digests: dict[str, str] = {}
     by_cell = {}
     for cell in cells:
-        data = cell.config.data  # of a recipe that of its base, without pseudo-labels
+        data = cell.config.data
         source_key = f"{data.name} {data.data_dir} {data.manual_dir} {data.folder}"
         if source_key not in opened:
             opened[source_key] = source.open_dataset(data)
         config = config_lib.with_classes(cell.config, opened[source_key].class_names)
         methods.build(config)
+        if cell.recipe is not None:
+            _, by_cell[cell] = run_recipe.split_of(cell.recipe, opened[source_key])
+            continue
         if str(data) not in digests:
             dataset = opened[source_key]
             parts, found = targets.restrict(dataset, data, protocols.make_split(dataset, data))

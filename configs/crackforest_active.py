@@ -1,0 +1,20 @@
+"""Rounds of annotation on CrackForest, simulated: 4, 8, 16, 32 and 64 labeled photographs.
+
+    python run.py --config=configs/crackforest_active.py:small
+
+As `neu_active.py`; its score is the IoU of cracks over all pixels.
+"""
+
+from uaps_jax.configs.parts import active
+from uaps_jax.recipes.active import Active
+
+
+def get_config(argument: str = "") -> Active:
+    """A method, a variant (``small``, ``medium``), or both with a comma between."""
+    return active.active(
+        "crackforest",
+        argument,
+        start_images=4,
+        added=(4.0, 8.0, 16.0, 32.0),
+        metric="dataset_iou_foreground",
+    )

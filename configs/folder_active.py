@@ -1,0 +1,24 @@
+r"""Rounds of annotation on your own images: a folder with `images` and `classes.yaml`.
+
+    python run.py --config=configs/folder_active.py:small --workdir=runs/mine_active \
+        --config.base.data.manual_dir=FOLDER
+
+It chooses images and stops; annotate them, put the masks into FOLDER/masks, and run the same
+command again. Masks that are there already count for the start.
+"""
+
+from uaps_jax.configs.parts import active
+from uaps_jax.recipes.active import Active
+
+
+def get_config(argument: str = "") -> Active:
+    """A method, a variant (``small``, ``medium``), or both with a comma between."""
+    return active.active(
+        "folder",
+        argument,
+        annotation="files",
+        baselines=(),
+        start="typiclust",
+        start_images=20,
+        added=(10.0, 10.0, 10.0),
+    )

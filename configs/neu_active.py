@@ -1,0 +1,16 @@
+"""Rounds of annotation on NEU-Seg, simulated: 8, 16, 32, 64 and 128 labeled pictures.
+
+    python run.py --config=configs/neu_active.py:small
+
+Compares the default choice with random, class-aware random and mean entropy, from the same start
+where they have one. Other methods: `neu_active.py:small,fixmatch`. Several seeds:
+`configs/studies/neu_active.py`.
+"""
+
+from uaps_jax.configs.parts import active
+from uaps_jax.recipes.active import Active
+
+
+def get_config(argument: str = "") -> Active:
+    """A method, a variant (``small``, ``medium``), or both with a comma between."""
+    return active.active("neu", argument, start_images=8, added=(8.0, 16.0, 32.0, 64.0))

@@ -1,0 +1,67 @@
+"""Rounds of annotation on a dataset."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from uaps_jax import config as c
+from uaps_jax.acquisition import cost
+from uaps_jax.configs import train
+from uaps_jax.configs.parts import choices, methods, variants
+from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
+from uaps_jax.recipes.active import Active
+
+USUAL = "supervised"
+"""The method of a recipe whose argument names none."""
+
+
+def active(dataset: str, argument: str, **settings: Any) -> Active:
+    """A recipe of rounds with the default choice, and the three baselines of a simulation.
+
+    Every training is evaluated once, at its end.
+
+    Args:
+      dataset: a name of `datasets.DATASETS`.
+      argument: a method, a shortened run, or both with a comma between; "": supervised, at full
+        length.
+      **settings: of `Active`, which replace those here.
+
+    Raises:
+      ConfigError: a word of the argument is neither.
+    """
+    words = [word for word in argument.split(",") if word]
+    known = [*variants.VARIANTS, *methods.METHODS]
+    for word in words:
+        if word not in known:
+            raise c.ConfigError(choices.unknown("method or variant", word, known))
+    chosen = {"method" if word in methods.METHODS else "variant": word for word in words}
+    base = train.build(dataset=dataset, **({"method": USUAL} | chosen))
+    base.data.protocol, base.data.labeled_ratio = "grouped", 1.0
+    base.optimizer.schedule = "cosine"  # a plateau would need evaluations on the way
+    base.train.eval_every = base.checkpoint.every = base.train.steps
+    usual: dict[str, Any] = {
+        "acquisition": AcquisitionConfig(
+            selection="hybrid",
+            uncertainty="entropy",
+            aggregation="top_share",
+            share=0.05,
+            border=2,
+            side=64,
+            power=1.0,
+            members="prediction",
+        ),
+        "baselines": ("random", "class_aware_random", "mean_entropy"),
+        "start": "random",
+        "start_features": "texture",
+        "unit": "images",
+        "cost": CostConfig(**dataclasses.asdict(cost.DEFAULT)),
+        "warm_start": False,
+        "annotation": "simulated",
+        "checkpoints": (1 / 3, 2 / 3),
+        "metric": "image_iou",
+        "reported": "latest",
+        "target": 0.0,
+        "smallest_gain": 0.5,
+    }
+    return Active(base=base, **(usual | settings))

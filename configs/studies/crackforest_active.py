@@ -1,0 +1,17 @@
+"""Does a choice of images beat random ones? CrackForest, five budgets, three seeds.
+
+The recipe of `configs/crackforest_active.py:small`: 4, 8, 16, 32 and 64 labeled photographs. 54
+trainings.
+
+    python run.py --config=configs/studies/crackforest_active.py --config.manual_dir=FOLDER
+"""
+
+from uaps_jax.configs.parts import rounds_study
+from uaps_jax.study.rounds import Rounds
+
+
+def get_config(method: str = "") -> Rounds:
+    """The study with supervised learning, or another method."""
+    return rounds_study.study(
+        "CrackForest, rounds of annotation", "crackforest_active", method, seeds=range(3)
+    )

@@ -1,0 +1,179 @@
+"""Scores over the number of labels: the area under them, a fitted curve, and what it foretells.
+
+    m(n) = m_inf - b n^-c
+
+with the score m_inf that labels without end would give, and b, c >= 0 (Mahmood et al., How much
+more data do I need?, 2022, who compare such laws).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+EXPONENTS = np.geomspace(0.05, 3, 400)
+"""Values of c among which the fit chooses."""
+
+DRAWS = 500
+TAIL = 0.025
+PARAMETERS = 3
+HIGHEST = 100.0
+"""The highest score, in percent."""
+
+Interval = tuple[float, float]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Curve:
+    """A fitted curve; numbers of labels are above 0.
+
+    Attributes:
+      limit: m_inf, in percent.
+      scale: b.
+      exponent: c.
+    """
+
+    limit: float
+    scale: float
+    exponent: float
+
+    def __call__(self, count: float) -> float:
+        """The score with this number of labels."""
+        return self.limit - self.scale * count**-self.exponent
+
+    def labels_for(self, score: float) -> float:
+        """The number of labels with which the curve reaches a score; infinite if it never does."""
+        if self.scale == 0:
+            return 0.0 if score <= self.limit else math.inf
+        if score >= self.limit:
+            return math.inf
+        return float((self.scale / (self.limit - score)) ** (1 / self.exponent))
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fit:
+    """A curve through the mean scores of some runs, and curves of a bootstrap.
+
+    Attributes:
+      curve: the fitted one.
+      draws: `DRAWS` further ones.
+      last: the largest number of labels that it was fitted to.
+    """
+
+    curve: Curve
+    draws: tuple[Curve, ...]
+    last: float
+
+    def score(self, count: float) -> tuple[float, Interval]:
+        """The foretold score with a number of labels, and its 95 % interval."""
+        return self.curve(count), interval([draw(count) for draw in self.draws])
+
+    def gain(self, count: float, more: float) -> tuple[float, Interval]:
+        """What `more` labels add to the score with `count`, and the 95 % interval."""
+        gains = [one(count + more) - one(count) for one in (self.curve, *self.draws)]
+        return gains[0], interval(gains[1:])
+
+    def labels_for(self, score: float) -> tuple[float, Interval]:
+        """The number of labels for a score, infinite where no number suffices; 95 % interval."""
+        return (
+            self.curve.labels_for(score),
+            interval([draw.labels_for(score) for draw in self.draws]),
+        )
+
+
+def area(counts: Sequence[float], scores: Sequence[float]) -> float:
+    """The area under the scores over the logarithm of the number of labels, by the range.
+
+    It is a mean score in which each doubling of the labels counts the same. (Over the number
+    itself, the last of budgets that double would count for half.)
+
+    Args:
+      counts: labels, ascending, at least two.
+      scores: with each.
+
+    Raises:
+      ValueError: fewer than two numbers, or they do not ascend.
+    """
+    x, y = _checked(counts, scores, 2)
+    logs = np.log(x)
+    return float(np.trapezoid(y, logs) / (logs[-1] - logs[0]))
+
+
+def fit(counts: Sequence[float], scores: Sequence[Sequence[float]], seed: int = 0) -> Fit:
+    """The curve through the mean scores of runs, by least squares.
+
+    The bootstrap draws whole runs, with replacement; with one run, the residuals of the fit, each
+    enlarged by sqrt(R / (R - 3)).
+
+    Args:
+      counts: R labels, ascending, at least four.
+      scores: of each run, `[S][R]`, in percent.
+      seed: of the bootstrap.
+
+    Raises:
+      ValueError: fewer than four numbers, or they do not ascend.
+    """
+    table = np.asarray(scores, np.float64)
+    x, mean = _checked(counts, table.mean(0), PARAMETERS + 1)
+    random = np.random.default_rng(seed)
+    curve = _fit(x, mean)
+    if len(table) > 1:
+        rows = random.integers(0, len(table), (DRAWS, len(table)))
+        samples = table[rows].mean(1)
+    else:
+        fitted = np.array([curve(count) for count in x])
+        residuals = (mean - fitted) * math.sqrt(len(x) / (len(x) - PARAMETERS))
+        samples = fitted + residuals[random.integers(0, len(x), (DRAWS, len(x)))]
+    return Fit(curve=curve, draws=tuple(_fit(x, sample) for sample in samples), last=float(x[-1]))
+
+
+def _fit(counts: np.ndarray, scores: np.ndarray) -> Curve:
+    """The least squares with 0 <= m_inf <= 100 and b >= 0, for the best of `EXPONENTS`.
+
+    For each exponent the problem is linear in m_inf and b, and convex: its minimum is inside of
+    the limits or on one of their edges.
+    """
+    first = counts[0]
+    x = (counts[None] / first) ** -EXPONENTS[:, None]
+    mean_x, mean_y = x.mean(1), scores.mean()
+    spread = ((x - mean_x[:, None]) ** 2).sum(1)
+    slope = -((x - mean_x[:, None]) * (scores - mean_y)).sum(1) / spread
+    free = mean_y + slope * mean_x
+    level = np.full_like(free, np.clip(mean_y, 0, HIGHEST))
+    on_top = np.maximum(((HIGHEST - scores) * x).sum(1) / (x * x).sum(1), 0)
+    candidates = [
+        (level, np.zeros_like(level)),
+        (np.full_like(free, HIGHEST), on_top),
+        (np.where((slope >= 0) & (free <= HIGHEST) & (free >= 0), free, np.nan), slope),
+    ]
+    best = (math.inf, 0.0, 0.0, 0.0)
+    for limits, scales in candidates:
+        errors = ((limits[:, None] - scales[:, None] * x - scores) ** 2).sum(1)
+        if np.isnan(errors).all():
+            continue
+        row = int(np.nanargmin(errors))
+        if errors[row] < best[0]:
+            best = (float(errors[row]), float(limits[row]), float(scales[row]), EXPONENTS[row])
+    _, limit, scale, exponent = best
+    return Curve(limit=limit, scale=scale * first**exponent, exponent=float(exponent))
+
+
+def _checked(
+    counts: Sequence[float], scores: Sequence[float] | np.ndarray, least: int
+) -> tuple[np.ndarray, np.ndarray]:
+    x, y = np.asarray(counts, np.float64), np.asarray(scores, np.float64)
+    if len(x) != len(y) or len(x) < least or not (np.diff(x) > 0).all() or not x[0] > 0:
+        raise ValueError(
+            f"labels {list(counts)} with {len(y)} scores: at least {least} numbers above 0 that "
+            "ascend are needed, each with a score"
+        )
+    return x, y
+
+
+def interval(values: Sequence[float]) -> Interval:
+    """The middle 95 % of values of a bootstrap, of which some may be infinite."""
+    low, high = np.quantile(np.asarray(values), (TAIL, 1 - TAIL), method="closest_observation")
+    return float(low), float(high)

@@ -1,0 +1,111 @@
+"""What a choice may know: the candidates, their scores and features, their price."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
+
+from uaps_jax import config as config_lib
+from uaps_jax import methods
+from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.config import Config
+from uaps_jax.data import prepare, protocols
+from uaps_jax.data.source import Dataset
+from uaps_jax.datasets.common import open_image, read_mask
+from uaps_jax.inference import TrainedModel
+from uaps_jax.recipes import acquire, candidates, observe
+from uaps_jax.recipes.acquire import AcquisitionConfig, Known
+from uaps_jax.training import pretrained
+
+
+def candidates_of(
+    dataset: Dataset,
+    base: Config,
+    split: Mapping[str, Sequence[str]],
+    labeled: Collection[str],
+    *,
+    simulated: bool,
+) -> list[str]:
+    """The images that can be chosen, and those that are labeled; sorted."""
+    if simulated:
+        return pool(dataset, base, split["labeled"])
+    evaluated = {*split["val"], *split["test"]}
+    held = {dataset.groups[name] for name in evaluated if dataset.groups[name] >= 0}
+    free = [n for n, group in dataset.groups.items() if group not in held and n not in evaluated]
+    return candidates.one_of_each_group(free, dataset.groups, base.data.split_seed, labeled)
+
+
+def pool(dataset: Dataset, base: Config, names: Sequence[str]) -> list[str]:
+    """The candidates of a simulation: under `grouped`, one image of each leakage group."""
+    if base.data.protocol != "grouped":
+        return sorted(names)
+    return candidates.one_of_each_group(names, dataset.groups, base.data.split_seed)
+
+
+def known(
+    options: AcquisitionConfig,
+    cost: CostModel,
+    start_features: str,
+    base: Config,
+    dataset: Dataset,
+    names: Sequence[str],
+    trained: Sequence[TrainedModel],
+) -> tuple[Known, np.ndarray | None]:
+    """What the choice may use, and the predicted masks, uint8 `[N, H, W]`, if there is a network.
+
+    Args:
+      options: the choice.
+      cost: of annotation; before there is a network, every image has one object.
+      start_features: "texture" or "encoder", before there is a network.
+      base: the settings of the recipe's trainings.
+      dataset: of the candidates.
+      names: of the candidates.
+      trained: checkpoints, the newest last; empty before there is one.
+    """
+    classes = None
+    if options.selection in acquire.BY_TRUTH:
+        classes = list(protocols.classes_of(dataset, names).values())
+    if trained:
+        score = options.score if options.selection in acquire.BY_SCORE else None
+        found = observe.observed(trained, dataset, names, score, options.members)
+        minutes = np.array(
+            [
+                cost.minutes(own_size(dataset, name, label, base))
+                for name, label in zip(names, found.labels, strict=True)
+            ]
+        )
+        return Known(found.scores, found.features, classes, minutes), found.labels
+    features = None
+    if options.selection in acquire.BY_FEATURES:
+        features = _first_features(start_features, base, dataset, names)
+    minutes = np.full(len(names), (cost.image + cost.object) / 60)
+    return Known(None, features, classes, minutes), None
+
+
+def _first_features(
+    features: str, base: Config, dataset: Dataset, names: Sequence[str]
+) -> np.ndarray:
+    """The features of the start, for which there is no trained network."""
+    if features == "texture":
+        return observe.textures_of(base, dataset, names)
+    config = config_lib.with_classes(base, dataset.class_names)
+    method = methods.build(config, pretrained.load(config))
+    variables = method.variables(*method.init(config.train.seed))
+    return observe.features_of(config, method, variables, dataset, names)
+
+
+def own_size(dataset: Dataset, name: str, label: np.ndarray, base: Config) -> np.ndarray:
+    """A predicted mask at the size of its image."""
+    part, index = dataset.position[name]
+    width, height = open_image(dataset.records[part][index]["image"]).size
+    return prepare.restored(label, (height, width), base.data)
+
+
+def true_minutes(dataset: Dataset, names: Sequence[str], cost: CostModel) -> float:
+    """Minutes to annotate images that have a mask, by these."""
+    total = 0.0
+    for name in names:
+        part, index = dataset.position[name]
+        total += cost.minutes(read_mask(dataset.records[part][index]["mask"]))
+    return total

@@ -1,0 +1,189 @@
+"""The stages of rounds of annotation: choose, annotate, train, for one strategy or several."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.config import Config
+from uaps_jax.recipes import candidates, curve
+from uaps_jax.recipes.acquire import AcquisitionConfig
+from uaps_jax.recipes.annotate import annotate
+from uaps_jax.recipes.select import Round, select
+from uaps_jax.recipes.stage import Folders, Stage, Training
+from uaps_jax.reports.learning_curves import Question
+
+Start = Literal["random", "class_aware_random", "typiclust"]
+
+BASELINES: Mapping[str, Start] = {
+    "random": "random",
+    "class_aware_random": "class_aware_random",
+    "mean_entropy": "random",
+}
+"""Strategies that others are compared with -> their start."""
+
+
+class Chain(NamedTuple):
+    """A strategy.
+
+    Attributes:
+      name: of its folder and in reports.
+      start: the choice of the first images; strategies with equal starts share the training.
+      acquisition: the choice of every further round.
+    """
+
+    name: str
+    start: AcquisitionConfig
+    acquisition: AcquisitionConfig
+
+
+def strategies(own: AcquisitionConfig, start: Start, baselines: Sequence[str]) -> list[Chain]:
+    """The strategy of a recipe, named by its selection, and its baselines."""
+    found = [Chain(own.selection, dataclasses.replace(own, selection=start), own)]
+    for name in baselines:
+        first = dataclasses.replace(own, selection=BASELINES[name])
+        if name == "mean_entropy":
+            further = dataclasses.replace(
+                own,
+                selection="highest",
+                uncertainty="entropy",
+                aggregation="mean",
+                members="prediction",
+            )
+        else:
+            further = first
+        found.append(Chain(name, first, further))
+    return found
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What the strategies share.
+
+    Attributes:
+      base: the settings of every training.
+      start_images: labeled images of the start.
+      start_features: "texture" or "encoder".
+      added: images or hours that each further round adds.
+      in_hours: whether these are hours.
+      cost: of annotation.
+      warm_start: whether a training begins with the weights of the round before.
+      simulated: whether chosen images are annotated by the masks of the dataset.
+      steps: of further checkpoints that are kept, because a choice compares them.
+      question: of the report.
+    """
+
+    base: Config
+    start_images: int
+    start_features: str
+    added: Sequence[float]
+    in_hours: bool
+    cost: CostModel
+    warm_start: bool
+    simulated: bool
+    steps: tuple[int, ...]
+    question: Question
+
+
+class Labels(NamedTuple):
+    """The stages of a round: the one with its labels, and its training."""
+
+    labels: str
+    model: str
+
+
+def stages(plan: Plan, chains: Sequence[Chain]) -> tuple[Stage, ...]:
+    """The stages of all strategies, round by round, and of the report."""
+    found: list[Stage] = []
+    rounds: dict[str, list[Labels]] = {}
+    for chain in chains:
+        folder = f"start_{chain.start.selection}"
+        start = Labels(f"{folder}/{'select' if plan.simulated else 'annotate'}", f"{folder}/train")
+        if all(start not in others for others in rounds.values()):
+            found += _round(plan, folder, "", 0, chain.start, None)
+        rounds[chain.name] = [start]
+    for number in range(1, len(plan.added) + 1):
+        for chain in chains:
+            folder = f"{chain.name}/round_{number}"
+            before = rounds[chain.name][-1]
+            new = _round(plan, folder, chain.name, number, chain.acquisition, before)
+            rounds[chain.name].append(Labels(new[-2].name, new[-1].name))
+            found += new
+    title = f"Rounds of annotation, {plan.base.data.name}, {plan.base.method.name}"
+    found.append(curve.report(name="report", title=title, chains=rounds, question=plan.question))
+    return tuple(found)
+
+
+def _round(
+    plan: Plan,
+    folder: str,
+    entry: str,
+    number: int,
+    acquisition: AcquisitionConfig,
+    before: Labels | None,
+) -> list[Stage]:
+    """The stages of one round, the last two those of `Labels`; the start is of no strategy, ""."""
+    in_minutes = plan.in_hours and number > 0
+    chosen = Round(
+        number=number,
+        acquisition=acquisition,
+        count=0 if in_minutes else int(plan.added[number - 1]) if number else plan.start_images,
+        minutes=60 * sum(plan.added[:number]) if in_minutes else 0.0,
+        features=plan.start_features if acquisition.selection == "typiclust" and not number else "",
+        cost=plan.cost,
+        simulated=plan.simulated,
+        steps=plan.steps,
+    )
+    selected = select(
+        name=f"{folder}/select",
+        entry=entry,
+        base=plan.base,
+        round_=chosen,
+        before=before.labels if before else "",
+        model=before.model if before else "",
+    )
+    found: list[Stage] = [selected]
+    if not plan.simulated:
+        name = f"{folder}/annotate"
+        found.append(
+            annotate(
+                name=name,
+                selected=selected.name,
+                base=plan.base,
+                cost=plan.cost,
+                question=plan.question,
+            )
+        )
+    found.append(_training(plan, f"{folder}/train", found[-1].name, before))
+    return found
+
+
+def _training(plan: Plan, name: str, labels: str, before: Labels | None) -> Training:
+    """The training of a round, on the labels of a stage."""
+    warm = before.model if before is not None and plan.warm_start else ""
+
+    def configure(folders: Folders) -> Config:
+        base = plan.base
+        if plan.simulated:
+            listed = str(folders[labels] / candidates.LABELED)
+            data = dataclasses.replace(base.data, labeled_list=listed)
+        else:
+            split = str(folders[labels] / candidates.SPLIT)
+            data = dataclasses.replace(base.data, protocol="file", split_file=split)
+        kept = tuple(sorted({*base.checkpoint.keep_at, *plan.steps}))
+        network = base.network
+        if warm:
+            network = dataclasses.replace(
+                network, pretrained=str(folders[warm]), pretrained_parts="all"
+            )
+        return dataclasses.replace(
+            base,
+            data=data,
+            network=network,
+            checkpoint=dataclasses.replace(base.checkpoint, keep_at=kept),
+        )
+
+    inputs = (labels, warm) if warm else (labels,)
+    return Training(name=name, inputs=inputs, configure=configure)

@@ -1,0 +1,233 @@
+"""Runs commands, each as a process, some at a time, each on a share of the machine.
+
+The failure of one does not affect the others. The output of each is in `log.txt` in its folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import itertools
+import os
+import queue
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import logging
+
+LOG = "log.txt"
+PARENT_VARIABLE = "UAPS_JAX_STUDY"  # environment variable of a process: process id of the study
+PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
+SHOWN_EVERY_S = 30  # seconds between lines about the running processes
+SAVING_S = 60  # seconds that a process has to finish its step and save it
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Job:
+    """A command.
+
+    Attributes:
+      name: in messages.
+      command: with its arguments.
+      folder: of its output.
+    """
+
+    name: str
+    command: Sequence[str]
+    folder: Path
+
+
+def run_jobs(
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    compiled: Path,
+    finish: Callable[[int, str], str],
+    show: Callable[[Sequence[int]], None],
+) -> None:
+    """Runs commands in their order; returns when all have ended.
+
+    Args:
+      jobs: the commands.
+      workers: number of processes at a time, each on a GPU of its own if there are GPUs, and on its
+        share of the cores; no more than there are GPUs.
+      compiled: folder of the compiled programs, unless the environment names one.
+      finish: called after each, by one thread at a time, with the index of the job and the reason
+        of its failure, "" after success; returns the reason that is logged.
+      show: called every `SHOWN_EVERY_S` seconds with the indices of the running jobs.
+    """
+    devices = _devices(workers)
+    workers = len(devices)
+    cores = shares_of_cores(workers)
+    waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
+    for index in range(len(jobs)):
+        waiting.put(index)
+    lock, started, stopped = threading.Lock(), time.perf_counter(), threading.Event()
+    running: dict[int, subprocess.Popen[bytes]] = {}
+    current: dict[int, int] = {}
+    ended = itertools.count(1)
+
+    def work(worker: int) -> None:
+        while not stopped.is_set():
+            try:
+                index = waiting.get_nowait()
+            except queue.Empty:
+                current.pop(worker, None)
+                return
+            job = jobs[index]
+            current[worker] = index
+            logging.info("training %s", job.name)
+            try:
+                environment = {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
+                environment |= os.environ | devices[worker] | {PARENT_VARIABLE: str(os.getpid())}
+                reason = run_one(
+                    job.command, job.folder, environment, running, worker, cores[worker]
+                )
+            except OSError as error:
+                reason = str(error)
+            if stopped.is_set():
+                return
+            with lock:
+                reason = finish(index, reason)
+                done = next(ended)
+                left = (time.perf_counter() - started) / done * (len(jobs) - done) / 60
+                text = "%d of %d, %s: %s; about %.0f minutes left"
+                logging.info(text, done, len(jobs), job.name, reason or "finished", left)
+
+    threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in range(workers)]
+    with _terminated_on_signal(stopped, running):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(SHOWN_EVERY_S)
+                if thread.is_alive():
+                    show(list(current.values()))
+
+
+def run_one(
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    running: dict[int, subprocess.Popen[bytes]],
+    worker: int,
+    cores: set[int],
+) -> str:
+    """Runs one command; returns the reason of its failure, "" after success."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOG).open("ab") as log:
+        log.write(f"$ {shlex.join(command)}\n".encode())
+        log.flush()
+        begin = log.tell()
+        running[worker] = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches the study only, which terminates them
+        )
+        if cores:
+            with contextlib.suppress(OSError):  # it has ended, or may not choose: it runs on all
+                os.sched_setaffinity(running[worker].pid, cores)
+        status = running[worker].wait()
+    if status == 0:
+        return ""
+    with (folder / LOG).open("rb") as log:
+        log.seek(begin)
+        lines = log.read().decode(errors="replace").strip().splitlines()
+    errors = [n for n, line in enumerate(lines) if line.startswith("error:")]
+    message = " ".join(line.strip() for line in (lines[errors[-1] :] if errors else lines[-1:]))
+    return f"exit status {status}: {message[:500]} (complete log: {folder / LOG})"
+
+
+def end_with_parent() -> None:
+    """In a process of a study: makes Linux kill this process when the study is killed.
+
+    The process sets this itself, because a study has threads, and code between fork and exec is
+    unsafe in a process with threads.
+    """
+    parent = os.environ.get(PARENT_VARIABLE)
+    if parent is None or sys.platform != "linux":
+        return
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != int(parent):  # the study has ended already
+        sys.exit(128 + signal.SIGKILL)
+
+
+def _devices(workers: int) -> list[dict[str, str]]:
+    """Environment variables of each worker, which select a GPU of its own if there are any.
+
+    There are no more workers than GPUs.
+    """
+    if workers == 1 or shutil.which("nvidia-smi") is None:
+        return [{}] * workers
+    names = _gpus()
+    if not names:
+        return [{}] * workers
+    if workers > len(names):
+        logging.info(
+            "workers = %d: as many as there are GPUs run at a time, %d", workers, len(names)
+        )
+    return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
+
+
+def _gpus() -> list[str]:
+    """The GPUs as `CUDA_VISIBLE_DEVICES` names them; of those that it names, if it is set."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is None:
+        listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False)
+        found = [line for line in listed.stdout.splitlines() if line.startswith("GPU ")]
+        return [] if listed.returncode else [str(number) for number in range(len(found))]
+    names = [name.strip() for name in visible.split(",")]
+    return [*itertools.takewhile(lambda name: name not in ("", "-1"), names)]
+
+
+def shares_of_cores(workers: int) -> list[set[int]]:
+    """The CPU cores of each worker; empty for all, as for one worker or where Linux is missing.
+
+    On two cores, two trainings of one core each do 1.4 times the steps of one that has both.
+    """
+    if workers == 1 or not hasattr(os, "sched_getaffinity"):
+        return [set()] * workers
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < workers:
+        return [set()] * workers
+    return [set(cores[worker::workers]) for worker in range(workers)]
+
+
+@contextlib.contextmanager
+def _terminated_on_signal(
+    stopped: threading.Event, running: Mapping[int, subprocess.Popen[bytes]]
+) -> Iterator[None]:
+    """Within this context, SIGTERM and SIGINT terminate the processes and then this one.
+
+    They have `SAVING_S` seconds to save; a second signal ends this process at once.
+    """
+
+    def end(number: int, frame: Any) -> None:
+        for known, handler in before.items():
+            signal.signal(known, handler)
+        stopped.set()
+        children = [child for child in list(running.values()) if child.poll() is None]
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + SAVING_S
+        while any(child.poll() is None for child in children) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        sys.exit(128 + number)
+
+    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
