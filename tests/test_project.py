@@ -86,6 +86,7 @@ LAYERS = {
         "training",
         "trees",
     },
+    "serving": {"config", "data", "inference", "training"},
     "reports": {"data", "datasets", "evaluation", "inference", "labels", "palette"},
     "study": {
         "compiler",
@@ -127,6 +128,7 @@ LAYERS = {
         "models",
         "recipes",
         "reports",
+        "serving",
         "study",
         "training",
         "trees",

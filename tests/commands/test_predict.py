@@ -16,6 +16,7 @@ from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.train import train
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import folder_uaps
+from uaps_jax.inference import inputs
 
 
 def table(folder):
@@ -74,6 +75,8 @@ def test_a_folder_with_masks_is_scored_as_the_test_part_would_be(root, caplog, c
     evaluate(given)
     entry = scores(root)[-1]
     assert (entry["part"], entry["input"], entry["dataset"]) == ("input", str(held), "folder")
+    tables = {file.name for file in (root.parent / "run" / "evaluations").iterdir()}
+    assert f"step_2_main_{inputs.label(held)}.csv" in tables
     different = {key for key in of_test if of_test[key] != entry[key]}
     assert different <= {"part", "build"}
     assert f"{held} scores, checkpoint latest" in capsys.readouterr().out

@@ -36,6 +36,7 @@ class Arguments:
       cluster: whether the processes are taken from the environment of a cluster.
       input: file or folder; None if not given.
       mm_per_pixel: side of a pixel in mm; None if not given.
+      port: to serve on; None if not given.
       stage: of a recipe; None if not given.
       lists: whether the stages of a recipe are listed.
     """
@@ -57,6 +58,7 @@ class Arguments:
     cluster: bool
     input: str | None
     mm_per_pixel: float | None
+    port: int | None
     stage: str | None
     lists: bool
 
@@ -92,14 +94,18 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
-        if self.input is not None and what not in ("predict", "evaluate", "import"):
+        if self.input is not None and what not in ("predict", "evaluate", "import", "serve"):
             raise ConfigError(
-                f"--input={self.input} is for --mode=predict, evaluate and import, not for {what}"
+                f"--input={self.input} is for --mode=predict, evaluate, import and serve, not for "
+                f"{what}"
             )
+        if self.port is not None and what != "serve":
+            raise ConfigError(f"--port={self.port} is for --mode=serve, not for {what}")
         if self.mm_per_pixel is not None:
-            if what != "predict":
+            if what not in ("predict", "serve"):
                 raise ConfigError(
-                    f"--mm_per_pixel={self.mm_per_pixel:g} is for --mode=predict, not for {what}"
+                    f"--mm_per_pixel={self.mm_per_pixel:g} is for --mode=predict and serve, not "
+                    f"for {what}"
                 )
             if not 0 < self.mm_per_pixel < math.inf:
                 raise ConfigError(f"--mm_per_pixel={self.mm_per_pixel:g}: must be above 0")
@@ -129,6 +135,7 @@ class Arguments:
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),
             mm_per_pixel=self.mm_per_pixel,
+            port=self.port,
             demo=self.demo,
             uncertainty=self.uncertainty,
             stablehlo=self.stablehlo,
@@ -140,6 +147,8 @@ class Arguments:
     def _workdir(self) -> Path:
         if self.workdir:
             return Path(self.workdir)
+        if self.mode == "serve":
+            return Path(self.input or "").parent
         if self.config_file is not None:
             return default_workdir(self.config_file)
         if self.is_training:

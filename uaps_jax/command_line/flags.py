@@ -62,10 +62,18 @@ INPUT = flags.DEFINE_string(
     "predict: an image, a folder of images or a .txt file with their paths, the test part if "
     "unset; "
     "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset; "
-    "import: a folder of images with labelme's JSON files, or COCO's JSON file.",
+    "import: a folder of images with labelme's JSON files, or COCO's JSON file; "
+    "serve: an exported file, .onnx.",
 )
 MM_PER_PIXEL = flags.DEFINE_float(
-    "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."
+    "mm_per_pixel", None, "predict, serve: side of a pixel in mm, for sizes of defects in mm."
+)
+PORT = flags.DEFINE_integer(
+    "port",
+    None,
+    "serve: port of this machine, 127.0.0.1; 8765 if unset, 0 for any free one.",
+    lower_bound=0,
+    upper_bound=2**16 - 1,
 )
 VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
@@ -98,6 +106,7 @@ def run(argv: list[str]) -> None:
         stage=STAGE.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,
+        port=PORT.value,
     )
     runner.end_with_parent()
     compiler.enable_compile_cache()

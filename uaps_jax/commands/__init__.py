@@ -12,6 +12,7 @@ from uaps_jax.commands import (
     predict,
     recipe,
     replay,
+    serve,
     split,
     study,
     train,
@@ -32,6 +33,7 @@ COMMANDS: dict[str, Command] = {
     "export": export.export,
     "replay": replay.replay,
     "import": import_annotations.import_annotations,
+    "serve": serve.serve,
 }
 """What can be done with one training, by the name that `--mode` gives it."""
 

@@ -21,14 +21,10 @@ def export(request: Request) -> None:
 
     exact = loading.overrides(request) | {"network.dtype": "float32"}
     model = inference.load(request.workdir, request.checkpoint, overrides=exact)
-    data = model.config.data
     about = {
         "method": model.config.method.name,
         "predictor": model.predictor,
         "step": str(model.step),
-        "fit": data.fit,
-        "scale": str(data.scale),
-        "trained_size": f"{data.height} x {data.width}",
     }
     of_model = (model.config, model.method, model.variables)
     judged_by = (model.score_rule, model.decision)

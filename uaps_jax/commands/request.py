@@ -35,12 +35,14 @@ class Request:
       config: the settings, of a training, a recipe or a study; may be None where a checkpoint holds
         them.
       overrides: dotted keys of those settings that the command line names.
-      workdir: folder of the run.
+      workdir: folder of the run; to serve, that of the exported file.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       program: script that a study starts for each of its trainings; None for none.
       input: images to predict, a file, a folder or a list, or a folder to evaluate; None for the
-        images of the run's split; or annotations to import, a folder or a file.
-      mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
+        images of the run's split; or annotations to import, a folder or a file; or an exported
+        file to serve.
+      mm_per_pixel: side of a pixel of the images to predict in mm; None if it is unknown.
+      port: to serve on; None for the usual one, 0 for any free one.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
       stablehlo: whether a model is exported as StableHLO, too.
@@ -55,6 +57,7 @@ class Request:
     checkpoint: str
     input: Path | None
     mm_per_pixel: float | None = None
+    port: int | None = None
     program: Path | None = None
     demo: int = 0
     uncertainty: str = "entropy"

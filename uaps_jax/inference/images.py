@@ -84,9 +84,23 @@ def read_photograph(file: Path, white: int) -> Photograph:
       ImageError: it cannot be read.
     """
     try:
-        data = read_regular(file)
-        return Photograph(read_any_image(data, white), tuple(conversions(data, white)))
-    except UnreadableError as error:
-        raise ImageError(str(file), str(error)) from error
+        return decoded(read_regular(file), str(file), white)
     except OSError as error:
         raise ImageError(str(file), f"cannot be read: {error.strerror or error}") from error
+
+
+def decoded(data: bytes, name: str, white: int) -> Photograph:
+    """The bytes of an image file as uint8 RGB.
+
+    Args:
+      data: of a PNG, JPEG, BMP or TIFF.
+      name: of the file, for errors.
+      white: as `read_photograph`.
+
+    Raises:
+      ImageError: they cannot be decoded.
+    """
+    try:
+        return Photograph(read_any_image(data, white), tuple(conversions(data, white)))
+    except UnreadableError as error:
+        raise ImageError(name, str(error)) from error

@@ -11,6 +11,9 @@ from uaps_jax.config import Config, DataConfig
 from uaps_jax.data import prepare, resample
 from uaps_jax.inference.onnx_file.graph import Graph
 
+SCALE = "scale"
+"""Name of the constant, numerator and denominator, by which photographs are scaled first."""
+
 
 class Sizes(NamedTuple):
     """Names of the heights and widths of images, int64 scalars.
@@ -77,9 +80,13 @@ def _seen(graph: Graph, data: DataConfig, length: str, wanted: int) -> str:
     factor = resample.rational(data.scale)
     if factor == 1:
         return length
-    scaled = graph.add("Mul", length, graph.number(factor.numerator))
-    raised = graph.add("Add", scaled, graph.number(factor.denominator - 1))
-    return graph.add("Div", raised, graph.number(factor.denominator))
+    ratio = graph.named(SCALE, [factor.numerator, factor.denominator], np.int64)
+    numerator, denominator = (
+        graph.add("Gather", ratio, graph.number(place), axis=0) for place in (0, 1)
+    )
+    scaled = graph.add("Mul", length, numerator)
+    raised = graph.add("Add", scaled, graph.add("Sub", denominator, graph.number(1)))
+    return graph.add("Div", raised, denominator)
 
 
 def _nearest(graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str]) -> str:

@@ -8,6 +8,7 @@ classes are in its metadata.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ import uaps_jax
 from uaps_jax.config import Config
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
+from uaps_jax.inference import exported_input
 from uaps_jax.inference.onnx_file import image_score, images, walk
 from uaps_jax.inference.onnx_file.graph import Graph
 from uaps_jax.inference.outputs import ExportError
@@ -111,8 +113,15 @@ def to_onnx(
         ir_version=10,
     )
     classes = json.dumps(list(class_names))
-    decided = {} if decision is None else {"decision": decision.to_json()}
-    helper.set_model_props(model, {"classes": classes, "uncertainty": name, **decided, **about})
+    props = {
+        "classes": classes,
+        "input": exported_input.of_config(config).to_json(),
+        "score_rule": json.dumps(dataclasses.asdict(rule)),
+        "uncertainty": name,
+    }
+    if decision is not None:
+        props["decision"] = decision.to_json()
+    helper.set_model_props(model, {**props, **about})
     onnx.checker.check_model(model)
     return model
 
