@@ -32,6 +32,8 @@ NOTHING = {
     "stage": None,
     "lists": False,
     "mm_per_pixel": None,
+    "port": None,
+    "full_size": False,
 }
 
 
@@ -70,7 +72,9 @@ def test_without_a_configuration_the_run_has_to_be_named():
     ("given", "reason"),
     [
         ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate and import"),
-        ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "is for --mode=predict, not for evaluate"),
+        ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "predict and serve, not for evaluate"),
+        ({"port": 80, "mode": "predict"}, "--port=80 is for --mode=serve, not for predict"),
+        ({"full_size": True, "mode": "predict"}, "--full_size is for --mode=export, not for"),
         ({"mm_per_pixel": 0.0, "mode": "predict"}, "--mm_per_pixel=0: must be above 0"),
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),
         ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not for predict"),

@@ -47,6 +47,8 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     shutil.copytree(root / "images", other)
     (other / "part_00.png").write_bytes(b"")
     (other / "part_01.png").unlink()
+    with Image.open(other / "part_02.png") as image:
+        image.convert("RGB").resize((SIZE, 2 * SIZE)).save(other / "part_02.png")
     predict(dataclasses.replace(request(root, None), input=root / "images", mm_per_pixel=0.5))
     with pytest.raises(UnpredictedFiles, match=r"(?s)1 file could not.*part_00.png: the file is"):
         predict(dataclasses.replace(request(root, None), input=other))
@@ -55,6 +57,10 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     )
     assert [len(list(folder.glob("mask/*"))) for folder in folders] == [14, 16]
     assert [row["file"] for row in table(folders[0]) if row["problem"]] == ["part_00.png"]
+    notes = {row["file"]: row["notes"] for row in table(folders[0]) if row["notes"]}
+    assert set(notes) == {"part_02.png"}
+    assert f"which had {SIZE} x {SIZE} px" in notes["part_02.png"]
+    assert "it has colours, and all photographs of the training are grey" in notes["part_02.png"]
     assert all((folder / "report.html").is_file() for folder in folders)
     by_score = [float(row["score"]) for row in table(folders[1])]
     assert by_score == sorted(by_score, reverse=True)

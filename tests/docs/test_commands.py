@@ -48,7 +48,7 @@ def test_there_are_commands():
 def test_a_command_is_understood(arguments):
     assert command_lines.parse(["uaps-jax", *arguments]) == ["uaps-jax"]
     given = flags.CONFIG.value
-    assert given is not None or flags.WORKDIR.value
+    assert given is not None or flags.WORKDIR.value or flags.MODE.value == "serve"
     if isinstance(given, Recipe):
         stage.checked(given, Path("run"))
     elif given is not None and not isinstance(given, Grid):

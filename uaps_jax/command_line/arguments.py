@@ -28,6 +28,7 @@ class Arguments:
       checkpoint: "best", "latest", a step or a range.
       demo: number of images.
       uncertainty: "entropy" or "method".
+      full_size: whether an exported model gives probabilities at the size of photographs.
       stablehlo: whether a model is exported as StableHLO, too.
       profile_steps: first and last step, as strings; empty if not given.
       coordinator: of several processes; None for one process.
@@ -50,6 +51,7 @@ class Arguments:
     checkpoint: str
     demo: int
     uncertainty: str
+    full_size: bool
     stablehlo: bool
     profile_steps: Sequence[str]
     coordinator: str | None
@@ -87,6 +89,8 @@ class Arguments:
             raise ConfigError(
                 f"--uncertainty={self.uncertainty} is for --mode=export, not for {what}"
             )
+        if self.full_size and what != "export":
+            raise ConfigError(f"--full_size is for --mode=export, not for {what}")
         if self.stablehlo and what != "export":
             raise ConfigError(f"--stablehlo is for --mode=export, not for {what}")
         if (self.stage is not None or self.lists) and what != "a recipe":
@@ -138,6 +142,7 @@ class Arguments:
             port=self.port,
             demo=self.demo,
             uncertainty=self.uncertainty,
+            full_size=self.full_size,
             stablehlo=self.stablehlo,
             profile=self._profile(),
             stage=self.stage,

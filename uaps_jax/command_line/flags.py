@@ -34,6 +34,11 @@ UNCERTAINTY = flags.DEFINE_enum(
     "export: entropy of the probabilities, or the method's, as predict writes it, but on clean "
     "features; for UAPS, all decoders are then in the file.",
 )
+FULL_SIZE = flags.DEFINE_bool(
+    "full_size",
+    False,
+    "export: probabilities at the size of the photographs, in place of the network's.",
+)
 STABLEHLO = flags.DEFINE_bool(
     "stablehlo", False, "export: also write the model as StableHLO, for JAX."
 )
@@ -96,6 +101,7 @@ def run(argv: list[str]) -> None:
         checkpoint=CHECKPOINT.value,
         demo=DEMO.value,
         uncertainty=UNCERTAINTY.value,
+        full_size=FULL_SIZE.value,
         stablehlo=STABLEHLO.value,
         profile_steps=PROFILE.value,
         coordinator=COORDINATOR.value,

@@ -79,6 +79,9 @@ def write(
         files.write_text(partial / TABLE, prediction_report.table(report))
         files.write_text(partial / PAGE, prediction_page.render(report))
     print("\n".join(prediction_report.summary(report)), flush=True)
+    notes = [Problem(result.file, note) for result in report.results for note in result.notes]
+    for line in prediction_report.problem_lines(notes):
+        logging.warning("%s", line)
     if report.problems:
         raise UnpredictedFiles(report.problems, target / PAGE)
     logging.info("report: %s", target / PAGE)
@@ -89,7 +92,8 @@ def write_test(model: TrainedModel, dataset: Dataset, mm_per_pixel: float | None
 
     def read(name: str) -> Photograph:
         part, index = dataset.position[name]
-        return Photograph(read_image(dataset.records[part][index]["image"]), ())
+        pixels = read_image(dataset.records[part][index]["image"])
+        return Photograph(pixels, notes=(), is_grey=False)
 
     names = model.record["test"]
     sources = [Source(name, name, functools.partial(read, name)) for name in names]

@@ -45,6 +45,7 @@ class Request:
       port: to serve on; None for the usual one, 0 for any free one.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
+      full_size: whether an exported model gives probabilities at the size of photographs.
       stablehlo: whether a model is exported as StableHLO, too.
       profile: first and last training step, from 1, of a trace.
       stage: of a recipe, which is run again; None for none.
@@ -61,6 +62,7 @@ class Request:
     program: Path | None = None
     demo: int = 0
     uncertainty: str = "entropy"
+    full_size: bool = False
     stablehlo: bool = False
     profile: tuple[int, int] | None = None
     stage: str | None = None

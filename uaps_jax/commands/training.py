@@ -17,7 +17,15 @@ from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude
 from uaps_jax.commands.opening import Trainable
 from uaps_jax.config import Config
-from uaps_jax.data import order, protocols, source, splits, training_images, whole_images
+from uaps_jax.data import (
+    order,
+    photographs,
+    protocols,
+    source,
+    splits,
+    training_images,
+    whole_images,
+)
 from uaps_jax.data.crops import Crops
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
@@ -77,7 +85,9 @@ def _train(
       The settings of the run, with the steps that `train.minutes` gives.
     """
     method, split, targets = prepared
+    seen = photographs.of(dataset, [*split["labeled"], *split["unlabeled"]])
     record = protocols.record(dataset, config.data, split, targets)
+    record[protocols.PHOTOGRAPHS] = seen.to_json()
     if processes.is_first():
         checkpoints.move_damaged(directory)
     processes.wait("checked")

@@ -15,6 +15,7 @@ import onnxruntime
 from onnx import numpy_helper
 
 from uaps_jax.config import ConfigError
+from uaps_jax.data.photographs import Photographs
 from uaps_jax.data.source import Pool
 from uaps_jax.datasets.regular_files import read_regular
 from uaps_jax.evaluation.decision import Decision
@@ -35,6 +36,7 @@ class ExportedModel:
       input: how it takes photographs.
       rule: of its scores.
       decision: which images are OK; None where none was set.
+      photographs: of its training; None where they are not known.
       about: all of its metadata.
       run: network inputs, uint8 RGB `[N, h, w, 3]`, to its outputs by name.
     """
@@ -45,6 +47,7 @@ class ExportedModel:
     input: ExportedInput
     rule: ScoreRule
     decision: Decision | None
+    photographs: Photographs | None
     about: Mapping[str, str]
     run: Callable[[np.ndarray], Mapping[str, np.ndarray]] = dataclasses.field(repr=False)
 
@@ -87,7 +90,9 @@ def open_exported(file: Path) -> ExportedModel:
         rule = ScoreRule(**json.loads(about["score_rule"]))
         decision = Decision.from_json(about["decision"]) if "decision" in about else None
         class_names = tuple(map(str, json.loads(about["classes"])))
-    except (ValueError, TypeError) as error:
+        known = about.get("photographs")
+        photographs = None if known is None else Photographs.from_json(json.loads(known))
+    except (ValueError, TypeError, KeyError) as error:
         raise ConfigError(
             f"{file}: its metadata cannot be read: {error}; write it again, by --mode=export"
         ) from error
@@ -101,6 +106,7 @@ def open_exported(file: Path) -> ExportedModel:
         input=settings,
         rule=rule,
         decision=decision,
+        photographs=photographs,
         about=about,
         run=lambda images: dict(zip(names, session.run(names, {"images": images}), strict=True)),
     )

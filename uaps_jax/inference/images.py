@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from uaps_jax.datasets.common import UnreadableError
+from uaps_jax.data import photographs
+from uaps_jax.data.photographs import Photographs
+from uaps_jax.datasets.common import UnreadableError, open_image
 from uaps_jax.datasets.folder.images import conversions, read_any_image
 from uaps_jax.datasets.plain_text import shown
 from uaps_jax.datasets.regular_files import read_regular
@@ -23,10 +25,20 @@ class Photograph(NamedTuple):
     Attributes:
       pixels: uint8 RGB `[H, W, 3]`.
       notes: what was changed to make it RGB with 8 bits a channel.
+      is_grey: whether its file has no colours.
     """
 
     pixels: np.ndarray
     notes: tuple[str, ...]
+    is_grey: bool
+
+    def compared(self, trained_on: Photographs | None) -> Photograph:
+        """The photograph with notes on how it differs from those of a training, if known."""
+        if trained_on is None:
+            return self
+        size = (self.pixels.shape[0], self.pixels.shape[1])
+        more = trained_on.differences(size, is_grey=self.is_grey)
+        return self._replace(notes=(*self.notes, *more))
 
 
 class ImageError(ValueError):
@@ -101,6 +113,8 @@ def decoded(data: bytes, name: str, white: int) -> Photograph:
       ImageError: they cannot be decoded.
     """
     try:
-        return Photograph(read_any_image(data, white), tuple(conversions(data, white)))
+        with open_image(data) as opened:
+            is_grey = photographs.is_grey(opened)
+        return Photograph(read_any_image(data, white), tuple(conversions(data, white)), is_grey)
     except UnreadableError as error:
         raise ImageError(name, str(error)) from error

@@ -110,6 +110,7 @@ class Service:
 
         started = time.perf_counter()
         photograph = images.decoded(data, "the photograph", settings.white)
+        photograph = photograph.compared(model.photographs)
         read = time.perf_counter()
         tiled = tiling.tiled("photograph", lambda: photograph.pixels, settings, settings.batch_size)
         size = min(settings.batch_size, len(tiled.corners))

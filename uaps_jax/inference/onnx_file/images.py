@@ -68,9 +68,9 @@ def upright(graph: Graph, config: Config, x: str, sizes: Sizes) -> str:
     return x
 
 
-def at_original_size(graph: Graph, x: str, sizes: Sizes) -> str:
-    """`[N, h, w]` to `[N, H, W]` by nearest neighbour."""
-    return x if sizes.seen == sizes.own else _nearest(graph, x, sizes.seen, sizes.own)
+def at_original_size(graph: Graph, x: str, sizes: Sizes, first: int = 1) -> str:
+    """`[N, h, w]`, or with `first` = 2 `[N, C, h, w]`, at H and W by nearest neighbour."""
+    return x if sizes.seen == sizes.own else _nearest(graph, x, sizes.seen, sizes.own, first)
 
 
 def _seen(graph: Graph, data: DataConfig, length: str, wanted: int) -> str:
@@ -89,9 +89,11 @@ def _seen(graph: Graph, data: DataConfig, length: str, wanted: int) -> str:
     return graph.add("Div", raised, denominator)
 
 
-def _nearest(graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str]) -> str:
-    """Source index floor(i * in / out) along the axes 1 and 2, in whole numbers."""
-    for axis, (length, count) in enumerate(zip(sizes, wanted, strict=True), start=1):
+def _nearest(
+    graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str], first: int = 1
+) -> str:
+    """Source index floor(i * in / out) along two axes, the first one given, in whole numbers."""
+    for axis, (length, count) in enumerate(zip(sizes, wanted, strict=True), start=first):
         places = graph.add("Range", graph.number(0), count, graph.number(1))
         index = graph.add("Div", graph.add("Mul", places, length), count)
         x = graph.add("Gather", x, index, axis=axis)

@@ -41,6 +41,8 @@ def to_onnx(
     about: Mapping[str, str],
     rule: ScoreRule,
     decision: Decision | None,
+    *,
+    full_size: bool = False,
 ) -> onnx.ModelProto:
     """The ONNX model of a predictor, an uncertainty and a decision.
 
@@ -54,10 +56,12 @@ def to_onnx(
       about: further entries of the metadata.
       rule: of the score of an image.
       decision: makes the verdict, by a score of this rule; None for no verdict.
+      full_size: whether the probabilities are at the size of the photographs, by nearest neighbour.
 
     Returns:
       A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
-      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size,
+      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size, or
+      `[N, C, H, W]`,
       `uncertainty`, float32 `[N, H, W]` in nats, `score`, float32 `[N]`, and, with a decision,
       `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the configuration's; otherwise
       they are H and W at `data.scale`: images go through the network whole, not in tiles as
@@ -84,7 +88,10 @@ def to_onnx(
     mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     mask = images.at_original_size(graph, mask, sizes)
     graph.output("mask", graph.add("Cast", mask, to=TensorProto.UINT8))
-    graph.output("probabilities", probabilities)
+    graph.output(
+        "probabilities",
+        images.at_original_size(graph, probabilities, sizes, 2) if full_size else probabilities,
+    )
     uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
     graph.output("uncertainty", images.at_original_size(graph, uncertainty, sizes))
     pixels = config.data.height * config.data.width if config.data.fit == "resize" else None
@@ -100,7 +107,7 @@ def to_onnx(
             graph.nodes,
             "uaps_jax",
             _inputs(),
-            _output_infos(config, class_names, name, rule, decision),
+            _output_infos(config, class_names, name, rule, decision, full_size=full_size),
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -137,12 +144,14 @@ def _output_infos(
     uncertainty: str,
     rule: ScoreRule,
     decision: Decision | None,
+    *,
+    full_size: bool,
 ) -> list[onnx.ValueInfoProto]:
-    height_and_width: list[Any] = ["h", "w"]
+    height_and_width: list[Any] = ["H", "W"] if full_size else ["h", "w"]
     size = "the size of the photographs"
-    if config.data.scale != 1:
+    if config.data.scale != 1 and not full_size:
         size += f" times {config.data.scale}, rounded up"
-    if config.data.fit == "resize":
+    if config.data.fit == "resize" and not full_size:
         height_and_width = [config.data.height, config.data.width]
         size = "the size of the network's input"
     ids = ", ".join(f"{label} {name}" for label, name in enumerate(class_names))
