@@ -62,19 +62,31 @@ class Photographs:
 
 def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
     """Of the images of these names, at least one; their headers are read."""
-    sizes, grey = [], 0
-    for name in names:
-        part, index = dataset.position[name]
-        with open_image(dataset.records[part][index]["image"]) as image:
-            sizes.append(image.size)
-            grey += is_grey(image)
+    sizes, are_grey = zip(*(_header(dataset, name) for name in names), strict=True)
     widths, heights = zip(*sizes, strict=True)
     return Photographs(
         heights=(min(heights), max(heights)),
         widths=(min(widths), max(widths)),
-        grey=grey,
-        colour=len(sizes) - grey,
+        grey=sum(are_grey),
+        colour=len(sizes) - sum(are_grey),
     )
+
+
+def unlike(dataset: Dataset, names: Iterable[str], known: Photographs) -> dict[str, list[str]]:
+    """Sentence of `Photographs.differences` -> the images of these names that it is about."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        (width, height), grey = _header(dataset, name)
+        for sentence in known.differences((height, width), is_grey=grey):
+            found.setdefault(sentence, []).append(name)
+    return found
+
+
+def _header(dataset: Dataset, name: str) -> tuple[tuple[int, int], bool]:
+    """Width and height of an image, and whether it is grey."""
+    part, index = dataset.position[name]
+    with open_image(dataset.records[part][index]["image"]) as image:
+        return image.size, is_grey(image)
 
 
 def is_grey(image: Image.Image) -> bool:
