@@ -89,6 +89,17 @@ def test_a_folder_with_masks_is_scored_as_the_test_part_would_be(root, caplog, c
     assert "name of a training image" not in caplog.text
     assert sorted((root.parent / "run").rglob("*decision*")) == decided
 
+    assert "images with a mask, such as" not in caplog.text
+    with (
+        Image.open(held / "images" / f"{names[0]}.png") as image,
+        Image.open(held / "masks" / f"{names[0]}.png") as mask,
+    ):
+        image.resize((SIZE, SIZE + 2)).save(held / "images" / f"{names[0]}.png")
+        mask.resize((SIZE, SIZE + 2), Image.Resampling.NEAREST).save(
+            held / "masks" / f"{names[0]}.png"
+        )
+    evaluate(given)
+    assert f"1 of the {len(names)} images with a mask, such as {names[0]}: its size" in caplog.text
     evaluate(dataclasses.replace(given, input=root))
     assert "have the name of a training image" in caplog.text
     (held / "classes.yaml").write_text("background: 0\ndent: 2\nscratch: 1\n")

@@ -1,6 +1,7 @@
 """A served photograph has the verdict, the score, the defects and the mask of `predict`."""
 
 import base64
+import dataclasses
 import io
 import json
 
@@ -11,6 +12,7 @@ from PIL import Image
 from tests.serving import served
 from uaps_jax.config import ConfigError
 from uaps_jax.data import prepare
+from uaps_jax.data.photographs import Photographs
 from uaps_jax.inference import defects
 from uaps_jax.inference.exported import open_exported
 from uaps_jax.inference.exported_input import ExportedInput
@@ -54,6 +56,32 @@ def test_a_served_photograph_is_judged_as_predict_does(case, tmp_path):
         with pytest.raises(ImageError, match="truncated|cannot be read"):
             service.check(more[:-200], with_mask=False)
         assert "mask_png" not in service.entries(service.check(more, with_mask=False))
+        assert_other_kinds_of_files_are_judged(service, more)
+
+
+def assert_other_kinds_of_files_are_judged(service, png):
+    """CMYK, 16 bits, grey, and a size that the training did not have."""
+    known = Photographs(heights=(48, 48), widths=(40, 50), grey=0, colour=9)
+    service.model = dataclasses.replace(service.model, photographs=known)
+    rgb = Image.open(io.BytesIO(png))
+    levels = np.asarray(rgb.convert("L"))
+    kinds = {
+        "cmyk": (rgb.convert("CMYK"), "JPEG", ["CMYK: converted to RGB"]),
+        "deep": (levels.astype(np.uint16) * 257, "PNG", ["16 bits a pixel", "it is grey"]),
+        "grey": (levels, "BMP", ["it is grey"]),
+        "small": (levels[:9], "TIFF", ["had 40 to 50 x 48 px", "it is grey"]),
+        "same": (np.asarray(rgb), "PNG", []),
+    }
+    found = {}
+    for kind, (pixels, suffix, expected) in kinds.items():
+        file = io.BytesIO()
+        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+        image.save(file, suffix)
+        found[kind] = service.entries(service.check(file.getvalue(), with_mask=False))
+        assert len(found[kind]["notes"]) == len(expected)
+        for note, part in zip(found[kind]["notes"], expected, strict=True):
+            assert part in note
+    assert found["deep"]["score"] == pytest.approx(found["grey"]["score"])
 
 
 def test_a_file_that_cannot_be_served_is_said(tmp_path):
