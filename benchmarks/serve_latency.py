@@ -4,9 +4,9 @@
 
 Exports a network without training, whose output layer says background everywhere, since noise would
 make thousands of defects; starts `--mode=serve` with it, and posts photographs of
-`benchmarks.photographs` as JPEGs, one after another. The times are those of the client, from the bytes of the file to the answer. A real file
-and real photographs: `--model=FILE.onnx --photographs=FOLDER`. The results go to
-`benchmarks/results/serve_latency.jsonl`.
+`benchmarks.photographs` as JPEGs, one after another. The times are those of the client, from the
+bytes of the file to the answer. A real file and real photographs: `--model=FILE.onnx
+--photographs=FOLDER`. The results go to `benchmarks/results/serve_latency.jsonl`.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def main() -> None:
 
 
 def write_untrained(file: Path, network: str, size: int, fit: str) -> Path:
-    """Exports a network with its initial weights, an output layer for background, and a decision."""
+    """Exports a network with initial weights, an output layer for background, and a decision."""
     import jax
 
     from uaps_jax import config as config_lib
