@@ -76,7 +76,7 @@ def test_photographs_are_answered_and_others_refused_with_a_sentence(made, monke
             assert found == status
             assert text in answer["error"]
 
-        refused(422, "the photograph the file is empty", "/", b"")
+        refused(422, "the photograph is not judged: the file is empty", "/", b"")
         refused(422, "not an image of a format that is read", "/", b"GIF89a")
         refused(422, "cannot be read", "/", files[0].read_bytes()[:99])
         refused(404, "POST a photograph to /", "/predict", b"x" * 2**20)

@@ -121,7 +121,9 @@ class _Handler(BaseHTTPRequestHandler):
             except _Refusal as error:
                 self._refuse(error.status, str(error))
             except ImageError as error:
-                self._refuse(HTTPStatus.UNPROCESSABLE_ENTITY, f"the photograph {error.reason}")
+                self._refuse(
+                    HTTPStatus.UNPROCESSABLE_ENTITY, f"the photograph is not judged: {error.reason}"
+                )
             except TimeoutError:
                 reason = f"no byte came for {self.timeout:g} s"
                 self._refuse(HTTPStatus.REQUEST_TIMEOUT, reason)
