@@ -25,7 +25,7 @@ TRAINING = (
     "--config=configs/folder_supervised.py:small",
     "--config.data.manual_dir=parts",
     "--config.data.data_dir=built",
-    r"--config.data.folder.group=(\d+)",
+    r"--config.data.folder.group=Gehäuse (\d+)",
     "--config.data.shares=(0.5,0.3,0.2)",
 )
 LENGTH = ("--config.train.minutes=1",)

@@ -57,6 +57,8 @@ def test_the_work_directory_is_named_after_the_configuration(file, folder):
     given = arguments(config=synthetic_uaps.get_config(), config_file=file)
     assert given.request().workdir == Path(folder)
     assert arguments(config_file=file, workdir="mine").request().workdir == Path("mine")
+    served = arguments(mode="serve", input="there/x.onnx", port=0).request()
+    assert (served.workdir, served.input, served.port) == (Path("there"), Path("there/x.onnx"), 0)
 
 
 def test_without_a_configuration_the_run_has_to_be_named():

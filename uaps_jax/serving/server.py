@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import sys
 import threading
@@ -120,6 +121,7 @@ class _Handler(BaseHTTPRequestHandler):
                 answer = service.check(self._body(), with_mask=with_mask)
             except _Refusal as error:
                 self._refuse(error.status, str(error))
+                self._discard_rest()
             except ImageError as error:
                 self._refuse(
                     HTTPStatus.UNPROCESSABLE_ENTITY, f"the photograph is not judged: {error.reason}"
@@ -174,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
           _Refusal: its length is not stated, too large, or not that of the body.
         """
         stated = self.headers.get("Content-Length", "")
-        if not (stated.isascii() and stated.isdigit()):
+        if not re.fullmatch("[0-9]{1,15}", stated):
             raise _Refusal(
                 HTTPStatus.LENGTH_REQUIRED,
                 "the header Content-Length has to state the number of bytes of the photograph",
@@ -197,7 +199,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.service.timings.refuse()
         logging.warning("refused: %s", reason)
         self._answer(status, {"error": reason})
-        self._discard_rest()
 
     def _discard_rest(self) -> None:
         """Reads what the client still sends: if it is unread at the end, the answer can be lost."""
