@@ -48,7 +48,8 @@ def table(
     for row, name in enumerate(names):
         score = float(measured.image_scores[row])
         values: list[str | int | float] = [name, "" if groups[row] < 0 else groups[row]]
-        values.append("defective" if truth.is_defective[row] else "good" * truth.is_good[row])
+        known = "good" if truth.is_good[row] else ""
+        values.append("defective" if truth.is_defective[row] else known)
         not_ok = None if decision is None else decision.is_not_ok(score)
         values += [f"{score:.6g}", decision_lib.verdict(not_ok)]
         values += [_percent(_mean(of_image[row, 1:])) for of_image in (iou, dice)]
