@@ -3,39 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
 
 import numpy as np
 
 from uaps_jax.data import resample
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.labels import IGNORE
 
 GREY = np.array([299, 587, 114], np.int32)  # thousandths of R, G, B (ITU-R BT.601)
-
-
-class InputSettings(Protocol):
-    """What brings an image to the network's input: settings of `data`, which describes them."""
-
-    @property
-    def height(self) -> int: ...
-
-    @property
-    def width(self) -> int: ...
-
-    @property
-    def fit(self) -> Literal["resize", "pad", "crop"]: ...
-
-    @property
-    def scale(self) -> float: ...
-
-    @property
-    def resampling(self) -> Literal["nearest", "area"]: ...
-
-    @property
-    def channels(self) -> int: ...
-
-    @property
-    def transpose(self) -> bool: ...
 
 
 def image(pixels: np.ndarray, data: InputSettings) -> np.ndarray:

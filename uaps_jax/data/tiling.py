@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from uaps_jax.data import prepare
-from uaps_jax.data.prepare import InputSettings
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.datasets.pieces import pieces
 
 HELD_BYTES = 2**29

@@ -11,7 +11,7 @@ from uaps_jax.config import Config
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ExportedInput:
-    """How photographs become the input of an exported file; an `InputSettings` of `data.prepare`.
+    """How photographs become the input of an exported file; an `InputSettings`.
 
     Attributes:
       height: of the network's input, and of a tile, before any transposition.

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from uaps_jax.data import prepare, tiling
-from uaps_jax.data.prepare import InputSettings
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.evaluation import decision as decision_lib
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from uaps_jax.data import tiling
-from uaps_jax.data.prepare import InputSettings
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.data.source import Pool
 from uaps_jax.data.tiling import Tiled
 from uaps_jax.evaluation import image_score
