@@ -25,7 +25,7 @@ HOST = "127.0.0.1"
 DEFAULT_PORT = 8765
 
 MOST_BYTES = 2**28
-"""Of a request; a photograph may have as many pixels as `datasets.common.MOST_PIXELS`."""
+"""Of a request; a photograph may have as many pixels as `uaps_jax.datasets.common.MOST_PIXELS`."""
 
 AT_ONCE = 4
 """So many requests are read at once; further ones wait."""
