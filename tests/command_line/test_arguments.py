@@ -73,7 +73,10 @@ def test_without_a_configuration_the_run_has_to_be_named():
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate and import"),
+        (
+            {"input": "x", "mode": "export"},
+            "--input=x is for --mode=predict, evaluate, import and serve",
+        ),
         ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "predict and serve, not for evaluate"),
         ({"port": 80, "mode": "predict"}, "--port=80 is for --mode=serve, not for predict"),
         ({"full_size": True, "mode": "predict"}, "--full_size is for --mode=export, not for"),
