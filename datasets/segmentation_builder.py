@@ -152,12 +152,12 @@ class SegmentationBuilder(ArrayRecordBuilder):
             for example in raw.examples:
                 if example.split != split:
                     continue
-                data = read(example.image)
+                data = _still(read, example.image, raw.tree)
                 if example.mask is None:
                     size = self.decode_image(data, example).shape[:2]
                     ids = np.full(size, 0 if example.clean else IGNORE, np.uint8)
                 else:
-                    ids = self.decode_mask(read(example.mask), example)
+                    ids = self.decode_mask(_still(read, example.mask, raw.tree), example)
                 features = {
                     "image": self.stored_image(data, example),
                     # As PIL image: TFDS needs TensorFlow to encode arrays.
@@ -209,3 +209,18 @@ def _read(read: Read, file: str, path: str, problems: list[Problem]) -> bytes | 
     except OSError as error:
         problems.append(Problem(path, f"cannot be read: {error.strerror or error}"))
         return None
+
+
+def _still(read: Read, file: str, tree: FileTree) -> bytes:
+    """The bytes of a file that was read before.
+
+    Raises:
+      DataError: it cannot be read any more, as from a network drive that has gone.
+    """
+    try:
+        return read(file)
+    except OSError as error:
+        reason = f"could be read before, and cannot any more: {error.strerror or error}"
+        raise DataError([Problem(tree.label(file), reason)], "Give the same command again.") from (
+            error
+        )

@@ -88,6 +88,7 @@ LAYERS = {
         "training",
         "trees",
     },
+    "serving": {"config", "data", "inference", "training"},
     "reports": {
         "annotation_queue",
         "data",
@@ -163,6 +164,7 @@ LAYERS = {
         "recipes",
         "reports",
         "review",
+        "serving",
         "study",
         "training",
         "trees",

@@ -148,12 +148,13 @@ def stopped(shared, trained):
             process = trial.start()
             trial.wait_for(target, process)
             process.send_signal(number)
-            process.wait(60)
+            process.wait(120)
             text = trial.log.read_bytes()[known:].decode()
             saved = max(
                 int(f.name) for f in trial.workdir.glob("checkpoints/*") if f.name.isdigit()
             )
-            output[number] = (process.returncode, text, saved)
+            drawn = {file.name for file in trial.workdir.glob("*.png")}
+            output[number] = (process.returncode, text, saved, drawn)
     finally:
         signal.signal(signal.SIGINT, before)
     trial.finish()
@@ -170,8 +171,9 @@ def test_killed_at_any_moment_and_started_again_is_identical_to_the_bit(shared, 
 def test_signals_save_and_end_with_their_status(stopped):
     _, _, output = stopped
     for number, status, target in ((signal.SIGTERM, 143, 11), (signal.SIGINT, 130, 15)):
-        result, text, saved = output[number]
+        result, text, saved, drawn = output[number]
         assert result == status, text[-3000:]
+        assert drawn == {"curves.png", "contact_sheet.png"}
         assert f"{signal.Signals(number).name}: stopped after step {saved}, which is saved" in text
         assert "Traceback" not in text
         assert saved >= target

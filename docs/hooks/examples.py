@@ -10,12 +10,12 @@ from typing import Any
 from mkdocs.structure.files import File
 
 PROJECT = Path(__file__).resolve().parents[2]
-LINK = re.compile(r"\]\((?:\.\./)+(examples/\w+\.py)\)")
+LINK = re.compile(r"\]\((?:\.\./)+(examples/\w+\.(?:py|cpp))\)")
 
 
 def on_files(files: Any, config: Any) -> Any:
     """Adds the files to those of the site."""
-    for file in sorted((PROJECT / "examples").glob("*.py")):
+    for file in sorted((PROJECT / "examples").glob("*.*")):
         files.append(File.generated(config, f"examples/{file.name}", abs_src_path=str(file)))
     return files
 

@@ -33,6 +33,8 @@ NOTHING = {
     "stage": None,
     "lists": False,
     "mm_per_pixel": None,
+    "port": None,
+    "full_size": False,
 }
 
 
@@ -56,6 +58,8 @@ def test_the_work_directory_is_named_after_the_configuration(file, folder):
     given = arguments(config=synthetic_uaps.get_config(), config_file=file)
     assert given.request().workdir == Path(folder)
     assert arguments(config_file=file, workdir="mine").request().workdir == Path("mine")
+    served = arguments(mode="serve", input="there/x.onnx", port=0).request()
+    assert (served.workdir, served.input, served.port) == (Path("there"), Path("there/x.onnx"), 0)
 
 
 def test_without_a_configuration_the_run_has_to_be_named():
@@ -74,7 +78,9 @@ def test_without_a_configuration_the_run_has_to_be_named():
         ({"count": 3, "mode": "predict"}, "--count=3 is for --mode=queue, not for predict"),
         ({"mode": "review"}, "--mode=review needs --input"),
         ({"mode": "review", "input": "q", "workdir": "w"}, "needs --input, .* neither --workdir"),
-        ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "is for --mode=predict, not for evaluate"),
+        ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "predict and serve, not for evaluate"),
+        ({"port": 80, "mode": "predict"}, "--port=80 is for --mode=serve, not for predict"),
+        ({"full_size": True, "mode": "predict"}, "--full_size is for --mode=export, not for"),
         ({"mm_per_pixel": 0.0, "mode": "predict"}, "--mm_per_pixel=0: must be above 0"),
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),
         ({"uncertainty": "method", "mode": "predict"}, "is for --mode=export, not for predict"),

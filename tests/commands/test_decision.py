@@ -1,5 +1,6 @@
 """The decision of a run: set by training and evaluation, the same from Python and in ONNX."""
 
+import csv
 import dataclasses
 import json
 
@@ -98,6 +99,12 @@ def test_a_decision_is_that_of_the_validation_images_everywhere(root, capsys, ca
         names = ("false_alarms", "good_images", "found", "defective_images")
         assert counted(root, model, part) == tuple(line[name] for name in names)
         assert line["threshold"] == decision.threshold
+        file = root.parent / "run" / "evaluations" / f"step_{model.step}_main_{part}.csv"
+        with file.open(newline="") as opened:
+            judged = [(row["truth"], row["verdict"]) for row in csv.DictReader(opened)]
+        assert judged.count(("good", "not OK")) == line["false_alarms"]
+        assert judged.count(("defective", "not OK")) == line["found"]
+        assert len(judged) == line["images"]
         assert 0 <= line["auroc"] <= 100
     assert set(lines) == {"val", "test"}
     printed = capsys.readouterr().out

@@ -16,6 +16,7 @@ from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.train import train
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import folder_uaps
+from uaps_jax.inference import inputs
 
 
 def table(folder):
@@ -46,6 +47,8 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     shutil.copytree(root / "images", other)
     (other / "part_00.png").write_bytes(b"")
     (other / "part_01.png").unlink()
+    with Image.open(other / "part_02.png") as image:
+        image.convert("RGB").resize((SIZE, 2 * SIZE)).save(other / "part_02.png")
     predict(dataclasses.replace(request(root, None), input=root / "images", mm_per_pixel=0.5))
     with pytest.raises(UnpredictedFiles, match=r"(?s)1 file could not.*part_00.png: the file is"):
         predict(dataclasses.replace(request(root, None), input=other))
@@ -54,6 +57,10 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     )
     assert [len(list(folder.glob("mask/*"))) for folder in folders] == [14, 16]
     assert [row["file"] for row in table(folders[0]) if row["problem"]] == ["part_00.png"]
+    notes = {row["file"]: row["notes"] for row in table(folders[0]) if row["notes"]}
+    assert set(notes) == {"part_02.png"}
+    assert f"which had {SIZE} x {SIZE} px" in notes["part_02.png"]
+    assert "it has colours, and all photographs of the training are grey" in notes["part_02.png"]
     assert all((folder / "report.html").is_file() for folder in folders)
     by_score = [float(row["score"]) for row in table(folders[1])]
     assert by_score == sorted(by_score, reverse=True)
@@ -74,12 +81,25 @@ def test_a_folder_with_masks_is_scored_as_the_test_part_would_be(root, caplog, c
     evaluate(given)
     entry = scores(root)[-1]
     assert (entry["part"], entry["input"], entry["dataset"]) == ("input", str(held), "folder")
+    tables = {file.name for file in (root.parent / "run" / "evaluations").iterdir()}
+    assert f"step_2_main_{inputs.label(held)}.csv" in tables
     different = {key for key in of_test if of_test[key] != entry[key]}
     assert different <= {"part", "build"}
     assert f"{held} scores, checkpoint latest" in capsys.readouterr().out
     assert "name of a training image" not in caplog.text
     assert sorted((root.parent / "run").rglob("*decision*")) == decided
 
+    assert "images with a mask, such as" not in caplog.text
+    with (
+        Image.open(held / "images" / f"{names[0]}.png") as image,
+        Image.open(held / "masks" / f"{names[0]}.png") as mask,
+    ):
+        image.resize((SIZE, SIZE + 2)).save(held / "images" / f"{names[0]}.png")
+        mask.resize((SIZE, SIZE + 2), Image.Resampling.NEAREST).save(
+            held / "masks" / f"{names[0]}.png"
+        )
+    evaluate(given)
+    assert f"1 of the {len(names)} images with a mask, such as {names[0]}: its size" in caplog.text
     evaluate(dataclasses.replace(given, input=root))
     assert "have the name of a training image" in caplog.text
     (held / "classes.yaml").write_text("background: 0\ndent: 2\nscratch: 1\n")

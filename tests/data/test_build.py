@@ -14,6 +14,8 @@ from PIL import Image
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import train
 from uaps_jax.data import build
+from uaps_jax.datasets import file_trees
+from uaps_jax.datasets.common import DataError
 from uaps_jax.datasets.folder.folder_dataset_builder import Builder
 
 
@@ -80,3 +82,36 @@ def test_a_file_system_without_locks_is_built_on_with_a_warning(data, monkeypatc
     monkeypatch.setattr(logging, "warning", lambda text, *values: said.append(text % values))
     assert build.built(data).info.splits["train"].num_examples == 2
     assert any("cannot be locked (No locks available)" in line for line in said)
+
+
+def test_builds_of_files_as_they_were_before_are_listed(data, monkeypatch):
+    said = []
+    monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
+    first = Path(build.built(data).data_path)
+    data.folder.white = 4095  # other settings: another build, which stays in use
+    other = Path(build.built(data).data_path)
+    data.folder.white = 65535
+    assert not any("not used any more" in line for line in said)
+    image = Path(data.manual_dir) / "images" / "a.png"
+    Image.fromarray(np.full((8, 8), 7, np.uint8)).save(image)
+    build.built(data)
+    [line] = [line for line in said if "not used any more" in line]
+    assert line.startswith("1 earlier build of these settings, 0.0 MiB, is of files")
+    assert line.endswith(f"rm -r {first}")
+    assert other.is_dir()
+
+
+def test_a_file_that_goes_away_while_it_is_built_is_named(data, monkeypatch):
+    seen, real = [], file_trees.read_regular
+
+    def drive_goes_away(path):
+        seen.append(path.name)
+        if seen.count("b.png") > 2:  # image and mask were checked
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return real(path)
+
+    monkeypatch.setattr(file_trees, "read_regular", drive_goes_away)
+    with pytest.raises(DataError, match=r"b.png: could be read before.*Stale file handle"):
+        build.built(data)
+    monkeypatch.undo()
+    assert build.built(data).info.splits["train"].num_examples == 2

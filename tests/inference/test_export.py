@@ -12,11 +12,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import uaps_jax
 from tests import tiny
-from tests.inference.exports import ABOUT, exported, photographs, run, session, trained
+from tests.inference.exports import ABOUT, decided, exported, photographs, run, session, trained
 from uaps_jax.data import prepare, resample
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import image_score
-from uaps_jax.inference import export, pools
+from uaps_jax.inference import comparison, export, pools
 from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.inference.onnx_file.graph import Graph
 
@@ -45,7 +45,7 @@ def test_probabilities_equal_the_checkpoints(name, predictor, change):
     model = run(exported(config, chosen, variables))
     for count in (1, 3):
         images = photographs(count, config.data.height, config.data.width)
-        found = export.differences(model, config, chosen, None, variables, images)
+        found = comparison.differences(model, config, chosen, None, variables, images)
         assert found.probabilities <= 1e-5
         assert found.uncertainty <= 1e-4
 
@@ -172,6 +172,40 @@ def test_a_scaled_photograph_is_segmented_whole_and_scaled_back(resampling):
     assert_allclose(score, [image_score.score(e, tiny.SCORE) for e in expected], atol=1e-5)
 
 
+@pytest.mark.parametrize("data", [{"fit": "resize"}, {"fit": "crop", "scale": 0.6}])
+def test_probabilities_are_at_the_size_of_the_photographs_if_asked(tmp_path, data):
+    config = tiny.config("supervised")
+    for name, value in data.items():
+        setattr(config.data, name, value)
+    method, variables = trained(config)
+    decision = decided(tiny.SCORE, threshold=0.3)
+    of_file = (tiny.CLASS_NAMES, ABOUT, "entropy", tiny.SCORE, decision)
+    runs = []
+    for full_size in (False, True):
+        file = tmp_path / f"{full_size}.onnx"
+        export.write(file, config, method, variables, *of_file, full_size=full_size)
+        runs.append(export.in_onnx_runtime(file.read_bytes()))
+    program = tmp_path / "true.stablehlo"
+    judged_by = (tiny.SCORE, decision)
+    export.write_stablehlo(
+        program, config, method, variables, "entropy", *judged_by, full_size=True
+    )
+    images = photographs(2, 37, 50)
+    network, full, in_jax = (
+        *(run(images) for run in runs),
+        export.in_jax(program.read_bytes())(images),
+    )
+    assert full["probabilities"].shape == (2, 3, 37, 50)
+    small = network["probabilities"].transpose(0, 2, 3, 1)
+    assert small.shape[1:3] == ((16, 16) if data["fit"] == "resize" else (23, 30))
+    resized = np.stack([resample.nearest(one, 37, 50) for one in small])
+    assert_allclose(full["probabilities"], resized.transpose(0, 3, 1, 2), atol=1e-6)
+    assert_array_equal(full["probabilities"].argmax(1), full["mask"])
+    for name in ("mask", "score", "not_ok", "uncertainty"):
+        assert_allclose(full[name], network[name], atol=1e-6)
+    assert_allclose(in_jax["probabilities"], full["probabilities"], atol=1e-5)
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.7])
 def test_a_model_of_scaled_photographs_is_compared_and_written(tmp_path, scale):
     config = tiny.config("supervised")
@@ -233,7 +267,7 @@ def test_an_export_that_differs_from_the_checkpoint_is_not_written(tmp_path, mon
     method, variables = trained(config)
     _, others = trained(config, seed=1)
     of_others = exported(config, method.predictor(""), others)
-    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments: of_others)
+    monkeypatch.setattr(onnx_model, "to_onnx", lambda *arguments, full_size: of_others)
     with pytest.raises(export.ExportError, match="is not written"):
         export.write(
             tmp_path / "x.onnx",

@@ -16,7 +16,8 @@ from uaps_jax import methods, palette
 from uaps_jax.data import prepare, tiling
 from uaps_jax.data.source import Pool
 from uaps_jax.inference import files, images, inputs, pools
-from uaps_jax.inference.predict_images import minimum_area, predict_images
+from uaps_jax.inference.predict_images import predict_images
+from uaps_jax.inference.results import minimum_area
 from uaps_jax.inference.trained import TrainedModel
 
 
@@ -306,14 +307,14 @@ def test_a_minimum_area_is_in_pixels_of_the_networks_input(tmp_path):
     config = tiny.config()
     config.evaluation.decision.minimum_area = 10
     model = model_of(config, methods.build(config), {}, tmp_path)
-    assert minimum_area(model, (32, 48)) == 10 * 2 * 3
+    assert minimum_area((32, 48), config.data, model.score_rule) == 10 * 2 * 3
     config.data.fit = "pad"
-    assert minimum_area(model, (32, 48)) == 10
+    assert minimum_area((32, 48), config.data, model.score_rule) == 10
     config.data.scale = 0.5
-    assert minimum_area(model, (32, 48)) == 10 * 2 * 2
+    assert minimum_area((32, 48), config.data, model.score_rule) == 10 * 2 * 2
     config.data.scale = 1.0
     config.evaluation.decision.minimum_area = 1
-    assert minimum_area(model, (32, 48)) == 1
+    assert minimum_area((32, 48), config.data, model.score_rule) == 1
     config.evaluation.decision.minimum_area = 10
     image = striped(16, 16)  # one region of 32 pixels, one of 64
     image[7, 0] = 255
@@ -336,8 +337,8 @@ def test_a_region_that_meets_the_minimum_area_is_reported_at_every_size(tmp_path
     )
     assert [(defect.label, defect.area) for defect in result.defects] == [(1, 6)]
     model = model_of(config, by_brightness(config), {}, tmp_path)
-    assert minimum_area(model, (24, 24)) == 4
-    assert minimum_area(model, (9, 40)) == 1
+    assert minimum_area((24, 24), config.data, model.score_rule) == 4
+    assert minimum_area((9, 40), config.data, model.score_rule) == 1
 
 
 def test_no_name_leads_out_of_the_target(tmp_path):

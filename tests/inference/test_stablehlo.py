@@ -96,7 +96,7 @@ def test_it_is_written_if_it_equals_the_checkpoint(tmp_path, monkeypatch):
     assert_array_equal(mask.shape, (1, 20, 20))
     _, others = trained(config, seed=1)
     of_others = stablehlo.to_stablehlo(config, method.predictor(""), None, others, tiny.SCORE, None)
-    monkeypatch.setattr(stablehlo, "to_stablehlo", lambda *arguments: of_others)
+    monkeypatch.setattr(stablehlo, "to_stablehlo", lambda *arguments, full_size: of_others)
     file.unlink()
     with pytest.raises(ExportError, match="is not written"):
         export.write_stablehlo(file, config, method, variables, "entropy", tiny.SCORE, None)

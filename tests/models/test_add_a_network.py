@@ -15,7 +15,7 @@ from uaps_jax import config as config_lib
 from uaps_jax import methods, models
 from uaps_jax.config import ConfigError
 from uaps_jax.data import streams
-from uaps_jax.inference import export
+from uaps_jax.inference import comparison
 from uaps_jax.inference.outputs import ExportError
 from uaps_jax.training import checkpoints, optimizers, sharding
 from uaps_jax.training import state as state_lib
@@ -108,7 +108,9 @@ def test_its_onnx_file_equals_the_checkpoint(mine, fit):
     model = exports.exported(settings, predictor, variables, uncertainty)
     clean = dataclasses.replace(uncertainty, perturb=False)
     images = exports.photographs(2, 16, 24 if fit == "pad" else 16)
-    found = export.differences(exports.run(model), settings, predictor, clean, variables, images)
+    found = comparison.differences(
+        exports.run(model), settings, predictor, clean, variables, images
+    )
     assert found.probabilities <= 1e-5
     assert found.uncertainty <= 1e-4
 

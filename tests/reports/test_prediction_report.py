@@ -13,7 +13,7 @@ from uaps_jax.datasets.common import Problem
 from uaps_jax.evaluation.decision import Decision, Target
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import defects
-from uaps_jax.inference.predict_images import Result
+from uaps_jax.inference.results import Result
 from uaps_jax.reports import prediction_page, prediction_report
 from uaps_jax.reports.prediction_report import Report
 

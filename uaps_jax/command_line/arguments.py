@@ -13,7 +13,7 @@ from uaps_jax.config import Config, ConfigError
 from uaps_jax.recipes.stage import Recipe
 from uaps_jax.study.kind import Study
 
-INPUTS = ("predict", "evaluate", "import", "queue", "review")
+INPUTS = ("predict", "evaluate", "import", "queue", "review", "serve")
 """The modes that take an input."""
 
 
@@ -31,6 +31,7 @@ class Arguments:
       checkpoint: "best", "latest", a step or a range.
       demo: number of images.
       uncertainty: "entropy" or "method".
+      full_size: whether an exported model gives probabilities at the size of photographs.
       stablehlo: whether a model is exported as StableHLO, too.
       profile_steps: first and last step, as strings; empty if not given.
       coordinator: of several processes; None for one process.
@@ -40,6 +41,7 @@ class Arguments:
       input: file or folder; None if not given.
       count: number of images; None if not given.
       mm_per_pixel: side of a pixel in mm; None if not given.
+      port: to serve on; None if not given.
       stage: of a recipe; None if not given.
       lists: whether the stages of a recipe are listed.
     """
@@ -53,6 +55,7 @@ class Arguments:
     checkpoint: str
     demo: int
     uncertainty: str
+    full_size: bool
     stablehlo: bool
     profile_steps: Sequence[str]
     coordinator: str | None
@@ -62,6 +65,7 @@ class Arguments:
     input: str | None
     count: int | None
     mm_per_pixel: float | None
+    port: int | None
     stage: str | None
     lists: bool
 
@@ -90,6 +94,8 @@ class Arguments:
             raise ConfigError(
                 f"--uncertainty={self.uncertainty} is for --mode=export, not for {what}"
             )
+        if self.full_size and what != "export":
+            raise ConfigError(f"--full_size is for --mode=export, not for {what}")
         if self.stablehlo and what != "export":
             raise ConfigError(f"--stablehlo is for --mode=export, not for {what}")
         if (self.stage is not None or self.lists) and what != "a recipe":
@@ -109,10 +115,13 @@ class Arguments:
                 "--mode=review needs --input, the folder of a queue, and neither --workdir nor "
                 "--config"
             )
+        if self.port is not None and what != "serve":
+            raise ConfigError(f"--port={self.port} is for --mode=serve, not for {what}")
         if self.mm_per_pixel is not None:
-            if what != "predict":
+            if what not in ("predict", "serve"):
                 raise ConfigError(
-                    f"--mm_per_pixel={self.mm_per_pixel:g} is for --mode=predict, not for {what}"
+                    f"--mm_per_pixel={self.mm_per_pixel:g} is for --mode=predict and serve, not "
+                    f"for {what}"
                 )
             if not 0 < self.mm_per_pixel < math.inf:
                 raise ConfigError(f"--mm_per_pixel={self.mm_per_pixel:g}: must be above 0")
@@ -143,8 +152,10 @@ class Arguments:
             input=None if self.input is None else Path(self.input),
             count=self.count,
             mm_per_pixel=self.mm_per_pixel,
+            port=self.port,
             demo=self.demo,
             uncertainty=self.uncertainty,
+            full_size=self.full_size,
             stablehlo=self.stablehlo,
             profile=self._profile(),
             stage=self.stage,
@@ -154,6 +165,8 @@ class Arguments:
     def _workdir(self) -> Path:
         if self.workdir:
             return Path(self.workdir)
+        if self.mode == "serve":
+            return Path(self.input or "").parent
         if self.mode == "review" and self.input is not None:
             return Path(self.input)
         if self.config_file is not None:

@@ -34,6 +34,11 @@ UNCERTAINTY = flags.DEFINE_enum(
     "export: entropy of the probabilities, or the method's, as predict writes it, but on clean "
     "features; for UAPS, all decoders are then in the file.",
 )
+FULL_SIZE = flags.DEFINE_bool(
+    "full_size",
+    False,
+    "export: probabilities at the size of the photographs, in place of the network's.",
+)
 STABLEHLO = flags.DEFINE_bool(
     "stablehlo", False, "export: also write the model as StableHLO, for JAX."
 )
@@ -63,13 +68,20 @@ INPUT = flags.DEFINE_string(
     "unset; "
     "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset; "
     "import: a folder of images with labelme's JSON files, or COCO's JSON file; "
-    "queue: images as for predict; review: the folder of a queue.",
+    "queue: images as for predict; review: the folder of a queue; serve: an exported file, .onnx.",
 )
 COUNT = flags.DEFINE_integer(
     "count", None, "queue: number of images to annotate; 30 if unset.", lower_bound=1
 )
 MM_PER_PIXEL = flags.DEFINE_float(
-    "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."
+    "mm_per_pixel", None, "predict, serve: side of a pixel in mm, for sizes of defects in mm."
+)
+PORT = flags.DEFINE_integer(
+    "port",
+    None,
+    "serve: port of this machine, 127.0.0.1; 8765 if unset, 0 for any free one.",
+    lower_bound=0,
+    upper_bound=2**16 - 1,
 )
 VERSION = flags.DEFINE_bool("version", False, "Print the version and exit.")
 
@@ -92,6 +104,7 @@ def run(argv: list[str]) -> None:
         checkpoint=CHECKPOINT.value,
         demo=DEMO.value,
         uncertainty=UNCERTAINTY.value,
+        full_size=FULL_SIZE.value,
         stablehlo=STABLEHLO.value,
         profile_steps=PROFILE.value,
         coordinator=COORDINATOR.value,
@@ -103,6 +116,7 @@ def run(argv: list[str]) -> None:
         stage=STAGE.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,
+        port=PORT.value,
     )
     processes.end_with_parent()
     compiler.enable_compile_cache()

@@ -14,6 +14,7 @@ from uaps_jax.commands import (
     recipe,
     replay,
     review,
+    serve,
     split,
     study,
     train,
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "import": import_annotations.import_annotations,
     "queue": queue.queue,
     "review": review.review,
+    "serve": serve.serve,
 }
 """What can be done with one training, by the name that `--mode` gives it."""
 

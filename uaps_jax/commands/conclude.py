@@ -56,3 +56,13 @@ def conclude(
     )
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
     pictures.draw_contact_sheet(best, dataset, record["test"])
+
+
+def draw_stopped(
+    directory: Path, config: Config, dataset: Dataset, record: Mapping[str, Any]
+) -> None:
+    """Draws the curves and the contact sheet of a run that was stopped; arguments as `conclude`."""
+    figures.curves(directory / workdir.METRICS, directory / "curves.png")
+    which = "best" if checkpoints.has_best(directory) else "latest"
+    model = trained.restore(config, directory, which)
+    pictures.draw_contact_sheet(model, dataset, record["test"])

@@ -11,7 +11,7 @@ from uaps_jax import inference
 from uaps_jax.commands import loading
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError, DataConfig, FolderConfig
-from uaps_jax.data import source
+from uaps_jax.data import photographs, source
 from uaps_jax.data.source import Dataset
 from uaps_jax.inference import TrainedModel
 
@@ -58,6 +58,7 @@ def open_folder(request: Request, given: Path, checkpoint: str) -> tuple[Trained
             "the images"
         )
     _warn_of_training_images(model, dataset)
+    _warn_of_unlike_images(model, dataset)
     return model, dataset
 
 
@@ -71,6 +72,20 @@ def _warn_of_training_images(model: TrainedModel, dataset: Dataset) -> None:
             "they are the same images, the scores are too high",
             count,
             len(dataset.masked),
+        )
+
+
+def _warn_of_unlike_images(model: TrainedModel, dataset: Dataset) -> None:
+    if model.photographs is None:
+        return
+    masked = sorted(dataset.masked)
+    for sentence, names in photographs.unlike(dataset, masked, model.photographs).items():
+        logging.warning(
+            "%d of the %d images with a mask, such as %s: %s",
+            len(names),
+            len(masked),
+            names[0],
+            sentence,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,15 +22,13 @@ def export(request: Request) -> None:
 
     exact = loading.overrides(request) | {"network.dtype": "float32"}
     model = inference.load(request.workdir, request.checkpoint, overrides=exact)
-    data = model.config.data
     about = {
         "method": model.config.method.name,
         "predictor": model.predictor,
         "step": str(model.step),
-        "fit": data.fit,
-        "scale": str(data.scale),
-        "trained_size": f"{data.height} x {data.width}",
     }
+    if model.photographs is not None:
+        about["photographs"] = json.dumps(model.photographs.to_json())
     of_model = (model.config, model.method, model.variables)
     judged_by = (model.score_rule, model.decision)
     if model.decision is None:
@@ -40,12 +39,21 @@ def export(request: Request) -> None:
         )
     file = model.directory / "export" / f"step_{model.step}.onnx"
     found = exporter.write(
-        file, *of_model, model.class_names, about, request.uncertainty, *judged_by
+        file,
+        *of_model,
+        model.class_names,
+        about,
+        request.uncertainty,
+        *judged_by,
+        full_size=request.full_size,
     )
     _report(file, found)
     if request.stablehlo:
         file = file.with_suffix(".stablehlo")
-        _report(file, exporter.write_stablehlo(file, *of_model, request.uncertainty, *judged_by))
+        found = exporter.write_stablehlo(
+            file, *of_model, request.uncertainty, *judged_by, full_size=request.full_size
+        )
+        _report(file, found)
 
 
 def _report(file: Path, differences: Sequence[float]) -> None:

@@ -20,6 +20,7 @@ def predict(request: Request) -> None:
         problems: list[Problem] = []
         white = model.config.data.folder.white
         found = inputs.find(request.input, white, model.directory, problems)
+        found = [source.compared(model.photographs) for source in found]
         target = predictions.folder(model) / inputs.label(request.input)
         predictions.write(model, found, problems, target, str(request.input), scale)
         return

@@ -10,6 +10,7 @@ from absl import logging
 
 from uaps_jax import files
 from uaps_jax.commands import output_folder
+from uaps_jax.config import ConfigError
 from uaps_jax.data.leakage import numbered
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import Problem, read_image
@@ -76,12 +77,25 @@ def write(
             problems=sorted(problems),
             mm_per_pixel=mm_per_pixel,
         )
-        files.write_text(partial / TABLE, prediction_report.table(report))
-        files.write_text(partial / PAGE, prediction_page.render(report))
+        _write(partial / TABLE, prediction_report.table(report))
+        _write(partial / PAGE, prediction_page.render(report))
     print("\n".join(prediction_report.summary(report)), flush=True)
+    notes = [Problem(result.file, note) for result in report.results for note in result.notes]
+    for line in prediction_report.problem_lines(notes):
+        logging.warning("%s", line)
     if report.problems:
         raise UnpredictedFiles(report.problems, target / PAGE)
     logging.info("report: %s", target / PAGE)
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        files.write_text(file, text)
+    except OSError as error:
+        if files.is_disk_full(error):
+            raise
+        reason = error.strerror or error
+        raise ConfigError(f"{file.parent}: the report cannot be written: {reason}") from error
 
 
 def write_test(model: TrainedModel, dataset: Dataset, mm_per_pixel: float | None) -> None:
@@ -89,7 +103,8 @@ def write_test(model: TrainedModel, dataset: Dataset, mm_per_pixel: float | None
 
     def read(name: str) -> Photograph:
         part, index = dataset.position[name]
-        return Photograph(read_image(dataset.records[part][index]["image"]), ())
+        pixels = read_image(dataset.records[part][index]["image"])
+        return Photograph(pixels, notes=(), is_grey=False)
 
     names = model.record["test"]
     sources = [Source(name, name, functools.partial(read, name)) for name in names]

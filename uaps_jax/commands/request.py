@@ -34,16 +34,18 @@ class Request:
       config: the settings, of a training, a recipe or a study; may be None where a checkpoint holds
         them.
       overrides: dotted keys of those settings that the command line names.
-      workdir: folder of the run.
+      workdir: folder of the run; to serve, that of the exported file.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
       program: script that a study starts for each of its trainings; None for none.
       input: images to predict or to queue, a file, a folder or a list, or a folder to evaluate;
         None for the images of the run's split; or annotations to import, a folder or a file; or
-        the folder of a queue to review.
+        the folder of a queue to review; or an exported file to serve.
       count: number of images of a queue; None for the default.
       mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
+      port: to serve on; None for the usual one, 0 for any free one.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
+      full_size: whether an exported model gives probabilities at the size of photographs.
       stablehlo: whether a model is exported as StableHLO, too.
       profile: first and last training step, from 1, of a trace.
       stage: of a recipe, which is run again; None for none.
@@ -57,9 +59,11 @@ class Request:
     input: Path | None
     count: int | None = None
     mm_per_pixel: float | None = None
+    port: int | None = None
     program: Path | None = None
     demo: int = 0
     uncertainty: str = "entropy"
+    full_size: bool = False
     stablehlo: bool = False
     profile: tuple[int, int] | None = None
     stage: str | None = None

@@ -1,4 +1,4 @@
-"""Scores of checkpoints: measured, printed, and kept in `evaluations.jsonl`."""
+"""Scores of checkpoints: measured, printed, and kept in `evaluations.jsonl` and `evaluations/`."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.data.whole_images import WholeImages
 from uaps_jax.evaluation import decision as decision_lib
 from uaps_jax.evaluation import evaluate as evaluation
-from uaps_jax.evaluation import image_level, image_score
+from uaps_jax.evaluation import image_level, image_score, image_table
 from uaps_jax.evaluation.decision import Decision, NoDecision
 from uaps_jax.evaluation.evaluate import Measured
 from uaps_jax.evaluation.image_score import ScoreRule
-from uaps_jax.inference import TrainedModel
+from uaps_jax.inference import TrainedModel, inputs
 from uaps_jax.training import decisions, workdir
 
 Entry = dict[str, Any]
@@ -182,7 +182,7 @@ def _scored(
     set_on_these: bool,
     of_input: Mapping[str, str] = MappingProxyType({}),
 ) -> Entry:
-    """Prints the scores of a pool, and adds them to `evaluations.jsonl`.
+    """Prints the scores of a pool, adds them to `evaluations.jsonl`, and writes a table of images.
 
     For the images of an input, `of_input` has the entries that are its own.
     """
@@ -192,8 +192,8 @@ def _scored(
     scores = evaluation.scores(measured, names)
     scores |= image_level.separation_by_class(measured.image_scores, truth, names)
     judged = None
+    groups = [dataset.groups[name] for name in pool.names]
     if decision is not None:
-        groups = [dataset.groups[name] for name in pool.names]
         judged = image_level.judge(measured.image_scores, truth, groups, names, decision)
         scores |= {"threshold": decision.threshold} | judged.entries()
     entry = {
@@ -214,6 +214,11 @@ def _scored(
         **scores,
     }
     workdir.append_jsonl(model.directory / "evaluations.jsonl", entry)
+    which = inputs.label(Path(of_input["input"])) if of_input else part
+    workdir.write_report(
+        model.directory / "evaluations" / f"step_{model.step}_{predictor}_{which}.csv",
+        image_table.table(pool.names, groups, measured, names, decision),
+    )
     title = (
         f"{of_input.get('input', part)} scores, checkpoint {model.checkpoint} "
         f"(step {model.step}), predictor {predictor}:"

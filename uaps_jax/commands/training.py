@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import time
@@ -14,17 +15,34 @@ from absl import logging
 
 from uaps_jax import config as config_lib
 from uaps_jax.commands import opening
-from uaps_jax.commands.conclude import conclude
+from uaps_jax.commands.conclude import conclude, draw_stopped
 from uaps_jax.commands.opening import Trainable
 from uaps_jax.config import Config
-from uaps_jax.data import order, protocols, source, splits, training_images, whole_images
+from uaps_jax.data import (
+    order,
+    photographs,
+    protocols,
+    source,
+    splits,
+    training_images,
+    whole_images,
+)
 from uaps_jax.data.crops import Crops
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
-from uaps_jax.training import budget, checkpoints, loop, pretrained, processes, results
+from uaps_jax.study import runner
+from uaps_jax.training import (
+    budget,
+    checkpoints,
+    interrupt,
+    loop,
+    pretrained,
+    processes,
+    results,
+)
 from uaps_jax.training import workdir as runs
 from uaps_jax.training.pools import TrainingPools
 from uaps_jax.training.progress import duration
@@ -77,7 +95,9 @@ def _train(
       The settings of the run, with the steps that `train.minutes` gives.
     """
     method, split, targets = prepared
+    seen = photographs.of(dataset, [*split["labeled"], *split["unlabeled"]])
     record = protocols.record(dataset, config.data, split, targets)
+    record[protocols.PHOTOGRAPHS] = seen.to_json()
     if processes.is_first():
         checkpoints.move_damaged(directory)
     processes.wait("checked")
@@ -100,7 +120,18 @@ def _train(
 
     pools = pools or _pools(config, dataset, prepared)
     started = time.perf_counter()
-    loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
+    try:
+        loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
+    except interrupt.Interrupted as stopped:
+        if runner.PARENT_VARIABLE not in os.environ:  # a study waits for its trainings
+            logging.info(
+                "stopped after step %d, which is saved; its curves and its contact sheet are "
+                "drawn, and a second signal leaves them out",
+                stopped.step,
+            )
+            with contextlib.suppress(KeyboardInterrupt):
+                draw_stopped(directory, config, dataset, record)
+        raise
     logging.info("training took %s", duration(time.perf_counter() - started))
     if processes.is_first():
         conclude(directory, config, dataset, record, params)

@@ -8,6 +8,7 @@ import fcntl
 import importlib
 import os
 import pkgutil
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from uaps_jax.datasets.segmentation_builder import SegmentationBuilder
 
 SOURCE = "source.txt"
 """File of a build with a digest of the names of its raw data."""
+
+SETTINGS = "settings.txt"
+"""File of a build of a user's folder with its settings."""
 
 LOCK = ".lock"
 """File beside the builds of a dataset while a process builds, which has locked it."""
@@ -135,7 +139,33 @@ def _build(builder: tfds.core.DatasetBuilder, data: DataConfig) -> bool:
         builder.download_and_prepare(download_config=how)
         if digest is not None:
             files.write_text(Path(builder.data_path) / SOURCE, digest)
+        if settings := getattr(builder.builder_config, "settings", None):
+            files.write_text(Path(builder.data_path) / SETTINGS, repr(settings))
+            _log_unused(Path(builder.data_path))
     return True
+
+
+def _log_unused(build: Path) -> None:
+    """Names earlier builds of the same folder by the same settings: its files have changed since.
+
+    Builds of versions that did not write `SETTINGS` are not found.
+    """
+    settings = (build / SETTINGS).read_text()
+    unused = sorted(
+        file.parent
+        for file in build.parents[1].glob(f"*/*/{SETTINGS}")
+        if file.parent != build and file.read_text() == settings
+    )
+    if unused:
+        size = sum(f.stat().st_size for old in unused for f in old.rglob("*") if f.is_file())
+        logging.info(
+            "%s of these settings, %.1f MiB, %s of files that have changed since, and not used any "
+            "more; to remove: rm -r %s",
+            f"{len(unused)} earlier build{'s' * (len(unused) != 1)}",
+            size / 2**20,
+            "is" if len(unused) == 1 else "are",
+            shlex.join(str(old) for old in unused),
+        )
 
 
 def _check_source(builder: tfds.core.DatasetBuilder, data: DataConfig) -> None:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from uaps_jax.config import DataConfig
 from uaps_jax.data import resample
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.labels import IGNORE
 
 GREY = np.array([299, 587, 114], np.int32)  # thousandths of R, G, B (ITU-R BT.601)
 
 
-def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
+def image(pixels: np.ndarray, data: InputSettings) -> np.ndarray:
     """The network's input, uint8 `[height, width, channels]`, from an image, uint8 `[H, W, 3]`.
 
     "resize": at the size of the network. Otherwise: at `data.scale`; a larger image is cropped to
@@ -31,7 +31,7 @@ def image(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
     return oriented(channels(pixels, data), data)
 
 
-def mask(ids: np.ndarray, data: DataConfig, padding: int = IGNORE) -> np.ndarray:
+def mask(ids: np.ndarray, data: InputSettings, padding: int = IGNORE) -> np.ndarray:
     """A mask `[H, W]`, brought to size as its image; what is padded has no label (255)."""
     if data.fit == "resize":
         return oriented(_resized_mask(ids, (data.height, data.width), data), data)
@@ -40,12 +40,12 @@ def mask(ids: np.ndarray, data: DataConfig, padding: int = IGNORE) -> np.ndarray
     return oriented(picked_mask(ids, rows, columns, padding), data)
 
 
-def weight(values: np.ndarray, data: DataConfig) -> np.ndarray:
+def weight(values: np.ndarray, data: InputSettings) -> np.ndarray:
     """Weights of pixels, uint8 `[H, W]`, brought to size as their image; 0 in padding."""
     return mask(values, data, padding=0)
 
 
-def restored(ids: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+def restored(ids: np.ndarray, size: tuple[int, int], data: InputSettings) -> np.ndarray:
     """The mask, uint8, of an image of `size` whose network input has the mask `ids`.
 
     `mask(restored(ids, size, data), data)` is `ids`, except where "resize" enlarges an image: then
@@ -95,29 +95,29 @@ def picked_mask(
     return picked
 
 
-def scaled_size(size: tuple[int, int], data: DataConfig) -> tuple[int, int]:
+def scaled_size(size: tuple[int, int], data: InputSettings) -> tuple[int, int]:
     """Height and width of an image at `data.scale`."""
     return resample.scaled_length(size[0], data.scale), resample.scaled_length(size[1], data.scale)
 
 
-def scaled(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
+def scaled(pixels: np.ndarray, data: InputSettings) -> np.ndarray:
     """An image, uint8 `[H, W, C]`, at `data.scale`."""
     return _resized(pixels, scaled_size(pixels.shape[:2], data), data)
 
 
-def scaled_mask(ids: np.ndarray, data: DataConfig) -> np.ndarray:
+def scaled_mask(ids: np.ndarray, data: InputSettings) -> np.ndarray:
     """A mask `[H, W]` at `data.scale`."""
     return _resized_mask(ids, scaled_size((ids.shape[0], ids.shape[1]), data), data)
 
 
-def channels(pixels: np.ndarray, data: DataConfig) -> np.ndarray:
+def channels(pixels: np.ndarray, data: InputSettings) -> np.ndarray:
     """RGB `[..., H, W, 3]`, or its grey values `[..., H, W, 1]` if `data.channels` is 1."""
     if data.channels == 1:  # integer arithmetic, so that every implementation agrees
         return ((pixels.astype(np.int32) @ GREY + 500) // 1000)[..., None].astype(np.uint8)
     return pixels
 
 
-def tile_corners(size: tuple[int, int], data: DataConfig) -> Sequence[tuple[int, int]]:
+def tile_corners(size: tuple[int, int], data: InputSettings) -> Sequence[tuple[int, int]]:
     """Row and column of the top left corner of each tile that is needed to cover an image.
 
     With "resize" there is one tile. Otherwise they cover the image at `data.scale`; neighbouring
@@ -129,7 +129,7 @@ def tile_corners(size: tuple[int, int], data: DataConfig) -> Sequence[tuple[int,
     return [(y, x) for y in _starts(size[0], data.height) for x in _starts(size[1], data.width)]
 
 
-def tile(pixels: np.ndarray, corner: tuple[int, int], data: DataConfig) -> np.ndarray:
+def tile(pixels: np.ndarray, corner: tuple[int, int], data: InputSettings) -> np.ndarray:
     """The network's input for one tile of an image, uint8 `[height, width, channels]`.
 
     Args:
@@ -156,7 +156,7 @@ class TileAssembler:
       data: the settings of the tiles.
     """
 
-    def __init__(self, size: tuple[int, int], data: DataConfig) -> None:
+    def __init__(self, size: tuple[int, int], data: InputSettings) -> None:
         self._size, self._data = size, data
         self._seen = (0, 0) if data.fit == "resize" else scaled_size(size, data)
         self._sum: np.ndarray | None = None
@@ -213,19 +213,19 @@ def _tent(size: int) -> np.ndarray:
     return np.minimum(position + 1, size - position) / size
 
 
-def oriented(array: np.ndarray, data: DataConfig) -> np.ndarray:
+def oriented(array: np.ndarray, data: InputSettings) -> np.ndarray:
     """`[height, width, ...]`, transposed if `data.transpose` says so."""
     return array.swapaxes(0, 1) if data.transpose else array
 
 
-def _resized(pixels: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+def _resized(pixels: np.ndarray, size: tuple[int, int], data: InputSettings) -> np.ndarray:
     if pixels.shape[:2] == size:
         return pixels
     by = resample.nearest if data.resampling == "nearest" else resample.area_means
     return by(pixels, *size)
 
 
-def _resized_mask(ids: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+def _resized_mask(ids: np.ndarray, size: tuple[int, int], data: InputSettings) -> np.ndarray:
     if ids.shape == size:
         return ids
     by = resample.nearest if data.resampling == "nearest" else resample.nearest_centres

@@ -31,6 +31,13 @@ GENERAL = {
 SIZES = "sizes"
 """Key of `leakage.sizes` in a record; older records do not have it."""
 
+PHOTOGRAPHS = "photographs"
+"""Key of `photographs.Photographs` of the training images in a record; older records, and those
+that are not of a training, do not have it."""
+
+ABOUT = (SIZES, PHOTOGRAPHS)
+"""Keys of a record that follow from the others."""
+
 TARGETS = "targets"
 """Key of the digest of the targets in a record."""
 
@@ -87,7 +94,7 @@ def record_differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[s
     """Lines that describe the differences between two records; empty if there are none."""
     lines = []
     for key in dict.fromkeys([*new, *old]):
-        if key == SIZES or old.get(key) == new.get(key):
+        if key in ABOUT or old.get(key) == new.get(key):
             continue
         if key not in splits.PARTS:
             lines.append(f"{key}: {old.get(key, 'none')} -> {new.get(key, 'none')}")

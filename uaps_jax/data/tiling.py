@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from uaps_jax.config import DataConfig
 from uaps_jax.data import prepare
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.datasets.pieces import pieces
 
 HELD_BYTES = 2**29
@@ -52,7 +52,7 @@ class Assembled(NamedTuple):
     blended: np.ndarray
 
 
-def tiled(name: str, read: Callable[[], np.ndarray], data: DataConfig, batch_size: int) -> Tiled:
+def tiled(name: str, read: Callable[[], np.ndarray], data: InputSettings, batch_size: int) -> Tiled:
     """The tiles of an image that `read` gives as uint8 `[H, W, 3]`."""
     pixels = read()
     size = pixels.shape[0], pixels.shape[1]
@@ -63,7 +63,7 @@ def tiled(name: str, read: Callable[[], np.ndarray], data: DataConfig, batch_siz
 
 
 def assembled(
-    images: Iterable[Tiled], of_tiles: OfTiles, data: DataConfig, batch_size: int
+    images: Iterable[Tiled], of_tiles: OfTiles, data: InputSettings, batch_size: int
 ) -> Iterator[Assembled]:
     """Images with their outputs `[H, W, ...]`; no more of them are held than fill a batch.
 
@@ -91,7 +91,7 @@ def likeliest(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _tiles(
-    pixels: np.ndarray, corners: Sequence[tuple[int, int]], data: DataConfig
+    pixels: np.ndarray, corners: Sequence[tuple[int, int]], data: InputSettings
 ) -> Iterator[np.ndarray]:
     seen = pixels if data.fit == "resize" else prepare.scaled(pixels, data)
     for corner in corners:
@@ -122,7 +122,9 @@ def _by_tile(
         yield from zip(*of_tiles(np.stack(batch), next(numbers)), strict=True)
 
 
-def _whole(image: Tiled, by_tile: Iterator[tuple[np.ndarray, ...]], data: DataConfig) -> Assembled:
+def _whole(
+    image: Tiled, by_tile: Iterator[tuple[np.ndarray, ...]], data: InputSettings
+) -> Assembled:
     """The outputs of an image, of those of its tiles."""
     assemblers: list[prepare.TileAssembler] = []
     for corner in image.corners:

@@ -120,6 +120,13 @@ class Decision:
         return decision
 
 
+def verdict(not_ok: bool | None) -> str:
+    """A verdict in words: "OK" or "not OK"; "" where there is none."""
+    if not_ok is None:
+        return ""
+    return "not OK" if not_ok else "OK"
+
+
 def target_of(settings: DecisionConfig) -> Target:
     """The target of the settings `evaluation.decision`."""
     return Target(aim=settings.aim, rate=settings.rate)

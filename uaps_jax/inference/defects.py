@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +52,40 @@ def find(mask: np.ndarray, minimum_area: int) -> list[Defect]:
     labels = [int(label) for label in np.unique(mask) if label not in (0, IGNORE)]
     found = [defect for label in labels for defect in _of_class(mask, label, minimum_area)]
     return sorted(found, key=lambda defect: -defect.area)
+
+
+def described(
+    defect: Defect, class_names: Sequence[str], mm_per_pixel: float | None
+) -> dict[str, str | int | float]:
+    """A defect as the columns of a table, with rounded numbers.
+
+    Args:
+      defect: the defect.
+      class_names: background first.
+      mm_per_pixel: side of a pixel in mm; None if it is unknown, for no columns in mm.
+    """
+    entries: dict[str, str | int | float] = {
+        "class": class_names[defect.label],
+        "area_px": defect.area,
+        "left_px": defect.box.left,
+        "top_px": defect.box.top,
+        "width_px": defect.box.width,
+        "height_px": defect.box.height,
+        "centroid_x_px": round(defect.centroid[0], 1),
+        "centroid_y_px": round(defect.centroid[1], 1),
+        "largest_width_px": round(defect.largest_width, 1),
+        "length_px": round(defect.length, 1),
+    }
+    if mm_per_pixel is not None:
+        lengths = {"largest_width_mm": defect.largest_width, "length_mm": defect.length}
+        entries["area_mm2"] = _rounded(defect.area * mm_per_pixel**2)
+        entries |= {name: _rounded(value * mm_per_pixel) for name, value in lengths.items()}
+    return entries
+
+
+def _rounded(value: float) -> float:
+    """With four digits."""
+    return float(f"{value:.4g}")
 
 
 def _of_class(mask: np.ndarray, label: int, minimum_area: int) -> Iterator[Defect]:

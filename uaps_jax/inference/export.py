@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -14,36 +12,14 @@ import onnxruntime
 
 from uaps_jax import files
 from uaps_jax.config import Config
-from uaps_jax.data import prepare, resample
-from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
-from uaps_jax.inference import stablehlo
+from uaps_jax.inference import comparison, stablehlo
+from uaps_jax.inference.comparison import Run
 from uaps_jax.inference.onnx_file import model as onnx_model
-from uaps_jax.inference.outputs import ExportError, outputs
-from uaps_jax.methods.base import Divergence, Method, Predictor
+from uaps_jax.inference.outputs import ExportError
+from uaps_jax.methods.base import Divergence, Method
 from uaps_jax.trees import Tree
-
-
-class Differences(NamedTuple):
-    """The largest differences between an exported model and its checkpoint.
-
-    Attributes:
-      probabilities: of a class.
-      uncertainty: in nats.
-    """
-
-    probabilities: float
-    uncertainty: float
-
-
-LIMITS = Differences(probabilities=1e-4, uncertainty=1e-3)
-"""What an export may differ by, on noise; on images the differences are a tenth and less. The slope
-of the entropy, log p, makes the uncertainty less exact than the probabilities."""
-
-
-Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]
-"""Images, uint8 `[N, H, W, 3]`, to the outputs of `onnx_file.model.to_onnx` by name."""
 
 
 def write(
@@ -56,7 +32,9 @@ def write(
     uncertainty: str,
     rule: ScoreRule,
     decision: Decision | None,
-) -> Differences:
+    *,
+    full_size: bool = False,
+) -> comparison.Differences:
     """Writes the model of the configured predictor as ONNX, if it equals the checkpoint.
 
     Args:
@@ -70,22 +48,38 @@ def write(
         method, on clean features.
       rule: of the score of an image.
       decision: makes the verdict, by a score of this rule; None for no verdict.
+      full_size: whether the probabilities are at the size of the photographs.
 
     Returns:
       The largest differences on random images.
 
     Raises:
-      ExportError: they exceed `LIMITS`, the scores are not those of the probabilities, or the
-        network or the uncertainty has no ONNX form; nothing is written.
+      ExportError: they exceed `comparison.LIMITS`, the scores are not those of the probabilities,
+        or the network or the uncertainty has no ONNX form; nothing is written.
     """
     predictor = method.predictor(config.evaluation.predictor)
     divergence = _divergence(method) if uncertainty == "method" else None
-    model = onnx_model.to_onnx(
-        config, predictor, divergence, variables, class_names, about, rule, decision
-    )
-    data = model.SerializeToString()
+
+    def made(*, full_size: bool) -> bytes:
+        model = onnx_model.to_onnx(
+            config,
+            predictor,
+            divergence,
+            variables,
+            class_names,
+            about,
+            rule,
+            decision,
+            full_size=full_size,
+        )
+        return bytes(model.SerializeToString())
+
+    data = made(full_size=False)
     run = in_onnx_runtime(data)
-    worst = _compared(file, run, config, predictor, divergence, variables, rule, decision)
+    worst = comparison.compared(file, run, config, predictor, divergence, variables, rule, decision)
+    if full_size:
+        data = made(full_size=True)
+        comparison.check_full_size(file, run, in_onnx_runtime(data), config)
     _write(file, data)
     return worst
 
@@ -98,13 +92,25 @@ def write_stablehlo(
     uncertainty: str,
     rule: ScoreRule,
     decision: Decision | None,
-) -> Differences:
+    *,
+    full_size: bool = False,
+) -> comparison.Differences:
     """Writes the model of the configured predictor for JAX; otherwise as `write`."""
     predictor = method.predictor(config.evaluation.predictor)
     divergence = _divergence(method) if uncertainty == "method" else None
-    program = stablehlo.to_stablehlo(config, predictor, divergence, variables, rule, decision)
-    data = bytes(program.serialize())
-    worst = _compared(file, in_jax(data), config, predictor, divergence, variables, rule, decision)
+
+    def made(*, full_size: bool) -> bytes:
+        program = stablehlo.to_stablehlo(
+            config, predictor, divergence, variables, rule, decision, full_size=full_size
+        )
+        return bytes(program.serialize())
+
+    data = made(full_size=False)
+    run = in_jax(data)
+    worst = comparison.compared(file, run, config, predictor, divergence, variables, rule, decision)
+    if full_size:
+        data = made(full_size=True)
+        comparison.check_full_size(file, run, in_jax(data), config)
     _write(file, data)
     return worst
 
@@ -125,101 +131,6 @@ def in_jax(model: bytes) -> Run:
     """The function that a StableHLO file computes."""
     exported = jax.export.deserialize(bytearray(model))
     return lambda images: {name: np.asarray(value) for name, value in exported.call(images).items()}
-
-
-def _compared(
-    file: Path,
-    run: Run,
-    config: Config,
-    predictor: Predictor,
-    divergence: Divergence | None,
-    variables: Tree,
-    rule: ScoreRule,
-    decision: Decision | None,
-) -> Differences:
-    """The largest differences on random images; the file is named in the error.
-
-    Raises:
-      ExportError: they exceed `LIMITS`, or scores or verdicts are not those of the probabilities.
-    """
-    random = np.random.default_rng(0)
-    worst = Differences(0.0, 0.0)
-    sides = [
-        max(int(side / config.data.scale), 1) for side in (config.data.height, config.data.width)
-    ]
-    for count in (1, 3):
-        shape = (count, *sides, 3)  # which the network sees at the size of its input
-        images = random.integers(0, 256, shape, np.uint8)
-        _check_scores(file, run(images), rule, decision)
-        found = differences(run, config, predictor, divergence, variables, images)
-        worst = Differences(*np.maximum(worst, found).tolist())  # keeps NaN
-    for name, difference, limit in zip(Differences._fields, worst, LIMITS, strict=True):
-        if not difference <= limit:
-            raise ExportError(
-                f"{name} of the exported model differ by {difference:.1e} from the checkpoint's, "
-                f"more than {limit:.0e}: {file} is not written"
-            )
-    return worst
-
-
-def differences(
-    run: Run,
-    config: Config,
-    predictor: Predictor,
-    divergence: Divergence | None,
-    variables: Tree,
-    images: np.ndarray,
-) -> Differences:
-    """The largest differences between an exported model and its checkpoint.
-
-    Args:
-      run: the exported model.
-      config: of the checkpoint.
-      predictor: that was exported, computing in float32.
-      divergence: the uncertainty that was exported; None for the entropy.
-      variables: of the checkpoint.
-      images: uint8 `[N, H, W, 3]`, before any transposition: with `data.fit` "resize" of the
-        network's size.
-    """
-    seen = np.stack([prepare.scaled(image, config.data) for image in images])
-    height, width = seen.shape[1:3]
-    missing = [(0, -side % config.network.stride) for side in (height, width)]
-    inputs = prepare.channels(np.pad(seen, ((0, 0), *missing, (0, 0)), mode="edge"), config.data)
-    if config.data.transpose:
-        inputs = inputs.swapaxes(1, 2)
-    with jax.default_matmul_precision("highest"):
-        predict = jax.jit(functools.partial(outputs, predictor, divergence))
-        probabilities, uncertainty = map(np.asarray, predict(variables, inputs))
-    if config.data.transpose:
-        probabilities, uncertainty = probabilities.swapaxes(1, 2), uncertainty.swapaxes(1, 2)
-    expected = (
-        probabilities[:, :height, :width].transpose(0, 3, 1, 2),
-        np.stack([resample.nearest(u[:height, :width], *images.shape[1:3]) for u in uncertainty]),
-    )
-    found = run(images)
-    pairs = zip((found["probabilities"], found["uncertainty"]), expected, strict=True)
-    return Differences(*(float(np.abs(a - e).max()) for a, e in pairs))
-
-
-def _check_scores(
-    file: Path, outputs: Mapping[str, np.ndarray], rule: ScoreRule, decision: Decision | None
-) -> None:
-    """Checks scores and verdicts of an exported model against those of its probabilities.
-
-    Raises:
-      ExportError: they differ.
-    """
-    probabilities = outputs["probabilities"].transpose(0, 2, 3, 1)
-    scores = [image_score.score(one, rule) for one in probabilities]
-    same = np.allclose(outputs["score"], scores, rtol=1e-5, atol=1e-6)
-    if decision is not None:
-        verdicts = [decision.is_not_ok(score) for score in outputs["score"].tolist()]
-        same = same and outputs["not_ok"].tolist() == verdicts
-    if not same:
-        raise ExportError(
-            f"the scores of the exported model are {outputs['score'].tolist()}, those of its "
-            f"probabilities {scores}: {file} is not written"
-        )
 
 
 def _divergence(method: Method) -> Divergence | None:

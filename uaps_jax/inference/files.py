@@ -65,15 +65,20 @@ def _pictures(
 ) -> Iterator[tuple[tuple[str, str], Image.Image]]:
     """Kind and suffix, and the picture."""
     pixels = Image.fromarray(np.broadcast_to(image, (*mask.shape, 3)))
-    coloured = Image.fromarray(mask)
-    coloured.putpalette(palette.colour(np.arange(256)).astype(np.uint8).tobytes())
-    coloured.info["transparency"] = 0
-    yield ("mask", "png"), coloured
+    yield ("mask", "png"), coloured(mask)
     yield ("overlay", "png"), Image.fromarray(palette.overlay(image, mask))
     yield ("uncertainty", "png"), Image.fromarray(_grey(uncertainty))
     yield ("thumbnail", "jpg"), thumbnail(pixels, mask, defects)
     pixels.thumbnail((_JPEG_SIDE, _JPEG_SIDE))
     yield ("photograph", "jpg"), pixels
+
+
+def coloured(mask: np.ndarray) -> Image.Image:
+    """Class ids, uint8 `[H, W]`, with a palette; the background is transparent."""
+    picture = Image.fromarray(mask)
+    picture.putpalette(palette.colour(np.arange(256)).astype(np.uint8).tobytes())
+    picture.info["transparency"] = 0
+    return picture
 
 
 def thumbnail(image: Image.Image, mask: np.ndarray, defects: Sequence[Defect]) -> Image.Image:

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from uaps_jax.datasets.common import UnreadableError
+from uaps_jax.data import photographs
+from uaps_jax.data.photographs import Photographs
+from uaps_jax.datasets.common import UnreadableError, open_image
 from uaps_jax.datasets.folder.images import conversions, read_any_image
 from uaps_jax.datasets.plain_text import shown
 from uaps_jax.datasets.regular_files import read_regular
@@ -23,10 +25,20 @@ class Photograph(NamedTuple):
     Attributes:
       pixels: uint8 RGB `[H, W, 3]`.
       notes: what was changed to make it RGB with 8 bits a channel.
+      is_grey: whether its file has no colours.
     """
 
     pixels: np.ndarray
     notes: tuple[str, ...]
+    is_grey: bool
+
+    def compared(self, trained_on: Photographs | None) -> Photograph:
+        """The photograph with notes on how it differs from those of a training, if known."""
+        if trained_on is None:
+            return self
+        size = (self.pixels.shape[0], self.pixels.shape[1])
+        more = trained_on.differences(size, is_grey=self.is_grey)
+        return self._replace(notes=(*self.notes, *more))
 
 
 class ImageError(ValueError):
@@ -84,9 +96,25 @@ def read_photograph(file: Path, white: int) -> Photograph:
       ImageError: it cannot be read.
     """
     try:
-        data = read_regular(file)
-        return Photograph(read_any_image(data, white), tuple(conversions(data, white)))
-    except UnreadableError as error:
-        raise ImageError(str(file), str(error)) from error
+        return decoded(read_regular(file), str(file), white)
     except OSError as error:
         raise ImageError(str(file), f"cannot be read: {error.strerror or error}") from error
+
+
+def decoded(data: bytes, name: str, white: int) -> Photograph:
+    """The bytes of an image file as uint8 RGB.
+
+    Args:
+      data: of a PNG, JPEG, BMP or TIFF.
+      name: of the file, for errors.
+      white: as `read_photograph`.
+
+    Raises:
+      ImageError: they cannot be decoded.
+    """
+    try:
+        with open_image(data) as opened:
+            is_grey = photographs.is_grey(opened)
+        return Photograph(read_any_image(data, white), tuple(conversions(data, white)), is_grey)
+    except UnreadableError as error:
+        raise ImageError(name, str(error)) from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from uaps_jax.config import ConfigError
+from uaps_jax.data.photographs import Photographs
 from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.folder.scan import IMAGE_SUFFIXES, OTHER_PICTURES, nested, walk
 from uaps_jax.datasets.plain_text import NAME_REASON, is_plain
@@ -33,6 +34,10 @@ class Source(NamedTuple):
     name: str
     file: str
     read: Callable[[], Photograph]
+
+    def compared(self, trained_on: Photographs | None) -> Source:
+        """The image with notes on how it differs from those of a training, if they are known."""
+        return self._replace(read=lambda: self.read().compared(trained_on))
 
 
 def find(given: Path, white: int, leave_out: Path, problems: list[Problem]) -> list[Source]:

@@ -5,41 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from uaps_jax import files as writing
-from uaps_jax.data import prepare, tiling
+from uaps_jax.data import tiling
 from uaps_jax.datasets.common import Problem
-from uaps_jax.inference import defects, files
-from uaps_jax.inference.defects import Defect
+from uaps_jax.inference import files, results
 from uaps_jax.inference.images import ImageError
 from uaps_jax.inference.inputs import Source
+from uaps_jax.inference.results import Result
 from uaps_jax.inference.trained import TrainedModel
-
-
-class Result(NamedTuple):
-    """What was found in an image.
-
-    Attributes:
-      name: of the image; its pictures are written under it.
-      file: as the person knows it.
-      size: height and width in pixels.
-      score: how much of a defect it shows, by the model's rule.
-      not_ok: the verdict of the model's decision; None where it has none.
-      defects: of at least the minimum area of the rule; the largest first.
-      notes: about the file, sentences.
-    """
-
-    name: str
-    file: str
-    size: tuple[int, int]
-    score: float
-    not_ok: bool | None
-    defects: list[Defect]
-    notes: tuple[str, ...]
 
 
 def predict_images(
@@ -76,17 +53,27 @@ def predict_images(
             except ImageError as error:
                 problems.append(Problem(source.file, error.reason))
 
-    known, done, decision = len(problems), 0, model.decision
+    known, done = len(problems), 0
     # Probabilities are blended where tiles overlap, and refined by a CRF.
     is_soft = data.fit != "resize" or model.refine is not None
     with progress_bar("predicting", len(sources)) as bar:
         for output in model.outputs(tiled(), soft=is_soft, batch_size=size):
-            image, score = output.image, output.score
+            image = output.image
             try:
-                values = model.refined(output).values
-                mask = tiling.likeliest(values) if is_soft else values
-                found = defects.find(mask, minimum_area(model, image.size))
-                files.write(target, image.name, image.pixels(), mask, output.uncertainty, found)
+                mask = results.mask_of(model.refined(output).values)
+                result = results.found(
+                    mask,
+                    output.score,
+                    data,
+                    model.score_rule,
+                    model.decision,
+                    name=image.name,
+                    file=file[image.name],
+                    notes=notes.pop(image.name),
+                )
+                files.write(
+                    target, image.name, image.pixels(), mask, output.uncertainty, result.defects
+                )
             except ImageError as error:
                 problems.append(Problem(file[image.name], error.reason))
             except OSError as error:
@@ -96,31 +83,8 @@ def predict_images(
                 problems.append(Problem(file[image.name], reason))
             else:
                 done += 1
-                yield Result(
-                    name=image.name,
-                    file=file[image.name],
-                    size=image.size,
-                    score=score,
-                    not_ok=None if decision is None else decision.is_not_ok(score),
-                    defects=found,
-                    notes=notes.pop(image.name),
-                )
+                yield result
             bar.update(done + len(problems) - known - bar.n)
-
-
-def minimum_area(model: TrainedModel, size: tuple[int, int]) -> int:
-    """The area that a defect must have, in pixels of an image of this size; 1 for any area.
-
-    The rule of the score has it in pixels that the network sees. Nearest neighbour makes at least
-    floor(H / h) * floor(W / w) pixels of an image of `[H, W]` of each pixel that is seen at
-    `[h, w]`, so that no region that is large enough for the score has a smaller area.
-    """
-    data, rule = model.config.data, model.score_rule
-    if not rule.has_minimum:
-        return 1
-    resized = data.fit == "resize"
-    height, width = (data.height, data.width) if resized else prepare.scaled_size(size, data)
-    return max(rule.minimum_area * (size[0] // height) * (size[1] // width), 1)
 
 
 def progress_bar(doing: str, count: int) -> tqdm:

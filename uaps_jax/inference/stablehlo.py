@@ -29,6 +29,8 @@ def to_stablehlo(
     variables: Tree,
     rule: ScoreRule,
     decision: Decision | None,
+    *,
+    full_size: bool = False,
 ) -> jax.export.Exported:
     """The program of a predictor and an uncertainty, for any number of images of any one size.
 
@@ -40,6 +42,7 @@ def to_stablehlo(
       variables: of the checkpoint; they become constants of the program.
       rule: of the score of an image.
       decision: makes the verdict, by a score of this rule; None for no verdict.
+      full_size: whether the probabilities are at the size of the photographs, by nearest neighbour.
 
     Returns:
       A function of images, uint8 RGB `[N, H, W, 3]`, to a dictionary with the outputs of
@@ -61,7 +64,9 @@ def to_stablehlo(
         return verdict | {
             "score": score,
             "mask": _at_original_size(probabilities.argmax(-1).astype(jnp.uint8), data, size),
-            "probabilities": jnp.moveaxis(probabilities, -1, 1),
+            "probabilities": jnp.moveaxis(
+                _at_original_size(probabilities, data, size) if full_size else probabilities, -1, 1
+            ),
             "uncertainty": _at_original_size(uncertainty, data, size),
         }
 
@@ -141,5 +146,5 @@ def _upright(output: jax.Array, data: DataConfig, size: tuple[int, int]) -> jax.
 
 
 def _at_original_size(output: jax.Array, data: DataConfig, size: tuple[int, int]) -> jax.Array:
-    """`[N, h, w]` to `[N, H, W]` by nearest neighbour."""
+    """`[N, h, w, ...]` to `[N, H, W, ...]` by nearest neighbour."""
     return output if _seen(size, data) == size else _nearest(output, size)

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from uaps_jax.config import DataConfig
 from uaps_jax.data import tiling
+from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.data.source import Pool
 from uaps_jax.data.tiling import Tiled
 from uaps_jax.evaluation import image_score
@@ -41,7 +41,7 @@ class Output(NamedTuple):
 def outputs(
     images: Iterable[Tiled],
     predict: Callable[[Pool, int], Predictions],
-    data: DataConfig,
+    data: InputSettings,
     rule: ScoreRule,
     batch_size: int,
 ) -> Iterator[Output]:

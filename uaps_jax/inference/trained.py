@@ -18,7 +18,8 @@ import jax
 
 from uaps_jax import methods
 from uaps_jax.config import Config
-from uaps_jax.data import tiling
+from uaps_jax.data import protocols, tiling
+from uaps_jax.data.photographs import Photographs
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.decision import Decision
@@ -73,6 +74,12 @@ class TrainedModel:
     def class_names(self) -> tuple[str, ...]:
         """By class id, background first; raises as `record`."""
         return tuple(self.record["classes"])
+
+    @property
+    def photographs(self) -> Photographs | None:
+        """Sizes and channels of the images it was trained on; None where they are not known."""
+        entries = self.record.get(protocols.PHOTOGRAPHS)
+        return None if entries is None else Photographs.from_json(entries)
 
     @property
     def predictors(self) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from uaps_jax import palette
 from uaps_jax.data.leakage import numbered
 from uaps_jax.inference.defects import Defect
 from uaps_jax.inference.files import THUMBNAIL
-from uaps_jax.inference.predict_images import Result
+from uaps_jax.inference.results import Result
 from uaps_jax.reports import html_page, prediction_report
 from uaps_jax.reports.prediction_report import Report
 
@@ -168,7 +168,7 @@ def _filter(report: Report) -> Iterator[str]:
 
 
 def _card(report: Report, result: Result) -> str:
-    kind = prediction_report.verdict(result)
+    kind = result.verdict
     address, overlay = (
         quote(f"{picture}/{result.name}.{suffix}")
         for picture, suffix in (("thumbnail", "jpg"), ("overlay", "png"))
@@ -187,7 +187,7 @@ def _card(report: Report, result: Result) -> str:
 
 def _judged(result: Result) -> str:
     """The verdict and the score of an image."""
-    words = (prediction_report.verdict(result), f"score {prediction_report.score(result)}")
+    words = (result.verdict, f"score {prediction_report.score(result)}")
     return ", ".join(word for word in words if word)
 
 

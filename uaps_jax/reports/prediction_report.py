@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from uaps_jax.data.leakage import numbered
 from uaps_jax.datasets.common import Problem
 from uaps_jax.evaluation.decision import Decision
-from uaps_jax.inference.defects import Defect
-from uaps_jax.inference.predict_images import Result
+from uaps_jax.inference import defects
+from uaps_jax.inference.results import Result
 
 COLUMNS = (
     "file",
@@ -67,13 +67,6 @@ def worst_first(results: Sequence[Result]) -> list[Result]:
     return sorted(results, key=lambda result: (-result.score, result.file))
 
 
-def verdict(result: Result) -> str:
-    """The verdict in words; "" where there is no decision."""
-    if result.not_ok is None:
-        return ""
-    return "not OK" if result.not_ok else "OK"
-
-
 def score(result: Result) -> str:
     """The score as text."""
     return f"{result.score:.4g}"
@@ -87,43 +80,24 @@ def table(report: Report) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
+    names = report.class_names
     for result in report.results:
         height, width = result.size
         image = {
             "file": result.file,
             "score": score(result),
-            "verdict": verdict(result),
+            "verdict": result.verdict,
             "image_width_px": width,
             "image_height_px": height,
             "notes": "; ".join(result.notes),
         }
         rows = [
-            image | {"defect": number} | _cells(defect, report)
+            image | {"defect": number} | defects.described(defect, names, report.mm_per_pixel)
             for number, defect in enumerate(result.defects, start=1)
         ]
         writer.writerows(rows or [image])
     writer.writerows({"file": path, "problem": reason} for path, reason in report.problems)
     return text.getvalue()
-
-
-def _cells(defect: Defect, report: Report) -> dict[str, object]:
-    cells: dict[str, object] = {
-        "class": report.class_names[defect.label],
-        "area_px": defect.area,
-        "left_px": defect.box.left,
-        "top_px": defect.box.top,
-        "width_px": defect.box.width,
-        "height_px": defect.box.height,
-        "centroid_x_px": f"{defect.centroid[0]:.1f}",
-        "centroid_y_px": f"{defect.centroid[1]:.1f}",
-        "largest_width_px": f"{defect.largest_width:.1f}",
-        "length_px": f"{defect.length:.1f}",
-    }
-    if (scale := report.mm_per_pixel) is not None:
-        cells["area_mm2"] = f"{defect.area * scale**2:.4g}"
-        cells["largest_width_mm"] = f"{defect.largest_width * scale:.4g}"
-        cells["length_mm"] = f"{defect.length * scale:.4g}"
-    return cells
 
 
 def summary(report: Report) -> list[str]:

@@ -102,7 +102,7 @@ def _writable(scores: Scores) -> dict[str, dict[str, Any]]:
 
 def digest(record: Mapping[str, Any]) -> str:
     """A digest of the data of a run, 16 hexadecimal digits."""
-    lists = {key: value for key, value in record.items() if key != protocols.SIZES}
+    lists = {key: value for key, value in record.items() if key not in protocols.ABOUT}
     text = json.dumps(lists, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -9,7 +9,7 @@ import math
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from uaps_jax import config as config_lib
 from uaps_jax import files
@@ -97,7 +97,7 @@ def locked(workdir: Path) -> Iterator[None]:
         yield
         return
     _make(workdir)
-    with (workdir / LOCK).open("w") as file:
+    with _opened(workdir / LOCK) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -105,6 +105,13 @@ def locked(workdir: Path) -> Iterator[None]:
                 f"{workdir} is in use by another process; wait for it, or use another --workdir"
             ) from None
         yield
+
+
+def _opened(lock: Path) -> TextIO:
+    try:
+        return lock.open("w")
+    except OSError as error:
+        raise ConfigError(f"{lock.parent} cannot be written: {error.strerror}") from error
 
 
 def claim(workdir: Path, config: Config, record: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests import tiny
 from tests.inference.exports import exported, photographs, run, session, trained
 from uaps_jax.configs.parts import networks
-from uaps_jax.inference import export
+from uaps_jax.inference import comparison
 from uaps_jax.models import deeplabv3plus, resnet
 
 DEEPLAB = {"encoder": "resnet18", "pooling_width": 4, "pooling_rates": (1, 2)}
@@ -63,7 +63,7 @@ def test_it_equals_the_checkpoint(name, fit):
     limit = 1e-5 if name == "unet" else 1e-4
     for shape in ((1, SIDE, SIDE), (3, SIDE // 2, 3 * SIDE // 2)):
         images = photographs(*(shape if fit == "pad" else (shape[0], SIDE, SIDE)))
-        found = export.differences(run(model), config, predictor, None, variables, images)
+        found = comparison.differences(run(model), config, predictor, None, variables, images)
         assert found.probabilities <= limit
         probabilities, mask = session(model).run(["probabilities", "mask"], {"images": images})
         assert probabilities.std() > 1e-2

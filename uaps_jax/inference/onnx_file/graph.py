@@ -91,6 +91,13 @@ class Graph:
         """Adds an int64 scalar."""
         return self.constant(value, np.int64)
 
+    def named(self, name: str, value: Any, kind: Any) -> str:
+        """Adds a constant array under a name of its own, by which it can be replaced."""
+        if name not in self._names:
+            self._names[name] = name
+            self.constants.append(numpy_helper.from_array(np.asarray(value, kind), name))
+        return name
+
     def drop_unused(self) -> None:
         """Removes nodes and constants that no output needs."""
         needed = set(self.outputs)

@@ -11,6 +11,9 @@ from uaps_jax.config import Config, DataConfig
 from uaps_jax.data import prepare, resample
 from uaps_jax.inference.onnx_file.graph import Graph
 
+SCALE = "scale"
+"""Name of the constant, numerator and denominator, by which photographs are scaled first."""
+
 
 class Sizes(NamedTuple):
     """Names of the heights and widths of images, int64 scalars.
@@ -65,9 +68,9 @@ def upright(graph: Graph, config: Config, x: str, sizes: Sizes) -> str:
     return x
 
 
-def at_original_size(graph: Graph, x: str, sizes: Sizes) -> str:
-    """`[N, h, w]` to `[N, H, W]` by nearest neighbour."""
-    return x if sizes.seen == sizes.own else _nearest(graph, x, sizes.seen, sizes.own)
+def at_original_size(graph: Graph, x: str, sizes: Sizes, first: int = 1) -> str:
+    """`[N, h, w]`, or with `first` = 2 `[N, C, h, w]`, at H and W by nearest neighbour."""
+    return x if sizes.seen == sizes.own else _nearest(graph, x, sizes.seen, sizes.own, first)
 
 
 def _seen(graph: Graph, data: DataConfig, length: str, wanted: int) -> str:
@@ -77,14 +80,20 @@ def _seen(graph: Graph, data: DataConfig, length: str, wanted: int) -> str:
     factor = resample.rational(data.scale)
     if factor == 1:
         return length
-    scaled = graph.add("Mul", length, graph.number(factor.numerator))
-    raised = graph.add("Add", scaled, graph.number(factor.denominator - 1))
-    return graph.add("Div", raised, graph.number(factor.denominator))
+    ratio = graph.named(SCALE, [factor.numerator, factor.denominator], np.int64)
+    numerator, denominator = (
+        graph.add("Gather", ratio, graph.number(place), axis=0) for place in (0, 1)
+    )
+    scaled = graph.add("Mul", length, numerator)
+    raised = graph.add("Add", scaled, graph.add("Sub", denominator, graph.number(1)))
+    return graph.add("Div", raised, denominator)
 
 
-def _nearest(graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str]) -> str:
-    """Source index floor(i * in / out) along the axes 1 and 2, in whole numbers."""
-    for axis, (length, count) in enumerate(zip(sizes, wanted, strict=True), start=1):
+def _nearest(
+    graph: Graph, x: str, sizes: tuple[str, str], wanted: tuple[str, str], first: int = 1
+) -> str:
+    """Source index floor(i * in / out) along two axes, the first one given, in whole numbers."""
+    for axis, (length, count) in enumerate(zip(sizes, wanted, strict=True), start=first):
         places = graph.add("Range", graph.number(0), count, graph.number(1))
         index = graph.add("Div", graph.add("Mul", places, length), count)
         x = graph.add("Gather", x, index, axis=axis)

@@ -8,6 +8,7 @@ classes are in its metadata.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,7 @@ import uaps_jax
 from uaps_jax.config import Config
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
+from uaps_jax.inference import exported_input
 from uaps_jax.inference.onnx_file import image_score, images, walk
 from uaps_jax.inference.onnx_file.graph import Graph
 from uaps_jax.inference.outputs import ExportError
@@ -39,6 +41,8 @@ def to_onnx(
     about: Mapping[str, str],
     rule: ScoreRule,
     decision: Decision | None,
+    *,
+    full_size: bool = False,
 ) -> onnx.ModelProto:
     """The ONNX model of a predictor, an uncertainty and a decision.
 
@@ -52,10 +56,12 @@ def to_onnx(
       about: further entries of the metadata.
       rule: of the score of an image.
       decision: makes the verdict, by a score of this rule; None for no verdict.
+      full_size: whether the probabilities are at the size of the photographs, by nearest neighbour.
 
     Returns:
       A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
-      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size,
+      class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size, or
+      `[N, C, H, W]`,
       `uncertainty`, float32 `[N, H, W]` in nats, `score`, float32 `[N]`, and, with a decision,
       `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the configuration's; otherwise
       they are H and W at `data.scale`: images go through the network whole, not in tiles as
@@ -82,7 +88,10 @@ def to_onnx(
     mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     mask = images.at_original_size(graph, mask, sizes)
     graph.output("mask", graph.add("Cast", mask, to=TensorProto.UINT8))
-    graph.output("probabilities", probabilities)
+    graph.output(
+        "probabilities",
+        images.at_original_size(graph, probabilities, sizes, 2) if full_size else probabilities,
+    )
     uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
     graph.output("uncertainty", images.at_original_size(graph, uncertainty, sizes))
     pixels = config.data.height * config.data.width if config.data.fit == "resize" else None
@@ -98,7 +107,7 @@ def to_onnx(
             graph.nodes,
             "uaps_jax",
             _inputs(),
-            _output_infos(config, class_names, name, rule, decision),
+            _output_infos(config, class_names, name, rule, decision, full_size=full_size),
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -111,8 +120,15 @@ def to_onnx(
         ir_version=10,
     )
     classes = json.dumps(list(class_names))
-    decided = {} if decision is None else {"decision": decision.to_json()}
-    helper.set_model_props(model, {"classes": classes, "uncertainty": name, **decided, **about})
+    props = {
+        "classes": classes,
+        "input": exported_input.of_config(config).to_json(),
+        "score_rule": json.dumps(dataclasses.asdict(rule)),
+        "uncertainty": name,
+    }
+    if decision is not None:
+        props["decision"] = decision.to_json()
+    helper.set_model_props(model, {**props, **about})
     onnx.checker.check_model(model)
     return model
 
@@ -128,12 +144,14 @@ def _output_infos(
     uncertainty: str,
     rule: ScoreRule,
     decision: Decision | None,
+    *,
+    full_size: bool,
 ) -> list[onnx.ValueInfoProto]:
-    height_and_width: list[Any] = ["h", "w"]
+    height_and_width: list[Any] = ["H", "W"] if full_size else ["h", "w"]
     size = "the size of the photographs"
-    if config.data.scale != 1:
+    if config.data.scale != 1 and not full_size:
         size += f" times {config.data.scale}, rounded up"
-    if config.data.fit == "resize":
+    if config.data.fit == "resize" and not full_size:
         height_and_width = [config.data.height, config.data.width]
         size = "the size of the network's input"
     ids = ", ".join(f"{label} {name}" for label, name in enumerate(class_names))

@@ -1,0 +1,99 @@
+"""Sizes and channels of the images that a model was trained on, to notice others."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from PIL import Image
+
+from uaps_jax.data.source import Dataset
+from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image
+
+GREY_MODES = frozenset({"1", "L", "LA", *SIXTEEN_BIT_GREY})
+"""Pillow's modes of images without colours."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Photographs:
+    """What images have in common.
+
+    Attributes:
+      heights: the smallest and the largest, in pixels.
+      widths: likewise.
+      grey: how many are grey.
+      colour: how many have colours.
+    """
+
+    heights: tuple[int, int]
+    widths: tuple[int, int]
+    grey: int
+    colour: int
+
+    def to_json(self) -> dict[str, Any]:
+        """The attributes, for JSON."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, entries: Mapping[str, Any]) -> Photographs:
+        """That of `to_json`."""
+        low_and_high = {key: tuple(entries[key]) for key in ("heights", "widths")}
+        return cls(**{**entries, **low_and_high})
+
+    def differences(self, size: tuple[int, int], *, is_grey: bool) -> Iterator[str]:
+        """Sentences about an image that is unlike all of these.
+
+        Args:
+          size: its height and width.
+          is_grey: whether its file has no colours.
+        """
+        (low_h, high_h), (low_w, high_w) = self.heights, self.widths
+        if not (low_h <= size[0] <= high_h and low_w <= size[1] <= high_w):
+            yield (
+                f"its size is not one of the training, which had {_range(self.widths)} x "
+                f"{_range(self.heights)} px: defects are found best at the scale of the training"
+            )
+        if is_grey and not self.grey:
+            yield "it is grey, and all photographs of the training have colours"
+        if not is_grey and not self.colour:
+            yield "it has colours, and all photographs of the training are grey"
+
+
+def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
+    """Of the images of these names, at least one; their headers are read."""
+    sizes, are_grey = zip(*(_header(dataset, name) for name in names), strict=True)
+    widths, heights = zip(*sizes, strict=True)
+    return Photographs(
+        heights=(min(heights), max(heights)),
+        widths=(min(widths), max(widths)),
+        grey=sum(are_grey),
+        colour=len(sizes) - sum(are_grey),
+    )
+
+
+def unlike(dataset: Dataset, names: Iterable[str], known: Photographs) -> dict[str, list[str]]:
+    """Sentence of `Photographs.differences` -> the images of these names that it is about."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        (width, height), grey = _header(dataset, name)
+        for sentence in known.differences((height, width), is_grey=grey):
+            found.setdefault(sentence, []).append(name)
+    return found
+
+
+def _header(dataset: Dataset, name: str) -> tuple[tuple[int, int], bool]:
+    """Width and height of an image, and whether it is grey."""
+    part, index = dataset.position[name]
+    with open_image(dataset.records[part][index]["image"]) as image:
+        return image.size, is_grey(image)
+
+
+def is_grey(image: Image.Image) -> bool:
+    """Whether a file has grey levels alone."""
+    return image.mode in GREY_MODES
+
+
+def _range(ends: tuple[int, int]) -> str:
+    low, high = ends
+    return str(low) if low == high else f"{low} to {high}"

@@ -1,0 +1,1 @@
+"""An exported model behind HTTP, on the machine itself: a photograph in, a verdict out."""
