@@ -114,7 +114,7 @@ LAYERS = {
         "training",
         "trees",
     },
-    "annotations": {"datasets", "labels", "palette"},
+    "annotations": {"datasets", "files", "labels", "palette"},
     "commands": {
         "annotations",
         "config",

@@ -29,6 +29,7 @@ NOTHING = {
     "process": None,
     "cluster": False,
     "input": None,
+    "images": None,
     "stage": None,
     "lists": False,
     "mm_per_pixel": None,
@@ -70,6 +71,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
     ("given", "reason"),
     [
         ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate and import"),
+        ({"images": "x", "mode": "predict"}, "--images=x is for --mode=import"),
         ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "is for --mode=predict, not for evaluate"),
         ({"mm_per_pixel": 0.0, "mode": "predict"}, "--mm_per_pixel=0: must be above 0"),
         ({"demo": 3}, "--demo=3 is for --mode=evaluate, not for train"),

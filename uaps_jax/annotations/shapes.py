@@ -13,8 +13,14 @@ from uaps_jax.annotations import run_lengths
 from uaps_jax.datasets.common import MOST_PIXELS
 from uaps_jax.datasets.folder.class_map import IGNORE_NAME
 
-FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
+FAILURES = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(OSError, RecursionError),
+)
 """What reading a damaged annotation raises."""
+
+MOST_CORNERS = 100_000
+"""Of one polygon."""
 
 BACKGROUND = "background"
 IGNORE_VALUE = 255
@@ -46,7 +52,7 @@ class Annotated(NamedTuple):
     Attributes:
       name: path without the suffix of its format, relative to the folder of the images.
       image: its file.
-      size: width and height that the annotation is for.
+      size: width and height that the annotation is for; None if it does not say.
       shapes: in the order in which they are drawn; None if it has no annotation.
     """
 
@@ -89,6 +95,70 @@ def checked_size(width: object, height: object) -> tuple[int, int]:
     if min(sides) < 1 or sides[0] * sides[1] > MOST_PIXELS:
         raise ValueError(f"an image of {width} x {height} pixels")
     return sides
+
+
+def reason(error: BaseException) -> str:
+    """What an error of reading says, for a person."""
+    if isinstance(error, KeyError):
+        return f"has no {error}"
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    return str(error) or type(error).__name__
+
+
+def points(of: object) -> np.ndarray:
+    """Corners, float64 [N, 2].
+
+    Raises:
+      ValueError: they are no pairs of finite numbers.
+    """
+    corners = np.asarray(of, np.float64)
+    if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
+        raise ValueError("the points of a region are not pairs of numbers")
+    return corners
+
+
+def polygon(of: object, size: tuple[int, int]) -> np.ndarray:
+    """The corners of a polygon, float64 [N, 2].
+
+    Args:
+      of: pairs of numbers, or all numbers in a row.
+      size: width and height of the image.
+
+    Raises:
+      ValueError: they are no polygon, or one outside of the image.
+    """
+    numbers = np.asarray(of, np.float64)
+    corners = points(numbers.reshape(-1, 2) if numbers.ndim == 1 else numbers)
+    if len(corners) < 3:
+        raise ValueError("a polygon has fewer than three corners, and no area")
+    if len(corners) > MOST_CORNERS:
+        raise ValueError(f"a polygon of {len(corners)} corners; at most {MOST_CORNERS} are read")
+    _check_inside(corners.min(0), corners.max(0), size)
+    return corners
+
+
+def ellipse(label: str, of: Sequence[float], size: tuple[int, int]) -> Shape:
+    """An ellipse of centre, radii and rotation, see `Shape.ellipse`.
+
+    Raises:
+      ValueError: it has no area, or lies outside of the image.
+    """
+    x, y, a, b, degrees = map(float, of)
+    if not np.isfinite([x, y, a, b, degrees]).all() or min(a, b) <= 0:
+        raise ValueError("an ellipse or circle has no area")
+    reach = max(a, b)
+    _check_inside(np.array([x - reach, y - reach]), np.array([x + reach, y + reach]), size)
+    return Shape(label=label, ellipse=(x, y, a, b, degrees))
+
+
+def _check_inside(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> None:
+    """Checks that a box of two corners, (x, y), meets the image."""
+    if (high < 0).any() or (low > size).any():
+        raise ValueError(
+            f"a region from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g}) lies outside of "
+            f"the image of {size[0]} x {size[1]} pixels"
+        )
 
 
 def mask(shapes: Sequence[Shape], size: tuple[int, int], of: Mapping[str, int]) -> np.ndarray:

@@ -35,6 +35,7 @@ class Arguments:
       process: index of this process; None for one process.
       cluster: whether the processes are taken from the environment of a cluster.
       input: file or folder; None if not given.
+      images: folder; None if not given.
       mm_per_pixel: side of a pixel in mm; None if not given.
       stage: of a recipe; None if not given.
       lists: whether the stages of a recipe are listed.
@@ -56,6 +57,7 @@ class Arguments:
     process: int | None
     cluster: bool
     input: str | None
+    images: str | None
     mm_per_pixel: float | None
     stage: str | None
     lists: bool
@@ -96,6 +98,8 @@ class Arguments:
             raise ConfigError(
                 f"--input={self.input} is for --mode=predict, evaluate and import, not for {what}"
             )
+        if self.images is not None and what != "import":
+            raise ConfigError(f"--images={self.images} is for --mode=import, not for {what}")
         if self.mm_per_pixel is not None:
             if what != "predict":
                 raise ConfigError(
@@ -128,6 +132,7 @@ class Arguments:
             workdir=self._workdir(),
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),
+            images=None if self.images is None else Path(self.images),
             mm_per_pixel=self.mm_per_pixel,
             demo=self.demo,
             uncertainty=self.uncertainty,

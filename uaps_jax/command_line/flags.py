@@ -62,7 +62,13 @@ INPUT = flags.DEFINE_string(
     "predict: an image, a folder of images or a .txt file with their paths, the test part if "
     "unset; "
     "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset; "
-    "import: a folder of images with labelme's JSON files, or COCO's JSON file.",
+    "import: annotations of labelme, COCO, CVAT or Label Studio, a folder, a file or an archive.",
+)
+IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "import: the folder of the images, if it is not beside the annotations; or that of a queue, "
+    "whose images and classes are then compared.",
 )
 MM_PER_PIXEL = flags.DEFINE_float(
     "mm_per_pixel", None, "predict: side of a pixel in mm, for sizes of defects in mm."
@@ -95,6 +101,7 @@ def run(argv: list[str]) -> None:
         process=PROCESS.value,
         cluster=CLUSTER.value,
         input=INPUT.value,
+        images=IMAGES.value,
         stage=STAGE.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,

@@ -40,6 +40,8 @@ class Request:
       program: script that a study starts for each of its trainings; None for none.
       input: images to predict, a file, a folder or a list, or a folder to evaluate; None for the
         images of the run's split; or annotations to import, a folder or a file.
+      images: of annotations to import: the folder of their images, or of the queue that they
+        belong to; None to look for them beside the annotations.
       mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
       demo: number of test images to draw when evaluating.
       uncertainty: of an exported model, "entropy" or "method".
@@ -54,6 +56,7 @@ class Request:
     workdir: Path
     checkpoint: str
     input: Path | None
+    images: Path | None = None
     mm_per_pixel: float | None = None
     program: Path | None = None
     demo: int = 0
