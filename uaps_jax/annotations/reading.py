@@ -116,9 +116,9 @@ def _parsed_folder(folder: Path) -> tuple[Path, tuple[list[Entry], list[str], li
 
 
 def _is_labelme(file: Path) -> bool:
-    """Whether a JSON file is one of labelme; a damaged one is taken for one."""
+    """Whether a JSON file is one of labelme, and not damaged."""
     try:
         content = json_file.read(file)
     except shapes.FAILURES:
-        return True
+        return False
     return isinstance(content, dict) and "shapes" in content

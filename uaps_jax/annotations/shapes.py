@@ -103,6 +103,8 @@ def reason(error: BaseException) -> str:
         return f"has no {error}"
     if isinstance(error, RecursionError):
         return "is nested too deeply"
+    if isinstance(error, (TypeError, AttributeError, IndexError)):
+        return f"has values of another kind than it should: {error}"
     return str(error) or type(error).__name__
 
 

@@ -63,7 +63,8 @@ def _written(given: Path, images: Path | None, queue: Queue | None, partial: Pat
     """Reads the annotations, unpacks them before if need be, and writes the folder."""
     unpacked = partial / UNPACKED
     try:
-        source, beside = given, ()
+        source: Path = given
+        beside: tuple[Path, ...] = ()
         if given.suffix.lower() == ".zip" and given.is_file():
             unpacked.mkdir()
             archive.unpack(given, unpacked)

@@ -35,7 +35,11 @@ def parse(path: Path, content: Any) -> tuple[list[Entry], list[str], list[Proble
         problems += _repeated(path, content)
         classes = [categories[number] for number in sorted(categories)]
     except shapes.FAILURES as error:
-        return [], [], [Problem(str(path), f"is no annotation file of COCO: {error!r}")]
+        return (
+            [],
+            [],
+            [Problem(str(path), f"is no annotation file of COCO: {shapes.reason(error)}")],
+        )
     entries: list[Entry] = []
     for image in listed:
         try:

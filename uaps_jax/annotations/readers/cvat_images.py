@@ -111,8 +111,8 @@ def _shape(element: _Element, known: Sequence[str], size: tuple[int, int]) -> Sh
     if known and label not in known:
         raise ValueError(f"the label {label!r} is not among those of the file")
     if tag == "polygon":
-        corners = [pair.split(",") for pair in of["points"].split(";")]
-        return Shape(label=label, polygons=[shapes.polygon(corners, size)])
+        pairs = [pair.split(",") for pair in of["points"].split(";")]
+        return Shape(label=label, polygons=[shapes.polygon(pairs, size)])
     if tag == "box":
         left, top, right, bottom = (float(of[side]) for side in ("xtl", "ytl", "xbr", "ybr"))
         corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom)])

@@ -37,7 +37,7 @@ def content(proposals: Sequence[Proposal], classes: Sequence[str]) -> str:
         height, width = proposal.size
         image = {"id": number, "file_name": proposal.name, "width": width, "height": height}
         images.append(image | ({} if proposal.score is None else {"score": proposal.score}))
-        for value, _, region in regions(proposal.pixels(), classes):
+        for value, _, region in regions(proposal.pixels(classes), classes):
             has_ignored |= value == IGNORE
             for entry in _annotations(region):
                 entry |= {"id": len(annotations) + 1, "image_id": number, "category_id": value}

@@ -77,7 +77,7 @@ def _hex(value: int) -> str:
 
 def _result(proposal: Proposal, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
     height, width = proposal.size
-    for value, label, region in regions(proposal.pixels(), classes):
+    for value, label, region in regions(proposal.pixels(classes), classes):
         yield {
             "id": f"class{value}",
             "type": "brushlabels",
