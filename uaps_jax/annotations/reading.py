@@ -18,6 +18,7 @@ from uaps_jax.annotations.readers import (
 )
 from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.datasets.common import Problem
+from uaps_jax.datasets.folder import scan
 from uaps_jax.datasets.folder.class_map import CLASSES_FILE
 
 FORMATS = """\
@@ -116,7 +117,9 @@ def _parsed_folder(folder: Path) -> tuple[Path, tuple[list[Entry], list[str], li
 
 
 def _is_labelme(file: Path) -> bool:
-    """Whether a JSON file is one of labelme, and not damaged."""
+    """Whether a JSON file is one of labelme: an image of its name beside it, or what it holds."""
+    if any(file.with_suffix(suffix).is_file() for suffix in scan.IMAGE_SUFFIXES):
+        return True
     try:
         content = json_file.read(file)
     except shapes.FAILURES:
