@@ -45,6 +45,24 @@ class TestRunLengths:
         read = run_lengths.checked(run_lengths.to_text(lengths), region.size)
         np.testing.assert_array_equal(read, lengths)
 
+    @pytest.mark.parametrize("seed", range(30))
+    def test_a_part_lies_at_its_place_and_is_drawn_there(self, seed):
+        """Over other values, partly or wholly outside of the image."""
+        random = np.random.default_rng(seed)
+        height, width, h, w = random.integers(1, 9, 4)
+        left, top = random.integers(-9, 9, 2)
+        part = random.random((h, w)) < 0.5
+        padded = np.zeros((height + 40, width + 40), bool)
+        padded[20 + top : 20 + top + h, 20 + left : 20 + left + w] = part
+        region = padded[20 : 20 + height, 20 : 20 + width]
+        lengths = run_lengths.of_part(part, int(left), int(top), (int(height), int(width)))
+        np.testing.assert_array_equal(run_lengths.checked(lengths, region.size), lengths)
+        np.testing.assert_array_equal(run_lengths.to_mask(lengths, height, width), region)
+        drawn = random.integers(0, 5, region.shape).astype(np.uint8)
+        expected = np.where(region, 9, drawn)
+        assert run_lengths.draw(drawn, lengths, 9) == region.any()
+        np.testing.assert_array_equal(drawn, expected)
+
     def test_the_text_worked_by_hand(self):
         """The fourth number is written as 4 - 3 = 1, the fifth as 3 - 4 = -1; 40 = 8 + 32."""
         assert run_lengths.to_text([1, 3, 4, 4, 3]) == "1341O"

@@ -22,6 +22,9 @@ FAILURES = (
 MOST_CORNERS = 100_000
 """Of one polygon."""
 
+LEAST_RADIUS = 1e-3
+"""Of an ellipse, in px."""
+
 BACKGROUND = "background"
 IGNORE_VALUE = 255
 
@@ -35,14 +38,12 @@ class Shape:
       polygons: float64 [N, 2] each, (x, y) in pixels; the region is their union.
       ellipse: x and y of the centre, the radii along both axes, and the degrees by which it is
         turned clockwise, in place of polygons.
-      bitmap: column and row of its corner, and bool [h, w], in place of both.
-      runs: lengths of runs of the whole image, see `run_lengths`, in place of all.
+      runs: lengths of runs of the whole image, see `run_lengths`, in place of both.
     """
 
     label: str
     polygons: Sequence[np.ndarray] = ()
     ellipse: tuple[float, float, float, float, float] | None = None
-    bitmap: tuple[int, int, np.ndarray] | None = None
     runs: np.ndarray | None = None
 
 
@@ -147,16 +148,28 @@ def ellipse(label: str, of: Sequence[float], size: tuple[int, int]) -> Shape:
       ValueError: it has no area, or lies outside of the image.
     """
     x, y, a, b, degrees = map(float, of)
-    if not np.isfinite([x, y, a, b, degrees]).all() or min(a, b) <= 0:
+    if not np.isfinite([x, y, a, b, degrees]).all() or min(a, b) < LEAST_RADIUS:
         raise ValueError("an ellipse or circle has no area")
     reach = max(a, b)
     _check_inside(np.array([x - reach, y - reach]), np.array([x + reach, y + reach]), size)
     return Shape(label=label, ellipse=(x, y, a, b, degrees))
 
 
+def part(label: str, at: tuple[int, int], region: np.ndarray, size: tuple[int, int]) -> Shape:
+    """A region that is given as bool [h, w] with its first pixel at a column and a row.
+
+    Raises:
+      ValueError: it lies outside of the image.
+    """
+    low = np.array(at, np.float64)
+    _check_inside(low, low + region.shape[::-1], size)
+    return Shape(label=label, runs=run_lengths.of_part(region, *at, (size[1], size[0])))
+
+
 def _check_inside(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> None:
-    """Checks that a box of two corners, (x, y), meets the image."""
-    if (high < 0).any() or (low > size).any():
+    """Checks that a box of two corners, (x, y), meets the image, and is not far larger."""
+    reach = 100 * max(size)
+    if (high < 0).any() or (low > size).any() or (low < -reach).any() or (high > reach).any():
         raise ValueError(
             f"a region from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g}) lies outside of "
             f"the image of {size[0]} x {size[1]} pixels"
@@ -188,24 +201,11 @@ def draw(drawn: np.ndarray, shape: Shape, value: int) -> bool:
       shape: the region.
       value: of its pixels.
     """
-    if shape.bitmap is not None:
-        return _paste(drawn, *shape.bitmap, value)
     if shape.runs is not None:
-        drawn[run_lengths.to_mask(shape.runs, *drawn.shape)] = value
-        return bool(shape.runs[1::2].any())
+        return run_lengths.draw(drawn, shape.runs, value)
     if shape.ellipse is not None:
         return _fill_ellipse(drawn, *shape.ellipse, value)
     return any([_fill(drawn, polygon, value) for polygon in shape.polygons])
-
-
-def _paste(drawn: np.ndarray, x: int, y: int, region: np.ndarray, value: int) -> bool:
-    """Gives the pixels of a bitmap a value; what lies outside of the image is left out."""
-    rows, columns = np.nonzero(region)
-    rows, columns = rows + y, columns + x
-    height, width = drawn.shape
-    is_in = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    drawn[rows[is_in], columns[is_in]] = value
-    return bool(is_in.any())
 
 
 def _fill_ellipse(

@@ -144,4 +144,5 @@ def _mask(label: str, of: Mapping[str, str], size: tuple[int, int]) -> Shape:
             f"{size[0]} x {size[1]}"
         )
     counts = run_lengths.checked([int(run) for run in of["rle"].split(",")], width * height)
-    return Shape(label=label, bitmap=(left, top, run_lengths.to_mask(counts, width, height).T))
+    region = run_lengths.to_mask(counts, width, height).T
+    return shapes.part(label, (left, top), region, size)

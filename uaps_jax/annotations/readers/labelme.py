@@ -67,7 +67,7 @@ def _shape(shape: Mapping[str, Any], size: tuple[int, int]) -> Shape:
         return shapes.ellipse(label, (*points[0], radius, radius, 0.0), size)
     if kind == "mask" and len(points) == 2:
         x, y = (int(v) for v in points[0])
-        return Shape(label=label, bitmap=(x, y, _bitmap(shape["mask"])))
+        return shapes.part(label, (x, y), _bitmap(shape["mask"]), size)
     raise ValueError(f"a {kind} of {len(points)} points has no area; {KINDS} have one")
 
 
