@@ -239,7 +239,7 @@ class TestLabelStudio:
         formats.WRITERS["label_studio"](proposals, CLASSES, folder)
         first, second = json.loads((folder / "tasks.json").read_text())
         assert first["data"] == {
-            "image": "/data/local-files/?d=x/%C3%A4%20b.png",
+            "image": "/data/local-files/?d=images/x/%C3%A4%20b.png",
             "rank": 1,
             "gain": 0.7,
         }
