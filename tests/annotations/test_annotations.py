@@ -37,6 +37,15 @@ def drawn(label, points, kind="polygon", **more):
 SQUARE = [[2, 3], [5, 3], [5, 6], [2, 6]]
 
 
+def bitmap(region):
+    png = io.BytesIO()
+    Image.fromarray(255 * region).save(png, "PNG")
+    return base64.b64encode(png.getvalue()).decode()
+
+
+BITMAP = bitmap(np.ones((2, 3), np.uint8))
+
+
 def square():
     """Its pixels have their centres at 2.5, 3.5, 4.5 and 3.5, 4.5, 5.5."""
     expected = np.zeros((HEIGHT, WIDTH), bool)
@@ -54,7 +63,12 @@ def read(given, images=None):
 
 class TestLabelme:
     @pytest.mark.parametrize(
-        ("points", "kind"), [(SQUARE, "polygon"), ([[5, 6], [2, 3]], "rectangle")]
+        ("points", "kind"),
+        [
+            (SQUARE, "polygon"),
+            (SQUARE, "oriented_rectangle"),
+            ([[5, 6], [2, 3]], "rectangle"),
+        ],
     )
     def test_pixels_with_their_centre_inside_belong_to_a_region(self, points, kind, tmp_path):
         save(tmp_path / "a.png")
@@ -74,12 +88,9 @@ class TestLabelme:
 
     def test_a_bitmap_lies_at_its_corner(self, tmp_path):
         region = np.array([[1, 0, 1], [1, 1, 0]], np.uint8)
-        png = io.BytesIO()
-        Image.fromarray(255 * region).save(png, "PNG")
-        text = base64.b64encode(png.getvalue()).decode()
         save(tmp_path / "a.png")
         (tmp_path / "a.json").write_text(
-            labelme_file(drawn("pit", [[4, 2], [6, 3]], "mask", mask=text))
+            labelme_file(drawn("pit", [[4, 2], [6, 3]], "mask", mask=bitmap(region)))
         )
         [image], _, problems = read(tmp_path)
         assert not problems
@@ -101,6 +112,8 @@ class TestLabelme:
             (labelme_file(drawn("a", [[1, 1], [2, None], [3, 3]])), "is no annotation"),
             (labelme_file(drawn("a", [[1, 1, 1]] * 3)), "not pairs of numbers"),
             (labelme_file(drawn("a", [[1, 1], [2, 2]], "mask", mask="?")), "cannot be read"),
+            (labelme_file(drawn("a", [[1e300, 1], [2, 2]], "mask", mask=BITMAP)), "lies outside"),
+            (labelme_file(drawn("a", [[1e300, 1], [2, 2], [3, 1]])), "lies outside"),
             (labelme_file(width=10**9, height=10**9), "an image of 1000000000"),
             ("[" * 100_000, "nested too deeply"),
         ],
