@@ -222,14 +222,13 @@ def label_studio(ours: Path, images: Path, masks: Mapping[str, np.ndarray]) -> W
         for result in prediction["result"]:
             pixels = brush.decode_rle(result["value"]["rle"]).reshape(*SIZES[name], 4)[..., 3]
             held[name][pixels > 0] = CLASSES.index(result["value"]["brushlabels"][0])
-        result = [
-            _brush(brush, name, n, held[name] == n) for n in (1, 2) if (held[name] == n).any()
-        ]
+        values = [value for value in np.unique(held[name]).tolist() if value]
+        corrected = [_brush(brush, name, value, held[name] == value) for value in values]
         if name in ("b.png", "good.png"):
-            result.append(_brush(brush, name, 1, square(SIZES[name]) > 0))
+            corrected.append(_brush(brush, name, 1, square(SIZES[name]) > 0))
         task["annotations"] = [
             {"result": [], "was_cancelled": False, "updated_at": "2026-01-01T10:00:00.000001Z"},
-            {"result": result, "was_cancelled": False, "updated_at": "2026-01-01T10:00:01.5Z"},
+            {"result": corrected, "was_cancelled": False, "updated_at": "2026-01-01T10:00:01.5Z"},
             {"result": [], "was_cancelled": True, "updated_at": "2026-01-02T10:00:00Z"},
         ]
         if "/" not in name:
@@ -369,7 +368,7 @@ def main() -> None:
     images.mkdir(parents=True)
     masks = images_and_masks(images)
     proposals = [
-        Proposal(name=name, size=mask.shape, mask=mask, score=0.5) for name, mask in masks.items()
+        Proposal(name=name, size=SIZES[name], mask=mask, score=0.5) for name, mask in masks.items()
     ]
     failed = False
     for name, (kind, package, trip) in TRIPS.items():

@@ -155,7 +155,7 @@ class TestCvatMasks:
             ("pit:128,0,300::\n", "is no colour"),
             ("pit:1,0,0::\ndent:1,0,0::\n", "repeats a colour or a class"),
             ("pit:1,0,0::\npit:2,0,0::\n", "repeats a colour or a class"),
-            ("pit:1,0,0::\n", "holds 1 colours that are not in labelmap.txt, such as #800000"),
+            ("pit:1,0,0::\n", "holds colours that are not in labelmap.txt: 1, such as #800000"),
         ],
     )
     def test_what_is_wrong_is_named(self, labels, reason, tmp_path):

@@ -102,7 +102,7 @@ def _mask(file: Path, classes: dict[Colour, str]) -> tuple[tuple[int, int], list
     values = np.unique(packed).tolist()
     if unknown := [value for value in values if value not in names]:
         raise ValueError(
-            f"holds {len(unknown)} colours that are not in {LABELS}, such as #{unknown[0]:06x}"
+            f"holds colours that are not in {LABELS}: {len(unknown)}, such as #{unknown[0]:06x}"
         )
     drawn = [
         Shape(label=names[value], runs=run_lengths.of_mask(packed == value))

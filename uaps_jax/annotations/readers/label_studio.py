@@ -44,8 +44,8 @@ def parse(path: Path, content: Any) -> tuple[list[Entry], list[str], list[Proble
             problems.append(Problem(str(path), f"task {name}: {shapes.reason(error)}"))
     if not problems and all(entry.shapes is None for entry in entries):
         reason = (
-            f"none of its {len(entries)} tasks has an annotation that was submitted; predictions "
-            "are none"
+            f"no task of {len(entries)} has an annotation that was submitted; predictions are "
+            "no annotations"
         )
         problems.append(Problem(str(path), reason))
     return entries, [], problems
