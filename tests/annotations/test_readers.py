@@ -294,12 +294,26 @@ class TestLabelStudio:
             ("/data/local-files/?d=x%20y/a.png", ["x y/a.png", "a.png"]),
             ("s3://bucket/x/a.png", ["x/a.png", "a.png"]),
             ("https://example.org/x/%C3%A4.png?token=1", ["x/ä.png", "ä.png"]),
-            ("/data/upload/1/0a1b2c3d-a.png", ["0a1b2c3d-a.png", "a.png"]),
             ("x\\a.png", ["x/a.png", "a.png"]),
         ],
     )
     def test_addresses_of_images(self, address, names):
         assert label_studio.image_names(address)[-2:] == names
+
+    def test_uploaded_images_have_lost_their_folder_and_some_signs(self, tmp_path):
+        for name in ("line 1/a (2).png", "line 1/b.png", "line 2/b.png"):
+            image(tmp_path / "images", name)
+        tasks = [
+            {"data": {"image": f"/data/upload/3/0a1b2c3d-{name}"}, "annotations": [{"result": []}]}
+            for name in ("a_2.png", "b.png")
+        ]
+        (tmp_path / "tasks.json").write_text(json.dumps(tasks[:1]))
+        read = reading.read(tmp_path / "tasks.json", None, ())
+        assert [i.name for i in read.images if i.shapes is not None] == ["line 1/a (2)"]
+        assert not read.problems
+        (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+        [problem] = reading.read(tmp_path / "tasks.json", None, ()).problems
+        assert "data/upload/3/0a1b2c3d-b.png" in problem.reason
 
     def test_an_address_out_of_the_images_is_refused(self, tmp_path):
         address = "/data/local-files/?d=../../etc/a.png"

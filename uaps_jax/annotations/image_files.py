@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -21,6 +22,7 @@ class Entry(NamedTuple):
     Attributes:
       names: paths of the image relative to the folder of the images, the likeliest first; with its
         suffix, or, if `has_suffix` is false, without.
+      uploaded: name of the image as a server keeps an uploaded file; None if it was not uploaded.
       has_suffix: whether the names have the suffix of the image's format.
       source: the file of the annotation, for messages.
       size: width and height that the annotation is for; None if it does not say.
@@ -32,6 +34,7 @@ class Entry(NamedTuple):
     source: Path
     size: tuple[int, int] | None
     shapes: Sequence[Shape] | None
+    uploaded: str | None = None
 
 
 def below(name: str) -> str:
@@ -49,6 +52,8 @@ def below(name: str) -> str:
 def folder_of(entries: Sequence[Entry], candidates: Iterable[Path]) -> Path:
     """The folder that has most of the annotated images; the first one of several.
 
+    If none has any, as it may be with uploaded images, it is the first one that is named `images`.
+
     Args:
       entries: the annotations.
       candidates: folders; the ones in a folder that is named `images` are candidates, too.
@@ -56,7 +61,12 @@ def folder_of(entries: Sequence[Entry], candidates: Iterable[Path]) -> Path:
     folders: list[Path] = []
     for folder in candidates:
         folders += [folder, *(_subfolders(folder) if folder.name == "images" else ())]
-    return max(folders, key=lambda folder: sum(_has(folder, entry) for entry in entries))
+
+    def worth(folder: Path) -> tuple[int, bool]:
+        count = sum(_has(folder, entry) for entry in entries)
+        return count, not count and folder.name == "images" and folder.is_dir()
+
+    return max(folders, key=worth)
 
 
 def _subfolders(folder: Path) -> list[Path]:
@@ -84,6 +94,8 @@ def joined(
     for entry in entries:
         known = files if not entry.has_suffix else by_name
         name = next((name for name in entry.names if name in known), None)
+        if name is None and entry.uploaded is not None:
+            name = _of_upload(entry.uploaded, by_name)
         if name is None:
             missing.append(entry)
             continue
@@ -105,6 +117,19 @@ def joined(
         size, shapes = (at.size, at.shapes) if at else (None, None)
         images.append(Annotated(name, files[name], size, shapes))
     return images
+
+
+def _of_upload(uploaded: str, names: Iterable[str]) -> str | None:
+    """The image that was uploaded: its name without its folder; None if there are several, or none.
+
+    Django keeps letters, digits, "_", "-" and "." of a name, and makes "_" of spaces.
+    """
+    kept = [name for name in names if _kept(PurePosixPath(name).name) == uploaded]
+    return kept[0] if len(kept) == 1 else None
+
+
+def _kept(name: str) -> str:
+    return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 
 def found(folder: Path, problems: list[Problem]) -> dict[str, Path]:

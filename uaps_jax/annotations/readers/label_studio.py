@@ -54,20 +54,21 @@ def parse(path: Path, content: Any) -> tuple[list[Entry], list[str], list[Proble
 def _entry(path: Path, task: Mapping[str, Any]) -> Entry:
     if "data" not in task:
         raise ValueError("is no task with 'data' and 'annotations'; export as JSON, not JSON-MIN")
-    names = image_names(_address(task["data"]))
+    address = _address(task["data"])
+    entry = Entry(image_names(address), True, path, None, None, uploaded_name(address))
     annotation = _newest(task.get("annotations") or [])
     if annotation is None:
-        return Entry(names, True, path, None, None)
+        return entry
     results = [r for r in annotation["result"] if r["type"] not in WITHOUT_REGION]
     labelled = {r.get("id") for r in results if r["type"] in KINDS}
     results = [r for r in results if r["type"] not in WITHOUT_LABEL or r.get("id") not in labelled]
     sizes = {(r["original_width"], r["original_height"]) for r in results}
     if not results:
-        return Entry(names, True, path, None, [])
+        return entry._replace(shapes=[])
     if len(sizes) > 1:
         raise ValueError(f"its regions are for images of different sizes, {sorted(sizes)}")
     size = shapes.checked_size(*next(iter(sizes)))
-    return Entry(names, True, path, size, [_shape(result, size) for result in results])
+    return entry._replace(size=size, shapes=[_shape(result, size) for result in results])
 
 
 def _address(data: Mapping[str, Any]) -> str:
@@ -93,16 +94,17 @@ def _path(address: str) -> str:
 
 
 def image_names(address: str) -> list[str]:
-    """The paths that an image may have in the folder of the images, the longest first.
-
-    The last one is its name without the eight digits that Label Studio puts before uploaded files.
-    """
+    """The paths that an image may have in the folder of the images, the longest first."""
     parts = [p for p in PurePosixPath(_path(address).replace("\\", "/")).parts if p != "/"]
     if ".." in parts or not parts:
         raise ValueError(f"{address!r} is no address of an image")
-    names = ["/".join(parts[start:]) for start in range(len(parts))]
-    uploaded = re.fullmatch(r"[0-9a-f]{8}-(.+)", parts[-1])
-    return [*names, uploaded[1]] if uploaded else names
+    return ["/".join(parts[start:]) for start in range(len(parts))]
+
+
+def uploaded_name(address: str) -> str | None:
+    """The name of an uploaded image, without the eight digits that were put before it."""
+    found = re.fullmatch(r"[0-9a-f]{8}-(.+)", PurePosixPath(_path(address)).name)
+    return found[1] if found else None
 
 
 def _newest(annotations: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
