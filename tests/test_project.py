@@ -130,7 +130,7 @@ LAYERS = {
         "trees",
         "weak_supervision",
     },
-    "annotations": {"datasets", "labels", "palette"},
+    "annotations": {"datasets", "files", "labels", "palette"},
     "annotation_queue": {
         "acquisition",
         "annotations",

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from uaps_jax.annotations import dataset_folder, run_lengths, shapes
-from uaps_jax.annotations.readers import coco, labelme
+from uaps_jax.annotations import dataset_folder, reading, run_lengths, shapes
 from uaps_jax.annotations.shapes import Annotated
 from uaps_jax.commands.import_annotations import import_annotations
 from uaps_jax.commands.request import Request
@@ -38,6 +37,15 @@ def drawn(label, points, kind="polygon", **more):
 SQUARE = [[2, 3], [5, 3], [5, 6], [2, 6]]
 
 
+def bitmap(region):
+    png = io.BytesIO()
+    Image.fromarray(255 * region).save(png, "PNG")
+    return base64.b64encode(png.getvalue()).decode()
+
+
+BITMAP = bitmap(np.ones((2, 3), np.uint8))
+
+
 def square():
     """Its pixels have their centres at 2.5, 3.5, 4.5 and 3.5, 4.5, 5.5."""
     expected = np.zeros((HEIGHT, WIDTH), bool)
@@ -45,18 +53,27 @@ def square():
     return expected
 
 
-def request(given, folder):
-    return Request(config=None, workdir=folder, checkpoint="best", input=given)
+def request(given, folder, images=None):
+    return Request(config=None, workdir=folder, checkpoint="best", input=given, images=images)
+
+
+def read(given, images=None):
+    return reading.read(given, images, ())
 
 
 class TestLabelme:
     @pytest.mark.parametrize(
-        ("points", "kind"), [(SQUARE, "polygon"), ([[5, 6], [2, 3]], "rectangle")]
+        ("points", "kind"),
+        [
+            (SQUARE, "polygon"),
+            (SQUARE, "oriented_rectangle"),
+            ([[5, 6], [2, 3]], "rectangle"),
+        ],
     )
     def test_pixels_with_their_centre_inside_belong_to_a_region(self, points, kind, tmp_path):
         save(tmp_path / "a.png")
         (tmp_path / "a.json").write_text(labelme_file(drawn("pit", points, kind)))
-        [image], problems = labelme.read(tmp_path)
+        [image], _, problems = read(tmp_path)
         assert not problems
         mask = shapes.mask(image.shapes, image.size, {"background": 0, "pit": 7})
         np.testing.assert_array_equal(mask, 7 * square())
@@ -64,21 +81,18 @@ class TestLabelme:
     def test_a_circle_has_a_centre_and_a_point(self, tmp_path):
         save(tmp_path / "a.png")
         (tmp_path / "a.json").write_text(labelme_file(drawn("pit", [[5, 5], [5, 8]], "circle")))
-        [image], _ = labelme.read(tmp_path)
+        [image], _, _ = read(tmp_path)
         mask = shapes.mask(image.shapes, image.size, {"background": 0, "pit": 1})
         y, x = np.mgrid[:HEIGHT, :WIDTH]
         np.testing.assert_array_equal(mask, np.hypot(x + 0.5 - 5, y + 0.5 - 5) < 3)
 
     def test_a_bitmap_lies_at_its_corner(self, tmp_path):
         region = np.array([[1, 0, 1], [1, 1, 0]], np.uint8)
-        png = io.BytesIO()
-        Image.fromarray(255 * region).save(png, "PNG")
-        text = base64.b64encode(png.getvalue()).decode()
         save(tmp_path / "a.png")
         (tmp_path / "a.json").write_text(
-            labelme_file(drawn("pit", [[4, 2], [6, 3]], "mask", mask=text))
+            labelme_file(drawn("pit", [[4, 2], [6, 3]], "mask", mask=bitmap(region)))
         )
-        [image], problems = labelme.read(tmp_path)
+        [image], _, problems = read(tmp_path)
         assert not problems
         expected = np.zeros((HEIGHT, WIDTH), np.uint8)
         expected[2:4, 4:7] = region
@@ -89,29 +103,34 @@ class TestLabelme:
         ("text", "reason"),
         [
             ("{", "is no annotation of labelme"),
+            ('{"shapes": NaN}', "NaN is no number"),
             ("[]", "is no annotation of labelme"),
             (labelme_file(drawn("a", [[1, 1], [2, 2]], "line")), "has no area"),
             (labelme_file(drawn("a", [[1, 1], [2, 2]])), "a polygon of 2 points has no area"),
+            (labelme_file(drawn("a", [[-9, -9], [-8, -9], [-8, -8]])), "lies outside of the image"),
             (labelme_file(drawn(None, SQUARE)), "the label None"),
             (labelme_file(drawn("a", [[1, 1], [2, None], [3, 3]])), "is no annotation"),
             (labelme_file(drawn("a", [[1, 1, 1]] * 3)), "not pairs of numbers"),
             (labelme_file(drawn("a", [[1, 1], [2, 2]], "mask", mask="?")), "cannot be read"),
+            (labelme_file(drawn("a", [[1e300, 1], [2, 2]], "mask", mask=BITMAP)), "lies outside"),
+            (labelme_file(drawn("a", [[1e300, 1], [2, 2], [3, 1]])), "lies outside"),
             (labelme_file(width=10**9, height=10**9), "an image of 1000000000"),
-            ("[" * 100_000, "is no annotation of labelme"),
+            ("[" * 100_000, "nested too deeply"),
         ],
     )
     def test_damaged_files_are_named(self, text, reason, tmp_path):
         save(tmp_path / "a.png")
         (tmp_path / "a.json").write_text(text)
-        _, [problem] = labelme.read(tmp_path)
+        _, _, [problem] = read(tmp_path)
         assert reason in problem.reason
         assert problem.path == str(tmp_path / "a.json")
 
     def test_files_without_an_image_are_named(self, tmp_path):
         save(tmp_path / "a.png")
         (tmp_path / "b.json").write_text(labelme_file())
-        _, [problem] = labelme.read(tmp_path)
-        assert problem.reason == "has no image of its name beside it"
+        _, _, [problem] = read(tmp_path)
+        assert "that are not in" in problem.reason
+        assert problem.reason.endswith("such as b. Give the folder that has them, --images=FOLDER")
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -142,7 +161,7 @@ class TestCoco:
         save(tmp_path / "x" / "a.png")
         save(tmp_path / "x" / "b.png", 1)
         (tmp_path / "coco.json").write_text(json.dumps(content))
-        return coco.read(tmp_path / "coco.json")
+        return read(tmp_path / "coco.json")
 
     def test_polygons_categories_and_images_that_are_not_listed(self, tmp_path):
         outline = [np.ravel(SQUARE).tolist()]
@@ -182,9 +201,9 @@ class TestCoco:
         content["images"][0]["file_name"] = name
         (tmp_path / "annotations").mkdir()
         (tmp_path / place).write_text(json.dumps(content))
-        images, _, problems = coco.read(tmp_path / place)
+        images, _, problems = read(tmp_path / place)
         if place.startswith("annotations") and name.startswith("images"):
-            assert "is not there" in problems[0].reason
+            assert "that are not in" in problems[0].reason
         else:
             assert not problems
             assert [len(image.shapes) for image in images] == [1]
@@ -195,9 +214,9 @@ class TestCoco:
             (lambda c: c.pop("images"), "is no annotation file of COCO"),
             (lambda c: c["annotations"].append({"image_id": 8}), "of an image that is not listed"),
             (lambda c: c["images"].append(dict(c["images"][0])), "images: id 7 comes 2 times"),
-            (lambda c: c["images"][0].update(id=float("inf"), width=0), "image inf"),
+            (lambda c: c["images"][0].update(id=float("inf")), "Infinity is no number"),
             (lambda c: c["images"][0].update(file_name="../a.png"), "is outside of"),
-            (lambda c: c["images"][0].update(file_name="x/z.png"), "is not there"),
+            (lambda c: c["images"][0].update(file_name="x/z.png"), "that are not in"),
             (lambda c: c["images"][0].update(width="a"), "image 7"),
             (
                 lambda c: c["annotations"].append(
@@ -301,10 +320,8 @@ class TestFolder:
     def test_regions_without_a_pixel_are_counted(self, tmp_path):
         save(tmp_path / "a.png")
         tiny = [[2.1, 2.1], [2.2, 2.1], [2.2, 2.2]]
-        (tmp_path / "a.json").write_text(
-            labelme_file(drawn("pit", tiny), drawn("pit", [[-9, -9], [-8, -9], [-8, -8]]))
-        )
-        images, _ = labelme.read(tmp_path)
+        (tmp_path / "a.json").write_text(labelme_file(drawn("pit", tiny), drawn("pit", tiny)))
+        images, _, _ = read(tmp_path)
         folder = tmp_path / "made"
         folder.mkdir()
         assert dataset_folder.write(images, [], [], folder, "x").lost == ("a", "a")

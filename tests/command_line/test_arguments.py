@@ -30,6 +30,7 @@ NOTHING = {
     "cluster": False,
     "input": None,
     "count": None,
+    "images": None,
     "stage": None,
     "lists": False,
     "mm_per_pixel": None,
@@ -75,6 +76,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
     ("given", "reason"),
     [
         ({"input": "x", "mode": "export"}, "--input=x is for --mode=predict, evaluate, import, "),
+        ({"images": "x", "mode": "predict"}, "--images=x is for --mode=import"),
         ({"count": 3, "mode": "predict"}, "--count=3 is for --mode=queue, not for predict"),
         ({"mode": "review"}, "--mode=review needs --input"),
         ({"mode": "review", "input": "q", "workdir": "w"}, "needs --input, .* neither --workdir"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,8 @@ from uaps_jax.datasets.regular_files import read_regular
 ORIENTATION = Base.Orientation
 
 REMEDY = "Correct or remove these files, and run the same command again."
+MOST_ALIKE = 5
+"""Problems of one kind and folder that are named; of the others, the number."""
 
 
 class Written(NamedTuple):
@@ -54,34 +56,36 @@ def write(
       images: of one folder.
       classes: names; those of the shapes are added in the order of the alphabet.
       problems: of reading them.
-      folder: exists and is empty.
+      folder: exists, and has neither `images` nor `masks`.
       given: where the annotations are, for messages.
 
     Raises:
-      DataError: there are problems, or no image, an image that does not fit its annotation, or
-        classes that a training could not read; nothing has been written.
+      DataError: there are problems, or no image, an image that cannot be opened or does not fit its
+        annotation, or classes that a training could not read; nothing has been written.
     """
     labels = {s.label for image in images for s in image.shapes or ()}
     names = [*classes, *sorted(labels - set(classes))]
-    found = [*problems, *_misfits(images)]
+    found = list(problems)
+    sizes = _sizes(images, found)
     if not images and not found:
-        found = [Problem(given, "no images found")]
+        found.append(Problem(given, "no images found"))
     of = shape_lib.values(names)
     try:
-        class_map.parse([(name, [str(value)]) for name, value in of.items()])
+        if images:
+            class_map.parse([(name, [str(value)]) for name, value in of.items()])
     except class_map.ClassMapError as error:
         found.append(Problem(given, f"its labels as classes: {error}"))
     if found:
-        raise DataError(found, REMEDY)
+        raise DataError(_few_alike(found), REMEDY)
     annotated = clean = 0
     lost: list[str] = []
-    for image in tqdm(images, desc="importing", unit="image"):
+    for image, size in zip(tqdm(images, desc="importing", unit="image"), sizes, strict=True):
         copied = folder / "images" / f"{image.name}{image.image.suffix}"
         copied.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(image.image, copied)
-        if image.shapes is None or image.size is None:
+        if image.shapes is None:
             continue
-        mask = shape_lib.mask((), image.size, of)
+        mask = shape_lib.mask((), size, of)
         for shape in image.shapes:
             if not shape_lib.draw(mask, shape, of[shape.label]):
                 lost.append(image.name)
@@ -95,24 +99,45 @@ def write(
     return Written(len(images), annotated, clean, known, tuple(lost))
 
 
-def _misfits(images: Sequence[Annotated]) -> Iterator[Problem]:
-    """Annotated images that cannot be read, or are of another size than their annotation."""
+def _sizes(images: Sequence[Annotated], problems: list[Problem]) -> list[tuple[int, int]]:
+    """Width and height of each image; (0, 0) of those that cannot be opened, which are problems.
+
+    Annotated images that are to be rotated, or of another size than their annotation, are problems,
+    too.
+    """
+    sizes = []
     for image in images:
-        if image.size is None:
-            continue
+        where, size = str(image.image), (0, 0)
         try:
             with open_image(read_regular(image.image)) as file:
                 size, orientation = file.size, file.getexif().get(ORIENTATION, 1)
         except (OSError, UnreadableError) as error:
-            yield Problem(str(image.image), f"cannot be read: {error}")
+            problems.append(Problem(where, f"cannot be read: {error}"))
+            orientation = 1
+        sizes.append(size)
+        if image.shapes is None or size == (0, 0):
             continue
         if orientation != 1:
-            yield Problem(
-                str(image.image),
+            reason = (
                 f"its EXIF data say that it is to be rotated (orientation {orientation}), and "
-                "programs differ in whether they do: save it upright, and annotate that image",
+                "programs differ in whether they do: save it upright, and annotate that image"
             )
-        elif size != image.size:
+            problems.append(Problem(where, reason))
+        elif image.size is not None and size != image.size:
             (width, height), (w, h) = size, image.size
             reason = f"has {width} x {height} pixels, and its annotation is for {w} x {h}"
-            yield Problem(str(image.image), reason)
+            problems.append(Problem(where, reason))
+    return sizes
+
+
+def _few_alike(problems: Iterable[Problem]) -> list[Problem]:
+    """The first problems of each reason, and how many more have the same one."""
+    alike: dict[str, list[Problem]] = {}
+    for problem in problems:
+        alike.setdefault(problem.reason, []).append(problem)
+    shown: list[Problem] = []
+    for reason, same in alike.items():
+        shown += same[:MOST_ALIKE]
+        if (more := len(same) - MOST_ALIKE) > 0:
+            shown.append(Problem(f"{more} more, such as {same[-1].path}", reason))
+    return shown

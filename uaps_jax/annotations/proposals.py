@@ -42,7 +42,7 @@ class Proposal:
         """The name without its suffix."""
         return PurePosixPath(self.name).with_suffix("").as_posix()
 
-    def pixels(self) -> np.ndarray:
+    def pixels(self, classes: Sequence[str]) -> np.ndarray:
         """The class ids, uint8 [height, width].
 
         Raises:
@@ -51,8 +51,11 @@ class Proposal:
         values = self.mask() if callable(self.mask) else self.mask
         if values.shape != self.size:
             raise ValueError(f"{self.name}: a mask of {values.shape} for an image of {self.size}")
-        if values.min() < 0 or values.max() > IGNORE:
-            raise ValueError(f"{self.name}: the mask holds values that are no class ids")
+        held = np.unique(values).tolist()
+        if wrong := [v for v in held if not 0 <= v < len(classes) and v != IGNORE]:
+            raise ValueError(
+                f"{self.name}: the mask holds {wrong[0]}, and there are {len(classes)} classes"
+            )
         return values.astype(np.uint8)
 
 
@@ -76,16 +79,10 @@ def regions(mask: np.ndarray, classes: Sequence[str]) -> Iterator[tuple[int, str
     """The value, label and pixels, bool [height, width], of each class that a mask has.
 
     The background is left out; 255 has the label "ignore".
-
-    Raises:
-      ValueError: the mask has a value that is no class.
     """
     for value in np.unique(mask).tolist():
-        if value == 0:
-            continue
-        if value != IGNORE and value >= len(classes):
-            raise ValueError(f"the mask holds {value}, and there are {len(classes)} classes")
-        yield value, IGNORE_NAME if value == IGNORE else classes[value], mask == value
+        if value:
+            yield value, IGNORE_NAME if value == IGNORE else classes[value], mask == value
 
 
 @contextlib.contextmanager

@@ -19,6 +19,50 @@ def of_mask(region: np.ndarray) -> np.ndarray:
     return np.concatenate([[0], lengths]) if flat[0] else lengths
 
 
+def of_part(part: np.ndarray, left: int, top: int, size: tuple[int, int]) -> np.ndarray:
+    """The run lengths of a region in an image; what lies outside of the image is left out.
+
+    Args:
+      part: bool [h, w].
+      left: column of its first pixel in the image; may be negative, as `top`.
+      top: row of it.
+      size: height and width of the image.
+    """
+    height, width = size
+    first, last = (min(max(column, 0), width) for column in (left, left + part.shape[1]))
+    start, stop = (min(max(row, 0), height) for row in (top, top + part.shape[0]))
+    columns = np.zeros((height, last - first), bool)
+    columns[start:stop] = part[start - top : stop - top, first - left : last - left]
+    lengths = of_mask(columns) if columns.size else np.zeros(1, np.int64)
+    lengths[0] += first * height
+    after = (width - last) * height
+    if len(lengths) % 2:  # It ends outside of the region.
+        lengths[-1] += after
+        return lengths
+    return np.append(lengths, after) if after else lengths
+
+
+def draw(drawn: np.ndarray, lengths: np.ndarray, value: int) -> bool:
+    """Gives the pixels of a region a value, in place; returns whether it has any.
+
+    Args:
+      drawn: uint8 [height, width].
+      lengths: of the runs of the whole image.
+      value: of the pixels.
+    """
+    height = len(drawn)
+    ends = np.cumsum(lengths)
+    inside = lengths[1::2] > 0
+    if not inside.any():
+        return False
+    first = int(ends[0:-1:2][inside][0]) // height
+    last = -(-int(ends[1::2][inside][-1]) // height)
+    # Only the columns that the region has pixels in.
+    cut = np.diff(np.clip(ends, first * height, last * height), prepend=first * height)
+    drawn[:, first:last][to_mask(cut, height, last - first)] = value
+    return True
+
+
 def to_mask(lengths: Sequence[int] | np.ndarray, height: int, width: int) -> np.ndarray:
     """The region, bool [height, width], of run lengths that have its number of pixels."""
     of_runs = np.arange(len(lengths)) % 2 == 1

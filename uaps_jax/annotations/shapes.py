@@ -13,8 +13,17 @@ from uaps_jax.annotations import run_lengths
 from uaps_jax.datasets.common import MOST_PIXELS
 from uaps_jax.datasets.folder.class_map import IGNORE_NAME
 
-FAILURES = (ValueError, KeyError, TypeError, ArithmeticError, OSError, RecursionError)
+FAILURES = (
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError),
+    *(OSError, RecursionError),
+)
 """What reading a damaged annotation raises."""
+
+MOST_CORNERS = 100_000
+"""Of one polygon."""
+
+LEAST_RADIUS = 1e-3
+"""Of an ellipse, in px."""
 
 BACKGROUND = "background"
 IGNORE_VALUE = 255
@@ -29,14 +38,12 @@ class Shape:
       polygons: float64 [N, 2] each, (x, y) in pixels; the region is their union.
       ellipse: x and y of the centre, the radii along both axes, and the degrees by which it is
         turned clockwise, in place of polygons.
-      bitmap: column and row of its corner, and bool [h, w], in place of both.
-      runs: lengths of runs of the whole image, see `run_lengths`, in place of all.
+      runs: lengths of runs of the whole image, see `run_lengths`, in place of both.
     """
 
     label: str
     polygons: Sequence[np.ndarray] = ()
     ellipse: tuple[float, float, float, float, float] | None = None
-    bitmap: tuple[int, int, np.ndarray] | None = None
     runs: np.ndarray | None = None
 
 
@@ -46,7 +53,7 @@ class Annotated(NamedTuple):
     Attributes:
       name: path without the suffix of its format, relative to the folder of the images.
       image: its file.
-      size: width and height that the annotation is for.
+      size: width and height that the annotation is for; None if it does not say.
       shapes: in the order in which they are drawn; None if it has no annotation.
     """
 
@@ -91,6 +98,84 @@ def checked_size(width: object, height: object) -> tuple[int, int]:
     return sides
 
 
+def reason(error: BaseException) -> str:
+    """What an error of reading says, for a person."""
+    if isinstance(error, KeyError):
+        return f"has no {error}"
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, (TypeError, AttributeError, IndexError)):
+        return f"has values of another kind than it should: {error}"
+    return str(error) or type(error).__name__
+
+
+def points(of: object) -> np.ndarray:
+    """Corners, float64 [N, 2].
+
+    Raises:
+      ValueError: they are no pairs of finite numbers.
+    """
+    corners = np.asarray(of, np.float64)
+    if corners.ndim != 2 or corners.shape[1] != 2 or not np.isfinite(corners).all():
+        raise ValueError("the points of a region are not pairs of numbers")
+    return corners
+
+
+def polygon(of: object, size: tuple[int, int]) -> np.ndarray:
+    """The corners of a polygon, float64 [N, 2].
+
+    Args:
+      of: pairs of numbers, or all numbers in a row.
+      size: width and height of the image.
+
+    Raises:
+      ValueError: they are no polygon, or one outside of the image.
+    """
+    numbers = np.asarray(of, np.float64)
+    corners = points(numbers.reshape(-1, 2) if numbers.ndim == 1 else numbers)
+    if len(corners) < 3:
+        raise ValueError("a polygon has fewer than three corners, and no area")
+    if len(corners) > MOST_CORNERS:
+        raise ValueError(f"a polygon of {len(corners)} corners; at most {MOST_CORNERS} are read")
+    _check_inside(corners.min(0), corners.max(0), size)
+    return corners
+
+
+def ellipse(label: str, of: Sequence[float], size: tuple[int, int]) -> Shape:
+    """An ellipse of centre, radii and rotation, see `Shape.ellipse`.
+
+    Raises:
+      ValueError: it has no area, or lies outside of the image.
+    """
+    x, y, a, b, degrees = map(float, of)
+    if not np.isfinite([x, y, a, b, degrees]).all() or min(a, b) < LEAST_RADIUS:
+        raise ValueError("an ellipse or circle has no area")
+    reach = max(a, b)
+    _check_inside(np.array([x - reach, y - reach]), np.array([x + reach, y + reach]), size)
+    return Shape(label=label, ellipse=(x, y, a, b, degrees))
+
+
+def part(label: str, at: tuple[int, int], region: np.ndarray, size: tuple[int, int]) -> Shape:
+    """A region that is given as bool [h, w] with its first pixel at a column and a row.
+
+    Raises:
+      ValueError: it lies outside of the image.
+    """
+    low = np.array(at, np.float64)
+    _check_inside(low, low + region.shape[::-1], size)
+    return Shape(label=label, runs=run_lengths.of_part(region, *at, (size[1], size[0])))
+
+
+def _check_inside(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> None:
+    """Checks that a box of two corners, (x, y), meets the image, and is not far larger."""
+    reach = 100 * max(size)
+    if (high < 0).any() or (low > size).any() or (low < -reach).any() or (high > reach).any():
+        raise ValueError(
+            f"a region from ({low[0]:g}, {low[1]:g}) to ({high[0]:g}, {high[1]:g}) lies outside of "
+            f"the image of {size[0]} x {size[1]} pixels"
+        )
+
+
 def mask(shapes: Sequence[Shape], size: tuple[int, int], of: Mapping[str, int]) -> np.ndarray:
     """The mask of an image: a pixel has the value of the last region that its centre lies in.
 
@@ -116,24 +201,11 @@ def draw(drawn: np.ndarray, shape: Shape, value: int) -> bool:
       shape: the region.
       value: of its pixels.
     """
-    if shape.bitmap is not None:
-        return _paste(drawn, *shape.bitmap, value)
     if shape.runs is not None:
-        drawn[run_lengths.to_mask(shape.runs, *drawn.shape)] = value
-        return bool(shape.runs[1::2].any())
+        return run_lengths.draw(drawn, shape.runs, value)
     if shape.ellipse is not None:
         return _fill_ellipse(drawn, *shape.ellipse, value)
     return any([_fill(drawn, polygon, value) for polygon in shape.polygons])
-
-
-def _paste(drawn: np.ndarray, x: int, y: int, region: np.ndarray, value: int) -> bool:
-    """Gives the pixels of a bitmap a value; what lies outside of the image is left out."""
-    rows, columns = np.nonzero(region)
-    rows, columns = rows + y, columns + x
-    height, width = drawn.shape
-    is_in = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-    drawn[rows[is_in], columns[is_in]] = value
-    return bool(is_in.any())
 
 
 def _fill_ellipse(

@@ -40,6 +40,7 @@ class Arguments:
       cluster: whether the processes are taken from the environment of a cluster.
       input: file or folder; None if not given.
       count: number of images; None if not given.
+      images: folder; None if not given.
       mm_per_pixel: side of a pixel in mm; None if not given.
       port: to serve on; None if not given.
       stage: of a recipe; None if not given.
@@ -64,6 +65,7 @@ class Arguments:
     cluster: bool
     input: str | None
     count: int | None
+    images: str | None
     mm_per_pixel: float | None
     port: int | None
     stage: str | None
@@ -117,6 +119,8 @@ class Arguments:
             )
         if self.port is not None and what != "serve":
             raise ConfigError(f"--port={self.port} is for --mode=serve, not for {what}")
+        if self.images is not None and what != "import":
+            raise ConfigError(f"--images={self.images} is for --mode=import, not for {what}")
         if self.mm_per_pixel is not None:
             if what not in ("predict", "serve"):
                 raise ConfigError(
@@ -151,6 +155,7 @@ class Arguments:
             checkpoint=self.checkpoint,
             input=None if self.input is None else Path(self.input),
             count=self.count,
+            images=None if self.images is None else Path(self.images),
             mm_per_pixel=self.mm_per_pixel,
             port=self.port,
             demo=self.demo,

@@ -67,8 +67,14 @@ INPUT = flags.DEFINE_string(
     "predict: an image, a folder of images or a .txt file with their paths, the test part if "
     "unset; "
     "evaluate: a folder with images/, masks/ and classes.yaml; the parts of the run if unset; "
-    "import: a folder of images with labelme's JSON files, or COCO's JSON file; "
+    "import: annotations of labelme, COCO, CVAT or Label Studio, a folder, a file or an archive; "
     "queue: images as for predict; review: the folder of a queue; serve: an exported file, .onnx.",
+)
+IMAGES = flags.DEFINE_string(
+    "images",
+    None,
+    "import: the folder of the images, if it is not beside the annotations; or that of a queue, "
+    "whose images and classes are then compared.",
 )
 COUNT = flags.DEFINE_integer(
     "count", None, "queue: number of images to annotate; 30 if unset.", lower_bound=1
@@ -113,6 +119,7 @@ def run(argv: list[str]) -> None:
         cluster=CLUSTER.value,
         input=INPUT.value,
         count=COUNT.value,
+        images=IMAGES.value,
         stage=STAGE.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,

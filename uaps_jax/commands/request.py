@@ -40,6 +40,8 @@ class Request:
       input: images to predict or to queue, a file, a folder or a list, or a folder to evaluate;
         None for the images of the run's split; or annotations to import, a folder or a file; or
         the folder of a queue to review; or an exported file to serve.
+      images: of annotations to import: the folder of their images, or of the queue that they
+        belong to; None to look for them beside the annotations.
       count: number of images of a queue; None for the default.
       mm_per_pixel: side of a pixel of these images in mm; None if it is unknown.
       port: to serve on; None for the usual one, 0 for any free one.
@@ -58,6 +60,7 @@ class Request:
     checkpoint: str
     input: Path | None
     count: int | None = None
+    images: Path | None = None
     mm_per_pixel: float | None = None
     port: int | None = None
     program: Path | None = None

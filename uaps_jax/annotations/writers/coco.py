@@ -37,7 +37,7 @@ def content(proposals: Sequence[Proposal], classes: Sequence[str]) -> str:
         height, width = proposal.size
         image = {"id": number, "file_name": proposal.name, "width": width, "height": height}
         images.append(image | ({} if proposal.score is None else {"score": proposal.score}))
-        for value, _, region in regions(proposal.pixels(), classes):
+        for value, _, region in regions(proposal.pixels(classes), classes):
             has_ignored |= value == IGNORE
             for entry in _annotations(region):
                 entry |= {"id": len(annotations) + 1, "image_id": number, "category_id": value}
@@ -59,8 +59,9 @@ def _annotations(region: np.ndarray) -> list[dict[str, Any]]:
     labels, _ = ndimage.label(region, _NEIGHBOURS)
     entries = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
-        part = labels == number
-        counts = run_lengths.to_text(run_lengths.of_mask(part))
+        part = labels[rows, columns] == number
+        lengths = run_lengths.of_part(part, columns.start, rows.start, region.shape)
+        counts = run_lengths.to_text(lengths)
         box = (columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
         entries.append(
             {

@@ -49,7 +49,9 @@ def write_masks(proposals: Sequence[Proposal], classes: Sequence[str], folder: P
     if problems:
         raise DataError(problems, REMEDY)
     with complete_folder(proposals, classes, folder) as partial:
-        names = [*classes] + [IGNORE_NAME] * any((p.pixels() == IGNORE).any() for p in proposals)
+        names = [*classes] + [IGNORE_NAME] * any(
+            (p.pixels(classes) == IGNORE).any() for p in proposals
+        )
         rows = [f"{name}:{','.join(map(str, colour(n)))}::\n" for n, name in enumerate(names)]
         files = {
             "labelmap.txt": "".join(["# label:color_rgb:parts:actions\n", *rows]).encode(),
@@ -61,7 +63,7 @@ def write_masks(proposals: Sequence[Proposal], classes: Sequence[str], folder: P
             for name, data in files.items():
                 archive.writestr(name, data)
             for proposal in proposals:
-                mask = proposal.pixels()
+                mask = proposal.pixels(classes)
                 if mask.any():
                     kinds, instances = _coloured(mask, names)
                     archive.writestr(f"SegmentationClass/{proposal.stem}.png", kinds)

@@ -1,4 +1,10 @@
-"""Label Studio: tasks with a prediction each, and the labeling interface that they are for."""
+"""Label Studio: tasks with a prediction each, and the labeling interface that they are for.
+
+The tasks name their images as files that Label Studio serves from its own disk: the folder above
+`images` is its LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT, LABEL_STUDIO_LOCAL_FILES_SERVING_ENABLED is
+true, and `images` is a local storage of the project, which need not be synchronised.
+https://labelstud.io/guide/storage.html#Local-storage
+"""
 
 from __future__ import annotations
 
@@ -17,8 +23,8 @@ from uaps_jax.labels import IGNORE
 
 TASKS = "tasks.json"
 INTERFACE = "labeling_interface.xml"
-LOCAL_FILES = "/data/local-files/?d="
-"""The address at which Label Studio serves files below its LOCAL_FILES_DOCUMENT_ROOT."""
+LOCAL_FILES = "/data/local-files/?d=images/"
+"""The address of an image without its name. A local storage cannot be the document root itself."""
 
 BRUSH, IMAGE = "brush", "image"
 MODEL = "uaps_jax"
@@ -77,7 +83,7 @@ def _hex(value: int) -> str:
 
 def _result(proposal: Proposal, classes: Sequence[str]) -> Iterator[dict[str, Any]]:
     height, width = proposal.size
-    for value, label, region in regions(proposal.pixels(), classes):
+    for value, label, region in regions(proposal.pixels(classes), classes):
         yield {
             "id": f"class{value}",
             "type": "brushlabels",

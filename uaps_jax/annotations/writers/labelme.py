@@ -35,7 +35,7 @@ def write(proposals: Sequence[Proposal], classes: Sequence[str], folder: Path) -
 
 def content(proposal: Proposal, classes: Sequence[str]) -> str:
     """The file of one image; the score is a further key, which labelme keeps."""
-    mask = proposal.pixels()
+    mask = proposal.pixels(classes)
     labels = {value: label for value, label, _ in regions(mask, classes)}
     labels |= {0: BACKGROUND} | ({IGNORE: IGNORED} if IGNORE in labels else {})
     file: dict[str, Any] = {

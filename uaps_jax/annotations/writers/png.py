@@ -18,6 +18,6 @@ def write(proposals: Sequence[Proposal], classes: Sequence[str], folder: Path) -
         for proposal in proposals:
             path = partial / "masks" / f"{proposal.stem}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(palette.png(proposal.pixels()))
+            path.write_bytes(palette.png(proposal.pixels(classes)))
         values = {name: value for value, name in enumerate(classes)}
         class_list.write(partial, values | {IGNORE_NAME: IGNORE})
