@@ -33,7 +33,7 @@ from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
-from uaps_jax.study import runner
+from uaps_jax.study.processes import PARENT_VARIABLE
 from uaps_jax.training import (
     budget,
     checkpoints,
@@ -123,7 +123,7 @@ def _train(
     try:
         loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
     except interrupt.Interrupted as stopped:
-        if runner.PARENT_VARIABLE not in os.environ:  # a study waits for its trainings
+        if PARENT_VARIABLE not in os.environ:  # a study waits for its trainings
             logging.info(
                 "stopped after step %d, which is saved; its curves and its contact sheet are "
                 "drawn, and a second signal leaves them out",

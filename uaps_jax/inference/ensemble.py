@@ -83,7 +83,7 @@ def make(method: Method, predictor: str) -> Run:
         return Batch(
             probabilities=chosen(variables, images),
             members=jax.nn.softmax(members),
-            features=pyramid[-1].astype(jnp.float32).mean((1, 2)),
+            features=jnp.asarray(pyramid[-1], jnp.float32).mean((1, 2)),
         )
 
     return run
