@@ -12,7 +12,7 @@ from uaps_jax.recipes.active import Active
 
 
 def get_config(argument: str = "") -> Active:
-    """A method, a variant (``small``, ``medium``), or both with a comma between."""
+    """A method or ``recommended``, a variant (``small``, ``medium``), or both with a comma."""
     return active.active(
         "folder",
         argument,

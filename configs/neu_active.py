@@ -3,7 +3,7 @@
     python run.py --config=configs/neu_active.py:small
 
 Compares the default choice with random, class-aware random and mean entropy, from the same start
-where they have one. Other methods: `neu_active.py:small,fixmatch`. Several seeds:
+where they have one. Other methods: `neu_active.py:small,recommended`. Several seeds:
 `configs/studies/neu_active.py`.
 """
 
@@ -12,5 +12,5 @@ from uaps_jax.recipes.active import Active
 
 
 def get_config(argument: str = "") -> Active:
-    """A method, a variant (``small``, ``medium``), or both with a comma between."""
+    """A method or ``recommended``, a variant (``small``, ``medium``), or both with a comma."""
     return active.active("neu", argument, start_images=8, added=(8.0, 16.0, 32.0, 64.0))

@@ -12,8 +12,8 @@ from uaps_jax.configs.parts import choices, methods, variants
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
 from uaps_jax.recipes.active import Active
 
-USUAL = "supervised"
-"""The method of a recipe whose argument names none."""
+USUAL, RECOMMENDED = "supervised", "recommended"
+"""The method of a recipe whose argument names none, and the word for `methods.recommended`."""
 
 
 def active(dataset: str, argument: str, **settings: Any) -> Active:
@@ -23,20 +23,21 @@ def active(dataset: str, argument: str, **settings: Any) -> Active:
 
     Args:
       dataset: a name of `datasets.DATASETS`.
-      argument: a method, a shortened run, or both with a comma between; "": supervised, at full
-        length.
+      argument: a method or "recommended", a shortened run, or both with a comma between; "":
+        supervised, at full length.
       **settings: of `Active`, which replace those here.
 
     Raises:
       ConfigError: a word of the argument is neither.
     """
     words = [word for word in argument.split(",") if word]
-    known = [*variants.VARIANTS, *methods.METHODS]
+    known = [*variants.VARIANTS, RECOMMENDED, *methods.METHODS]
     for word in words:
         if word not in known:
             raise c.ConfigError(choices.unknown("method or variant", word, known))
-    chosen = {"method" if word in methods.METHODS else "variant": word for word in words}
-    base = train.build(dataset=dataset, **({"method": USUAL} | chosen))
+    chosen = {"variant" if word in variants.VARIANTS else "method": word for word in words}
+    method = chosen.pop("method", USUAL)
+    base = train.build(dataset=dataset, method=method.replace(RECOMMENDED, ""), **chosen)
     base.data.protocol, base.data.labeled_ratio = "grouped", 1.0
     base.optimizer.schedule = "cosine"  # a plateau would need evaluations on the way
     base.train.eval_every = base.checkpoint.every = base.train.steps

@@ -5,13 +5,26 @@ from collections.abc import Iterable
 from uaps_jax.study.rounds import Rounds
 
 
-def study(title: str, recipe: str, method: str, seeds: Iterable[int]) -> Rounds:
-    """A study of a recipe of `configs/` in its small variant, two seeds at a time."""
+def study(
+    title: str, recipe: str, method: str, seeds: Iterable[int], two_budgets: tuple[int, int]
+) -> Rounds:
+    """A study of a recipe of `configs/` in its small variant, two seeds at a time.
+
+    Args:
+      title: of the report.
+      recipe: its file.
+      method: "" for supervised learning at all budgets of the recipe, or a method, which takes
+        longer, at `two_budgets`.
+      seeds: of the study.
+      two_budgets: numbers of labeled images.
+    """
     argument = ",".join(filter(None, ("small", method)))
+    first, second = two_budgets
+    two = {"start_images": first, "added": (float(second - first),)}
     return Rounds(
-        title=title,
+        title=f"{title}, {method}" if method else title,
         config=f"configs/{recipe}.py:{argument}",
-        overrides={},
+        overrides=two if method else {},
         seeds=tuple(seeds),
         data_dir="data",
         manual_dir="",

@@ -5,9 +5,9 @@ is labeled. The hybrid default, random and mean entropy begin with the same rand
 class-aware random begins with its own. 90 trainings.
 
     python run.py --config=configs/studies/neu_active.py --config.manual_dir=FOLDER
-    python run.py --config=configs/studies/neu_active.py:fixmatch --config.manual_dir=FOLDER
+    python run.py --config=configs/studies/neu_active.py:recommended --config.manual_dir=FOLDER
 
-The second one has a semi-supervised method in every round.
+The second one has the recommended semi-supervised method at two budgets, 32 and 128: 30 trainings.
 """
 
 from uaps_jax.configs.parts import rounds_study
@@ -16,4 +16,6 @@ from uaps_jax.study.rounds import Rounds
 
 def get_config(method: str = "") -> Rounds:
     """The study with supervised learning, or another method."""
-    return rounds_study.study("NEU-Seg, rounds of annotation", "neu_active", method, seeds=range(5))
+    return rounds_study.study(
+        "NEU-Seg, rounds of annotation", "neu_active", method, range(5), two_budgets=(32, 128)
+    )
