@@ -88,10 +88,11 @@ def step(*command):
 
 
 def said(output):
-    """The lines of an output without progress bars and the time and place of log messages."""
+    """The lines of an output without progress and the time and place of log messages."""
+    progress = r"\d+%\||examples/s\]|\x1b\[A|^Downloading and preparing|^Dataset folder downloaded"
     for line in output.splitlines():
-        line = re.sub(r"^([IWE])\d{4} \S+ +\d+ \S+\] ", "", line.split("\r")[-1])
-        if line.strip() and not re.search(r"\d+%\|", line):
+        line = re.sub(r"^[IWE]\d{4} \S+ +\d+ \S+\] ", "", line.split("\r")[-1])
+        if line.strip() and not re.search(progress, line):
             yield line.rstrip()
 
 
