@@ -179,7 +179,15 @@ LAYERS = {
         "study",
         "training",
     },
-    "configs": {"acquisition", "config", "methods", "models", "recipes", "study"},
+    "configs": {
+        "acquisition",
+        "config",
+        "methods",
+        "models",
+        "recipes",
+        "study",
+        "weak_supervision",
+    },
 }
 
 
