@@ -246,6 +246,7 @@ class TestLabelStudio:
             (result("brushlabels", BRUSH) | {"image_rotation": 90}, "rotated by 90 degrees"),
             (result("brushlabels", {**BRUSH, "brushlabels": ["a", "b"]}), "not with one"),
             (result("brushlabels", {"rle": [300]}), "range(0, 256)"),
+            (result("brushlabels", {"rle": 10**12}), "no list of numbers"),
             (result("brushlabels", {"rle": [1, 2]}), "end too early"),
             (result("brushlabels", BRUSH) | {"original_width": 13}, "480 values for 13 x 10"),
             (result("brushlabels", BRUSH) | {"original_width": 10**9}, "an image of 1000000000"),

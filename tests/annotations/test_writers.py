@@ -36,6 +36,12 @@ def random_mask(seed):
     return mask
 
 
+def packed(*bits):
+    """Bits as bytes, the high one first."""
+    text = "".join(bits)
+    return int(text.ljust(-(-len(text) // 8) * 8, "0"), 2).to_bytes(-(-len(text) // 8), "big")
+
+
 class TestRunLengths:
     @pytest.mark.parametrize("seed", range(10))
     def test_a_mask_comes_back(self, seed):
@@ -72,13 +78,13 @@ class TestRunLengths:
 
 
 class TestBrush:
+    head = "00111" + "".join(f"{size - 1:04b}" for size in (3, 4, 8, 16))
+    """Values of 8 bits, and the sizes of the four kinds of counts."""
+
     def test_the_bits_worked_by_hand(self):
         """Four values of 0, then four of 255: runs of up to 8, so counts of 3 bits."""
-        sizes = "0010001101111111"
-        head = f"{8:032b}" + "00111" + sizes
-        runs = "10001100000000" + "10001111111111"
-        bits = (head + runs).ljust(88, "0")
-        expected = bytes(int(bits[at : at + 8], 2) for at in range(0, 88, 8))
+        runs = ["1", "00", "011", "00000000", "1", "00", "011", "11111111"]
+        expected = packed(f"{8:032b}", self.head, *runs)
         assert brush.encode(np.array([[False, True]])) == expected
         assert brush.decode(expected, 1, 2).tolist() == [[False, True]]
 
@@ -92,14 +98,13 @@ class TestBrush:
         region[150:] = True
         np.testing.assert_array_equal(brush.decode(brush.encode(region), 200, 200), region)
 
-    def test_values_one_by_one_and_half_opaque_pixels(self):
-        """A block of eight different values, which begins within a byte."""
-        values = [9, 9, 9, 127, 9, 9, 9, 128]
-        bits = f"{8:032b}" + "00111" + "0010001101111111" + "000111"
-        bits += "".join(f"{value:08b}" for value in values)
-        bits = bits.ljust(-(-len(bits) // 8) * 8, "0")
-        data = bytes(int(bits[at : at + 8], 2) for at in range(0, len(bits), 8))
-        assert brush.decode(data, 2, 1).tolist() == [[False], [True]]
+    @pytest.mark.parametrize("most", [255, 76])
+    def test_values_one_by_one_and_half_opaque_pixels(self, most):
+        """A block of twelve different values, which begins within a byte."""
+        values = [9, 9, 9, most // 2 - 1, 9, 9, 9, -(-most // 2), 9, 9, 9, most]
+        blocks = ["0", "01", "1011", *(f"{value:08b}" for value in values)]
+        data = packed(f"{12:032b}", self.head, *blocks)
+        assert brush.decode(data, 3, 1).tolist() == [[False], [True], [True]]
 
     @pytest.mark.parametrize(
         ("data", "reason"),

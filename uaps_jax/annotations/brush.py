@@ -15,8 +15,6 @@ SIZES = (3, 4, 8, 16)
 """Bits of the counts that are written."""
 
 WORD = 8
-OPAQUE = 128
-"""The least alpha of a pixel that belongs to a region: the half, as at the edge of a brush."""
 
 
 def encode(region: np.ndarray) -> bytes:
@@ -37,7 +35,9 @@ def encode(region: np.ndarray) -> bytes:
 
 
 def decode(data: bytes, height: int, width: int) -> np.ndarray:
-    """The region, bool [height, width]: the pixels that are at least half opaque.
+    """The region, bool [height, width]: the pixels at least half as opaque as the most opaque one.
+
+    A brush has a soft edge, and the layer that it is drawn on may be transparent.
 
     Raises:
       ValueError: these are not the bits of a mask of that size.
@@ -58,7 +58,8 @@ def decode(data: bytes, height: int, width: int) -> np.ndarray:
             raise ValueError(f"a brush with more than the {number} values that it states")
         values[done : done + count] = bits.read(WORD) if is_run else bits.words(count)
         done += count
-    return values[3::4].reshape(height, width) >= OPAQUE
+    alpha = values[3::4].reshape(height, width)
+    return np.asarray((alpha >= alpha.max() / 2) & (alpha > 0))
 
 
 def _parts(length: int, most: int) -> list[int]:

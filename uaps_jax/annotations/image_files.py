@@ -22,11 +22,11 @@ class Entry(NamedTuple):
     Attributes:
       names: paths of the image relative to the folder of the images, the likeliest first; with its
         suffix, or, if `has_suffix` is false, without.
-      uploaded: name of the image as a server keeps an uploaded file; None if it was not uploaded.
       has_suffix: whether the names have the suffix of the image's format.
       source: the file of the annotation, for messages.
       size: width and height that the annotation is for; None if it does not say.
       shapes: its regions; None if the image is not annotated.
+      uploaded: name of the image as a server keeps an uploaded file; None if it was not uploaded.
     """
 
     names: Sequence[str]

@@ -75,7 +75,10 @@ def _touches_edge(rows: slice, columns: slice, shape: Sequence[int]) -> bool:
 
 
 def _traced(filled: np.ndarray, is_joined: bool) -> np.ndarray:
-    """The middles of the edges around a region without holes, float [N, 2], clockwise."""
+    """The middles of the edges around a region without holes, float [N, 2], clockwise.
+
+    Those on a straight line between their neighbours are left out.
+    """
     padded = np.pad(filled, 1)
     steps: dict[tuple[int, int], list[tuple[int, int]]] = {}
     for step, (neighbour, (right, down)) in _SIDES.items():
@@ -89,11 +92,16 @@ def _traced(filled: np.ndarray, is_joined: bool) -> np.ndarray:
         middles.append((corner[0] + step[0] / 2, corner[1] + step[1] / 2))
         corner = (corner[0] + step[0], corner[1] + step[1])
         if corner == start:
-            return np.array(middles)
+            return _without_straight(np.array(middles))
         turns = (
             (_LEFT[step], step, _RIGHT[step]) if is_joined else (_RIGHT[step], step, _LEFT[step])
         )
         step = next(turn for turn in turns if turn in steps[corner])
+
+
+def _without_straight(points: np.ndarray) -> np.ndarray:
+    before, after = points - np.roll(points, 1, 0), np.roll(points, -1, 0) - points
+    return points[(before != after).any(1)]
 
 
 def simplified(points: np.ndarray) -> np.ndarray:

@@ -131,6 +131,8 @@ def _shape(result: Mapping[str, Any], size: tuple[int, int]) -> Shape:
         raise ValueError(f"a region with the labels {value[kind]!r}, not with one")
     label, scale = shapes.label(value[kind][0]), np.array(size) / 100
     if "rle" in value:
+        if not isinstance(value["rle"], list):
+            raise ValueError("a brush whose bits are no list of numbers")
         region = brush.decode(bytes(value["rle"]), size[1], size[0])
         return Shape(label=label, runs=run_lengths.of_mask(region))
     if "points" in value:
