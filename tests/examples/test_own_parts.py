@@ -57,7 +57,7 @@ def test_raw_photographs_with_messy_names_become_verdicts(tmp_path, monkeypatch,
     assert "4.png: the file is empty" in predicted
     assert "exit status 1" in predicted
     [asked] = said["python"]
-    [report] = Path("runs/parts/predictions").rglob("report.csv")
+    [report] = Path("runs/parts/predictions").glob("*/new-*/report.csv")
     with report.open(newline="") as file:
         verdicts = {row["file"]: row["verdict"] for row in csv.DictReader(file)}
     lines = dict(re.findall(r"^new/(\S+) (.*)$", asked, re.MULTILINE))
