@@ -1,6 +1,5 @@
-"""URN in seconds on a user's folder, of ellipses around its defects; `of_user` can kill it."""
+"""URN in seconds on a user's folder, of ellipses around its defects."""
 
-from tests.recipes import of_user  # noqa: F401
 from uaps_jax.configs.parts import datasets, urn
 from uaps_jax.recipes.response_scaling import ResponseScaling
 
