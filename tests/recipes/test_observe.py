@@ -10,6 +10,9 @@ from uaps_jax import methods
 from uaps_jax.recipes import observe
 
 
+TURNED = (2, 1, (1, 2))
+
+
 @pytest.fixture(scope="module")
 def looked():
     """UAPS before training: the members of each kind, the prediction, the pyramid, the features."""
@@ -27,9 +30,7 @@ def looked():
             kind: observe.make_ensemble(method, predictor, kind)(variables, images)
             for kind in kinds
         }
-        mirrored = {
-            axis: predictor(variables, jax.numpy.flip(images, axis)) for axis in (1, 2, (1, 2))
-        }
+        mirrored = [predictor(variables, jax.numpy.flip(images, axes)) for axes in TURNED]
         return (
             members,
             predictor(variables, images),
@@ -47,8 +48,8 @@ def test_members_are_the_prediction_its_mirror_images_or_all_decoders(looked):
     assert_allclose(members["prediction"], prediction[None])
     flips = members["flips"]
     assert_allclose(flips[0], prediction, rtol=1e-5)
-    for row, axes in ((1, 2), (2, 1), (3, (1, 2))):
-        assert_allclose(flips[row], np.flip(mirrored[axes], axes), rtol=1e-5)
+    for axes, turned, member in zip(TURNED, mirrored, flips[1:], strict=True):
+        assert_allclose(member, np.flip(turned, axes), rtol=1e-5)
     exponents = np.exp(logits - logits.max(-1, keepdims=True))
     assert_allclose(members["decoders"], exponents / exponents.sum(-1, keepdims=True), rtol=1e-4)
     assert len(logits) > 1
