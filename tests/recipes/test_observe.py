@@ -9,7 +9,6 @@ from tests import tiny
 from uaps_jax import methods
 from uaps_jax.recipes import observe
 
-
 TURNED = (2, 1, (1, 2))
 
 
