@@ -15,8 +15,8 @@ from tests import tiny
 from tests.commands.mine import write_folder
 from tests.inference.test_ensemble import by_brightness
 from tests.inference.test_predict_images import model_of
-from uaps_jax.acquisition import terms, uncertainty
-from uaps_jax.annotation_queue import entry, writing
+from uaps_jax.acquisition import cost, terms, uncertainty
+from uaps_jax.annotation_queue import entry
 from uaps_jax.annotations.formats import WRITERS
 from uaps_jax.commands import loading
 from uaps_jax.commands.predictions import UnpredictedFiles
@@ -81,7 +81,7 @@ def test_a_queue_has_lists_copies_pictures_and_a_page(asked, capsys):
         with Image.open(folder / "uncertainty" / f"{one.name}.png") as file:
             grey = np.array(file).astype(int)
         assert np.abs(grey - 255 * entropy.clip(0, 1)).max() <= 1
-        assert one.minutes == pytest.approx(writing.COST.minutes(mask))
+        assert one.minutes == pytest.approx(cost.DEFAULT.minutes(mask))
         shares = np.bincount(mask.reshape(-1), minlength=3) / mask.size
         np.testing.assert_allclose(list(one.shares.values()), shares)
         assert 0 <= one.distance <= 2  # from the annotated ones
