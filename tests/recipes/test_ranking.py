@@ -7,7 +7,7 @@ import pytest
 
 from uaps_jax.config import ConfigError
 from uaps_jax.evaluation import metrics, reliability
-from uaps_jax.recipes import ranking
+from uaps_jax.recipes import label, ranking
 
 
 def probabilities(classes, count):
@@ -111,3 +111,11 @@ def test_a_confusion_matrix_counts_pixels_with_both_labels():
     label = np.array([[0, 2, 0], [2, 255, 1]], np.uint8)
     expected = [[1, 0, 0], [0, 1, 1], [0, 0, 1]]
     np.testing.assert_array_equal(metrics.confusion(truth, label, 3), expected)
+
+
+@pytest.mark.parametrize(
+    ("counts", "warned"), [((9, 0, 0), True), ((9, 0, 1), False), ((0,), False)]
+)
+def test_pseudo_labels_without_any_defect_are_warned_of(counts, warned, caplog):
+    label.warn_without_defects("label", "teacher", np.array(counts))
+    assert ("no pseudo-label has a defect pixel" in caplog.text) == warned

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import jax
 import numpy as np
+from absl import logging
 
 from uaps_jax import compiler, files, inference
 from uaps_jax import config as config_lib
 from uaps_jax.config import CRFConfig
 from uaps_jax.data import targets, tiling
+from uaps_jax.datasets.pieces import count_values
 from uaps_jax.inference import TrainedModel, refinement
 from uaps_jax.inference.augmented import augmented
 from uaps_jax.recipes import images, quality, ranking, target_files
@@ -58,10 +60,12 @@ def label(
         if ranking_of:
             names = ranking.names_of(place.inputs[ranking_of] / ranking.FILE, part)
         _write_masks(place, trained, names, scales, flip, crf)
-        written = _written(trained, names, place.folder)
+        counts = np.zeros(len(place.dataset.class_names), np.int64)
+        written = _counted(_written(trained, names, place.folder), counts)
         scores = quality.quality(written, place.dataset, trained.config.data)
         files.write_text(place.folder / QUALITY, quality.to_json(scores))
         quality.log(f"{len(names)} pseudo-labels of stage {name}", scores)
+        warn_without_defects(name, model, counts)
 
     return Pass(
         name=name,
@@ -80,6 +84,34 @@ def label(
         },
         write=write,
     )
+
+
+def warn_without_defects(name: str, model: str, counts: np.ndarray) -> None:
+    """Warns that no pseudo-label has a defect: training on them cannot find any.
+
+    Args:
+      name: of the stage.
+      model: the stage of the training that predicted them.
+      counts: pixels of each class in all pseudo-labels, `[C]`.
+    """
+    if counts[0] and not counts[1:].any():
+        logging.warning(
+            "stage %s: no pseudo-label has a defect pixel, because the network of stage %s "
+            "predicts none; what learns them will find none either. Train %s until it finds "
+            "defects: more steps, more labeled images, or a loss with Dice",
+            name,
+            model,
+            model,
+        )
+
+
+def _counted(
+    labels: Iterable[tuple[str, np.ndarray]], counts: np.ndarray
+) -> Iterator[tuple[str, np.ndarray]]:
+    """The same, whose pixels are added to `counts`."""
+    for name, label in labels:
+        counts += count_values(label[label < len(counts)], len(counts))  # without padding
+        yield name, label
 
 
 def _write_masks(
