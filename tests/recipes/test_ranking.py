@@ -7,7 +7,8 @@ import pytest
 
 from uaps_jax.config import ConfigError
 from uaps_jax.evaluation import metrics, reliability
-from uaps_jax.recipes import label, ranking
+from uaps_jax.recipes import label as labeling
+from uaps_jax.recipes import ranking
 
 
 def probabilities(classes, count):
@@ -117,5 +118,5 @@ def test_a_confusion_matrix_counts_pixels_with_both_labels():
     ("counts", "warned"), [((9, 0, 0), True), ((9, 0, 1), False), ((0,), False)]
 )
 def test_pseudo_labels_without_any_defect_are_warned_of(counts, warned, caplog):
-    label.warn_without_defects("label", "teacher", np.array(counts))
+    labeling.warn_without_defects("label", "teacher", np.array(counts))
     assert ("no pseudo-label has a defect pixel" in caplog.text) == warned
