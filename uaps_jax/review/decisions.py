@@ -36,7 +36,7 @@ State = Literal["undecided", "accepted", "corrected", "rejected", "to_correct"]
 Action = Literal["accept", "reject", "mark", "clear", "draft"]
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
-WITH_MASK = ("accepted", "corrected")
+WITH_MASK: tuple[State, ...] = ("accepted", "corrected")
 """The states of the images of `annotated/`."""
 
 
