@@ -46,13 +46,13 @@ def decide_on_all(decisions):
         thread.join()
 
 
+@pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # of ml_collections
 def test_the_way_of_the_documentation(tmp_path, monkeypatch):
     text = PAGE.read_text()
     block = documents.blocks(PAGE, "bash")[-1]
     assert text.index("## The whole way") < text.index(block)
     commands = [line.split() for line in block.splitlines()]
     train, queue, review, copy, audit, again = (words[1:] for words in commands)
-    (tmp_path / "configs").symlink_to(documents.PROJECT / "configs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(server, "serve", decide_on_all)
     write_folder(tmp_path / "mine")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -75,7 +75,7 @@ def make(method: Method, predictor: str) -> Run:
         widest = max(every, key=len)
         members = widest if len(widest) > 1 else jnp.concatenate(every)
         first = chosen.networks(variables)[0]
-        pyramid = chosen.network.encoder.apply(
+        pyramid: Any = chosen.network.encoder.apply(
             {collection: tree["encoder"] for collection, tree in first.items()},
             chosen.normalize(images),
             train=False,
