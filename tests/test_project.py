@@ -98,6 +98,7 @@ LAYERS = {
         "methods",
         "models",
         "modules",
+        "recipes",
         "reports",
         "training",
     },
