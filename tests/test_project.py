@@ -146,7 +146,7 @@ LAYERS = {
         "study",
         "training",
     },
-    "configs": {"config", "methods", "models", "recipes", "study"},
+    "configs": {"config", "methods", "models", "recipes", "study", "weak_supervision"},
 }
 
 
