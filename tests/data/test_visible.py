@@ -39,10 +39,12 @@ def mask():
 )
 def test_pixels_left_of_each_defect(fit, left):
     data = settings(**fit)
-    label, area, box, seen = visible.of_mask(mask(), data)
+    label, area, box, ellipse, seen = visible.of_mask(mask(), data)
     assert label.tolist() == [1, 1, 2, 2]
     assert area.tolist() == [4, 480, 1, 40]
     assert box.tolist() == [[2, 2], [20, 24], [1, 1], [4, 10]]
+    assert ellipse[2] == 1  # a pixel
+    assert ((ellipse > 0.7) & (ellipse <= 1)).all()
     assert seen.tolist() == left
 
 

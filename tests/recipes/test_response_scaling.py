@@ -33,6 +33,8 @@ from uaps_jax.study import pseudo_labels
 from uaps_jax.training import checkpoints
 from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_weights
 
+LAST = str(of_user_urn.STEPS)
+
 
 class Killed(BaseException):
     """In place of the end of the process; `test_progressive.py` has real ones."""
@@ -102,7 +104,7 @@ def test_a_killed_recipe_gives_the_bits_of_an_uninterrupted_one(root):
     assert written(whole) == written(killed)
     for stage in ("phase_1", "phase_2_hard"):
         one, other = (
-            crashes.arrays_of(folder / stage / "checkpoints" / "4") for folder in (whole, killed)
+            crashes.arrays_of(folder / stage / "checkpoints" / LAST) for folder in (whole, killed)
         )
         assert one.keys() == other.keys()
         for name in one:
@@ -276,7 +278,7 @@ def test_phases_are_left_out_by_giving_their_files(root, opened, tmp_path, caplo
     written = tmp_path / "one" / "targets"
     labels = (written / "phase_0" / "image_labels.csv").read_bytes()
     assert labels == (whole / "targets" / "phase_0" / "image_labels.csv").read_bytes()
-    assert (tmp_path / "one" / "phase_2_cyclic" / "checkpoints" / "4").is_dir()
+    assert (tmp_path / "one" / "phase_2_cyclic" / "checkpoints" / LAST).is_dir()
     assert (tmp_path / "one" / "scores" / "scores.csv").read_text().count("without") == 2
 
     def stages(**settings):
