@@ -144,7 +144,7 @@ LAYERS = {
         "study",
         "training",
     },
-    "configs": {"acquisition", "config", "methods", "models", "recipes", "study"},
+    "configs": {"config", "methods", "models", "recipes", "study"},
 }
 
 

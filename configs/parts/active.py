@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.acquisition import cost
 from uaps_jax.configs import train
 from uaps_jax.configs.parts import choices, methods, variants
 from uaps_jax.models.unet import UNetConfig
@@ -63,7 +61,7 @@ def active(dataset: str, argument: str, **settings: Any) -> Active:
         "start": "random",
         "start_features": "texture",
         "unit": "images",
-        "cost": CostConfig(**dataclasses.asdict(cost.DEFAULT)),
+        "cost": CostConfig(per_image=0.3, per_object=0.5, per_100_pixels=0.5),
         "warm_start": False,
         "annotation": "simulated",
         "checkpoints": (1 / 3, 2 / 3),
