@@ -1,7 +1,5 @@
 """The minutes of an image, by hand and by plain loops."""
 
-import math
-
 import numpy as np
 import pytest
 
@@ -9,40 +7,50 @@ from uaps_jax.acquisition import cost
 
 
 def loops(mask):
-    """Objects by flood fill, and pairs of neighbours with different values."""
+    """Objects by flood fill and boundary pixels by their four neighbours."""
     height, width = mask.shape
-    seen, objects, sides = set(), 0, 0
+    seen, objects, boundary = set(), 0, 0
     for y in range(height):
         for x in range(width):
             value = mask[y, x]
-            sides += y + 1 < height and mask[y + 1, x] != value
-            sides += x + 1 < width and mask[y, x + 1] != value
-            if value in (0, 255) or (y, x) in seen:
+            if value in (0, 255):
+                continue
+            sides = [(y - 1, x), (y + 1, x), (y, x - 1), (y, x + 1)]
+            boundary += any(
+                not (0 <= b < height and 0 <= a < width) or mask[b, a] != value for b, a in sides
+            )
+            if (y, x) in seen:
                 continue
             objects += 1
             stack = [(y, x)]
             while stack:
                 b, a = stack.pop()
-                inside = 0 <= b < height and 0 <= a < width
-                if (b, a) in seen or not inside or mask[b, a] != value:
+                if (
+                    (b, a) in seen
+                    or not (0 <= b < height and 0 <= a < width)
+                    or mask[b, a] != value
+                ):
                     continue
                 seen.add((b, a))
                 stack += [(b + i, a + j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
-    return objects, sides
+    return objects, boundary
 
 
 def test_objects_and_boundaries_are_those_of_plain_loops():
     random = np.random.default_rng(0)
     for _ in range(20):
         mask = random.choice([0, 0, 0, 1, 2, 255], (9, 7)).astype(np.uint8)
-        objects, sides = loops(mask)
-        assert cost.count_objects(mask) == objects
-        assert cost.boundary_length(mask) == pytest.approx(math.pi / 4 * sides)
+        assert cost.extent(mask) == loops(mask)
+    assert cost.extent(np.zeros((4, 4), np.uint8)) == (0, 0)
 
 
-def test_minutes_are_linear_in_objects_and_clicks():
+def test_minutes_are_linear_in_objects_and_boundary():
     mask = np.zeros((10, 10), np.uint8)
-    mask[1:4, 1:4], mask[6:9, 6:9] = 1, 2  # 12 sides each
-    model = cost.CostModel(image=30, object=120, click=6, spacing=2)
-    clicks = math.pi / 4 * 24 / 2
-    assert model.minutes(mask) == pytest.approx((30 + 2 * 120 + 6 * clicks) / 60)
+    mask[1:4, 1:4], mask[6:9, 6:9] = 1, 2
+    model = cost.Cost(per_image=0.5, per_object=2.0, per_100_pixels=10.0)
+    assert model.minutes(mask) == pytest.approx(0.5 + 2 * 2 + 10 * 16 / 100)
+
+
+def test_as_many_images_as_the_budget_pays():
+    minutes = np.array([1.0, 2.0, 3.0])
+    assert [cost.affordable(minutes, b) for b in (0.5, 1, 3, 5.9, 6, 100)] == [0, 1, 2, 2, 3, 3]

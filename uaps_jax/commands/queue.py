@@ -128,6 +128,7 @@ def _write_lists(folder: Path, class_names: Sequence[str], entries: Sequence[Ent
 def _facts(model: TrainedModel, images: int, annotated: int) -> dict[str, str]:
     """How the queue was made: name -> text."""
     left_out = f", {annotated} of them with a mask, which are not in the queue" * bool(annotated)
+    price = cost.DEFAULT
     return {
         "model": f"{model.directory}, checkpoint {model.checkpoint} (step {model.step})",
         "images": f"{images} scored{left_out}",
@@ -135,5 +136,6 @@ def _facts(model: TrainedModel, images: int, annotated: int) -> dict[str, str]:
         "nats: ambiguity that all members of the ensemble share, plus their disagreement",
         "choice": "a shortlist of uncertain images, and of these the ones that differ most from "
         "annotated images and from each other, in this order",
-        "minutes": f"an estimate: {cost.DEFAULT.words()}",
+        "minutes": f"an estimate: {price.per_image:g} an image, {price.per_object:g} an object, "
+        f"{price.per_100_pixels:g} for 100 px of the boundary of objects",
     }

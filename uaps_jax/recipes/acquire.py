@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from uaps_jax import config as config_lib
-from uaps_jax.acquisition import diversity, selection
-from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.acquisition import cost, diversity, selection
+from uaps_jax.acquisition.cost import Cost
 from uaps_jax.acquisition.score import Aggregation, Score
 from uaps_jax.acquisition.uncertainty import Uncertainty
 from uaps_jax.config import Section
@@ -91,16 +91,18 @@ class AcquisitionConfig(Section):
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class CostConfig(Section):
-    """How long a person annotates an image (`acquisition.cost`)."""
+    """Minutes in which a person annotates an image (`acquisition.cost`)."""
 
-    image: float = dataclasses.field(metadata=config_lib.at_least(0))  # seconds, to look and go on
-    object: float = dataclasses.field(metadata=config_lib.at_least(0))  # seconds for each object
-    click: float = dataclasses.field(metadata=config_lib.at_least(0))  # seconds a click
-    spacing: float = dataclasses.field(metadata=config_lib.above(0))  # pixels of boundary a click
+    per_image: float = dataclasses.field(metadata=config_lib.at_least(0))  # to open, look and save
+    per_object: float = dataclasses.field(metadata=config_lib.at_least(0))  # for each object
+    # for 100 pixels of the boundary of objects, at the image's own size
+    per_100_pixels: float = dataclasses.field(metadata=config_lib.at_least(0))
 
-    def model(self) -> CostModel:
-        return CostModel(
-            image=self.image, object=self.object, click=self.click, spacing=self.spacing
+    def model(self) -> Cost:
+        return Cost(
+            per_image=self.per_image,
+            per_object=self.per_object,
+            per_100_pixels=self.per_100_pixels,
         )
 
 
@@ -182,8 +184,7 @@ def choose_for_minutes(
     price = float(known.minutes[free].mean())
     count = len(free) if price <= 0 else min(len(free), math.floor(minutes / price + ROUNDING))
     picked = choose(config, known, count, seed, chosen)
-    spent = np.cumsum(known.minutes[picked])
-    return picked[: int((spent <= minutes + ROUNDING).sum())]
+    return picked[: cost.affordable(known.minutes[picked], minutes)]
 
 
 def description(config: AcquisitionConfig) -> Mapping[str, object]:

@@ -95,8 +95,8 @@ class Active(Recipe):
             yield from config_lib.check(
                 self,
                 "unit",
-                cost.image + cost.object > 0,
-                "an image costs nothing; set cost.image or cost.object",
+                cost.per_image + cost.per_object > 0,
+                "an image costs nothing; set cost.per_image or cost.per_object",
             )
 
     def _choice_problems(self, config: Config) -> Iterator[str]:

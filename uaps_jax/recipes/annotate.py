@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import logging
 
 from uaps_jax import files
-from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.acquisition.cost import Cost
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import grouped, protocols, splits
 from uaps_jax.data.paths import raw_folder
@@ -22,9 +22,7 @@ from uaps_jax.reports.learning_curves import Question
 SHOWN = 5
 
 
-def annotate(
-    *, name: str, selected: str, base: Config, cost: CostModel, question: Question
-) -> Pass:
+def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Question) -> Pass:
     """The split with the masks that a person has made, `split.json`; without them it waits.
 
     Masks are those of the user's folder. Val and test stay as they were before the first round;

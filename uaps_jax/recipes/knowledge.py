@@ -8,7 +8,7 @@ import numpy as np
 
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.acquisition.cost import Cost
 from uaps_jax.config import Config
 from uaps_jax.data import prepare, protocols
 from uaps_jax.data.source import Dataset
@@ -45,7 +45,7 @@ def pool(dataset: Dataset, base: Config, names: Sequence[str]) -> list[str]:
 
 def known(
     options: AcquisitionConfig,
-    cost: CostModel,
+    cost: Cost,
     start_features: str,
     base: Config,
     dataset: Dataset,
@@ -79,7 +79,7 @@ def known(
     features = None
     if options.selection in acquire.BY_FEATURES:
         features = _first_features(start_features, base, dataset, names)
-    minutes = np.full(len(names), (cost.image + cost.object) / 60)
+    minutes = np.full(len(names), cost.per_image + cost.per_object)
     return Known(None, features, classes, minutes), None
 
 
@@ -102,7 +102,7 @@ def own_size(dataset: Dataset, name: str, label: np.ndarray, base: Config) -> np
     return prepare.restored(label, (height, width), base.data)
 
 
-def true_minutes(dataset: Dataset, names: Sequence[str], cost: CostModel) -> float:
+def true_minutes(dataset: Dataset, names: Sequence[str], cost: Cost) -> float:
     """Minutes to annotate images that have a mask, by these."""
     total = 0.0
     for name in names:

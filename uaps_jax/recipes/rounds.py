@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.acquisition.cost import Cost
 from uaps_jax.config import Config
 from uaps_jax.recipes import candidates, curve
 from uaps_jax.recipes.acquire import AcquisitionConfig
@@ -80,7 +80,7 @@ class Plan:
     start_features: str
     added: Sequence[float]
     in_hours: bool
-    cost: CostModel
+    cost: Cost
     warm_start: bool
     simulated: bool
     steps: tuple[int, ...]

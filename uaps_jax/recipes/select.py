@@ -11,7 +11,7 @@ import numpy as np
 from absl import logging
 
 from uaps_jax import files, inference
-from uaps_jax.acquisition.cost import CostModel
+from uaps_jax.acquisition.cost import Cost
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.inference import TrainedModel
@@ -43,7 +43,7 @@ class Round:
     count: int
     minutes: float
     features: str
-    cost: CostModel
+    cost: Cost
     simulated: bool
     steps: tuple[int, ...]
 
