@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from uaps_jax import compiler
 from uaps_jax.acquisition import uncertainty
 from uaps_jax.data import tiling
 from uaps_jax.data.tiling import Tiled
+from uaps_jax.inference import members as members_lib
 from uaps_jax.inference.trained import TrainedModel
 from uaps_jax.methods.base import Method
 from uaps_jax.trees import Tree
@@ -59,31 +60,19 @@ class Output(NamedTuple):
 def make(method: Method, predictor: str) -> Run:
     """The jitted function.
 
-    The members are the decoders, on clean features, of the predictor that has most of them: those
-    of UAPS's ensemble, the two networks of CPS. Where every predictor has one, they are the
-    predictors: student and teacher.
-
     Args:
       method: of the model.
       predictor: one of its names, or "" for the first.
     """
     chosen = method.predictor(predictor)
+    decoders, encode = members_lib.decoders(method), members_lib.encoder_features(chosen)
 
     @compiler.jit_optimized
     def run(variables: Tree, images: jax.Array) -> Batch:
-        every = [p.logits(variables, images, None) for p in method.predictors.values()]
-        widest = max(every, key=len)
-        members = widest if len(widest) > 1 else jnp.concatenate(every)
-        first = chosen.networks(variables)[0]
-        pyramid: Any = chosen.network.encoder.apply(
-            {collection: tree["encoder"] for collection, tree in first.items()},
-            chosen.normalize(images),
-            train=False,
-        )
         return Batch(
             probabilities=chosen(variables, images),
-            members=jax.nn.softmax(members),
-            features=jnp.asarray(pyramid[-1], jnp.float32).mean((1, 2)),
+            members=decoders(variables, images),
+            features=encode(variables, images),
         )
 
     return run

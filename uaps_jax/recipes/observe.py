@@ -16,6 +16,7 @@ from uaps_jax.acquisition.score import Score
 from uaps_jax.config import Config
 from uaps_jax.data.source import Dataset
 from uaps_jax.inference import TrainedModel
+from uaps_jax.inference import members as members_lib
 from uaps_jax.methods.base import Method, Predictor
 from uaps_jax.recipes import images
 from uaps_jax.recipes.acquire import Members
@@ -85,25 +86,17 @@ def observed(
 def make_ensemble(
     method: Method, predictor: Predictor, members: Members
 ) -> Callable[[Tree, jax.Array], jax.Array]:
-    """The function of variables and images to the probabilities `[M, B, H, W, C]` of the members.
-
-    "decoders" are those of the predictor that has most; where each has one, as teacher and student
-    do, those of all predictors.
-    """
+    """The function of variables and images to the members' probabilities, `[M, B, H, W, C]`."""
 
     def predicted(variables: Tree, batch: jax.Array) -> jax.Array:
         return predictor(variables, batch)[None]
-
-    def decoders(variables: Tree, batch: jax.Array) -> jax.Array:
-        found = [p.logits(variables, batch, None) for p in method.predictors.values()]
-        most = max(found, key=len)
-        return jax.nn.softmax(most if len(most) > 1 else jnp.concatenate(found))
 
     def flips(variables: Tree, batch: jax.Array) -> jax.Array:
         turned = [predictor(variables, jnp.flip(batch, axes)) for axes in MIRRORED]
         return jnp.stack([jnp.flip(p, axes) for p, axes in zip(turned, MIRRORED, strict=True)])
 
-    return {"decoders": decoders, "flips": flips}.get(members, predicted)
+    of_method = members_lib.decoders(method)
+    return {"decoders": of_method, "flips": flips}.get(members, predicted)
 
 
 def count_members(config: Config, method: Method, members: Members) -> int:
@@ -116,18 +109,13 @@ def count_members(config: Config, method: Method, members: Members) -> int:
 
 
 def make_encoder(predictor: Predictor) -> Callable[[Tree, jax.Array], jax.Array]:
-    """The function of variables and images to features `[B, D]`.
-
-    The mean over the pixels of the encoder's coarsest level, of unit length; of several networks
-    the first.
-    """
+    """The function of variables and images to `encoder_features` of unit length, `[B, D]`."""
+    features = members_lib.encoder_features(predictor)
 
     def encode(variables: Tree, batch: jax.Array) -> jax.Array:
-        first = predictor.networks(variables)[0]
-        pooled = predictor.network.pyramid(first, predictor.normalize(batch))[-1].mean((1, 2))
-        wide = pooled.astype(jnp.promote_types(pooled.dtype, jnp.float32))
-        length = jnp.linalg.norm(wide, axis=-1, keepdims=True)
-        return wide / jnp.maximum(length, jnp.finfo(wide.dtype).tiny)
+        found = features(variables, batch)
+        length = jnp.linalg.norm(found, axis=-1, keepdims=True)
+        return found / jnp.maximum(length, jnp.finfo(found.dtype).tiny)
 
     return encode
 
