@@ -14,8 +14,7 @@ from uaps_jax.recipes.response_scaling import ResponseScaling
 
 def get_config(variant: str = "") -> ResponseScaling:
     """Variants: ``small``, ``medium``."""
-    data = {"protocol": "grouped", "labeled_ratio": 1.0}
-    base = datasets.neu_seg(**data)
+    base = datasets.neu_seg(protocol="grouped", labeled_ratio=urn.ALMOST_ALL)
     base.data.rough.kind = "ellipse"
     if not variant:
         # 200 px, which the stride does not divide, are padded.

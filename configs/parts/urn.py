@@ -17,6 +17,9 @@ from uaps_jax.weak_supervision.views import URN_SCALES
 STEPS = 20_000
 """Of each phase on PASCAL VOC."""
 
+ALMOST_ALL = 0.9999
+"""A labeled ratio of the protocol `grouped`: one image of every leakage group; 1 is all images."""
+
 MAP_VIEWS = (0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Factors of the sides for activation maps; PMM takes each quarter from 0.75 to 3."""
 
