@@ -66,7 +66,7 @@ def test_every_packaged_name_is_a_configuration(tmp_path, monkeypatch):
     recipes = [f"configs/{name}.py" for name in published.RECIPES]
     for name in {*packaged_names()} - {*recipes}:
         assert load_config(name).train.steps > 0
-    with pytest.raises(ConfigError, match="this is a recipe.*neither a study nor load_config"):
+    with pytest.raises(ConfigError, match="several trainings, a recipe or a study"):
         load_config(recipes[0])
 
 
