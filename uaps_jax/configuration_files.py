@@ -42,7 +42,7 @@ def packaged_names() -> list[str]:
     return sorted(f"{FOLDER}/{file.name}" for file in (PACKAGE / FOLDER).glob("[!_]*_*.py"))
 
 
-def load(file: str) -> Section:
+def load_section(file: str) -> Section:
     """What the `get_config` of a configuration file returns, such as a `Config` or a recipe.
 
     A file is run once per process, because it may register a method.
@@ -83,14 +83,40 @@ def load_config(file: str, overrides: Mapping[str, Any] | None = None) -> Config
       ConfigError: the file does not exist, cannot be run, or does not return a `Config`; or a
         setting does not exist.
     """
-    config = load(file)
-    if not isinstance(config, Config):
+    config = load_section(file)
+    if isinstance(config, Section) and not isinstance(config, Config):
         raise ConfigError(
             f"{file}: get_config must return a Config, and this is several trainings, a recipe or "
             "a study: load_config cannot read one; give it to --config"
         )
+    if not isinstance(config, Config):
+        raise ConfigError(f"{file}: get_config must return a Config")
     override(config, overrides or {})
     return config
+
+
+def load_section(file: str) -> object:
+    """What the `get_config` of a file returns, such as a `Config` or a recipe.
+
+    A file is run once per process, because it may register a method.
+
+    Args:
+      file: as for `load_config`.
+
+    Raises:
+      ConfigError: the file does not exist or cannot be run.
+    """
+    path, colon, argument = find(file).partition(":")
+    module = _module(Path(path).resolve())
+    if not callable(getattr(module, "get_config", None)):
+        raise ConfigError(f"{path} has no function get_config()")
+    try:
+        found = module.get_config(*([argument] if colon else []))
+    except ConfigError:
+        raise
+    except Exception as error:  # a user's file may raise any exception
+        raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
+    return copy.deepcopy(found)  # a file may return the same object for each call
 
 
 def override(config: Section, values: Mapping[str, Any]) -> None:

@@ -124,7 +124,7 @@ def _cell(
 ) -> Cell:
     entry = grid.entries[name]
     file = _file(entry, dataset, grid.variant)
-    settings = configuration_files.load(file)
+    settings = configuration_files.load_section(file)
     recipe = settings if isinstance(settings, Recipe) else None
     config = configuration_files.load_config(file) if recipe is None else recipe.base
     overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed}

@@ -69,7 +69,7 @@ def runs(study: Rounds, directory: Path) -> list[Run]:
 
 
 def _run(study: Rounds, seed: int, directory: Path) -> Run:
-    recipe = configuration_files.load(study.config)
+    recipe = configuration_files.load_section(study.config)
     if not isinstance(recipe, Active) or recipe.annotation != "simulated":
         raise ConfigError(
             f"config = {study.config!r}: must be a recipe of rounds whose annotation is simulated, "
