@@ -95,30 +95,6 @@ def load_config(file: str, overrides: Mapping[str, Any] | None = None) -> Config
     return config
 
 
-def load_section(file: str) -> object:
-    """What the `get_config` of a file returns, such as a `Config` or a recipe.
-
-    A file is run once per process, because it may register a method.
-
-    Args:
-      file: as for `load_config`.
-
-    Raises:
-      ConfigError: the file does not exist or cannot be run.
-    """
-    path, colon, argument = find(file).partition(":")
-    module = _module(Path(path).resolve())
-    if not callable(getattr(module, "get_config", None)):
-        raise ConfigError(f"{path} has no function get_config()")
-    try:
-        found = module.get_config(*([argument] if colon else []))
-    except ConfigError:
-        raise
-    except Exception as error:  # a user's file may raise any exception
-        raise ConfigError(f"{file}: get_config: {type(error).__name__}: {error}") from error
-    return copy.deepcopy(found)  # a file may return the same object for each call
-
-
 def override(config: Section, values: Mapping[str, Any]) -> None:
     """Sets settings by dotted key.
 
