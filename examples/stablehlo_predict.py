@@ -5,10 +5,11 @@ from pathlib import Path
 
 import jax
 import numpy
-from PIL import Image
+from PIL import Image, ImageOps
 
 model = jax.export.deserialize(bytearray(Path("step_600.stablehlo").read_bytes()))
-image = numpy.asarray(Image.open("part.png").convert("RGB"))
+photograph = ImageOps.exif_transpose(Image.open("part.png"))
+image = numpy.asarray(photograph.convert("RGB"))
 outputs = model.call(image[None])
 mask, probabilities = outputs["mask"], outputs["probabilities"]
 uncertainty = outputs["uncertainty"]
