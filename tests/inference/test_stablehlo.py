@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import tiny
-from tests.inference.exports import decided, exported, photographs, session, trained
+from tests.inference.exports import decided, exported, photographs, run, session, trained
 from uaps_jax.configs.parts import networks
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import export, stablehlo
@@ -65,6 +65,20 @@ def test_it_equals_the_onnx_file(method, predictor, data, rule, fit):
     if divergence is not None:
         divergence = dataclasses.replace(divergence, perturb=False)
     assert_same(config, built.predictor(predictor), variables, divergence, rule)
+
+
+def test_an_image_whose_score_is_nan_is_not_ok():
+    config = configured("supervised", "resize")
+    built, variables = trained(config)
+    variables = jax.tree.map(lambda array: array * np.nan, variables)
+    predictor, decision = built.predictor("main"), decided(tiny.SCORE)
+    images = photographs(2, 16, 16)
+    judged = {"rule": tiny.SCORE, "decision": decision}
+    onnx_file = run(exported(config, predictor, variables, **judged))
+    program = stablehlo.to_stablehlo(config, predictor, None, variables, tiny.SCORE, decision)
+    for found in (onnx_file(images), program.call(images)):
+        assert np.isnan(found["score"]).all()
+        assert np.asarray(found["not_ok"]).all()
 
 
 @pytest.mark.parametrize("data", [{"fit": "resize"}, {"fit": "crop", "scale": 0.6}])

@@ -6,9 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import grain
 import numpy as np
 
-from uaps_jax.data.source import Dataset
+from uaps_jax.data.source import READ_THREADS, Dataset
 from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image, read_image
 
 _GREY_MODES = frozenset({"1", "L", "LA", *SIXTEEN_BIT_GREY})  # of Pillow
@@ -61,7 +62,7 @@ class Photographs:
 
 def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
     """Of the images of these names, at least one."""
-    sizes, are_grey = zip(*(_seen(dataset, name) for name in names), strict=True)
+    sizes, are_grey = zip(*_seen(dataset, names), strict=True)
     widths, heights = zip(*sizes, strict=True)
     return Photographs(
         heights=(min(heights), max(heights)),
@@ -74,23 +75,28 @@ def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
 def unlike(dataset: Dataset, names: Iterable[str], known: Photographs) -> dict[str, list[str]]:
     """Sentence of `Photographs.differences` -> the images of these names that it is about."""
     found: dict[str, list[str]] = {}
-    for name in names:
-        (width, height), grey = _seen(dataset, name)
+    names = list(names)
+    for name, ((width, height), grey) in zip(names, _seen(dataset, names), strict=True):
         for sentence in known.differences((height, width), is_grey=grey):
             found.setdefault(sentence, []).append(name)
     return found
 
 
-def _seen(dataset: Dataset, name: str) -> tuple[tuple[int, int], bool]:
-    """Width and height of an image, and whether it is grey.
+def _seen(dataset: Dataset, names: Iterable[str]) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Width and height of each image, and whether it is grey.
 
     The pixels say so, too: grey images are stored as RGB where they were not 8-bit PNG or JPEG.
     """
-    part, index = dataset.position[name]
-    data = dataset.records[part][index]["image"]
-    with open_image(data) as image:
-        size, mode = image.size, image.mode
-    return size, mode in _GREY_MODES or is_grey(read_image(data))
+
+    def look(name: str) -> tuple[tuple[int, int], bool]:
+        part, index = dataset.position[name]
+        data = dataset.records[part][index]["image"]
+        with open_image(data) as image:
+            size, mode = image.size, image.mode
+        return size, mode in _GREY_MODES or is_grey(read_image(data))
+
+    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_THREADS)
+    yield from grain.MapDataset.source(list(names)).map(look).to_iter_dataset(options)
 
 
 def is_grey(pixels: np.ndarray) -> bool:

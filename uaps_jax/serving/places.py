@@ -62,4 +62,4 @@ class Places:
         """Waits until the photographs that were received are answered, at most `END_S` seconds."""
         with self._changed:
             if not self._changed.wait_for(lambda: not self._received, END_S):
-                logging.warning("%d photographs are not answered", self._received)
+                logging.warning("photographs that are not answered: %d", self._received)
