@@ -2,8 +2,9 @@
 
     python -m benchmarks.serve_agreement --workdir=runs/parts --photographs=FOLDER
 
-The checkpoint is exported and served; every photograph is posted, and predicted from Python. The
-exit status is 1 if a verdict differs. `--drawn=50` takes photographs of `benchmarks.photographs`.
+The checkpoint is exported and served, in float32; every photograph is posted, and predicted from
+Python in the dtype of the run. The exit status is 1 if a verdict differs. `--drawn=50` takes
+photographs of `benchmarks.photographs`.
 """
 
 from __future__ import annotations
@@ -36,19 +37,20 @@ def main() -> None:
     posted = [_png(number, given.height, given.width) for number in range(given.drawn)]
     if given.photographs:
         posted += [one.read_bytes() for one in sorted(given.photographs.iterdir())]
-    model = uaps_jax.load(given.workdir, given.checkpoint, overrides={"network.dtype": "float32"})
+    model = uaps_jax.load(given.workdir, given.checkpoint)
+    exact = uaps_jax.load(given.workdir, given.checkpoint, overrides={"network.dtype": "float32"})
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.onnx"
         export.write(
             file,
-            model.config,
-            model.method,
-            model.variables,
-            model.class_names,
+            exact.config,
+            exact.method,
+            exact.variables,
+            exact.class_names,
             {},
             "entropy",
-            model.score_rule,
-            model.decision,
+            exact.score_rule,
+            exact.decision,
         )
         service = Service(exported.open_exported(file), None)
     equal, largest, defective, most = 0, 0.0, 0, 0
@@ -62,7 +64,8 @@ def main() -> None:
         most = max(most, answer["tiles"])
     print(
         f"{equal} of {len(posted)} verdicts are equal, {defective} of them not OK; up to {most} "
-        f"tiles; the scores differ by at most {largest:.1e}"
+        f"tiles; the scores differ by at most {largest:.1e}; predicted in "
+        f"{model.config.network.dtype}"
     )
     sys.exit(equal < len(posted))
 

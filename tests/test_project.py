@@ -31,6 +31,7 @@ LAYERS = {
     "trees": set(),
     "compiler": set(),
     "files": set(),
+    "local_http": set(),
     "modules": set(),
     "datasets": {"labels"},
     "palette": {"datasets", "labels"},
@@ -88,7 +89,7 @@ LAYERS = {
         "training",
         "trees",
     },
-    "serving": {"config", "data", "inference", "training"},
+    "serving": {"config", "data", "inference", "local_http", "training"},
     "reports": {
         "annotation_queue",
         "data",
@@ -147,6 +148,7 @@ LAYERS = {
         "datasets",
         "files",
         "labels",
+        "local_http",
         "palette",
     },
     "commands": {

@@ -80,6 +80,12 @@ def test_without_a_configuration_the_run_has_to_be_named():
         ({"count": 3, "mode": "predict"}, "--count=3 is for --mode=queue, not for predict"),
         ({"mode": "review"}, "--mode=review needs --input"),
         ({"mode": "review", "input": "q", "workdir": "w"}, "needs --input, .* neither --workdir"),
+        (
+            {"mode": "serve", "input": "x", "workdir": "w"},
+            "--mode=serve takes --input, .*leave out",
+        ),
+        ({"mode": "serve", "input": "x", "config_file": "c"}, "--mode=serve takes --input"),
+        ({"mode": "serve", "input": "x", "checkpoint": "7"}, "--mode=serve takes --input"),
         ({"mm_per_pixel": 0.1, "mode": "evaluate"}, "predict and serve, not for evaluate"),
         ({"port": 80, "mode": "predict"}, "--port=80 is for --mode=serve, not for predict"),
         ({"full_size": True, "mode": "predict"}, "--full_size is for --mode=export, not for"),

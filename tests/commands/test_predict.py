@@ -48,7 +48,9 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     (other / "part_00.png").write_bytes(b"")
     (other / "part_01.png").unlink()
     with Image.open(other / "part_02.png") as image:
-        image.convert("RGB").resize((SIZE, 2 * SIZE)).save(other / "part_02.png")
+        tinted = image.convert("RGB").resize((SIZE, 2 * SIZE))
+    tinted.putpixel((0, 0), (200, 0, 0))
+    tinted.save(other / "part_02.png")
     predict(dataclasses.replace(request(root, None), input=root / "images", mm_per_pixel=0.5))
     with pytest.raises(UnpredictedFiles, match=r"(?s)1 file could not.*part_00.png: the file is"):
         predict(dataclasses.replace(request(root, None), input=other))

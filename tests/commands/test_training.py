@@ -3,8 +3,10 @@
 import dataclasses
 import json
 import os
+import signal
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from tests.commands.mine import settings
 from uaps_jax.commands import opening, training
 from uaps_jax.config import ConfigError
 from uaps_jax.data import rough, source
+from uaps_jax.training.interrupt import Interrupted
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -54,6 +57,30 @@ def test_training_images_alone_get_rough_masks(root, monkeypatch):
         grown = np.stack([rough.dilated(mask, 2) for mask in exact])
         assert (grown != exact).any()
         np.testing.assert_array_equal(pool.masks, grown if is_rough else exact)
+
+
+def test_pictures_that_cannot_be_drawn_do_not_hide_that_a_run_was_stopped(
+    root, monkeypatch, caplog
+):
+    class Held:
+        pass
+
+    held = []
+
+    def stop(*given):
+        state = Held()
+        held.append(weakref.ref(state))
+        raise Interrupted(signal.SIGTERM, 3)
+
+    def draw(*given):
+        assert held[0]() is None  # its memory is free
+        raise ValueError("no curves")
+
+    monkeypatch.setattr(training.loop, "train", stop)
+    monkeypatch.setattr(training, "draw_stopped", draw)
+    with pytest.raises(Interrupted, match="stopped after step 3"):
+        uaps_jax.train(settings(root), root.parent / "run")
+    assert "the pictures are not drawn: ValueError: no curves" in caplog.text
 
 
 def test_settings_that_cannot_be_trained_are_a_sentence(root):

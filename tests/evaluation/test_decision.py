@@ -116,6 +116,7 @@ def test_a_decision_is_read_as_it_was_written():
         False,
         True,
     ]
+    assert decision.is_not_ok(float("nan"))
     whole = json.loads(text)
     for broken in ("", "[]", "{}", json.dumps({**whole, "threshold": "high"}), text[:-5]):
         with pytest.raises(ValueError):

@@ -28,7 +28,8 @@ def test_regions_of_random_masks():
     random = np.random.default_rng(0)
     for _ in range(5):
         mask = random.choice([0, 1, 2, 255], (17, 23), p=[0.6, 0.2, 0.15, 0.05]).astype(np.uint8)
-        found = defects.find(mask, 3)
+        found, left_out = defects.find(mask, 3)
+        assert left_out == 0
         areas = [defect.area for defect in found]
         assert areas == sorted(areas, reverse=True)
         actual = sorted((d.label, d.area, tuple(d.box), d.centroid) for d in found)
@@ -39,11 +40,23 @@ def test_regions_of_random_masks():
             assert one[3] == pytest.approx(other[3])
 
 
+def test_the_largest_regions_are_measured_and_the_others_counted(monkeypatch):
+    random = np.random.default_rng(1)
+    mask = random.choice([0, 1, 2], (23, 31), p=[0.7, 0.2, 0.1]).astype(np.uint8)
+    every, none = defects.find(mask, 2)
+    assert none == 0
+    for most in (1, 4, len(every) - 1):
+        monkeypatch.setattr(defects, "MOST", most)
+        found, left_out = defects.find(mask, 2)
+        assert found == every[:most]
+        assert left_out == len(every) - most
+
+
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 9), (5, 9), (6, 6)])
 def test_an_upright_strip(height, width):
     mask = np.zeros((12, 14), np.uint8)
     mask[3 : 3 + height, 2 : 2 + width] = 1
-    [found] = defects.find(mask, 0)
+    [found], _ = defects.find(mask, 0)
     assert found.largest_width == min(height, width)
     assert found.length == pytest.approx(np.hypot(height, width))
 
@@ -61,4 +74,4 @@ def test_a_disk_and_a_bent_line():
 
 
 def test_a_mask_without_a_defect():
-    assert defects.find(np.array([[0, 255]], np.uint8), 0) == []
+    assert defects.find(np.array([[0, 255]], np.uint8), 0) == ([], 0)

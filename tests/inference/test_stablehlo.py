@@ -8,8 +8,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from tests import tiny
-from tests.inference.exports import decided, exported, photographs, session, trained
+from tests.inference.exports import decided, exported, photographs, run, session, trained
 from uaps_jax.configs.parts import networks
+from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import export, stablehlo
 from uaps_jax.inference.outputs import ExportError
@@ -65,6 +66,24 @@ def test_it_equals_the_onnx_file(method, predictor, data, rule, fit):
     if divergence is not None:
         divergence = dataclasses.replace(divergence, perturb=False)
     assert_same(config, built.predictor(predictor), variables, divergence, rule)
+
+
+@pytest.mark.parametrize("rule", [tiny.SCORE, dataclasses.replace(REGIONS, kind="area")])
+def test_an_image_of_nan_is_not_ok(rule):
+    config = configured("supervised", "resize")
+    built, variables = trained(config)
+    variables = jax.tree.map(lambda array: array * np.nan, variables)
+    predictor, decision = built.predictor("main"), decided(rule)
+    images = photographs(2, 16, 16)
+    judged = {"rule": rule, "decision": decision}
+    onnx_file = run(exported(config, predictor, variables, **judged))
+    program = stablehlo.to_stablehlo(config, predictor, None, variables, rule, decision)
+    for found in (onnx_file(images), program.call(images)):
+        assert np.isnan(found["score"]).all() == (rule.kind == "top")
+        assert np.asarray(found["not_ok"]).all()
+        probabilities = np.moveaxis(np.asarray(found["probabilities"]), 1, -1)
+        scores = [image_score.score(one, rule) for one in probabilities]
+        assert_array_equal(scores, found["score"])
 
 
 @pytest.mark.parametrize("data", [{"fit": "resize"}, {"fit": "crop", "scale": 0.6}])

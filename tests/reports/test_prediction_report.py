@@ -31,8 +31,8 @@ ODD = "a</script><b> &\"'#?.png"
 
 
 def result(name, score, mask, not_ok=None, notes=()):
-    found = defects.find(mask, 0)
-    return Result(name, name, mask.shape, score, not_ok, found, notes)
+    found, left_out = defects.find(mask, 0)
+    return Result(name, name, mask.shape, score, not_ok, found, left_out, notes)
 
 
 @pytest.fixture
@@ -103,6 +103,8 @@ def test_the_summary_counts(report):
         "2 defects in 1 image: 1 scratch, 1 pit <1>.",
         "2 files could not be predicted.",
     ]
+    more = dataclasses.replace(report, results=[one._replace(left_out=3) for one in report.results])
+    assert prediction_report.summary(more)[2] == "6 smaller defects are not measured."
     nothing = dataclasses.replace(report, results=report.results[1:], problems=[])
     assert prediction_report.summary(nothing) == [
         "1 image predicted: 0 not OK, 1 OK.",

@@ -1,5 +1,6 @@
 """The HTTP server: answers, refusals, clients, and its end."""
 
+import dataclasses
 import http.client
 import json
 import os
@@ -9,15 +10,18 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests import example_files
 from tests.serving import served
 from uaps_jax.config import ConfigError
-from uaps_jax.serving import server
+from uaps_jax.local_http import HOST
+from uaps_jax.serving import places, receiving, server
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -45,10 +49,10 @@ def running(service):
         one.server_close()
 
 
-def ask(port, path="/", data=None, **headers):
+def ask(port, path="/", data=None, method=None, **headers):
     """Status and answer."""
-    connection = http.client.HTTPConnection(server.HOST, port, timeout=20)
-    connection.request("GET" if data is None else "POST", path, data, headers)
+    connection = http.client.HTTPConnection(HOST, port, timeout=20)
+    connection.request(method or ("GET" if data is None else "POST"), path, data, headers)
     response = connection.getresponse()
     assert response.headers["Content-Type"] == "application/json"
     return response.status, json.load(response)
@@ -71,10 +75,13 @@ def test_photographs_are_answered_and_others_refused_with_a_sentence(made, monke
         assert numbers["photographs"] - before["photographs"] == len(files) + 1
         assert numbers["p50_ms"] <= numbers["p95_ms"] <= numbers["p99_ms"]
 
+        refusals = []
+
         def refused(status, text, *given, **headers):
             found, answer = ask(port, *given, **headers)
             assert found == status
             assert text in answer["error"]
+            refusals.append(text)
 
         refused(422, "the photograph is not judged: the file is empty", "/", b"")
         refused(422, "not an image of a format that is read", "/", b"GIF89a")
@@ -83,20 +90,111 @@ def test_photographs_are_answered_and_others_refused_with_a_sentence(made, monke
         refused(404, "there are /health and /stats", "/")
         refused(400, "the only parameter is mask=1", "/?masks=1", b"x")
         refused(411, "Content-Length", "/", iter([b"x"]))
+        for name, value in (("Host", "evil.example"), ("Origin", "null"), ("Host", f"{HOST}:1")):
+            refused(403, "only programs on this machine", "/health", **{name: value})
+            refused(403, "there may be no header Origin", "/", b"x" * 2**20, **{name: value})
+        assert ask(port, "/health", Host="localhost")[0] == 200
+        refused(501, "PUT: GET /health or /stats, or POST", "/", b"x" * 2**20, "PUT")
+        connection = http.client.HTTPConnection(HOST, port, timeout=20)
+        connection.request("HEAD", "/health")
+        assert connection.getresponse().status == 501
+        monkeypatch.setattr(receiving, "BODY_S", 0.2)
+        refused(408, "1 of 2 bytes came within 0.2 s", "/", b"x", **{"Content-Length": "2"})
+        run = service.model.run
+        broken = dataclasses.replace(
+            service.model, run=lambda images: {k: v * np.nan for k, v in run(images).items()}
+        )
+        monkeypatch.setattr(service, "model", broken)
+        refused(500, "the score of the photograph is nan", "/", files[0].read_bytes())
         monkeypatch.setattr(server, "MOST_BYTES", 1000)
         refused(413, "has 2000000 bytes; at most 1000 are read", "/", b"x" * 2_000_000)
-        monkeypatch.setattr(server._Handler, "timeout", 0.2)
-        refused(408, "no byte came for", "/", b"x", **{"Content-Length": "2"})
-    assert service.timings.summary()["refused"] - before["refused"] >= 6
+    assert service.timings.summary()["refused"] - before["refused"] == len(refusals) + 1
 
 
-def test_a_client_that_goes_away_stops_nothing(made):
+HALF = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\nxx"
+HALF_A_HEADER = b"POST / HTTP/1.1\r\nHost: "
+
+
+def opened(port, starts):
+    """Connections over which these bytes were sent."""
+    connections = [socket.create_connection((HOST, port)) for _ in starts]
+    for connection, start in zip(connections, starts, strict=True):
+        connection.sendall(start)
+    return connections
+
+
+@contextmanager
+def trickling(port, starts):
+    """Clients that send these bytes, and then one at a time."""
+    connections, ended = opened(port, starts), threading.Event()
+
+    def send():
+        while not ended.wait(0.05):
+            for connection in connections:
+                with suppress(OSError):
+                    connection.send(b"x")
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        for connection in connections:
+            connection.close()
+
+
+def test_clients_that_go_away_stop_nothing_and_are_counted_once(made):
     service, files, _ = made
+
+    def refused():
+        return service.timings.summary()["refused"]
+
+    before = refused()
     with running(service) as port:
-        gone = socket.create_connection((server.HOST, port))
-        gone.sendall(b"POST / HTTP/1.1\r\nContent-Length: 1000\r\n\r\nxx")
-        gone.close()
+        for connection in opened(port, [HALF] * places.AT_ONCE):
+            connection.close()
         assert ask(port, "/", files[0].read_bytes())[0] == 200
+        end = time.monotonic() + 20
+        while refused() < before + places.AT_ONCE and time.monotonic() < end:
+            time.sleep(0.02)
+        assert ask(port, "/health")[0] == 200
+        assert refused() == before + places.AT_ONCE
+
+
+def test_clients_that_send_slowly_do_not_keep_their_places(made, monkeypatch):
+    service, files, _ = made
+    photograph = files[0].read_bytes()
+    monkeypatch.setattr(receiving, "BODY_S", 2.0)
+    monkeypatch.setattr(places, "PLACE_S", 0.1)
+    with running(service) as port, trickling(port, [HALF] * places.AT_ONCE):
+        time.sleep(0.5)  # until they have their places
+        status, answer = ask(port, "/", photograph)
+        assert (status, "4 other photographs" in answer["error"]) == (503, True)
+        monkeypatch.setattr(places, "PLACE_S", 20)
+        status, answer = ask(port, "/", photograph)
+        assert status == 200
+        assert answer["milliseconds"]["waiting"] > 100
+
+
+def test_the_end_waits_for_photographs_that_were_received_up_to_a_limit(monkeypatch, caplog):
+    taken, ended = places.Places(), threading.Event()
+
+    def answer():
+        with taken.received():
+            ended.wait(20)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    monkeypatch.setattr(places, "END_S", 0.1)
+    while "photographs that are not answered: 1" not in caplog.text:
+        taken.finish()
+    monkeypatch.setattr(places, "END_S", 20)
+    threading.Timer(0.2, ended.set).start()
+    taken.finish()
+    assert ended.is_set()
+    thread.join()
 
 
 def test_a_port_in_use_is_said(made):
@@ -144,8 +242,10 @@ def test_the_clients_get_the_verdicts_of_predict_and_the_server_ends(made, proce
             assert json.loads(done.stdout)["verdict"] == verdict
             assert done.returncode == ["OK", "not OK"].index(verdict)
         assert subprocess.run([program, port, tmp_path / "none"]).returncode == 2
-    started.send_signal(signal.SIGTERM)
-    output, errors = started.communicate(timeout=30)
+    with trickling(int(port), [HALF, HALF_A_HEADER]):
+        time.sleep(0.3)
+        started.send_signal(signal.SIGTERM)
+        output, errors = started.communicate(timeout=30)
     assert started.returncode == 0, errors
     assert "stopped: photographs" in output
     assert "not OK, score" in errors

@@ -55,7 +55,9 @@ def test_a_served_photograph_is_judged_as_predict_does(case, tmp_path):
         more = served.photographs(tmp_path / "more", [(48, 48)])[0].read_bytes()
         with pytest.raises(ImageError, match="truncated|cannot be read"):
             service.check(more[:-200], with_mask=False)
-        assert "mask_png" not in service.entries(service.check(more, with_mask=False))
+        late = service.entries(service.check(more, with_mask=False, waited=2.0))
+        assert "mask_png" not in late
+        assert 2000 <= late["milliseconds"]["waiting"] < late["milliseconds"]["total"]
         assert_other_kinds_of_files_are_judged(service, more)
 
 

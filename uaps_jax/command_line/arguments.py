@@ -117,6 +117,11 @@ class Arguments:
                 "--mode=review needs --input, the folder of a queue, and neither --workdir nor "
                 "--config"
             )
+        if what == "serve" and (self.workdir or self.config_file or self.checkpoint != "best"):
+            raise ConfigError(
+                "--mode=serve takes --input, an exported file, which has all settings: leave out "
+                "--workdir, --config and --checkpoint"
+            )
         if self.port is not None and what != "serve":
             raise ConfigError(f"--port={self.port} is for --mode=serve, not for {what}")
         if self.images is not None and what != "import":

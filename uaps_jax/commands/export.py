@@ -11,6 +11,7 @@ from absl import logging
 from uaps_jax import inference
 from uaps_jax.commands import loading
 from uaps_jax.commands.request import Request
+from uaps_jax.training import checkpoints
 
 
 def export(request: Request) -> None:
@@ -36,6 +37,14 @@ def export(request: Request) -> None:
             "checkpoint %s has no decision: the exported model gives scores and no verdicts. "
             "--mode=evaluate sets one, or says why it cannot",
             model.checkpoint,
+        )
+    dtype = checkpoints.read_config(model.directory, model.step).network.dtype
+    if model.decision is not None and dtype != "float32":
+        logging.warning(
+            "the threshold was set by scores that were computed in %s; the exported model computes "
+            "in float32: of images whose score is near the threshold, the verdict can differ from "
+            "that of --mode=predict",
+            dtype,
         )
     file = model.directory / "export" / f"step_{model.step}.onnx"
     found = exporter.write(

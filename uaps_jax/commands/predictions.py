@@ -11,6 +11,7 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.commands import output_folder
 from uaps_jax.config import ConfigError
+from uaps_jax.data import photographs
 from uaps_jax.data.leakage import numbered
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import Problem, read_image
@@ -104,7 +105,7 @@ def write_test(model: TrainedModel, dataset: Dataset, mm_per_pixel: float | None
     def read(name: str) -> Photograph:
         part, index = dataset.position[name]
         pixels = read_image(dataset.records[part][index]["image"])
-        return Photograph(pixels, notes=(), is_grey=False)
+        return Photograph(pixels, (), photographs.is_grey(pixels))
 
     names = model.record["test"]
     sources = [Source(name, name, functools.partial(read, name)) for name in names]

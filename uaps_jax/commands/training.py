@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 import time
-from collections.abc import Iterator
+import traceback
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -129,14 +130,27 @@ def _train(
                 "drawn, and a second signal leaves them out",
                 stopped.step,
             )
-            with contextlib.suppress(KeyboardInterrupt):
-                draw_stopped(directory, config, dataset, record)
+            del pools
+            traceback.clear_frames(stopped.__traceback__)  # which hold the state of the training
+            _draw_stopped(directory, config, dataset, record)
         raise
     logging.info("training took %s", duration(time.perf_counter() - started))
     if processes.is_first():
         conclude(directory, config, dataset, record, params)
     processes.wait("concluded")
     return config
+
+
+def _draw_stopped(
+    directory: Path, config: Config, dataset: Dataset, record: Mapping[str, Any]
+) -> None:
+    """As `draw_stopped`; an error is logged, so that the run ends as one that was stopped."""
+    try:
+        draw_stopped(directory, config, dataset, record)
+    except KeyboardInterrupt:
+        logging.info("the pictures are not drawn")
+    except Exception as error:
+        logging.warning("the pictures are not drawn: %s: %s", type(error).__name__, error)
 
 
 def _pools(config: Config, dataset: Dataset, prepared: Trainable) -> TrainingPools:

@@ -160,7 +160,7 @@ def _log_unused(build: Path) -> None:
         size = sum(f.stat().st_size for old in unused for f in old.rglob("*") if f.is_file())
         logging.info(
             "%s of these settings, %.1f MiB, %s of files that have changed since, and not used any "
-            "more; to remove: rm -r %s",
+            "more, unless a training still runs on them; to remove: rm -r %s",
             f"{len(unused)} earlier build{'s' * (len(unused) != 1)}",
             size / 2**20,
             "is" if len(unused) == 1 else "are",

@@ -6,13 +6,13 @@ import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from PIL import Image
+import grain
+import numpy as np
 
-from uaps_jax.data.source import Dataset
-from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image
+from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image, read_image
 
-GREY_MODES = frozenset({"1", "L", "LA", *SIXTEEN_BIT_GREY})
-"""Pillow's modes of images without colours."""
+_GREY_MODES = frozenset({"1", "L", "LA", *SIXTEEN_BIT_GREY})  # of Pillow
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class Photographs:
 
         Args:
           size: its height and width.
-          is_grey: whether its file has no colours.
+          is_grey: whether it has grey levels alone.
         """
         (low_h, high_h), (low_w, high_w) = self.heights, self.widths
         if not (low_h <= size[0] <= high_h and low_w <= size[1] <= high_w):
@@ -61,8 +61,8 @@ class Photographs:
 
 
 def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
-    """Of the images of these names, at least one; their headers are read."""
-    sizes, are_grey = zip(*(_header(dataset, name) for name in names), strict=True)
+    """Of the images of these names, at least one."""
+    sizes, are_grey = zip(*_seen(dataset, names), strict=True)
     widths, heights = zip(*sizes, strict=True)
     return Photographs(
         heights=(min(heights), max(heights)),
@@ -75,23 +75,33 @@ def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
 def unlike(dataset: Dataset, names: Iterable[str], known: Photographs) -> dict[str, list[str]]:
     """Sentence of `Photographs.differences` -> the images of these names that it is about."""
     found: dict[str, list[str]] = {}
-    for name in names:
-        (width, height), grey = _header(dataset, name)
+    names = list(names)
+    for name, ((width, height), grey) in zip(names, _seen(dataset, names), strict=True):
         for sentence in known.differences((height, width), is_grey=grey):
             found.setdefault(sentence, []).append(name)
     return found
 
 
-def _header(dataset: Dataset, name: str) -> tuple[tuple[int, int], bool]:
-    """Width and height of an image, and whether it is grey."""
-    part, index = dataset.position[name]
-    with open_image(dataset.records[part][index]["image"]) as image:
-        return image.size, is_grey(image)
+def _seen(dataset: Dataset, names: Iterable[str]) -> Iterator[tuple[tuple[int, int], bool]]:
+    """Width and height of each image, and whether it is grey.
+
+    The pixels say so, too: grey images are stored as RGB where they were not 8-bit PNG or JPEG.
+    """
+
+    def look(name: str) -> tuple[tuple[int, int], bool]:
+        part, index = dataset.position[name]
+        data = dataset.records[part][index]["image"]
+        with open_image(data) as image:
+            size, mode = image.size, image.mode
+        return size, mode in _GREY_MODES or is_grey(read_image(data))
+
+    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_THREADS)
+    yield from grain.MapDataset.source(list(names)).map(look).to_iter_dataset(options)
 
 
-def is_grey(image: Image.Image) -> bool:
-    """Whether a file has grey levels alone."""
-    return image.mode in GREY_MODES
+def is_grey(pixels: np.ndarray) -> bool:
+    """Whether an image, uint8 RGB `[H, W, 3]`, has grey levels alone."""
+    return all(bool((row == row[:, :1]).all()) for row in pixels)
 
 
 def _range(ends: tuple[int, int]) -> str:

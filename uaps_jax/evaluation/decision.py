@@ -57,7 +57,7 @@ class Decision:
 
     Attributes:
       rule: of the score.
-      threshold: an image with a larger score is not OK.
+      threshold: an image with a larger score, or with NaN for a score, is not OK.
       target: what the threshold was set for.
       good: number of good images that it was set on.
       defective: number of defective images likewise.
@@ -75,7 +75,7 @@ class Decision:
 
     def is_not_ok(self, score: float) -> bool:
         """The verdict on an image with this score: True where it is not OK."""
-        return score > self.threshold
+        return not score <= self.threshold
 
     def reservation(self) -> str:
         """The sentence that says why the rate cannot be relied on; empty where it can."""
@@ -176,6 +176,6 @@ def decide(
         target=target,
         good=len(good),
         defective=len(defective),
-        false_alarms=int((good > threshold).sum()),
-        found=int((defective > threshold).sum()),
+        false_alarms=int((~(good <= threshold)).sum()),
+        found=int((~(defective <= threshold)).sum()),
     )

@@ -81,7 +81,7 @@ def score(probabilities: np.ndarray, rule: ScoreRule, known: np.ndarray | None =
     defect = 1 - probabilities[..., 0]
     if known is not None:
         defect = np.where(known, defect, 0)
-    marked = defect > np.float32(rule.pixel_threshold)
+    marked = ~(defect <= np.float32(rule.pixel_threshold))  # NaN, too
     if rule.has_minimum:
         marked = regions.in_large_regions(marked, rule.minimum_area)
         defect = np.where(marked, defect, 0)
@@ -103,7 +103,7 @@ def scores(probabilities: jax.Array, rule: ScoreRule, known: jax.Array | None = 
     defect = 1 - probabilities[..., 0].astype(jnp.float32)
     if known is not None:
         defect = jnp.where(known, defect, 0)
-    marked = defect > rule.pixel_threshold
+    marked = ~(defect <= rule.pixel_threshold)  # NaN, too
     if rule.has_minimum:
         marked = regions.batch_in_large_regions(marked, rule.minimum_area)
         defect = jnp.where(marked, defect, 0)

@@ -7,8 +7,6 @@ import io
 import math
 from collections.abc import Sequence
 
-import numpy as np
-
 from uaps_jax.evaluation import decision as decision_lib
 from uaps_jax.evaluation import image_level, metrics
 from uaps_jax.evaluation.decision import Decision
@@ -26,8 +24,8 @@ def table(
 
     `group` is the leakage group, `truth` "good" or "defective", `verdict` "OK" or "not OK",
     `image_iou` and `image_dice` the means over the defect classes of the truth, in percent, and,
-    for each defect class, `image_iou/<class>`, and the pixels that have it in the truth and in the
-    prediction, `truth_px/<class>` and `predicted_px/<class>`.
+    for each defect class, `image_iou/<class>`, and the labeled pixels that have it in the truth and
+    in the prediction, `truth_px/<class>` and `predicted_px/<class>`.
 
     Args:
       names: of the images, `[N]`.
@@ -52,18 +50,12 @@ def table(
         values.append("defective" if truth.is_defective[row] else known)
         not_ok = None if decision is None else decision.is_not_ok(score)
         values += [f"{score:.6g}", decision_lib.verdict(not_ok)]
-        values += [_percent(_mean(of_image[row, 1:])) for of_image in (iou, dice)]
+        values += [_percent(metrics.mean(of_image[row, 1:])) for of_image in (iou, dice)]
         for label in range(1, len(class_names)):
             values += [_percent(iou[row, label])]
             values += [int(in_truth[row, label]), int(in_prediction[row, label])]
         writer.writerow(values)
     return text.getvalue()
-
-
-def _mean(values: np.ndarray) -> float:
-    """Of those that are not NaN; NaN if there are none."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if known.size else math.nan
 
 
 def _percent(value: float) -> str:

@@ -67,16 +67,16 @@ def scores(confusions: np.ndarray, class_names: Sequence[str]) -> dict[str, floa
     clean = confusions[~defective]
     alarms = clean[:, 0, 1:].sum(1) > 0
     values = {
-        "image_iou": _mean(_row_means(iou[defective, 1:])),
-        "image_dice": _mean(_row_means(dice[defective, 1:])),
-        "dataset_iou": _mean(dataset_iou),
-        "dataset_iou_foreground": _mean(dataset_iou[1:]),
+        "image_iou": mean(_row_means(iou[defective, 1:])),
+        "image_dice": mean(_row_means(dice[defective, 1:])),
+        "dataset_iou": mean(dataset_iou),
+        "dataset_iou_foreground": mean(dataset_iou[1:]),
         "pixel_accuracy": both.sum() / total.sum() if total.sum() else np.nan,
-        "clean_image_false_positive_rate": _mean(alarms.astype(np.float64)),
+        "clean_image_false_positive_rate": mean(alarms.astype(np.float64)),
     }
     for index, name in enumerate(class_names):
         if index:
-            values[f"image_iou/{name}"] = _mean(iou[:, index])
+            values[f"image_iou/{name}"] = mean(iou[:, index])
         values[f"dataset_iou/{name}"] = dataset_iou[index]
     percent = {name: 100 * float(value) for name, value in values.items()}
     return percent | {
@@ -92,11 +92,11 @@ def growing(class_names: Sequence[str]) -> list[str]:
     return [name for name in scores(none, class_names) if name not in others]
 
 
-def _mean(values: np.ndarray) -> float:
+def mean(values: np.ndarray) -> float:
     """Mean of the values that are not NaN; NaN if there are none."""
     values = values[~np.isnan(values)]
     return float(values.mean()) if values.size else float("nan")
 
 
 def _row_means(values: np.ndarray) -> np.ndarray:
-    return np.array([_mean(row) for row in values])
+    return np.array([mean(row) for row in values])

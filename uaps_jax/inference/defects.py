@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage, spatial
 
 from uaps_jax.labels import IGNORE
+
+MOST = 1000
+"""So many regions of a mask are measured, the largest ones: each takes half a millisecond."""
 
 _NEIGHBOURS = np.ones((3, 3), bool)  # pixels that touch at a corner are connected, too
 
@@ -42,16 +45,30 @@ class Defect(NamedTuple):
     length: float
 
 
-def find(mask: np.ndarray, minimum_area: int) -> list[Defect]:
-    """The defects of at least `minimum_area` pixels, the largest first.
+class Found(NamedTuple):
+    """The defects of a mask.
+
+    Attributes:
+      defects: at most `MOST`, the largest first.
+      left_out: number of the others.
+    """
+
+    defects: list[Defect]
+    left_out: int
+
+
+def find(mask: np.ndarray, minimum_area: int) -> Found:
+    """The defects of at least `minimum_area` pixels.
 
     Args:
       mask: class ids, uint8 `[H, W]`; 0 and 255 are no defect.
       minimum_area: in pixels.
     """
     labels = [int(label) for label in np.unique(mask) if label not in (0, IGNORE)]
-    found = [defect for label in labels for defect in _of_class(mask, label, minimum_area)]
-    return sorted(found, key=lambda defect: -defect.area)
+    of_classes = [_of_class(mask, label, minimum_area) for label in labels]
+    found = [defect for defects, _ in of_classes for defect in defects]
+    left_out = sum(left for _, left in of_classes) + max(len(found) - MOST, 0)
+    return Found(sorted(found, key=lambda defect: -defect.area)[:MOST], left_out)
 
 
 def described(
@@ -88,23 +105,31 @@ def _rounded(value: float) -> float:
     return float(f"{value:.4g}")
 
 
-def _of_class(mask: np.ndarray, label: int, minimum_area: int) -> Iterator[Defect]:
+def _of_class(mask: np.ndarray, label: int, minimum_area: int) -> Found:
+    """The defects of a class, the largest first."""
     regions, _ = ndimage.label(mask == label, _NEIGHBOURS)
     areas = np.bincount(regions.reshape(-1))
-    for number, place in enumerate(ndimage.find_objects(regions), start=1):
-        if areas[number] < minimum_area:
-            continue
-        rows, columns = place
-        region = regions[place] == number
-        y, x = np.nonzero(region)
-        yield Defect(
-            label=label,
-            area=int(areas[number]),
-            box=Box(columns.start, rows.start, region.shape[1], region.shape[0]),
-            centroid=(float(columns.start + x.mean()), float(rows.start + y.mean())),
-            largest_width=largest_width(region),
-            length=length(region),
-        )
+    areas[0] = 0  # what is outside
+    large = np.flatnonzero(areas >= max(minimum_area, 1))
+    kept = large[np.argsort(-areas[large], kind="stable")][:MOST].tolist()
+    places = ndimage.find_objects(regions)
+    found = [_measured(regions, number, places[number - 1], label) for number in kept]
+    return Found(found, len(large) - len(found))
+
+
+def _measured(regions: np.ndarray, number: int, place: tuple[slice, slice], label: int) -> Defect:
+    """The region of this number, which lies in this box."""
+    rows, columns = place
+    region = regions[place] == number
+    y, x = np.nonzero(region)
+    return Defect(
+        label=label,
+        area=len(y),
+        box=Box(columns.start, rows.start, region.shape[1], region.shape[0]),
+        centroid=(float(columns.start + x.mean()), float(rows.start + y.mean())),
+        largest_width=largest_width(region),
+        length=length(region),
+    )
 
 
 def largest_width(region: np.ndarray) -> float:

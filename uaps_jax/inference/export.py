@@ -16,6 +16,7 @@ from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import comparison, stablehlo
 from uaps_jax.inference.comparison import Run
+from uaps_jax.inference.exported import run_of
 from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.inference.outputs import ExportError
 from uaps_jax.methods.base import Divergence, Method
@@ -122,9 +123,7 @@ def _write(file: Path, data: bytes) -> None:
 
 def in_onnx_runtime(model: bytes) -> Run:
     """The function that an ONNX file computes."""
-    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return lambda images: dict(zip(names, session.run(names, {"images": images}), strict=True))
+    return run_of(onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"]))
 
 
 def in_jax(model: bytes) -> Run:

@@ -98,7 +98,6 @@ def open_exported(file: Path) -> ExportedModel:
         ) from error
     if settings.fit != "resize" and settings.scale != 1:
         session = _session(_for_scaled(data))
-    names = [output.name for output in session.get_outputs()]
     return ExportedModel(
         file=file,
         sha256=hashlib.sha256(data).hexdigest(),
@@ -108,8 +107,16 @@ def open_exported(file: Path) -> ExportedModel:
         decision=decision,
         photographs=photographs,
         about=about,
-        run=lambda images: dict(zip(names, session.run(names, {"images": images}), strict=True)),
+        run=run_of(session),
     )
+
+
+def run_of(
+    session: onnxruntime.InferenceSession,
+) -> Callable[[np.ndarray], Mapping[str, np.ndarray]]:
+    """The function that an exported model computes, of images to its outputs by name."""
+    names = [output.name for output in session.get_outputs()]
+    return lambda images: dict(zip(names, session.run(names, {"images": images}), strict=True))
 
 
 def processors() -> int:

@@ -10,7 +10,7 @@ import numpy as np
 
 from uaps_jax.data import photographs
 from uaps_jax.data.photographs import Photographs
-from uaps_jax.datasets.common import UnreadableError, open_image
+from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.datasets.folder.images import conversions, read_any_image
 from uaps_jax.datasets.plain_text import shown
 from uaps_jax.datasets.regular_files import read_regular
@@ -25,7 +25,7 @@ class Photograph(NamedTuple):
     Attributes:
       pixels: uint8 RGB `[H, W, 3]`.
       notes: what was changed to make it RGB with 8 bits a channel.
-      is_grey: whether its file has no colours.
+      is_grey: whether it has grey levels alone.
     """
 
     pixels: np.ndarray
@@ -113,8 +113,8 @@ def decoded(data: bytes, name: str, white: int) -> Photograph:
       ImageError: they cannot be decoded.
     """
     try:
-        with open_image(data) as opened:
-            is_grey = photographs.is_grey(opened)
-        return Photograph(read_any_image(data, white), tuple(conversions(data, white)), is_grey)
+        pixels = read_any_image(data, white)
+        notes = tuple(conversions(data, white))
+        return Photograph(pixels, notes, photographs.is_grey(pixels))
     except UnreadableError as error:
         raise ImageError(name, str(error)) from error

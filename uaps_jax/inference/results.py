@@ -25,7 +25,8 @@ class Result(NamedTuple):
       score: how much of a defect it shows, by the model's rule.
       not_ok: the verdict of the model's decision; None where it has none.
       defects: of at least the minimum area of the rule; the largest first.
-      notes: about the file, sentences.
+      left_out: number of further ones, which are smaller and not measured.
+      notes: about the file and what was left out, sentences.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Result(NamedTuple):
     score: float
     not_ok: bool | None
     defects: list[Defect]
+    left_out: int
     notes: tuple[str, ...]
 
     @property
@@ -68,16 +70,22 @@ def found(
       decision: judges the score; None for no verdict.
       name: as `Result.name`.
       file: as `Result.file`.
-      notes: as `Result.notes`.
+      notes: about the file.
     """
     size = (mask.shape[0], mask.shape[1])
+    measured, left_out = defects.find(mask, minimum_area(size, data, rule))
+    if left_out:
+        notes += (
+            f"the {len(measured)} largest defects are measured; {left_out} more are left out",
+        )
     return Result(
         name=name,
         file=file,
         size=size,
         score=score,
         not_ok=None if decision is None else decision.is_not_ok(score),
-        defects=defects.find(mask, minimum_area(size, data, rule)),
+        defects=measured,
+        left_out=left_out,
         notes=notes,
     )
 

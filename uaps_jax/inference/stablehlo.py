@@ -60,7 +60,7 @@ def to_stablehlo(
             _upright(output, data, size) for output in outputs(predictor, divergence, variables, x)
         )
         score = image_score.scores(probabilities, rule)
-        verdict = {} if decision is None else {"not_ok": score > decision.threshold}
+        verdict = {} if decision is None else {"not_ok": ~(score <= decision.threshold)}
         return verdict | {
             "score": score,
             "mask": _at_original_size(probabilities.argmax(-1).astype(jnp.uint8), data, size),

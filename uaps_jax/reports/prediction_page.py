@@ -196,7 +196,8 @@ def _found(report: Report, result: Result) -> str:
     if not result.defects:
         return "no defect"
     names = dict.fromkeys(report.class_names[defect.label] for defect in result.defects)
-    return f"{numbered(len(result.defects), 'defect')}: {', '.join(names)}"
+    count = len(result.defects) + result.left_out
+    return f"{numbered(count, 'defect')}: {', '.join(names)}"
 
 
 def _defect_table(report: Report) -> str:

@@ -73,7 +73,7 @@ def score(result: Result) -> str:
 
 
 def table(report: Report) -> str:
-    """A CSV table with a row for each defect.
+    """A CSV table with a row for each defect that was measured.
 
     An image without a defect has one row, and a file that was not predicted has one.
     """
@@ -113,6 +113,8 @@ def summary(report: Report) -> list[str]:
         by_class = ", ".join(f"{found[label]} {names[label]}" for label in sorted(found))
         images = numbered(sum(bool(result.defects) for result in results), "image")
         sentences.append(f"{numbered(found.total(), 'defect')} in {images}: {by_class}.")
+        if left_out := sum(result.left_out for result in results):
+            sentences.append(f"{numbered(left_out, 'smaller defect')} are not measured.")
     elif results:
         sentences.append("No defect is predicted in any image.")
     if report.problems:

@@ -16,10 +16,10 @@ import numpy as np
 
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.labels import IGNORE
+from uaps_jax.local_http import HOST, is_from_here
 from uaps_jax.review import shown
 from uaps_jax.review.decisions import ACTIONS, Decisions, Stale
 
-HOST = "127.0.0.1"
 SECONDS = 60  # without a byte, after which a connection is closed
 
 _PAGES = {
@@ -118,13 +118,10 @@ class _Handler(BaseHTTPRequestHandler):
         Raises:
           Refused: the request is for another host, or from another site, or has no token.
         """
-        hosts = {f"{name}:{self.server.server_port}" for name in (HOST, "localhost")}
-        origin = self.headers.get("Origin")
         path = urlsplit(self.path).path.removeprefix("/")
         token, _, rest = path.partition("/")
         if (
-            self.headers.get("Host") not in hosts
-            or (origin is not None and origin.removeprefix("http://") not in hosts)
+            not is_from_here(self.headers, self.server.server_port, has_pages=True)
             or not hmac.compare_digest(token.encode(), self.server.token.encode())
             or "/" not in path
         ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import math
 import threading
 import time
 from typing import Any, NamedTuple
@@ -23,7 +24,7 @@ class Milliseconds(NamedTuple):
     """The times of a photograph.
 
     Attributes:
-      waiting: for the photographs before it.
+      waiting: for a place, and for the photographs before it.
       decode: from the bytes of the file to pixels.
       network: in ONNX Runtime.
       decision: all else: cutting and blending tiles, the score, the defects, the mask's PNG.
@@ -81,19 +82,26 @@ class Service:
         self.model.run(np.zeros((count, settings.height, settings.width, 3), np.uint8))
         return time.perf_counter() - started
 
-    def check(self, data: bytes, *, with_mask: bool) -> Answer:
+    def check(self, data: bytes, *, with_mask: bool, waited: float = 0.0) -> Answer:
         """Judges a photograph.
 
         Args:
           data: its file: PNG, JPEG, BMP or TIFF.
           with_mask: whether the answer has the mask.
+          waited: how long it has waited before, in seconds.
 
         Raises:
           ImageError: it cannot be decoded.
+          ValueError: its score is NaN.
         """
-        arrived = time.perf_counter()
+        arrived = time.perf_counter() - waited
         with self._one:
             answer = self._checked(data, arrived, with_mask=with_mask)
+        if not math.isfinite(answer.result.score):
+            raise ValueError(
+                f"the score of the photograph is {answer.result.score}: the network of "
+                f"{self.model.file} cannot be used"
+            )
         self.timings.add(answer.milliseconds.total, not_ok=answer.result.not_ok)
         return answer
 
@@ -148,6 +156,7 @@ class Service:
                 defects.described(defect, self.model.class_names, self._mm_per_pixel)
                 for defect in result.defects
             ],
+            "defects_left_out": result.left_out,
             "notes": list(result.notes),
             "tiles": answer.tiles,
             "batch": min(self.model.input.batch_size, answer.tiles),

@@ -25,7 +25,7 @@ def scores(graph: Graph, probabilities: str, rule: ScoreRule, pixels: int | None
     background = graph.add("Slice", probabilities, first, second, second)
     defect = graph.add("Sub", graph.constant(1, np.float32), background)
     threshold = graph.constant(rule.pixel_threshold, np.float32)
-    marked = graph.add("Greater", defect, threshold)
+    marked = graph.add("Not", graph.add("LessOrEqual", defect, threshold))  # NaN, too
     marked = graph.add("Cast", marked, to=TensorProto.FLOAT)
     if rule.has_minimum:
         marked = _in_large_regions(graph, marked, rule.minimum_area, pixels)

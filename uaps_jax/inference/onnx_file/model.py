@@ -99,7 +99,8 @@ def to_onnx(
     graph.output("score", score)
     if decision is not None:
         threshold = graph.constant(decision.threshold, np.float32)
-        graph.output("not_ok", graph.add("Greater", score, threshold))
+        is_ok = graph.add("LessOrEqual", score, threshold)
+        graph.output("not_ok", graph.add("Not", is_ok))  # NaN, too
     graph.drop_unused()
 
     model = helper.make_model(
