@@ -62,7 +62,7 @@ def test_a_folder_is_trained_evaluated_and_predicted(root):
     notes = {row["file"]: row["notes"] for row in table(folders[0]) if row["notes"]}
     assert set(notes) == {"part_02.png"}
     assert f"which had {SIZE} x {SIZE} px" in notes["part_02.png"]
-    assert "it has colours, and all photographs of the training are grey" in notes["part_02.png"]
+    assert "it has colours, and the photographs of the training are grey" in notes["part_02.png"]
     assert all((folder / "report.html").is_file() for folder in folders)
     by_score = [float(row["score"]) for row in table(folders[1])]
     assert by_score == sorted(by_score, reverse=True)

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 import grain
 import numpy as np
 
 from uaps_jax.data.source import READ_THREADS, Dataset
 from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image, read_image
+
+MEASURED, DECODED = 4096, 256
+"""How many images of a training are opened for their sizes, and decoded for their colours."""
+
+T = TypeVar("T")
 
 _GREY_MODES = frozenset({"1", "L", "LA", *SIXTEEN_BIT_GREY})  # of Pillow
 
@@ -20,10 +25,10 @@ class Photographs:
     """What images have in common.
 
     Attributes:
-      heights: the smallest and the largest, in pixels.
+      heights: the smallest and the largest, in pixels, of those that were opened.
       widths: likewise.
-      grey: how many are grey.
-      colour: how many have colours.
+      grey: how many are grey, of those that were decoded.
+      colour: how many of these have colours.
     """
 
     heights: tuple[int, int]
@@ -55,20 +60,27 @@ class Photographs:
                 f"{_range(self.heights)} px: defects are found best at the scale of the training"
             )
         if is_grey and not self.grey:
-            yield "it is grey, and all photographs of the training have colours"
+            yield "it is grey, and the photographs of the training have colours"
         if not is_grey and not self.colour:
-            yield "it has colours, and all photographs of the training are grey"
+            yield "it has colours, and the photographs of the training are grey"
 
 
 def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
-    """Of the images of these names, at least one."""
-    sizes, are_grey = zip(*_seen(dataset, names), strict=True)
-    widths, heights = zip(*sizes, strict=True)
+    """Of the images of these names, at least one; of many, `MEASURED` and `DECODED` of them."""
+    names = list(names)
+
+    def size(name: str) -> tuple[int, int]:
+        with open_image(_image(dataset, name)) as image:
+            return image.size
+
+    widths, heights = zip(*_mapped(size, _spread(names, MEASURED)), strict=True)
+    some = _spread(names, DECODED)
+    are_grey = [grey for _, grey in _seen(dataset, some)]
     return Photographs(
         heights=(min(heights), max(heights)),
         widths=(min(widths), max(widths)),
         grey=sum(are_grey),
-        colour=len(sizes) - sum(are_grey),
+        colour=len(some) - sum(are_grey),
     )
 
 
@@ -89,14 +101,29 @@ def _seen(dataset: Dataset, names: Iterable[str]) -> Iterator[tuple[tuple[int, i
     """
 
     def look(name: str) -> tuple[tuple[int, int], bool]:
-        part, index = dataset.position[name]
-        data = dataset.records[part][index]["image"]
+        data = _image(dataset, name)
         with open_image(data) as image:
             size, mode = image.size, image.mode
         return size, mode in _GREY_MODES or is_grey(read_image(data))
 
+    return _mapped(look, list(names))
+
+
+def _spread(names: Sequence[str], most: int) -> Sequence[str]:
+    """All names, or as many as `most` of them at equal distances."""
+    return names[:: -(-len(names) // most)]
+
+
+def _mapped(look: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
+    """A function of each name, in several threads."""
     options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_THREADS)
-    yield from grain.MapDataset.source(list(names)).map(look).to_iter_dataset(options)
+    yield from grain.MapDataset.source(names).map(look).to_iter_dataset(options)
+
+
+def _image(dataset: Dataset, name: str) -> bytes:
+    part, index = dataset.position[name]
+    data: bytes = dataset.records[part][index]["image"]
+    return data
 
 
 def is_grey(pixels: np.ndarray) -> bool:
