@@ -100,12 +100,16 @@ def test_the_strategies_share_a_start_and_add_to_it(root):
 def test_the_report_has_a_row_for_each_round_of_each_strategy(root):
     folder = root / "run" / "report"
     rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
-    latest = [row for row in rows if row["checkpoint"] == "latest"]
+    latest = [row for row in rows if (row["checkpoint"], row["part"]) == ("latest", "test")]
     assert [(row["entry"], row["round"], row["labeled"]) for row in latest] == [
         (chain, number, count) for chain in CHAINS for number, count in enumerate((2, 4))
     ]
     of_start = [row for row in latest if row["round"] == 0]
     assert of_start[0]["dataset_iou"] == of_start[1]["dataset_iou"]
+    result = json.loads((root / "run" / "hybrid" / "round_1" / "train" / "result.json").read_text())
+    of_val = [row for row in rows if row["part"] == "val" and row["entry"] == "hybrid"]
+    assert [row["checkpoint"] for row in of_val] == ["latest", "best"] * 2
+    assert of_val[-1]["dataset_iou"] == result["val_scores"]["best"]["dataset_iou"]
     minutes = [row["minutes"] for row in latest if row["entry"] == "hybrid"]
     assert minutes == sorted(minutes)
     page = (folder / "report.html").read_text()
@@ -180,7 +184,7 @@ def test_a_person_annotates_what_each_round_chooses(root, tmp_path):
     proposed = {file.stem for file in (second / "select" / "proposals").iterdir()}
     assert proposed == new
     assert "Predicted masks to begin with" in str(asked.value)
-    assert str(asked.value).startswith("dataset_iou so far: ")
+    assert str(asked.value).startswith("dataset_iou on validation so far: ")
     annotate(sorted(new))
     run(tmp_path, config())
     of_round = json.loads((second / "train" / "split.json").read_text())

@@ -75,16 +75,24 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
 
 
 def _scores(chosen: Path, question: Question) -> str:
-    """The scores of the rounds so far, and what they foretell, a line each."""
-    rows = [r for r in curve.rows_before(chosen) if r["checkpoint"] == question.checkpoint]
+    """The validation scores of the rounds so far, and what they foretell, a line each.
+
+    Scores on test would decide when to stop, and no longer be independent of the rounds.
+    """
+    rows = [
+        row
+        for row in curve.rows_before(chosen)
+        if row["checkpoint"] == question.checkpoint
+        and row["part"] == "val"
+        and row[question.metric] is not None
+    ]
     if not rows:
         return ""
-    known = [row for row in rows if row[question.metric] is not None]
-    listed = ", ".join(f"{row[question.metric]:.1f} with {row['labeled']}" for row in known)
-    found = learning_curves.compare(rows, [rows[0]["entry"]], question)
+    listed = ", ".join(f"{row[question.metric]:.1f} with {row['labeled']}" for row in rows)
+    fits = learning_curves.fits(rows, [rows[0]["entry"]], question)
     lines = [
-        f"{question.metric} so far: {listed} labeled images",
-        *learning_curves.advice(found, question),
+        f"{question.metric} on validation so far: {listed} labeled images",
+        *learning_curves.advice(fits, question),
     ]
     return "".join(f"{line}\n" for line in lines)
 

@@ -21,11 +21,14 @@ from uaps_jax.training import results
 ROWS, TABLE, PAGE, FIGURE = "rows.jsonl", "curve.csv", "report.html", "curve.png"
 
 Row = dict[str, Any]
-"""The scores of a training at a checkpoint, with `entry`, `round`, `budget` and `minutes`."""
+"""The scores of a training at a checkpoint on a part, with `entry`, `round`, `budget` and
+`minutes`."""
 
 
 def rows_of(run: Path, entry: str, number: int, labels: Path) -> list[Row]:
-    """The rows of a training of a round, one for each checkpoint.
+    """The rows of a training of a round, one for each checkpoint and part, "test" and "val".
+
+    A result of an older version has no scores on validation.
 
     Args:
       run: work directory of the training.
@@ -41,9 +44,11 @@ def rows_of(run: Path, entry: str, number: int, labels: Path) -> list[Row]:
             "round": number,
             "budget": f"round {number}",
             "minutes": minutes,
-            **result["scores"][which],
+            **scores[which],
             "checkpoint": which,
         }
+        for scores in (result["scores"], result.get("val_scores"))
+        if scores is not None
         for which in results.CHECKPOINTS
     ]
 
@@ -87,12 +92,13 @@ def report(
         ]
         write_rows(place.folder, rows)
         shown = [row for row in rows if row["checkpoint"] == question.checkpoint]
-        files.write_text(place.folder / TABLE, table(shown, question.metric))
+        of_test = [row for row in shown if row["part"] == "test"]
+        files.write_text(place.folder / TABLE, table(of_test, question.metric))
         found = learning_curves.compare(shown, list(chains), question)
         learning_curves.draw(found, question, title, place.folder / FIGURE)
         page = learning_page.render(title, found, question, (FIGURE,), ())
         files.write_text(place.folder / PAGE, page)
-        for line in learning_curves.advice(found, question):
+        for line in learning_curves.advice(found.fits, question):
             logging.info("%s", line)
 
     stages = dict.fromkeys(stage for rounds in chains.values() for both in rounds for stage in both)
@@ -106,7 +112,12 @@ def report(
 
 
 def table(rows: Sequence[Row], metric: str) -> str:
-    """The columns strategy, round, labeled images, their groups, minutes and the metric."""
+    """The columns strategy, round, labeled images, their groups, minutes and the metric.
+
+    Args:
+      rows: the scores of a checkpoint on test.
+      metric: of the last column.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["strategy", "round", "labeled", "labeled_groups", "minutes", metric])

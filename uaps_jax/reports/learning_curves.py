@@ -83,10 +83,10 @@ class Comparison:
 
     Attributes:
       tables: a table for each round.
-      series: strategy -> mean labels of a round -> the scores of its runs.
+      series: strategy -> mean labels of a round -> the scores of its runs, on test.
       areas: of the strategies with two rounds or more.
       equivalences: how many random labels give the same score.
-      fits: strategy -> the fitted curve, with four rounds or more.
+      fits: `fits`.
     """
 
     tables: Sequence[Table]
@@ -100,8 +100,8 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
     """The numbers of a report.
 
     Args:
-      rows: one a training, of one checkpoint, as `tables.tables` has them, with `round` and
-        `minutes`.
+      rows: one a training and a `part`, of one checkpoint, as `tables.tables` has them, with
+        `round` and `minutes`. All numbers but the fits are those of the part "test".
       entries: the strategies, in their order.
       question: what is asked.
 
@@ -109,8 +109,9 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
       ValueError: a row lacks the metric.
     """
     metric, baseline = question.metric, question.baselines[0] if question.baselines else ""
-    made = tables.tables(rows, entries, (metric,), baseline)
-    known = [row for row in rows if not is_missing(row[metric])]
+    of_test = [row for row in rows if row["part"] == "test"]
+    made = tables.tables(of_test, entries, (metric,), baseline)
+    known = [row for row in of_test if not is_missing(row[metric])]
     others = [name for name in entries if name != baseline]
     found: list[Equivalence] = []
     if baseline and not question.in_minutes:
@@ -121,8 +122,19 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
         series={name: _series(of_entry) for name, of_entry in runs.items() if of_entry},
         areas=areas(runs, question.baselines),
         equivalences=found,
-        fits={name: fit for name, of_entry in runs.items() if (fit := _fit(of_entry))},
+        fits=fits(rows, entries, question),
     )
+
+
+def fits(rows: Sequence[Row], entries: Sequence[str], question: Question) -> dict[str, Fit]:
+    """Strategy -> the fitted curve of its validation scores, with four rounds or more.
+
+    They foretell whether a further round is worth it, which scores on test may not decide.
+    Arguments as `compare`.
+    """
+    known = [r for r in rows if r["part"] == "val" and not is_missing(r[question.metric])]
+    found = {name: _fit(_runs(known, name, question)) for name in entries}
+    return {name: fit for name, fit in found.items() if fit}
 
 
 Points = Mapping[int, tuple[float, float]]
@@ -197,14 +209,14 @@ def _fit(runs: Mapping[Run, Points]) -> Fit | None:
     return learning_curve.fit(counts, [[y for _, y in points.values()] for points in whole])
 
 
-def advice(found: Comparison, question: Question) -> Iterator[str]:
+def advice(fits: Mapping[str, Fit], question: Question) -> Iterator[str]:
     """Sentences on what more labels would bring, one or more for each fitted strategy."""
     unit, what = ("minutes", "annotation") if question.in_minutes else ("images", "labels")
-    for entry, fit in found.fits.items():
+    for entry, fit in fits.items():
         gain, (low, high) = fit.gain(fit.last, question.added)
         yield (
             f"{entry}: {question.added:g} {unit} more are foretold to add {gain:.1f} points of "
-            f"{question.metric} ({low:.1f} to {high:.1f})"
+            f"{question.metric} on validation ({low:.1f} to {high:.1f})"
         )
         if high < question.smallest_gain:
             yield (

@@ -38,7 +38,7 @@ def render(
         parts.append(equivalence.html(heading, found.equivalences, baseline, question.metric))
     parts.append(_fits_html(found.fits, question))
     which = "the best checkpoint on val" if question.checkpoint == "best" else "the last step"
-    own = [f"Test scores in percent, of {which}.", *notes, *advice(found, question)]
+    own = [f"Test scores in percent, of {which}.", *notes, *advice(found.fits, question)]
     captions = [("Scores over the labels", file) for file in figures]
     return study_page.render(title, "\n".join(filter(None, parts)), captions, failures, own)
 
@@ -90,9 +90,10 @@ def _fits_html(fits: Mapping[str, Fit], question: Question) -> str:
             cells.append(f"{_number(labels)} {_range(interval, 0)}")
         lines.append((entry, *cells))
     caption = (
-        "m(n) = m_inf - b n^-c through the means of the runs, by least squares; in parentheses the "
-        "middle 95 % of a bootstrap over the runs, or, of one run, over the residuals. A curve is "
-        "a guess about labels beyond those that were tried."
+        "m(n) = m_inf - b n^-c through the mean scores on validation, by least squares; in "
+        "parentheses the middle 95 % of a parametric bootstrap. A curve is a guess about labels "
+        "beyond those that were tried. It decides when to stop, and is not fitted to scores on "
+        "test, so that these stay independent of the decision."
     )
     return _table("Fitted curves", head, lines, caption)
 

@@ -116,13 +116,14 @@ def write(
     notes = [_setting(finished), *study.notes]
     page = learning_page.render(study.title, found, question, (FIGURE,), failed, notes)
     files.write_text(directory / curve.PAGE, page)
-    files.write_text(directory / "results.csv", table_texts.csv_text(shown))
+    of_test = [row for row in shown if row["part"] == "test"]
+    files.write_text(directory / "results.csv", table_texts.csv_text(of_test))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     files.write_text(directory / "results.jsonl", lines)
 
 
 def rows_of(finished: Sequence[Run], directory: Path) -> list[dict[str, Any]]:
-    """The rows of the recipes, of both checkpoints."""
+    """The rows of the recipes, of both checkpoints and both parts."""
     return [
         without_epsilon(row)
         for run in finished
