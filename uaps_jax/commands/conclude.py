@@ -65,6 +65,6 @@ def draw_stopped(
 ) -> None:
     """Draws the curves and the contact sheet of a run that was stopped; arguments as `conclude`."""
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
-    which = "best" if checkpoints.has_best(directory) else "latest"
+    which = checkpoints.existing(directory, "best")
     model = trained.restore(config, directory, which)
     pictures.draw_contact_sheet(model, dataset, record["test"])
