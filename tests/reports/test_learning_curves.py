@@ -86,6 +86,36 @@ def test_a_run_without_its_last_round_has_no_area():
     assert (list(one.areas), one.fits) == ([], {})
 
 
+def test_runs_of_unequal_minutes_are_compared_where_both_have_scores():
+    """Both follow one curve, and one is cheaper: what they add at equal minutes is equal."""
+    question = QUESTION._replace(in_minutes=True)
+
+    def row(entry, number, minutes):
+        of_round = {"entry": entry, "round": number, "budget": f"round {number}"}
+        return (
+            rows((0,))[0]
+            | of_round
+            | {
+                "minutes": minutes,
+                "labeled": 8 + number,
+                "image_iou": 10 * math.log2(minutes),
+            }
+        )
+
+    some = [row("random", number, 2.0**number) for number in range(5)]
+    some += [row("hybrid", number, 3 * 2.0**number) for number in range(5)]
+    found = learning_curves.compare(some, ENTRIES, question)
+    area = next(area for area in found.areas if area.entry == "hybrid")
+    assert area.differences["random"].mean == pytest.approx(0, abs=1e-9)
+    assert not any(table.compared for table in found.tables)
+    # A pool that is exhausted adds nothing: the round does not count.
+    some.append(row("random", 5, 16.0) | {"labeled": 12})
+    some.append(row("hybrid", 5, 96.0))
+    found = learning_curves.compare(some, ENTRIES, question)
+    area = next(area for area in found.areas if area.entry == "hybrid")
+    assert area.differences["random"].mean == pytest.approx(0, abs=1e-9)
+
+
 def test_equivalence_and_advice_answer_how_many_labels():
     found = learning_curves.compare(rows(), ENTRIES, QUESTION)
     first = [e for e in found.equivalences if e.entry == "hybrid"][1]

@@ -102,6 +102,26 @@ def area(counts: Sequence[float], scores: Sequence[float]) -> float:
     return float(np.trapezoid(y, logs) / (logs[-1] - logs[0]))
 
 
+def between(
+    counts: Sequence[float], scores: Sequence[float], low: float, high: float
+) -> tuple[list[float], list[float]]:
+    """A part of a curve, with scores at its ends that are interpolated over the logarithm.
+
+    Args:
+      counts: labels, ascending, at least two.
+      scores: with each.
+      low: first number of labels of the part, not below the first of `counts`.
+      high: its last one, not above the last of `counts`.
+
+    Returns:
+      The labels from low to high, and the scores with each.
+    """
+    x, y = _checked(counts, scores, 2)
+    inside = [float(count) for count in x if low < count < high]
+    chosen = [low, *inside, high]
+    return chosen, [float(score) for score in np.interp(np.log(chosen), np.log(x), y)]
+
+
 def fit(counts: Sequence[float], scores: Sequence[Sequence[float]], seed: int = 0) -> Fit:
     """The curve through the mean scores of runs, by least squares.
 

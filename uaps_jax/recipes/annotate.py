@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import logging
 
 from uaps_jax import files
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import Cost, Work
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import grouped, protocols, splits
 from uaps_jax.data.paths import raw_folder
@@ -42,7 +42,7 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
         missing = [image for image in picked if image not in dataset.masked]
         if missing:
             raise Waiting(
-                _scores(chosen, question) + _request(place, selected, picked, missing, base)
+                _scores(chosen, question) + _request(place, selected, picked, missing, base, cost)
             )
         labeled = candidates.labeled_names(chosen)
         before = candidates.split_of(chosen)
@@ -51,10 +51,10 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
         candidates.write_names(place.folder / candidates.LABELED, split["labeled"])
         if (chosen / curve.ROWS).exists():
             files.write_bytes(place.folder / curve.ROWS, (chosen / curve.ROWS).read_bytes())
-        minutes = knowledge.true_minutes(dataset, split["labeled"], cost)
+        work = knowledge.true_work(dataset, split["labeled"])
         summary = candidates.summary(chosen)
         candidates.write_summary(
-            place.folder, summary | {"labeled": len(split["labeled"]), "minutes": minutes}
+            place.folder, summary | {"labeled": len(split["labeled"]), "work": work}
         )
         unasked = [image for image in split["unlabeled"] if image in dataset.masked]
         if unasked:
@@ -69,7 +69,11 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
         name=name,
         folder=name,
         inputs=(selected,),
-        options={"pass": "annotate"},
+        options={
+            "pass": "annotate",
+            "shares": list(base.data.shares),
+            "labeled_group_copies": base.data.labeled_group_copies,
+        },
         write=write,
     )
 
@@ -98,7 +102,12 @@ def _scores(chosen: Path, question: Question) -> str:
 
 
 def _request(
-    place: Place, selected: str, picked: Sequence[str], missing: Sequence[str], base: Config
+    place: Place,
+    selected: str,
+    picked: Sequence[str],
+    missing: Sequence[str],
+    base: Config,
+    cost: Cost,
 ) -> str:
     """What the person has to do."""
     folder = place.inputs[selected]
@@ -107,7 +116,7 @@ def _request(
     masks = where.table or str(raw_folder(base.data) / (where.masks or "masks"))
     proposals = folder / shown.PROPOSALS
     begin = f" Predicted masks to begin with: {proposals}." if proposals.is_dir() else ""
-    minutes = candidates.summary(folder)["estimated_minutes"]
+    minutes = cost.of_work(Work(*candidates.summary(folder)["estimated_work"]))
     return (
         f"stage {selected} has chosen {len(picked)} images, about {minutes:.0f} minutes of work; "
         f"{len(missing)} of them have no mask yet: {listed}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from absl import logging
 
 from uaps_jax import files
+from uaps_jax.acquisition.cost import Cost, Work
 from uaps_jax.recipes import candidates
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.reports import learning_curves, learning_page
@@ -25,7 +27,7 @@ Row = dict[str, Any]
 `minutes`."""
 
 
-def rows_of(run: Path, entry: str, number: int, labels: Path) -> list[Row]:
+def rows_of(run: Path, entry: str, number: int, labels: Path, cost: Cost) -> list[Row]:
     """The rows of a training of a round, one for each checkpoint and part, "test" and "val".
 
     A result of an older version has no scores on validation.
@@ -35,9 +37,10 @@ def rows_of(run: Path, entry: str, number: int, labels: Path) -> list[Row]:
       entry: the strategy.
       number: of the round.
       labels: folder of the stage with its labels.
+      cost: of annotation.
     """
     result = json.loads((run / results.FILE).read_text())
-    minutes = candidates.summary(labels)["minutes"]
+    minutes = cost.of_work(Work(*candidates.summary(labels)["work"]))
     return [
         {
             "entry": entry,
@@ -73,6 +76,8 @@ def report(
     title: str,
     chains: Mapping[str, Sequence[tuple[str, str]]],
     question: Question,
+    cost: Cost,
+    notes: Sequence[str],
 ) -> Pass:
     """The scores of all rounds: `rows.jsonl`, `curve.csv`, `report.html` and `curve.png`.
 
@@ -81,6 +86,8 @@ def report(
       title: of the page.
       chains: strategy -> its rounds, each the stage with the labels and that of the training.
       question: what the page answers.
+      cost: of annotation.
+      notes: further paragraphs of the page.
     """
 
     def write(place: Place) -> None:
@@ -88,7 +95,7 @@ def report(
             row
             for entry, rounds in chains.items()
             for number, (labels, model) in enumerate(rounds)
-            for row in rows_of(place.inputs[model], entry, number, place.inputs[labels])
+            for row in rows_of(place.inputs[model], entry, number, place.inputs[labels], cost)
         ]
         write_rows(place.folder, rows)
         shown = [row for row in rows if row["checkpoint"] == question.checkpoint]
@@ -96,7 +103,7 @@ def report(
         files.write_text(place.folder / TABLE, table(of_test, question.metric))
         found = learning_curves.compare(shown, list(chains), question)
         learning_curves.draw(found, question, title, place.folder / FIGURE)
-        page = learning_page.render(title, found, question, (FIGURE,), ())
+        page = learning_page.render(title, found, question, (FIGURE,), (), notes)
         files.write_text(place.folder / PAGE, page)
         for line in learning_curves.advice(found.fits, question):
             logging.info("%s", line)
@@ -106,7 +113,13 @@ def report(
         name=name,
         folder=name,
         inputs=tuple(stages),
-        options={"pass": "curve", "title": title, "question": question._asdict()},
+        options={
+            "pass": "curve",
+            "title": title,
+            "question": question._asdict(),
+            "cost": dataclasses.asdict(cost),
+            "notes": list(notes),
+        },
         write=write,
     )
 

@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from uaps_jax.evaluation import learning_curve
 from uaps_jax.evaluation.learning_curve import PARAMETERS, Fit
-from uaps_jax.reports import equivalence, tables
+from uaps_jax.reports import curve_areas, equivalence, tables
+from uaps_jax.reports.curve_areas import Area, Points
 from uaps_jax.reports.equivalence import Equivalence
 from uaps_jax.reports.study_figures import learning_curves as figure
-from uaps_jax.reports.tables import Row, Run, Table, half_width, is_missing
+from uaps_jax.reports.tables import Row, Run, Table, is_missing
 
 
 class Question(NamedTuple):
@@ -46,35 +47,6 @@ class Question(NamedTuple):
     @property
     def unit(self) -> str:
         return "minutes of annotation" if self.in_minutes else "labeled images"
-
-
-class Difference(NamedTuple):
-    """The mean of paired differences.
-
-    Attributes:
-      pairs: how many.
-      mean: of them.
-      half: half the width of the 95 % interval by Student's t; None below two pairs.
-    """
-
-    pairs: int
-    mean: float
-    half: float | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Area:
-    """The areas under the curves of a strategy (`learning_curve.area`).
-
-    Attributes:
-      entry: the strategy.
-      values: of its runs.
-      differences: baseline -> this strategy minus the baseline, paired by draw and seed.
-    """
-
-    entry: str
-    values: tuple[float, ...]
-    differences: Mapping[str, Difference]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -110,7 +82,8 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
     """
     metric, baseline = question.metric, question.baselines[0] if question.baselines else ""
     of_test = [row for row in rows if row["part"] == "test"]
-    made = tables.tables(of_test, entries, (metric,), baseline)
+    # Rounds of equal minutes have unequal labels: their scores are not paired.
+    made = tables.tables(of_test, entries, (metric,), "" if question.in_minutes else baseline)
     known = [row for row in of_test if not is_missing(row[metric])]
     others = [name for name in entries if name != baseline]
     found: list[Equivalence] = []
@@ -120,7 +93,7 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
     return Comparison(
         tables=made,
         series={name: _series(of_entry) for name, of_entry in runs.items() if of_entry},
-        areas=areas(runs, question.baselines),
+        areas=curve_areas.areas(runs, question.baselines),
         equivalences=found,
         fits=fits(rows, entries, question),
     )
@@ -135,10 +108,6 @@ def fits(rows: Sequence[Row], entries: Sequence[str], question: Question) -> dic
     known = [r for r in rows if r["part"] == "val" and not is_missing(r[question.metric])]
     found = {name: _fit(_runs(known, name, question)) for name in entries}
     return {name: fit for name, fit in found.items() if fit}
-
-
-Points = Mapping[int, tuple[float, float]]
-"""Round -> labels and score."""
 
 
 def _runs(rows: Sequence[Row], entry: str, question: Question) -> dict[Run, Points]:
@@ -160,53 +129,19 @@ def _series(runs: Mapping[Run, Points]) -> dict[float, list[float]]:
     return series
 
 
-def areas(runs: Mapping[str, Mapping[Run, Points]], baselines: Sequence[str]) -> list[Area]:
-    """The area of each run that has the last round of all, and paired differences.
-
-    Args:
-      runs: strategy -> run -> its points.
-      baselines: strategies that the others are compared with.
-    """
-    last = max((n for of in runs.values() for points in of.values() for n in points), default=0)
-    values = {
-        entry: {
-            run: learning_curve.area(*zip(*points.values(), strict=True))
-            for run, points in of_entry.items()
-            if len(points) == last + 1 > 1
-        }
-        for entry, of_entry in runs.items()
-    }
-    return [
-        Area(
-            entry=entry,
-            values=tuple(own.values()),
-            differences={
-                name: difference
-                for name in baselines
-                if name != entry and (difference := _difference(own, values.get(name, {})))
-            },
-        )
-        for entry, own in values.items()
-        if own
-    ]
-
-
-def _difference(own: Mapping[Run, float], others: Mapping[Run, float]) -> Difference | None:
-    differences = [own[run] - others[run] for run in own if run in others]
-    if not differences:
-        return None
-    half = half_width(differences) if len(differences) > 1 else None
-    return Difference(len(differences), statistics.fmean(differences), half)
-
-
 def _fit(runs: Mapping[Run, Points]) -> Fit | None:
     """The curve of the runs that have all rounds; None with too few of these."""
     rounds = max((len(points) for points in runs.values()), default=0)
     whole = [points for points in runs.values() if len(points) == rounds]
-    if rounds <= PARAMETERS:
+    if not rounds:
         return None
-    counts = [statistics.fmean(points[n][0] for points in whole) for n in whole[0]]
-    return learning_curve.fit(counts, [[y for _, y in points.values()] for points in whole])
+    counts = {n: statistics.fmean(points[n][0] for points in whole) for n in whole[0]}
+    numbers = list(curve_areas.ascending({n: (x, 0.0) for n, x in counts.items()}))
+    if len(numbers) <= PARAMETERS:
+        return None
+    return learning_curve.fit(
+        [counts[n] for n in numbers], [[points[n][1] for n in numbers] for points in whole]
+    )
 
 
 def advice(fits: Mapping[str, Fit], question: Question) -> Iterator[str]:

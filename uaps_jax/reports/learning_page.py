@@ -10,7 +10,8 @@ from html import escape
 from uaps_jax.evaluation import learning_curve
 from uaps_jax.evaluation.learning_curve import Fit, Interval
 from uaps_jax.reports import equivalence, html_page, study_page, table_texts
-from uaps_jax.reports.learning_curves import Area, Comparison, Difference, Question, advice
+from uaps_jax.reports.curve_areas import Area, Difference
+from uaps_jax.reports.learning_curves import Comparison, Question, advice
 
 
 def render(
@@ -56,8 +57,8 @@ def _areas_html(found: Sequence[Area], question: Question) -> str:
     caption = (
         f"Mean {question.metric} over the logarithm of the {question.unit}, in which each doubling "
         "counts the same: the area under the curve by its range. ±: standard deviation over the "
-        "runs. Differences are paired by draw and seed, with the 95 % confidence interval of their "
-        "mean by Student's t."
+        "runs. Differences are paired by draw and seed, over the labels that both runs have, with "
+        "the 95 % confidence interval of their mean by Student's t."
     )
     return _table("Area under the curve", head, lines, caption)
 

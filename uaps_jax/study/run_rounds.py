@@ -12,6 +12,7 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.data import source
 from uaps_jax.recipes import curve
+from uaps_jax.recipes.rounds import other_starts
 from uaps_jax.recipes.stage import Training
 from uaps_jax.reports import learning_curves, learning_page, table_texts
 from uaps_jax.study import processes, rounds
@@ -113,7 +114,8 @@ def write(
     )
     learning_curves.draw(found, question, study.title, directory / FIGURE)
     failed = [f"seed {seed}: {reason}" for seed, reason in failures.items()]
-    notes = [_setting(finished), *study.notes]
+    starts = other_starts(finished[0].recipe.chains)
+    notes = [_setting(finished), *starts, *study.notes]
     page = learning_page.render(study.title, found, question, (FIGURE,), failed, notes)
     files.write_text(directory / curve.PAGE, page)
     of_test = [row for row in shown if row["part"] == "test"]
