@@ -17,6 +17,7 @@ from uaps_jax.configs import folder_active
 from uaps_jax.recipes import acquire, stage
 from uaps_jax.recipes.acquire import Known
 from uaps_jax.recipes.stage import Waiting
+from uaps_jax.study import pseudo_labels
 from uaps_jax.training.interrupt import Interrupted
 
 CHAINS = ("hybrid", "random")
@@ -113,6 +114,8 @@ def test_the_report_has_a_row_for_each_round_of_each_strategy(root):
     assert of_val[-1]["dataset_iou"] == result["val_scores"]["best"]["dataset_iou"]
     minutes = [row["minutes"] for row in latest if row["entry"] == "hybrid"]
     assert minutes == sorted(minutes)
+    # A study looks for pseudo-labels in every recipe.
+    assert not [*pseudo_labels.of_recipe(root / "run", recipe(root).stages())]
     page = (folder / "report.html").read_text()
     assert "Area under the curve" in page
     assert "minus random" in page
