@@ -242,9 +242,9 @@ def test_the_uncertainty_of_wrong_pixels_by_hand():
     assert found["response_scaling"] == {"auroc": 1.0, "average_precision": 1.0}
     assert found["confidence"] == {"auroc": 0.5, "average_precision": 0.5}
     assert (found["share"], found["precision"], found["recall"]) == (0.25, 1.0, 0.5)
-    # With a larger `method.least`, the right pixel of weight 245 counts less, too.
+    # With a larger `method.least`, the other wrong pixel, of weight 245, counts less, too.
     found = uncertainty_report.errors_found([maps], 245)
-    assert (found["share"], found["precision"], found["recall"]) == (0.5, 0.5, 0.5)
+    assert (found["share"], found["precision"], found["recall"]) == (0.5, 1.0, 1.0)
     unknown = dataclasses.replace(maps, truth=None)
     assert uncertainty_report.errors_found([unknown], 12) is None
 
