@@ -4,8 +4,9 @@
     python run.py --config=configs/neu_urn.py --config.base.network.pretrained=FILE
 
 FILE has torchvision's ResNet-101. The ellipses are made of the masks, which are hidden from the
-training; of every leakage group one image is learnt. No published score: URN's segmentor and its
-settings are those of PASCAL VOC. The variant is a run of minutes on the U-Net at 64 px.
+training; one image is learnt of every leakage group of the training part but one, which a ratio
+leaves out. No published score: URN's segmentor and its settings are those of PASCAL VOC. The
+variant is a run of minutes on the U-Net at 64 px.
 """
 
 from uaps_jax.configs.parts import datasets, urn

@@ -18,7 +18,9 @@ STEPS = 20_000
 """Of each phase on PASCAL VOC."""
 
 ALMOST_ALL = 0.9999
-"""A labeled ratio of the protocol `grouped`: one image of every leakage group; 1 is all images."""
+"""A labeled ratio of the protocol `grouped`: one image of every training group but one.
+
+Below a ratio of 1, which is all images, a group stays unlabeled at least."""
 
 MAP_VIEWS = (0.75, 1.0, 1.5, 2.0, 2.5, 3.0)
 """Factors of the sides for activation maps; PMM takes each quarter from 0.75 to 3."""

@@ -51,6 +51,7 @@ def test_minutes_are_linear_in_objects_and_boundary():
     assert model.minutes(mask) == pytest.approx(0.5 + 2 * 2 + 10 * 16 / 100)
 
 
-def test_as_many_images_as_the_budget_pays():
-    minutes = np.array([1.0, 2.0, 3.0])
-    assert [cost.affordable(minutes, b) for b in (0.5, 1, 3, 5.9, 6, 100)] == [0, 1, 2, 2, 3, 3]
+def test_images_that_do_not_fit_into_the_budget_are_left_out():
+    minutes = (3.0, 1.0, 2.0)
+    found = {budget: cost.affordable(minutes, budget) for budget in (0.5, 1, 3, 5.9, 6)}
+    assert found == {0.5: [], 1: [1], 3: [0], 5.9: [0, 1], 6: [0, 1, 2]}

@@ -65,6 +65,22 @@ def test_scores_that_fall_or_lie_at_the_top_have_a_level_curve():
     assert steep.scale > 0
 
 
+@pytest.mark.parametrize(("runs", "rounds"), [(1, 5), (3, 4), (3, 5)])
+def test_the_interval_of_the_gain_covers_the_truth(runs, rounds, monkeypatch):
+    """Of 50 draws an honest 95 % interval misses at most 6, but for a chance of 1 %."""
+    monkeypatch.setattr(learning_curve, "DRAWS", 150)
+    random = np.random.default_rng(1)
+    counts = np.array(COUNTS[-rounds:])
+    truth, gain = law(counts, 80, 100, 0.6), law(192, 80, 100, 0.6) - law(128, 80, 100, 0.6)
+    covered = 0
+    for seed in range(50):
+        offsets = random.normal(0, 1, (runs, 1))
+        table = truth + offsets + random.normal(0, 1.5, (runs, rounds))
+        _, (low, high) = learning_curve.fit(counts, table, seed).gain(128, 64)
+        covered += low <= gain <= high
+    assert covered >= 44
+
+
 def test_the_interval_covers_the_truth_and_shrinks_with_runs():
     random = np.random.default_rng(3)
     truth = law(COUNTS, 80, 100, 0.6)

@@ -14,8 +14,10 @@ from tests.commands import mine
 from uaps_jax.commands import recipe as command
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import folder_active
-from uaps_jax.recipes import stage
+from uaps_jax.recipes import acquire, stage
+from uaps_jax.recipes.acquire import Known
 from uaps_jax.recipes.stage import Waiting
+from uaps_jax.study import pseudo_labels
 from uaps_jax.training.interrupt import Interrupted
 
 CHAINS = ("hybrid", "random")
@@ -100,14 +102,20 @@ def test_the_strategies_share_a_start_and_add_to_it(root):
 def test_the_report_has_a_row_for_each_round_of_each_strategy(root):
     folder = root / "run" / "report"
     rows = [json.loads(line) for line in (folder / "rows.jsonl").read_text().splitlines()]
-    latest = [row for row in rows if row["checkpoint"] == "latest"]
+    latest = [row for row in rows if (row["checkpoint"], row["part"]) == ("latest", "test")]
     assert [(row["entry"], row["round"], row["labeled"]) for row in latest] == [
         (chain, number, count) for chain in CHAINS for number, count in enumerate((2, 4))
     ]
     of_start = [row for row in latest if row["round"] == 0]
     assert of_start[0]["dataset_iou"] == of_start[1]["dataset_iou"]
+    result = json.loads((root / "run" / "hybrid" / "round_1" / "train" / "result.json").read_text())
+    of_val = [row for row in rows if row["part"] == "val" and row["entry"] == "hybrid"]
+    assert [row["checkpoint"] for row in of_val] == ["latest", "best"] * 2
+    assert of_val[-1]["dataset_iou"] == result["val_scores"]["best"]["dataset_iou"]
     minutes = [row["minutes"] for row in latest if row["entry"] == "hybrid"]
     assert minutes == sorted(minutes)
+    # A study looks for pseudo-labels in every recipe.
+    assert not [*pseudo_labels.of_recipe(root / "run", recipe(root).stages())]
     page = (folder / "report.html").read_text()
     assert "Area under the curve" in page
     assert "minus random" in page
@@ -180,7 +188,7 @@ def test_a_person_annotates_what_each_round_chooses(root, tmp_path):
     proposed = {file.stem for file in (second / "select" / "proposals").iterdir()}
     assert proposed == new
     assert "Predicted masks to begin with" in str(asked.value)
-    assert str(asked.value).startswith("dataset_iou so far: ")
+    assert str(asked.value).startswith("dataset_iou on validation so far: ")
     annotate(sorted(new))
     run(tmp_path, config())
     of_round = json.loads((second / "train" / "split.json").read_text())
@@ -219,6 +227,7 @@ def test_the_published_recipes_are_valid(name, argument, tmp_path):
         ({"start_images": 5}, "are 7 images, and there are 6 to choose from"),
         ({"acquisition.uncertainty": "bald"}, "members = 'prediction': bald compares the members"),
         ({"acquisition.members": "checkpoints", "checkpoints": (0.9,)}, "they are the steps 2"),
+        ({"unit": "hours", "cost.per_image": 0.0}, "cost.per_image = 0.0: with unit = 'hours' ev"),
         ({"base.data.labeled_count": 3}, "base.data.labeled_count = 3: the rounds choose"),
     ],
 )
@@ -231,19 +240,77 @@ def test_what_cannot_run_is_refused_before_the_first_step(root, tmp_path, settin
     assert not list((root / tmp_path.name).glob("*/*"))
 
 
+def round_stage(config, name):
+    """A stage of the recipe by its name."""
+    return {one.name: one for one in config.stages()}[name]
+
+
+def test_only_a_choice_that_compares_checkpoints_has_further_ones(root):
+    config = recipe(root, baselines=("random", "mean_entropy"), checkpoints=(0.5,))
+    config.acquisition.members = "checkpoints"
+    compared = {
+        name: round_stage(config, f"{name}/round_1/select").options["steps"]
+        for name in ("hybrid", "random", "mean_entropy")
+    }
+    assert compared == {"hybrid": (1,), "random": (), "mean_entropy": ()}
+    folders = stage.folders(config.stages(), root)
+    keep_at = {
+        name: round_stage(config, f"{name}/train").configure(folders).checkpoint.keep_at
+        for name in ("start_random", "hybrid/round_1", "mean_entropy/round_1")
+    }
+    assert [1 in steps for steps in keep_at.values()] == [True, True, False]
+
+
+def test_options_hold_what_a_choice_depends_on_and_no_more(root):
+    def options(name, **settings):
+        config = recipe(root)
+        for key, value in settings.items():
+            stage.config_lib.assign(config, key.replace("__", "."), value)
+        return stage._plain(round_stage(config, name).options)
+
+    selected, hours = "hybrid/round_1/select", {"unit": "hours", "added": (1.0,)}
+    dear = {"cost__per_image": 9.0}
+    assert options(selected) == options(selected, **dear)
+    assert options(selected, **hours) != options(selected, **hours, **dear)
+    assert options("report") != options("report", **dear)
+    start, texture = "start_typiclust/select", {"start": "typiclust"}
+    assert options(start, **texture) != options(start, **texture, base__data__height=32)
+    own = {"annotation": "files", "baselines": ()}
+    name = "start_random/annotate"
+    assert options(name, **own) != options(name, **own, base__data__shares=(0.5, 0.25, 0.25))
+
+
+def test_strategies_with_another_start_are_named_in_the_report(root):
+    assert "Other start" not in "".join(round_stage(recipe(root), "report").options["notes"])
+    config = recipe(root, start="typiclust", baselines=("random",))
+    (note,) = round_stage(config, "report").options["notes"]
+    assert note.startswith("Other start: random (random); hybrid starts with typiclust.")
+
+
+def test_dear_images_are_skipped_and_an_exhausted_pool_chooses_none():
+    own = folder_active.get_config("small").acquisition
+    own.selection, own.uncertainty = "highest", "entropy"
+    scores, minutes = np.array([5.0, 4.0, 3.0, 2.0]), np.array([50.0, 2.0, 50.0, 1.0])
+    known = Known(scores, None, None, minutes, [])
+    chosen = [acquire.choose_for_minutes(own, known, m, (0, 1), []) for m in (0.5, 1.0, 3.0, 60.0)]
+    assert chosen == [[], [3], [1], [0, 1]]
+    assert acquire.choose_for_minutes(own, known, 90.0, (0, 1), [0, 1, 2, 3]) == []
+
+
 def test_hours_are_spent_by_the_cost_of_the_predicted_defects(root, monkeypatch):
     def stopped(config, workdir):
         raise Interrupted(15, 1)
 
     monkeypatch.setattr(command.training, "train", stopped)
-    shutil.copytree(root / "run", root / "hours")
-    budget = 0.6
+    selected = root / "run" / "hybrid" / "round_1" / "select"
+    free = [float(row["minutes"]) for row in images(selected) if row["state"] != "annotated"]
+    budget = 0.6 * sum(free)
     with pytest.raises(Interrupted):
-        run(root, recipe(root, unit="hours", added=(budget / 60,), baselines=()), "hours")
-    selected = root / "hours" / "hybrid" / "round_1" / "select"
+        run(root, recipe(root, unit="hours", added=(budget / 60,), baselines=()))
     rows = [row for row in images(selected) if row["state"] != "annotated"]
     minutes = {row["name"]: float(row["minutes"]) for row in rows}
     price = sum(minutes.values()) / len(minutes)
+    assert (selected.parent / "select.previous-1").is_dir()
     chosen = [row["name"] for row in rows if row["state"] == "chosen"]
     spent = sum(minutes[name] for name in chosen)
     assert 0 < len(chosen) < len(rows)
@@ -251,5 +318,7 @@ def test_hours_are_spent_by_the_cost_of_the_predicted_defects(root, monkeypatch)
     assert len(chosen) <= budget / price
     summary = json.loads((selected / "summary.json").read_text())
     assert summary["spent_minutes"] == pytest.approx(spent)
-    start = json.loads((root / "hours/start_random/select/summary.json").read_text())
-    assert summary["minutes"] > start["minutes"] > 0
+    start = json.loads((root / "run/start_random/select/summary.json").read_text())
+    assert start["work"][0] == 2
+    assert summary["work"][0] == 2 + len(chosen)
+    assert "spent_minutes" not in start

@@ -22,9 +22,10 @@ from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.crf.refine import pairwise_terms
 from uaps_jax.data import protocols, rough, source, targets
+from uaps_jax.datasets.common import DataError, read_mask
 from uaps_jax.evaluation import metrics, ranking
 from uaps_jax.labels import IGNORE
-from uaps_jax.recipes import run_recipe, target_files, uncertainty_report
+from uaps_jax.recipes import given_checks, run_recipe, target_files, uncertainty_report
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.response_scaling import ResponseScaling
 from uaps_jax.recipes.stage import Place, Training
@@ -206,8 +207,16 @@ def test_the_report_compares_with_the_hidden_masks(root, opened):
     low = weights <= 0.05 * 255
     assert found["share"] == pytest.approx(low.mean())
     assert summary["quality"]["cyclic"]["images"] == len(split["labeled"])
-    of_study = [(one.stage, one.model, one.part) for one in pseudo_labels.of_recipe(root / "whole")]
+    stages = of_user_urn.of(str(root), weightings=("none", "hard")).stages()
+    of_study = [
+        (one.stage, one.model, one.part) for one in pseudo_labels.of_recipe(root / "whole", stages)
+    ]
     assert of_study == [("targets/cyclic", "phase_1", part) for part in ("rough", "cyclic")]
+    shutil.copytree(folder, folder.with_name("cyclic.previous-1"))
+    assert [one.stage for one in pseudo_labels.of_recipe(root / "whole", stages)] == (
+        ["targets/cyclic"] * 2
+    )
+    shutil.rmtree(folder.with_name("cyclic.previous-1"))
     with (folder / "uncertainty.csv").open() as file:
         rows = {row["name"]: row for row in csv.DictReader(file)}
     shares = [float(rows[name]["wrong"]) for name in split["labeled"]]
@@ -228,13 +237,16 @@ def test_the_uncertainty_of_wrong_pixels_by_hand():
         },
         truth=truth,
     )
-    found = uncertainty_report.errors_found([maps])
+    found = uncertainty_report.errors_found([maps], 12)
     assert found["wrong"] == 0.5
     assert found["response_scaling"] == {"auroc": 1.0, "average_precision": 1.0}
     assert found["confidence"] == {"auroc": 0.5, "average_precision": 0.5}
     assert (found["share"], found["precision"], found["recall"]) == (0.25, 1.0, 0.5)
+    # With a larger `method.least`, the other wrong pixel, of weight 245, counts less, too.
+    found = uncertainty_report.errors_found([maps], 245)
+    assert (found["share"], found["precision"], found["recall"]) == (0.5, 1.0, 1.0)
     unknown = dataclasses.replace(maps, truth=None)
-    assert uncertainty_report.errors_found([unknown]) is None
+    assert uncertainty_report.errors_found([unknown], 12) is None
 
 
 def test_scores_are_those_of_the_test_images_with_and_without_the_crf(root, opened):
@@ -274,7 +286,7 @@ def test_phases_are_left_out_by_giving_their_files(root, opened, tmp_path, caplo
     recipe.crf.iterations = 0
     with caplog.at_level("WARNING"):
         run_recipe.run_recipe(recipe, tmp_path / "one", dataset, training.train)
-    assert "without a CRF, response scaling is no more than a threshold" in caplog.text
+    assert "without a CRF, response scaling looks at each pixel alone" in caplog.text
     written = tmp_path / "one" / "targets"
     labels = (written / "phase_0" / "image_labels.csv").read_bytes()
     assert labels == (whole / "targets" / "phase_0" / "image_labels.csv").read_bytes()
@@ -326,6 +338,65 @@ def test_labeled_images_keep_their_masks_and_unlabeled_ones_get_cyclic_masks(
         assert [row["name"] for row in csv.DictReader(file)] == split["unlabeled"]
 
 
+def test_what_does_not_fit_the_data_is_found_before_the_first_stage(root, opened):
+    dataset, split, _ = opened
+    model = str(root / "whole" / "phase_1")
+    of_user_urn.of(str(root), model=model).split(dataset)
+    other = of_user_urn.of(str(root), model=model)
+    other.base.data.split_seed = 1
+    held = {dataset.groups[n] for n in protocols.make_split(dataset, other.base.data)["test"]}
+    assert held & {dataset.groups[name] for name in split["labeled"] + split["val"]}
+    with pytest.raises(ConfigError, match=r"labeled and validation images are test images of this"):
+        other.split(dataset)
+    larger = of_user_urn.of(str(root), model=model)
+    larger.base.data.height = 32
+    with pytest.raises(ConfigError, match=r"base.data.height = 32: the model was trained with 16"):
+        larger.split(dataset)
+    masks = str(root / "whole" / "targets" / "phase_0")
+    without = dataclasses.replace(dataset, masked=dataset.masked - {split["labeled"][0]})
+    with pytest.raises(ConfigError, match=f"oracle .* have none, {split['labeled'][0]} among them"):
+        given_checks.check(
+            of_user_urn.of(str(root), masks=masks, weightings=("oracle",)), without, split
+        )
+    with pytest.raises(ConfigError, match="no unlabeled images that could get cyclic masks"):
+        given_checks.check(
+            of_user_urn.of(str(root), masks=masks, start="labeled"),
+            dataset,
+            split | {"unlabeled": []},
+        )
+
+
+def test_labels_beside_given_masks_are_read_before_the_first_training(root, opened, tmp_path):
+    dataset, split, _ = opened
+    given = tmp_path / "given"
+    shutil.copytree(root / "whole" / "targets" / "phase_0", given)
+    table = given / "image_labels.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    stages = of_user_urn.of(str(root), masks=str(given)).stages()
+    pass_of_masks = next(stage for stage in stages if stage.name == "phase_0")
+
+    def write(content):
+        table.write_bytes(content)
+        place = Place(folder=tmp_path / "phase_0", inputs={}, dataset=dataset, split=split)
+        pass_of_masks.write(place)
+
+    write("".join(lines).encode("utf-8-sig"))
+    with pytest.raises(DataError, match="has no line for 1 of"):
+        write("".join(lines[:-1]).encode())
+    with pytest.raises(DataError, match="is not UTF-8"):
+        write("".join(lines).replace("scratch", "Schl\u00e4ge").encode("cp1252"))
+
+
+def test_settings_without_an_effect_are_those_of_phases_that_are_left_out(root):
+    def unused(**settings):
+        return set(of_user_urn.of(str(root), **settings).unused())
+
+    assert "base.data.rough.kind" in unused(masks="given")
+    assert "base.data.rough.kind" not in unused(masks="given", start="labeled")
+    assert "maps.steps" in unused(masks="given", start="image_labels")
+    assert "maps.steps" not in unused(start="image_labels")
+
+
 def test_masks_are_made_of_image_labels(root, opened, tmp_path):
     """Of a classifier of four steps: a mask holds no class that its image does not have."""
     dataset, split, data = opened
@@ -341,16 +412,19 @@ def test_masks_are_made_of_image_labels(root, opened, tmp_path):
 
     stages["image_labels"].write(place("image_labels"))
     for name in split["labeled"]:
-        stripes = target_files.read(folders["image_labels"], targets.MASKS, name, data)
-        classes = rough.image_labels(target_files.truth(dataset, name, data))
-        assert rough.image_labels(stripes) == classes
+        stripes = read_mask(target_files.file_of(folders["image_labels"], targets.MASKS, name))
+        part, index = dataset.position[name]
+        exact = read_mask(dataset.records[part][index]["mask"])
+        assert stripes.shape == exact.shape
+        assert rough.image_labels(stripes) == rough.image_labels(exact)
     training.train(stages["classifier"].configure(folders), folders["classifier"])
     stages["phase_0"].write(place("phase_0"))
     assert target_files.names_in(folders["phase_0"]) == split["labeled"]
     for name in split["labeled"]:
         mask = target_files.read(folders["phase_0"], targets.MASKS, name, data)
-        classes = rough.image_labels(target_files.truth(dataset, name, data))
-        assert set(rough.image_labels(mask)) <= set(classes)
+        part, index = dataset.position[name]
+        exact = read_mask(dataset.records[part][index]["mask"])
+        assert set(rough.image_labels(mask)) <= set(rough.image_labels(exact))
     quality = json.loads((folders["phase_0"] / "quality.json").read_text())
     assert quality["images"] == len(split["labeled"])
     labels = [(folders[name] / "image_labels.csv").read_text() for name in list(folders)[::2]]

@@ -89,7 +89,7 @@ def test_the_report_has_the_finished_seeds_and_names_the_others(tmp_path, monkey
     with (directory / "results.csv").open(newline="") as file:
         shown = list(csv.DictReader(file))
     assert {row["entry"] for row in shown} == set(ENTRIES)
-    assert {row["checkpoint"] for row in shown} == {"latest"}
+    assert {(row["checkpoint"], row["part"]) for row in shown} == {("latest", "test")}
     page = (directory / "report.html").read_text()
     assert "no paper is left" in page
     assert "seeds 0, 2" in page

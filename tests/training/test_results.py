@@ -15,7 +15,7 @@ def written(tmp_path):
     config = config_lib.validate(tiny.config("supervised"))
     scores = {"latest": {"image_iou": 1.5, "step": 6}, "best": {"image_iou": math.nan, "step": 3}}
     others = {"ensemble": {"latest": {"image_iou": 2.5}, "best": {"image_iou": math.inf}}}
-    results.write(tmp_path, config, tiny.record(), 7, scores, others, ["step 3, low"])
+    results.write(tmp_path, config, tiny.record(), 7, scores, others, scores, ["step 3, low"])
     return tmp_path, config, results.digest(tiny.record())
 
 
@@ -28,6 +28,7 @@ def test_a_result_is_read_as_it_was_written(written):
     assert result["other_predictors"] == {
         "ensemble": {"latest": {"image_iou": 2.5}, "best": {"image_iou": None}}
     }
+    assert result["val_scores"] == result["scores"]
     assert result["warnings"] == ["step 3, low"]
 
 
@@ -45,7 +46,7 @@ def test_the_choice_about_copies_is_compared_where_it_has_an_effect(tmp_path, pr
     config = tiny.config("supervised")
     config.data.protocol, config.data.labeled_group_copies = protocol, "unlabeled"
     scores = {"latest": {"image_iou": 1.0}, "best": {"image_iou": 2.0}}
-    results.write(tmp_path, config, tiny.record(), 7, scores, {}, [])
+    results.write(tmp_path, config, tiny.record(), 7, scores, {}, scores, [])
     config.data.labeled_group_copies = "exclude"
     result = results.read(tmp_path, config, results.digest(tiny.record()))
     assert (result is not None) == is_read
@@ -55,7 +56,7 @@ def test_a_folder_result_of_settings_without_a_choice_about_copies_is_read(tmp_p
     config = tiny.config("supervised")
     config.data.name, config.data.labeled_group_copies = "folder", "exclude"
     scores = {"latest": {"image_iou": 1.0}, "best": {"image_iou": 2.0}}
-    results.write(tmp_path, config, tiny.record(), 7, scores, {}, [])
+    results.write(tmp_path, config, tiny.record(), 7, scores, {}, scores, [])
     file = tmp_path / results.FILE
     old = json.loads(file.read_text())
     old["config"]["config_version"] = 2

@@ -3,14 +3,45 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy import ndimage
 
 from uaps_jax.labels import IGNORE
 
+ROUNDING = 1e-9
+"""Of minutes that add up to a budget."""
+
 EIGHT = np.ones((3, 3), bool)
 """Neighbours of a pixel of one object, the diagonal ones too: cracks are thin."""
+
+
+class Work(NamedTuple):
+    """What there is to annotate in some images.
+
+    Attributes:
+      images: how many.
+      objects: in them.
+      boundary: pixels of the boundary of objects.
+    """
+
+    images: int
+    objects: int
+    boundary: int
+
+    def plus(self, other: Work) -> Work:
+        """Both together."""
+        return Work(*(one + more for one, more in zip(self, other, strict=True)))
+
+    @classmethod
+    def of(cls, mask: np.ndarray) -> Work:
+        """That of an image with this mask, class ids `[H, W]`, predicted or true."""
+        return cls(1, *extent(mask))
+
+
+NONE = Work(images=0, objects=0, boundary=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,8 +60,12 @@ class Cost:
 
     def minutes(self, mask: np.ndarray) -> float:
         """Of an image with this mask, class ids `[H, W]`, predicted or true."""
-        objects, boundary = extent(mask)
-        return self.per_image + self.per_object * objects + self.per_100_pixels * boundary / 100
+        return self.of_work(Work.of(mask))
+
+    def of_work(self, work: Work) -> float:
+        """Of several images together."""
+        pixels = self.per_100_pixels * work.boundary / 100
+        return self.per_image * work.images + self.per_object * work.objects + pixels
 
 
 DEFAULT = Cost(per_image=0.3, per_object=0.5, per_100_pixels=0.5)
@@ -52,6 +87,11 @@ def extent(mask: np.ndarray) -> tuple[int, int]:
     return objects, int((differs & (mask != 0) & (mask != IGNORE)).sum())
 
 
-def affordable(minutes: np.ndarray, budget: float) -> int:
-    """How many of the first images fit into a budget, each with its minutes, `[N]`."""
-    return int((np.cumsum(minutes) <= budget + 1e-9).sum())
+def affordable(minutes: Sequence[float], budget: float) -> list[int]:
+    """The indices of the images that fit into a budget, in their order; others are left out."""
+    found, left = [], budget + ROUNDING
+    for index, own in enumerate(minutes):
+        if own <= left:
+            found.append(index)
+            left -= own
+    return found

@@ -36,22 +36,24 @@ def conclude(
     last = trained.restore(config, directory, "latest")
     best = last.at("best") if checkpoints.has_best(directory) else last
 
-    def scores(predictor: str) -> results.Scores:
-        latest = scorer.score(last, dataset, split, predictor)["test"]
-        if best.step == last.step:
-            return {"latest": latest, "best": latest}
-        return {"latest": latest, "best": scorer.score(best, dataset, split, predictor)["test"]}
+    def scores(predictor: str) -> dict[str, results.Scores]:
+        latest = scorer.score(last, dataset, split, predictor)
+        is_last = best.step == last.step
+        of_best = latest if is_last else scorer.score(best, dataset, split, predictor)
+        return {part: {"latest": latest[part], "best": of_best[part]} for part in split}
 
     names = dict.fromkeys((last.predictor, *last.predictors))
     by_predictor = {name: scores(name) for name in names}
+    own = by_predictor.pop(last.predictor)
     predictions.write_test(best, dataset, None)
     results.write(
         directory,
         config,
         record,
         parameters,
-        by_predictor.pop(last.predictor),
-        by_predictor,
+        own["test"],
+        {name: of_parts["test"] for name, of_parts in by_predictor.items()},
+        own["val"],
         workdir.warnings(directory),
     )
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
@@ -63,6 +65,6 @@ def draw_stopped(
 ) -> None:
     """Draws the curves and the contact sheet of a run that was stopped; arguments as `conclude`."""
     figures.curves(directory / workdir.METRICS, directory / "curves.png")
-    which = "best" if checkpoints.has_best(directory) else "latest"
+    which = checkpoints.existing(directory, "best")
     model = trained.restore(config, directory, which)
     pictures.draw_contact_sheet(model, dataset, record["test"])

@@ -79,7 +79,7 @@ def train(
     prepared = opening.trainable(given, dataset)
     with runs.locked(directory):
         given = _train(directory, given, dataset, prepared, profile)
-    which = "best" if checkpoints.has_best(directory) else "latest"
+    which = checkpoints.existing(directory, "best")
     return trained.restore(given, directory, which)
 
 

@@ -55,7 +55,7 @@ class Curve:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Fit:
-    """A curve through the mean scores of some runs, and curves of a bootstrap.
+    """A curve through the mean scores of some runs, and curves of a parametric bootstrap.
 
     Attributes:
       curve: the fitted one.
@@ -102,11 +102,31 @@ def area(counts: Sequence[float], scores: Sequence[float]) -> float:
     return float(np.trapezoid(y, logs) / (logs[-1] - logs[0]))
 
 
+def between(
+    counts: Sequence[float], scores: Sequence[float], low: float, high: float
+) -> tuple[list[float], list[float]]:
+    """A part of a curve, with scores at its ends that are interpolated over the logarithm.
+
+    Args:
+      counts: labels, ascending, at least two.
+      scores: with each.
+      low: first number of labels of the part, not below the first of `counts`.
+      high: its last one, not above the last of `counts`.
+
+    Returns:
+      The labels from low to high, and the scores with each.
+    """
+    x, y = _checked(counts, scores, 2)
+    inside = [float(count) for count in x if low < count < high]
+    chosen = [low, *inside, high]
+    return chosen, [float(score) for score in np.interp(np.log(chosen), np.log(x), y)]
+
+
 def fit(counts: Sequence[float], scores: Sequence[Sequence[float]], seed: int = 0) -> Fit:
     """The curve through the mean scores of runs, by least squares.
 
-    The bootstrap draws whole runs, with replacement; with one run, the residuals of the fit, each
-    enlarged by sqrt(R / (R - 3)).
+    The bootstrap is parametric: around the fitted curve it draws mean scores with the noise that
+    the runs show (`_noise`).
 
     Args:
       counts: R labels, ascending, at least four.
@@ -118,16 +138,39 @@ def fit(counts: Sequence[float], scores: Sequence[Sequence[float]], seed: int = 
     """
     table = np.asarray(scores, np.float64)
     x, mean = _checked(counts, table.mean(0), PARAMETERS + 1)
-    random = np.random.default_rng(seed)
     curve = _fit(x, mean)
-    if len(table) > 1:
-        rows = random.integers(0, len(table), (DRAWS, len(table)))
-        samples = table[rows].mean(1)
-    else:
-        fitted = np.array([curve(count) for count in x])
-        residuals = (mean - fitted) * math.sqrt(len(x) / (len(x) - PARAMETERS))
-        samples = fitted + residuals[random.integers(0, len(x), (DRAWS, len(x)))]
+    fitted = np.array([curve(count) for count in x])
+    samples = fitted + _noise(table, fitted, np.random.default_rng(seed))
     return Fit(curve=curve, draws=tuple(_fit(x, sample) for sample in samples), last=float(x[-1]))
+
+
+def _noise(table: np.ndarray, fitted: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Errors of the mean scores of runs, `[DRAWS, R]`.
+
+    A score is that of the curve, an offset of its run, and an independent error. The variance of
+    the errors is that of the scores around the means of runs and of rounds, together with that of
+    the means around the curve: (S - 1) (R - 1) + R - 3 degrees of freedom. The offset's is that of
+    the means of the runs. As both are estimates, the draws follow Student's t, not the normal
+    distribution: Gaussian numbers over the root of a mean of squares of as many others as there are
+    degrees of freedom.
+
+    Args:
+      table: the scores, `[S, R]`.
+      fitted: those of the curve, `[R]`.
+      random: of the draws.
+    """
+    runs, rounds = table.shape
+    mean = table.mean(0)
+    inner = table - table.mean(1, keepdims=True) - mean + mean.mean()
+    freedom = (runs - 1) * (rounds - 1) + rounds - PARAMETERS
+    squares = (inner**2).sum() + runs * ((mean - fitted) ** 2).sum()
+    scale = np.sqrt(squares / random.chisquare(freedom, (DRAWS, 1)) / runs)
+    errors = scale * random.standard_normal((DRAWS, rounds))
+    if runs == 1:
+        return errors
+    offset = math.sqrt(table.mean(1).var(ddof=1) / runs)
+    shared = offset * random.standard_t(runs - 1, (DRAWS, 1))
+    return errors - errors.mean(1, keepdims=True) + shared
 
 
 def _fit(counts: np.ndarray, scores: np.ndarray) -> Curve:

@@ -11,7 +11,7 @@ import numpy as np
 
 from uaps_jax import config as config_lib
 from uaps_jax.acquisition import cost, diversity, selection
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import Cost, Work
 from uaps_jax.acquisition.score import Aggregation, Score
 from uaps_jax.acquisition.uncertainty import Uncertainty
 from uaps_jax.config import Section
@@ -32,9 +32,6 @@ BY_SCORE = ("highest", "stochastic", "hybrid")
 BY_FEATURES = ("k_center", "k_means_plus_plus", "typiclust", "hybrid")
 BY_TRUTH = ("class_aware_random",)
 """Selections that need a score of each image, its features, or the classes in its truth."""
-
-ROUNDING = 1e-9
-"""Of minutes that add up to a budget."""
 
 OF_ENSEMBLES = ("bald", "vote_entropy", "temporal_disagreement")
 """Uncertainties that compare the members of an ensemble."""
@@ -114,12 +111,14 @@ class Known(NamedTuple):
       features: `[N, D]`.
       classes: the defect classes in the truth of each.
       minutes: estimated, `[N]`.
+      work: estimated, of each, from which the minutes are.
     """
 
     scores: np.ndarray | None
     features: np.ndarray | None
     classes: Sequence[Collection[int]] | None
     minutes: np.ndarray
+    work: Sequence[Work]
 
 
 def choose(
@@ -174,17 +173,23 @@ def choose_for_minutes(
     seed: Sequence[int],
     chosen: Sequence[int],
 ) -> list[int]:
-    """As many candidates as a budget pays: the first of those that it would pay at the mean price.
+    """As many candidates as a budget pays, of those that it would pay at the mean price.
 
-    What is left of the budget is the next round's.
+    In the order of their choice, each that fits into what is left of the budget is taken, and the
+    others are left out. While none fits, twice as many are looked at. What is left of the budget is
+    the next round's. None where no candidate fits, or none is left.
     """
     free = np.setdiff1d(np.arange(len(known.minutes)), chosen)
-    if not len(free):
+    if not len(free) or not cost.affordable([float(known.minutes[free].min())], minutes):
         return []
     price = float(known.minutes[free].mean())
-    count = len(free) if price <= 0 else min(len(free), math.floor(minutes / price + ROUNDING))
-    picked = choose(config, known, count, seed, chosen)
-    return picked[: cost.affordable(known.minutes[picked], minutes)]
+    count = max(1, math.floor(minutes / price + cost.ROUNDING)) if price > 0 else len(free)
+    while True:
+        count = min(count, len(free))
+        picked = choose(config, known, count, seed, chosen)
+        if fitting := cost.affordable([float(known.minutes[i]) for i in picked], minutes):
+            return [picked[place] for place in fitting]
+        count *= 2
 
 
 def description(config: AcquisitionConfig) -> Mapping[str, object]:

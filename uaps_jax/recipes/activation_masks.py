@@ -10,12 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from uaps_jax import compiler, files, inference
+from uaps_jax import compiler, files, inference, palette
 from uaps_jax import config as config_lib
-from uaps_jax.config import ConfigError, CRFConfig, DataConfig, MethodConfig, Section
+from uaps_jax.config import ConfigError, CRFConfig, MethodConfig, Section
 from uaps_jax.crf.refine import pairwise_terms
-from uaps_jax.data import rough, targets
+from uaps_jax.data import protocols, targets
 from uaps_jax.datasets import image_labels
+from uaps_jax.datasets.common import open_image
 from uaps_jax.inference import TrainedModel
 from uaps_jax.methods import seam
 from uaps_jax.methods.seam import ActivationPredictor
@@ -44,7 +45,7 @@ class MapsConfig(Section):
     crf: CRFConfig  # which decides for each class; none for no iterations
 
 
-def labels_as_masks(*, name: str, folder: str, data: DataConfig) -> Pass:
+def labels_as_masks(*, name: str, folder: str) -> Pass:
     """The labels of training images: `image_labels.csv`, and masks with their classes.
 
     A mask is stripes of the classes of the image: what a classifier learns is which classes a mask
@@ -55,20 +56,22 @@ def labels_as_masks(*, name: str, folder: str, data: DataConfig) -> Pass:
     def write(place: Place) -> None:
         given, names = place.dataset.image_labels, place.dataset.class_names
         training = {*place.split["labeled"], *place.split["unlabeled"]}
-        labels = {
-            one: rough.image_labels(target_files.truth(place.dataset, one, data))
-            for one in place.split["labeled"]
-        } | {one: classes for one, classes in given.items() if one in training}
+        of_masks = protocols.classes_of(place.dataset, place.split["labeled"])
+        labels = {one: tuple(sorted(classes)) for one, classes in of_masks.items()} | {
+            one: classes for one, classes in given.items() if one in training
+        }
         if len(set(labels.values())) < 2:
             raise ConfigError(
                 f"all {len(labels)} images have the same labels: there is nothing that a "
                 f"classifier could learn. Label further images in {image_labels.FILE}"
             )
         for one, classes in labels.items():
-            columns = np.arange(data.network_size[1]) * max(len(classes), 1)
-            stripe = np.array(classes or (0,), np.uint8)[columns // data.network_size[1]]
-            mask = np.tile(stripe, (data.network_size[0], 1))
-            target_files.write(place.folder, targets.MASKS, one, mask, place.dataset, data)
+            part, index = place.dataset.position[one]
+            width, height = open_image(place.dataset.records[part][index]["image"]).size
+            columns = np.arange(width) * max(len(classes), 1) // width
+            mask = np.tile(np.array(classes or (0,), np.uint8)[columns], (height, 1))
+            file = target_files.file_of(place.folder, targets.MASKS, one)
+            target_files.write_content(file, palette.png(mask))
         text = image_labels.to_csv({n: [names[c] for c in ids] for n, ids in labels.items()})
         files.write_text(place.folder / image_labels.FILE, text)
 
@@ -76,7 +79,7 @@ def labels_as_masks(*, name: str, folder: str, data: DataConfig) -> Pass:
         name=name,
         folder=folder,
         inputs=(),
-        options={"pass": "labels as masks", **target_files.of_size(data)},
+        options={"pass": "labels as masks"},
         write=write,
     )
 

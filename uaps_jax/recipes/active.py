@@ -91,12 +91,11 @@ class Active(Recipe):
             whole = all(float(number).is_integer() for number in self.added)
             yield from config_lib.check(self, "added", whole, "images are whole numbers")
         else:
-            cost = self.cost
             yield from config_lib.check(
                 self,
-                "unit",
-                cost.per_image + cost.per_object > 0,
-                "an image costs nothing; set cost.per_image or cost.per_object",
+                "cost.per_image",
+                self.cost.per_image > 0,
+                "with unit = 'hours' every image must cost something, also one without a defect",
             )
 
     def _choice_problems(self, config: Config) -> Iterator[str]:

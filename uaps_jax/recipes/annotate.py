@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import logging
 
 from uaps_jax import files
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import Cost, Work
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import grouped, protocols, splits
 from uaps_jax.data.paths import raw_folder
@@ -42,7 +42,7 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
         missing = [image for image in picked if image not in dataset.masked]
         if missing:
             raise Waiting(
-                _scores(chosen, question) + _request(place, selected, picked, missing, base)
+                _scores(chosen, question) + _request(place, selected, picked, missing, base, cost)
             )
         labeled = candidates.labeled_names(chosen)
         before = candidates.split_of(chosen)
@@ -51,10 +51,10 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
         candidates.write_names(place.folder / candidates.LABELED, split["labeled"])
         if (chosen / curve.ROWS).exists():
             files.write_bytes(place.folder / curve.ROWS, (chosen / curve.ROWS).read_bytes())
-        minutes = knowledge.true_minutes(dataset, split["labeled"], cost)
+        work = knowledge.true_work(dataset, split["labeled"])
         summary = candidates.summary(chosen)
         candidates.write_summary(
-            place.folder, summary | {"labeled": len(split["labeled"]), "minutes": minutes}
+            place.folder, summary | {"labeled": len(split["labeled"]), "work": work}
         )
         unasked = [image for image in split["unlabeled"] if image in dataset.masked]
         if unasked:
@@ -69,28 +69,45 @@ def annotate(*, name: str, selected: str, base: Config, cost: Cost, question: Qu
         name=name,
         folder=name,
         inputs=(selected,),
-        options={"pass": "annotate"},
+        options={
+            "pass": "annotate",
+            "shares": list(base.data.shares),
+            "labeled_group_copies": base.data.labeled_group_copies,
+        },
         write=write,
     )
 
 
 def _scores(chosen: Path, question: Question) -> str:
-    """The scores of the rounds so far, and what they foretell, a line each."""
-    rows = [r for r in curve.rows_before(chosen) if r["checkpoint"] == question.checkpoint]
+    """The validation scores of the rounds so far, and what they foretell, a line each.
+
+    Scores on test would decide when to stop, and no longer be independent of the rounds.
+    """
+    rows = [
+        row
+        for row in curve.rows_before(chosen)
+        if row["checkpoint"] == question.checkpoint
+        and row["part"] == "val"
+        and row[question.metric] is not None
+    ]
     if not rows:
         return ""
-    known = [row for row in rows if row[question.metric] is not None]
-    listed = ", ".join(f"{row[question.metric]:.1f} with {row['labeled']}" for row in known)
-    found = learning_curves.compare(rows, [rows[0]["entry"]], question)
+    listed = ", ".join(f"{row[question.metric]:.1f} with {row['labeled']}" for row in rows)
+    fits = learning_curves.fits(rows, [rows[0]["entry"]], question)
     lines = [
-        f"{question.metric} so far: {listed} labeled images",
-        *learning_curves.advice(found, question),
+        f"{question.metric} on validation so far: {listed} labeled images",
+        *learning_curves.advice(fits, question),
     ]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _request(
-    place: Place, selected: str, picked: Sequence[str], missing: Sequence[str], base: Config
+    place: Place,
+    selected: str,
+    picked: Sequence[str],
+    missing: Sequence[str],
+    base: Config,
+    cost: Cost,
 ) -> str:
     """What the person has to do."""
     folder = place.inputs[selected]
@@ -99,7 +116,7 @@ def _request(
     masks = where.table or str(raw_folder(base.data) / (where.masks or "masks"))
     proposals = folder / shown.PROPOSALS
     begin = f" Predicted masks to begin with: {proposals}." if proposals.is_dir() else ""
-    minutes = candidates.summary(folder)["estimated_minutes"]
+    minutes = cost.of_work(Work(*candidates.summary(folder)["estimated_work"]))
     return (
         f"stage {selected} has chosen {len(picked)} images, about {minutes:.0f} minutes of work; "
         f"{len(missing)} of them have no mask yet: {listed}\n"

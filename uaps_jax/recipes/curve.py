@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 from absl import logging
 
 from uaps_jax import files
+from uaps_jax.acquisition.cost import Cost, Work
 from uaps_jax.recipes import candidates
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.reports import learning_curves, learning_page
@@ -21,29 +23,35 @@ from uaps_jax.training import results
 ROWS, TABLE, PAGE, FIGURE = "rows.jsonl", "curve.csv", "report.html", "curve.png"
 
 Row = dict[str, Any]
-"""The scores of a training at a checkpoint, with `entry`, `round`, `budget` and `minutes`."""
+"""The scores of a training at a checkpoint on a part, with `entry`, `round`, `budget` and
+`minutes`."""
 
 
-def rows_of(run: Path, entry: str, number: int, labels: Path) -> list[Row]:
-    """The rows of a training of a round, one for each checkpoint.
+def rows_of(run: Path, entry: str, number: int, labels: Path, cost: Cost) -> list[Row]:
+    """The rows of a training of a round, one for each checkpoint and part, "test" and "val".
+
+    A result of an older version has no scores on validation.
 
     Args:
       run: work directory of the training.
       entry: the strategy.
       number: of the round.
       labels: folder of the stage with its labels.
+      cost: of annotation.
     """
     result = json.loads((run / results.FILE).read_text())
-    minutes = candidates.summary(labels)["minutes"]
+    minutes = cost.of_work(Work(*candidates.summary(labels)["work"]))
     return [
         {
             "entry": entry,
             "round": number,
             "budget": f"round {number}",
             "minutes": minutes,
-            **result["scores"][which],
+            **scores[which],
             "checkpoint": which,
         }
+        for scores in (result["scores"], result.get("val_scores"))
+        if scores is not None
         for which in results.CHECKPOINTS
     ]
 
@@ -68,6 +76,8 @@ def report(
     title: str,
     chains: Mapping[str, Sequence[tuple[str, str]]],
     question: Question,
+    cost: Cost,
+    notes: Sequence[str],
 ) -> Pass:
     """The scores of all rounds: `rows.jsonl`, `curve.csv`, `report.html` and `curve.png`.
 
@@ -76,6 +86,8 @@ def report(
       title: of the page.
       chains: strategy -> its rounds, each the stage with the labels and that of the training.
       question: what the page answers.
+      cost: of annotation.
+      notes: further paragraphs of the page.
     """
 
     def write(place: Place) -> None:
@@ -83,16 +95,17 @@ def report(
             row
             for entry, rounds in chains.items()
             for number, (labels, model) in enumerate(rounds)
-            for row in rows_of(place.inputs[model], entry, number, place.inputs[labels])
+            for row in rows_of(place.inputs[model], entry, number, place.inputs[labels], cost)
         ]
         write_rows(place.folder, rows)
         shown = [row for row in rows if row["checkpoint"] == question.checkpoint]
-        files.write_text(place.folder / TABLE, table(shown, question.metric))
+        of_test = [row for row in shown if row["part"] == "test"]
+        files.write_text(place.folder / TABLE, table(of_test, question.metric))
         found = learning_curves.compare(shown, list(chains), question)
         learning_curves.draw(found, question, title, place.folder / FIGURE)
-        page = learning_page.render(title, found, question, (FIGURE,), ())
+        page = learning_page.render(title, found, question, (FIGURE,), (), notes)
         files.write_text(place.folder / PAGE, page)
-        for line in learning_curves.advice(found, question):
+        for line in learning_curves.advice(found.fits, question):
             logging.info("%s", line)
 
     stages = dict.fromkeys(stage for rounds in chains.values() for both in rounds for stage in both)
@@ -100,13 +113,24 @@ def report(
         name=name,
         folder=name,
         inputs=tuple(stages),
-        options={"pass": "curve", "title": title, "question": question._asdict()},
+        options={
+            "pass": "curve",
+            "title": title,
+            "question": question._asdict(),
+            "cost": dataclasses.asdict(cost),
+            "notes": list(notes),
+        },
         write=write,
     )
 
 
 def table(rows: Sequence[Row], metric: str) -> str:
-    """The columns strategy, round, labeled images, their groups, minutes and the metric."""
+    """The columns strategy, round, labeled images, their groups, minutes and the metric.
+
+    Args:
+      rows: the scores of a checkpoint on test.
+      metric: of the last column.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["strategy", "round", "labeled", "labeled_groups", "minutes", metric])

@@ -14,10 +14,9 @@ from absl import logging
 
 from uaps_jax import compiler, inference
 from uaps_jax import config as config_lib
-from uaps_jax.config import ConfigError, CRFConfig, DataConfig, Form
+from uaps_jax.config import CRFConfig, DataConfig, Form
 from uaps_jax.crf.refine import pairwise_terms
 from uaps_jax.data import targets
-from uaps_jax.datasets import image_labels
 from uaps_jax.inference import TrainedModel
 from uaps_jax.recipes import images, rough_masks, target_files, uncertainty_report
 from uaps_jax.recipes.rough_masks import CONFIDENCE
@@ -28,8 +27,9 @@ from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_
 from uaps_jax.weak_supervision.views import mean_over_views, view_sizes
 
 WITHOUT_CRF = (
-    "crf.iterations = 0: without a CRF, response scaling is no more than a threshold of the "
-    "largest probability; a region is never uncertain as a whole"
+    "crf.iterations = 0: without a CRF, response scaling looks at each pixel alone; a region is "
+    "never uncertain as a whole, and with two classes the weights are a threshold of the largest "
+    "probability"
 )
 
 MOST_CONFIDENT = 65535
@@ -67,6 +67,7 @@ def cyclic_masks(
     scaling: Scaling,
     keeps_masks: bool,
     is_exact: bool,
+    least: float,
 ) -> Pass:
     """The cyclic masks of training images, their weights, and what is known about these.
 
@@ -85,15 +86,15 @@ def cyclic_masks(
         kept, and the unlabeled images of the split get cyclic masks. Otherwise the images with a
         mask get one.
       is_exact: whether the dataset's masks are exact, so that the report can compare with them.
+      least: weights up to it count less in the second phase, `method.least`, for the report.
     """
 
     def write(place: Place) -> None:
         if not scaling.crf.iterations:
             logging.warning("%s", WITHOUT_CRF)
         run = place.inputs[model]
-        which = checkpoint if checkpoint == "latest" or checkpoints.has_best(run) else "latest"
+        which = checkpoints.existing(run, checkpoint)
         trained = inference.load(run, which)
-        _check_model(trained, data, place.dataset.class_names)
         known = target_files.names_in(place.inputs[masks])
         names = sorted(place.split["unlabeled"]) if keeps_masks else known
         for one in known if keeps_masks else ():
@@ -106,6 +107,7 @@ def cyclic_masks(
             data,
             rough=None if keeps_masks else place.inputs[masks],
             is_exact=is_exact,
+            least=least,
         )
 
     return Pass(
@@ -121,30 +123,12 @@ def cyclic_masks(
             "views": list(scaling.views),
             "powers": list(scaling.powers),
             "form": scaling.form,
+            "least": least,
+            **target_files.of_size(data),
             **config_lib.flatten(scaling.crf, "crf."),
         },
         write=write,
     )
-
-
-def _check_model(trained: TrainedModel, data: DataConfig, class_names: Sequence[str]) -> None:
-    """Checks that a model, which a person may have given, fits the data of the recipe.
-
-    Raises:
-      ConfigError: it knows other classes, or images of another size.
-    """
-    if trained.class_names != tuple(class_names):
-        raise ConfigError(
-            f"model: it knows the classes {', '.join(trained.class_names)}, and the dataset has "
-            f"{', '.join(class_names)}"
-        )
-    own, wanted = target_files.of_size(trained.config.data), target_files.of_size(data)
-    for key, value in wanted.items():
-        if own[key] != value:
-            raise ConfigError(
-                f"base.data.{key} = {value!r}: the model was trained with {own[key]!r}; set it to "
-                "this"
-            )
 
 
 def _copy(place: Place, masks: Path, name: str, data: DataConfig) -> None:
@@ -171,11 +155,6 @@ def _tags(
     if not are_known:
         return {name: np.ones(len(class_names), bool) for name in names}
     labels = rough_masks.labels_of(masks, class_names)
-    if missing := [name for name in names if name not in labels]:
-        raise ConfigError(
-            f"{masks / image_labels.FILE}: has no line for {len(missing)} of the {len(names)} "
-            f"images with a mask, {missing[0]} among them"
-        )
     ids = np.arange(len(class_names))
     return {name: (ids == 0) | np.isin(ids, labels[name]) for name in names}
 

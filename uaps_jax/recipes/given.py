@@ -16,10 +16,17 @@ from uaps_jax.recipes.rough_masks import CONFIDENCE
 from uaps_jax.recipes.stage import Pass, Place
 
 
-def targets_of(*, name: str, folder: str, source: Path) -> Pass:
+def targets_of(*, name: str, folder: str, source: Path, needs_labels: bool) -> Pass:
     """A copy of a folder of targets that a person gives, so that the recipe holds all its files.
 
     `image_labels.csv`, if it is not there, is made of the classes in each mask.
+
+    Args:
+      name: of the stage.
+      folder: of its files.
+      source: the folder that is given.
+      needs_labels: whether a later stage reads the labels of all images; a file with problems is
+        found before the first training.
     """
 
     def write(place: Place) -> None:
@@ -34,12 +41,22 @@ def targets_of(*, name: str, folder: str, source: Path) -> Pass:
             raise DataError([problem], remedy="Remove these masks, then run the command again.")
         if not (source / image_labels.FILE).exists():
             rough_masks.write_labels(place, known)
+        elif needs_labels:
+            labels = rough_masks.labels_of(source, place.dataset.class_names)
+            if missing := [one for one in known if one not in labels]:
+                reason = f"has no line for {len(missing)} of {len(known)} images with a mask, "
+                problem = Problem(str(source / image_labels.FILE), reason + missing[0])
+                raise DataError([problem], remedy="Add a line for each, or remove the file.")
 
     return Pass(
         name=name,
         folder=folder,
         inputs=(),
-        options={"pass": "given targets", "digest": _digest(source, _files_of(source))},
+        options={
+            "pass": "given targets",
+            "needs_labels": needs_labels,
+            "digest": _digest(source, _files_of(source)),
+        },
         write=write,
     )
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from uaps_jax import config as config_lib
 from uaps_jax import methods
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import NONE, Cost, Work
 from uaps_jax.config import Config
 from uaps_jax.data import prepare, protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import open_image, read_mask
 from uaps_jax.inference import TrainedModel
-from uaps_jax.recipes import acquire, candidates, observe
+from uaps_jax.recipes import acquire, candidates, observe, target_files
 from uaps_jax.recipes.acquire import AcquisitionConfig, Known
 from uaps_jax.training import pretrained
 
@@ -69,18 +70,38 @@ def known(
     if trained:
         score = options.score if options.selection in acquire.BY_SCORE else None
         found = observe.observed(trained, dataset, names, score, options.members)
-        minutes = np.array(
-            [
-                cost.minutes(own_size(dataset, name, label, base))
-                for name, label in zip(names, found.labels, strict=True)
-            ]
-        )
-        return Known(found.scores, found.features, classes, minutes), found.labels
+        work = [
+            Work.of(own_size(dataset, name, label, base))
+            for name, label in zip(names, found.labels, strict=True)
+        ]
+        minutes = np.array([cost.of_work(one) for one in work])
+        return Known(found.scores, found.features, classes, minutes, work), found.labels
     features = None
     if options.selection in acquire.BY_FEATURES:
         features = _first_features(start_features, base, dataset, names)
-    minutes = np.full(len(names), cost.per_image + cost.per_object)
-    return Known(None, features, classes, minutes), None
+    first = Work(images=1, objects=1, boundary=0)
+    minutes = np.full(len(names), cost.of_work(first))
+    return Known(None, features, classes, minutes, [first] * len(names)), None
+
+
+def first_options(features: str, base: Config) -> dict[str, Any]:
+    """What the features of the start depend on besides the images; nothing without features.
+
+    Raises:
+      WeightsError, CheckpointError: pretrained weights cannot be read.
+    """
+    if not features:
+        return {}
+    size = {**target_files.of_size(base.data), "channels": base.data.channels}
+    if features == "texture":
+        return size
+    return {
+        **size,
+        **config_lib.flatten(base.network, "network."),
+        "weights": pretrained.digest(base.network),
+        "method": base.method.name,
+        "initial_seed": base.train.seed,
+    }
 
 
 def _first_features(
@@ -102,10 +123,10 @@ def own_size(dataset: Dataset, name: str, label: np.ndarray, base: Config) -> np
     return prepare.restored(label, (height, width), base.data)
 
 
-def true_minutes(dataset: Dataset, names: Sequence[str], cost: Cost) -> float:
-    """Minutes to annotate images that have a mask, by these."""
-    total = 0.0
+def true_work(dataset: Dataset, names: Sequence[str]) -> Work:
+    """What there was to annotate in images that have a mask, by these."""
+    total = NONE
     for name in names:
         part, index = dataset.position[name]
-        total += cost.minutes(read_mask(dataset.records[part][index]["mask"]))
+        total = total.plus(Work.of(read_mask(dataset.records[part][index]["mask"])))
     return total

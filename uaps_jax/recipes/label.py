@@ -54,7 +54,7 @@ def label(
 
     def write(place: Place) -> None:
         run = place.inputs[model]
-        trained = inference.load(run, "best" if checkpoints.has_best(run) else "latest")
+        trained = inference.load(run, checkpoints.existing(run, "best"))
         images.check_fit(trained.config.data)
         names = sorted(place.split["unlabeled"])
         if ranking_of:

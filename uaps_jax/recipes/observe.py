@@ -126,7 +126,9 @@ def features_of(
     """The features of images by a network before its training, `[N, D]`."""
     size = config.evaluation.batch_size
     predictor = method.predictor(config.evaluation.predictor)
-    encode = compiler.jit_optimized(make_encoder(predictor))
+    encode = compiler.jit_optimized(
+        make_encoder(predictor), deterministic=config.train.deterministic
+    )
     return np.concatenate(
         [
             np.asarray(encode(variables, images.padded(pool.images, size)))[: len(pool.names)]

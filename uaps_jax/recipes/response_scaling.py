@@ -14,16 +14,16 @@ from typing import Literal
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import Config, CRFConfig, Form, MethodConfig, TargetsConfig
-from uaps_jax.data import targets
+from uaps_jax.data.source import Dataset
+from uaps_jax.data.splits import Split
 from uaps_jax.methods.seam import SeamConfig
 from uaps_jax.methods.urn import UrnConfig
-from uaps_jax.recipes import given, images, rough_masks, weightings
+from uaps_jax.recipes import given, given_checks, images, rough_masks, weightings
 from uaps_jax.recipes.activation_masks import MapsConfig, activation_masks, labels_as_masks
 from uaps_jax.recipes.cyclic_masks import Scaling, cyclic_masks
 from uaps_jax.recipes.scores import scores
 from uaps_jax.recipes.stage import Folders, Recipe, Stage, Training
 from uaps_jax.recipes.weightings import WEIGHTINGS
-from uaps_jax.training import checkpoints
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
@@ -71,21 +71,7 @@ class ResponseScaling(Recipe):
         """Settings of `base` that no recipe of this kind can have, and files that do not exist."""
         yield from self._base_problems(config)
         yield from images.fit_problems(config.data)
-        for key, parts in (
-            ("masks", (targets.MASKS,)),
-            ("cyclic", (targets.MASKS, targets.WEIGHTS)),
-        ):
-            folder = getattr(self, key)
-            for part in parts if folder else ():
-                yield from config_lib.check(
-                    self, key, Path(folder, part).is_dir(), f"there is no folder {part} in it"
-                )
-        yield from config_lib.check(
-            self,
-            "model",
-            not self.model or bool(checkpoints.saved_steps(Path(self.model))),
-            "there is no checkpoint in it",
-        )
+        yield from given_checks.problems(self)
         yield from config_lib.check(
             self,
             "weightings",
@@ -100,10 +86,11 @@ class ResponseScaling(Recipe):
         found = {}
         if "threshold" not in self.weightings:
             found["least_confidence"] = 'has no effect without the weighting "threshold"'
-        if self.start != "image_labels":
-            reason = f"has no effect with start = {self.start!r}"
+        if self.start != "image_labels" or self.masks:
+            key = "masks" if self.start == "image_labels" else "start"
+            reason = f"has no effect with {key} = {getattr(self, key)!r}"
             found |= dict.fromkeys(config_lib.flatten(self.maps, "maps."), reason)
-        if self.masks:
+        if self.masks and self.start == "rough":
             found |= {
                 f"base.data.rough.{field.name}": f"has no effect with masks = {self.masks!r}"
                 for field in dataclasses.fields(self.base.data.rough)
@@ -114,6 +101,12 @@ class ResponseScaling(Recipe):
             reason = f"has no effect with cyclic = {self.cyclic!r}"
             found |= dict.fromkeys(("model", "phase_1_steps", "views", "powers", "form"), reason)
         return found
+
+    def split(self, dataset: Dataset) -> Split:
+        """The split of `base.data`, to which the files that a person gives must fit."""
+        split = Recipe.split(self, dataset)
+        given_checks.check(self, dataset, split)
+        return split
 
     def stages(self) -> Sequence[Stage]:
         return tuple(self._stages())
@@ -146,7 +139,10 @@ class ResponseScaling(Recipe):
         if not self.cyclic or "none" in self.weightings:
             yield from self._phase_0()
         if self.cyclic:
-            yield given.targets_of(name="cyclic", folder="targets/cyclic", source=Path(self.cyclic))
+            source = Path(self.cyclic)
+            yield given.targets_of(
+                name="cyclic", folder="targets/cyclic", source=source, needs_labels=False
+            )
         else:
             yield from self._first()
         data = self.base.data
@@ -187,13 +183,14 @@ class ResponseScaling(Recipe):
         named = {"name": "phase_0", "folder": "targets/phase_0"}
         data = self.base.data
         if self.masks:
-            yield given.targets_of(**named, source=Path(self.masks))
+            needs_labels = not self.cyclic and self.start != "labeled"
+            source = Path(self.masks)
+            yield given.targets_of(**named, source=source, needs_labels=needs_labels)
         elif self.start != "image_labels":
-            needed = self.start == "labeled"
-            yield rough_masks.masks_of_labeled(**named, data=data, needs_unlabeled=needed)
+            yield rough_masks.masks_of_labeled(**named, data=data)
         else:
             labels = "image_labels"
-            yield labels_as_masks(name=labels, folder=f"targets/{labels}", data=data)
+            yield labels_as_masks(name=labels, folder=f"targets/{labels}")
             yield self._training("classifier", labels, self.maps.classifier, self.maps.steps)
             yield activation_masks(**named, settings=self.maps)
 
@@ -216,6 +213,7 @@ class ResponseScaling(Recipe):
             keeps_masks=self.start == "labeled",
             # Of a user's folder, the masks of the labeled images are the rough ones.
             is_exact=self.start != "rough" or bool(self.masks) or rough != "none",
+            least=self._method.least,
         )
 
     def _phase_2(self, stage: str, weighting: str) -> Training:

@@ -9,7 +9,7 @@ import numpy as np
 
 from uaps_jax import config as config_lib
 from uaps_jax import files
-from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.config import DataConfig
 from uaps_jax.data import rough, targets
 from uaps_jax.datasets import image_labels
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, read_mask
@@ -20,7 +20,7 @@ CONFIDENCE = "confidence"
 """The subfolder of the largest probabilities, 16-bit grey PNGs of the network's size."""
 
 
-def masks_of_labeled(*, name: str, folder: str, data: DataConfig, needs_unlabeled: bool) -> Pass:
+def masks_of_labeled(*, name: str, folder: str, data: DataConfig) -> Pass:
     """The masks of the labeled images, made rough by `data.rough`, as a folder of targets.
 
     Beside them, `image_labels.csv` has the classes in each.
@@ -29,17 +29,10 @@ def masks_of_labeled(*, name: str, folder: str, data: DataConfig, needs_unlabele
       name: of the stage.
       folder: of its files.
       data: how masks are made rough, at the size of the network's input.
-      needs_unlabeled: whether a later stage needs unlabeled images; that there are none is found
-        before the first training.
     """
     settings = data.rough
 
     def write(place: Place) -> None:
-        if needs_unlabeled and not place.split["unlabeled"]:
-            raise ConfigError(
-                'start = "labeled": the split has no unlabeled images that could get cyclic masks; '
-                "set base.data.labeled_count or base.data.labeled_ratio"
-            )
         for one in place.split["labeled"]:
             if settings.kind == "none":
                 part, index = place.dataset.position[one]
@@ -73,7 +66,12 @@ def labels_of(folder: Path, class_names: Sequence[str]) -> Mapping[str, tuple[in
     """
     file = folder / image_labels.FILE
     problems: list[Problem] = []
-    found = image_labels.from_csv(file.read_text(), str(file), class_names, problems)
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        problem = Problem(str(file), f"is not UTF-8: {error.reason} at byte {error.start}")
+        raise DataError([problem], remedy="Save the file as UTF-8.") from error
+    found = image_labels.from_csv(text, str(file), class_names, problems)
     if problems:
         raise DataError(problems, remedy="Correct the file, then run the command again.")
     return found

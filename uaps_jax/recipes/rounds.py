@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 
 from uaps_jax.acquisition.cost import Cost
 from uaps_jax.config import Config
-from uaps_jax.recipes import candidates, curve
+from uaps_jax.recipes import acquire, candidates, curve
 from uaps_jax.recipes.acquire import AcquisitionConfig
 from uaps_jax.recipes.annotate import annotate
 from uaps_jax.recipes.select import Round, select
@@ -71,7 +71,7 @@ class Plan:
       cost: of annotation.
       warm_start: whether a training begins with the weights of the round before.
       simulated: whether chosen images are annotated by the masks of the dataset.
-      steps: of further checkpoints that are kept, because a choice compares them.
+      steps: of further checkpoints that the members "checkpoints" compare.
       question: of the report.
     """
 
@@ -112,8 +112,33 @@ def stages(plan: Plan, chains: Sequence[Chain]) -> tuple[Stage, ...]:
             rounds[chain.name].append(Labels(new[-2].name, new[-1].name))
             found += new
     title = f"Rounds of annotation, {plan.base.data.name}, {plan.base.method.name}"
-    found.append(curve.report(name="report", title=title, chains=rounds, question=plan.question))
+    found.append(
+        curve.report(
+            name="report",
+            title=title,
+            chains=rounds,
+            question=plan.question,
+            cost=plan.cost,
+            notes=other_starts(chains),
+        )
+    )
     return tuple(found)
+
+
+def other_starts(chains: Sequence[Chain]) -> list[str]:
+    """A sentence for a report on strategies whose start is not that of the first one."""
+    own = chains[0].start.selection
+    others = [
+        f"{chain.name} ({chain.start.selection})"
+        for chain in chains
+        if chain.start.selection != own
+    ]
+    if not others:
+        return []
+    return [
+        f"Other start: {', '.join(others)}; {chains[0].name} starts with {own}. A difference "
+        "between them is that of the starts, too."
+    ]
 
 
 def _round(
@@ -134,7 +159,7 @@ def _round(
         features=plan.start_features if acquisition.selection == "typiclust" and not number else "",
         cost=plan.cost,
         simulated=plan.simulated,
-        steps=plan.steps,
+        steps=_compared(plan, acquisition) if number else (),
     )
     selected = select(
         name=f"{folder}/select",
@@ -156,12 +181,22 @@ def _round(
                 question=plan.question,
             )
         )
-    found.append(_training(plan, f"{folder}/train", found[-1].name, before))
+    # Strategies whose choices differ may share a start.
+    kept = _compared(plan, acquisition) if number else plan.steps
+    found.append(_training(plan, f"{folder}/train", found[-1].name, before, kept))
     return found
 
 
-def _training(plan: Plan, name: str, labels: str, before: Labels | None) -> Training:
-    """The training of a round, on the labels of a stage."""
+def _compared(plan: Plan, acquisition: AcquisitionConfig) -> tuple[int, ...]:
+    """Steps of the checkpoints that a choice compares besides the last one."""
+    by_score = acquisition.selection in acquire.BY_SCORE
+    return plan.steps if by_score and acquisition.members == "checkpoints" else ()
+
+
+def _training(
+    plan: Plan, name: str, labels: str, before: Labels | None, steps: Sequence[int]
+) -> Training:
+    """The training of a round, on the labels of a stage, which keeps further checkpoints."""
     warm = before.model if before is not None and plan.warm_start else ""
 
     def configure(folders: Folders) -> Config:
@@ -172,7 +207,7 @@ def _training(plan: Plan, name: str, labels: str, before: Labels | None) -> Trai
         else:
             split = str(folders[labels] / candidates.SPLIT)
             data = dataclasses.replace(base.data, protocol="file", split_file=split)
-        kept = tuple(sorted({*base.checkpoint.keep_at, *plan.steps}))
+        kept = tuple(sorted({*base.checkpoint.keep_at, *steps}))
         network = base.network
         if warm:
             network = dataclasses.replace(

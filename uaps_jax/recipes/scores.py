@@ -43,7 +43,7 @@ def scores(*, name: str, models: Mapping[str, str], checkpoint: str, crf: CRFCon
         found = []
         for what, stage in models.items():
             run = place.inputs[stage]
-            which = checkpoint if checkpoint == "latest" or checkpoints.has_best(run) else "latest"
+            which = checkpoints.existing(run, checkpoint)
             for with_crf in (False, True) if crf.iterations else (False,):
                 used = config_lib.flatten(crf, "evaluation.crf.")
                 if not with_crf:

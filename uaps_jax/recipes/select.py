@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from absl import logging
 
 from uaps_jax import files, inference
-from uaps_jax.acquisition.cost import Cost
+from uaps_jax.acquisition.cost import NONE, Cost, Work
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.inference import TrainedModel
@@ -48,8 +49,11 @@ class Round:
     steps: tuple[int, ...]
 
     def options(self) -> dict[str, Any]:
-        """All of it, for `stage.json`."""
-        return dataclasses.asdict(self) | {
+        """What the choice depends on, for `stage.json`: on the cost only where minutes decide."""
+        found = dataclasses.asdict(self)
+        if self.count:
+            del found["cost"]
+        return found | {
             "pass": "select",
             "acquisition": dict(acquire.description(self.acquisition)),
         }
@@ -77,7 +81,11 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
             trained = _models(place.inputs[model], round_)
             config = trained[-1].config
             rows = curve.rows_before(place.inputs[before]) + curve.rows_of(
-                place.inputs[model], entry, round_.number - 1, place.inputs[before]
+                place.inputs[model],
+                entry,
+                round_.number - 1,
+                place.inputs[before],
+                round_.cost,
             )
             curve.write_rows(place.folder, rows)
         split = (
@@ -103,7 +111,7 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
             candidates.write_split(place.folder, split)
             if predicted is not None:
                 shown.propose(place, config, names, chosen, predicted)
-        summary = _summary(round_, place, before, labeled, picked, known.minutes[chosen])
+        summary = _summary(round_, place, before, labeled, picked, known, chosen)
         candidates.write_summary(place.folder, summary)
         logging.info(
             "stage %s: %d of %d candidates chosen, %d labeled then, about %.0f minutes",
@@ -111,7 +119,7 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
             len(picked),
             len(names) - len(labeled),
             len(labeled) + len(picked),
-            summary["estimated_minutes"],
+            known.minutes[chosen].sum(),
         )
         if picked:
             shown.draw(place, config, names, chosen, rows_of_images, predicted)
@@ -120,7 +128,9 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
         name=name,
         folder=name,
         inputs=(before, model) if model else (),
-        options=round_.options() | {"entry": entry, "seed": base.data.split_seed},
+        options=round_.options()
+        | {"entry": entry, "seed": base.data.split_seed}
+        | knowledge.first_options(round_.features, base),
         write=write,
     )
 
@@ -130,7 +140,7 @@ def _models(run: Path, round_: Round) -> list[TrainedModel]:
     if round_.steps:
         last = inference.load(run, "latest")
         return [*(last.at(step) for step in round_.steps), last]
-    return [inference.load(run, "best" if checkpoints.has_best(run) else "latest")]
+    return [inference.load(run, checkpoints.existing(run, "best"))]
 
 
 def _chosen(
@@ -145,7 +155,8 @@ def _chosen(
     """The rows of the chosen candidates, in their order.
 
     Raises:
-      ConfigError: there are not enough candidates, or the budget pays none.
+      ConfigError: there are not enough candidates for a number of images, or none that the minutes
+        pay. Minutes that find no candidate choose none.
     """
     at = {name: index for index, name in enumerate(names)}
     taken = [at[name] for name in labeled]
@@ -159,14 +170,20 @@ def _chosen(
                 "left: choose fewer in start_images or added"
             )
         return acquire.choose(round_.acquisition, known, count, seed, taken)
-    spent = candidates.summary(place.inputs[before])["spent_minutes"]
-    picked = acquire.choose_for_minutes(
-        round_.acquisition, known, round_.minutes - spent, seed, taken
-    )
+    if not left:
+        logging.warning(
+            "round %d: no candidate is left; nothing is chosen, and the report leaves it out",
+            round_.number,
+        )
+        return []
+    minutes = round_.minutes - candidates.summary(place.inputs[before]).get("spent_minutes", 0.0)
+    picked = acquire.choose_for_minutes(round_.acquisition, known, minutes, seed, taken)
     if not picked:
+        cheapest = float(np.delete(known.minutes, taken).min())
         raise ConfigError(
-            f"round {round_.number}: {round_.minutes - spent:.0f} minutes pay no image of the "
-            f"{left} candidates that are left: raise added, or lower the settings of cost"
+            f"round {round_.number}: {minutes:.1f} minutes pay none of the {left} candidates that "
+            f"are left, of which the cheapest takes {cheapest:.1f}: raise added, or correct the "
+            "settings of cost"
         )
     return picked
 
@@ -199,22 +216,29 @@ def _summary(
     before: str,
     labeled: Sequence[str],
     picked: Sequence[str],
-    estimated: np.ndarray,
+    known: Known,
+    chosen: Sequence[int],
 ) -> dict[str, Any]:
-    """Numbers of images and minutes; `minutes` by the true masks of a simulation, in total."""
+    """Numbers of images, and what there is to annotate in them (`cost.Work`).
+
+    `estimated_work` is that of the chosen images. `work`, in total, is that of the true masks of a
+    simulation. Where minutes decide, `spent_minutes` are the estimated ones so far.
+    """
     earlier = candidates.summary(place.inputs[before]) if before else {}
-    spent = earlier.get("spent_minutes", 0.0) + (float(estimated.sum()) if before else 0.0)
+    estimated = functools.reduce(Work.plus, (known.work[index] for index in chosen), NONE)
     values: dict[str, Any] = {
         "round": round_.number,
         "labeled_before": len(labeled),
         "chosen": len(picked),
         "labeled": len(labeled) + len(picked),
-        "estimated_minutes": float(estimated.sum()),
-        "spent_minutes": spent,
+        "estimated_work": estimated,
     }
+    if not round_.count:
+        own_minutes = float(known.minutes[chosen].sum())
+        values["spent_minutes"] = earlier.get("spent_minutes", 0.0) + own_minutes
     if round_.simulated:
-        own = knowledge.true_minutes(place.dataset, picked, round_.cost)
-        values["minutes"] = earlier.get("minutes", 0.0) + own
+        own = knowledge.true_work(place.dataset, picked)
+        values["work"] = Work(*earlier.get("work", NONE)).plus(own)
         present = protocols.classes_of(place.dataset, picked)
         names = place.dataset.class_names
         values["chosen_images_with"] = {

@@ -74,6 +74,7 @@ def write(
     *,
     rough: Path | None,
     is_exact: bool,
+    least: float,
 ) -> None:
     """Writes the report of the cyclic masks and weights in the folder of a pass.
 
@@ -83,6 +84,7 @@ def write(
       data: the settings of the network's input.
       rough: the folder of the masks of the first phase; None where the images had none.
       is_exact: whether the masks of the dataset are exact, and hidden from the training.
+      least: weights up to it count less (`method.least`).
     """
 
     def maps(name: str) -> Maps:
@@ -98,9 +100,10 @@ def write(
         )
 
     # Each is read again where it is used: together they may be larger than the memory.
-    rows = [_row(maps(name)) for name in names]
+    low = int(255 * least)
+    rows = [_row(maps(name), low) for name in names]
     files.write_text(place.folder / TABLE, _to_csv(rows))
-    errors = errors_found(map(maps, names))
+    errors = errors_found(map(maps, names), low)
     scores = {
         what: quality.quality(_compared(map(maps, names), what), place.dataset, data)
         for what in ("rough", "cyclic")
@@ -116,8 +119,12 @@ def write(
     _draw(place, data, [maps(row["name"]) for row in ends], titles)
 
 
-def errors_found(every: Iterable[Maps]) -> dict[str, Any] | None:
+def errors_found(every: Iterable[Maps], low_weight: int) -> dict[str, Any] | None:
     """How well the uncertainties find the wrong pixels of the masks; None if no truth is known.
+
+    Args:
+      every: the images.
+      low_weight: the largest stored weight that URN's hard weights count less.
 
     Returns:
       `wrong`, the share of the compared pixels; for each uncertainty, `auroc` and
@@ -136,17 +143,13 @@ def errors_found(every: Iterable[Maps]) -> dict[str, Any] | None:
     of_urn = counts["response_scaling"]
     if not of_urn.sum():
         return None
-    low = of_urn[:, 255 - HARD_WEIGHT :].sum(1)
+    low = of_urn[:, 255 - low_weight :].sum(1)
     return {what: _separation(of_one) for what, of_one in counts.items()} | {
         "wrong": _ratio(of_urn[1].sum(), of_urn.sum()),
         "share": _ratio(low.sum(), of_urn.sum()),
         "precision": _ratio(low[1], low.sum()),
         "recall": _ratio(low[1], of_urn[1].sum()),
     }
-
-
-HARD_WEIGHT = 12
-"""The largest stored weight that URN's hard weights count less: 0.05 of 255."""
 
 
 def _separation(counts: np.ndarray) -> dict[str, float | None]:
@@ -167,10 +170,10 @@ def _ratio(part: np.integer[Any], whole: np.integer[Any]) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _row(one: Maps) -> dict[str, Any]:
+def _row(one: Maps, low_weight: int) -> dict[str, Any]:
     """The line of the table of an image; shares of its pixels."""
     seen = one.seen
-    low = one.uncertainty["response_scaling"] >= 255 - HARD_WEIGHT
+    low = one.uncertainty["response_scaling"] >= 255 - low_weight
     row: dict[str, Any] = {
         "name": one.name,
         "uncertainty": _mean(one.uncertainty["response_scaling"] / 255, seen),

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.config import DataConfig
 from uaps_jax.data import targets
 from uaps_jax.labels import IGNORE
 from uaps_jax.recipes import target_files
@@ -59,14 +59,12 @@ def by_confidence(*, name: str, folder: str, data: DataConfig, least: float) -> 
 
 
 def by_truth(*, name: str, folder: str, data: DataConfig) -> Pass:
-    """The cyclic masks, with weight 0 where they are wrong by the dataset's masks, else 1."""
+    """The cyclic masks, with weight 0 where they are wrong by the dataset's masks, else 1.
+
+    All of their images have a mask in the dataset.
+    """
 
     def weights(place: Place, one: str, mask: np.ndarray) -> np.ndarray:
-        if one not in place.dataset.masked:
-            raise ConfigError(
-                f"weightings: oracle compares with the masks of the dataset, and {one} has none; "
-                "leave it out"
-            )
         truth = target_files.truth(place.dataset, one, data)
         is_right = (mask == truth) | (truth == IGNORE)
         return np.where(is_right, 255, 0).astype(np.uint8)
@@ -90,4 +88,10 @@ def _weighted(
             found = weights(place, one, mask)
             target_files.write(place.folder, targets.WEIGHTS, one, found, place.dataset, data)
 
-    return Pass(name=name, folder=folder, inputs=("cyclic",), options=options, write=write)
+    return Pass(
+        name=name,
+        folder=folder,
+        inputs=("cyclic",),
+        options={**options, **target_files.of_size(data)},
+        write=write,
+    )

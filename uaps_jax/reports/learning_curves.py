@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 from uaps_jax.evaluation import learning_curve
 from uaps_jax.evaluation.learning_curve import PARAMETERS, Fit
-from uaps_jax.reports import equivalence, tables
+from uaps_jax.reports import curve_areas, equivalence, tables
+from uaps_jax.reports.curve_areas import Area, Points
 from uaps_jax.reports.equivalence import Equivalence
 from uaps_jax.reports.study_figures import learning_curves as figure
-from uaps_jax.reports.tables import Row, Run, Table, half_width, is_missing
+from uaps_jax.reports.tables import Row, Run, Table, is_missing
 
 
 class Question(NamedTuple):
@@ -48,45 +49,16 @@ class Question(NamedTuple):
         return "minutes of annotation" if self.in_minutes else "labeled images"
 
 
-class Difference(NamedTuple):
-    """The mean of paired differences.
-
-    Attributes:
-      pairs: how many.
-      mean: of them.
-      half: half the width of the 95 % interval by Student's t; None below two pairs.
-    """
-
-    pairs: int
-    mean: float
-    half: float | None
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Area:
-    """The areas under the curves of a strategy (`learning_curve.area`).
-
-    Attributes:
-      entry: the strategy.
-      values: of its runs.
-      differences: baseline -> this strategy minus the baseline, paired by draw and seed.
-    """
-
-    entry: str
-    values: tuple[float, ...]
-    differences: Mapping[str, Difference]
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Comparison:
     """All numbers of a report.
 
     Attributes:
       tables: a table for each round.
-      series: strategy -> mean labels of a round -> the scores of its runs.
+      series: strategy -> mean labels of a round -> the scores of its runs, on test.
       areas: of the strategies with two rounds or more.
       equivalences: how many random labels give the same score.
-      fits: strategy -> the fitted curve, with four rounds or more.
+      fits: `fits`.
     """
 
     tables: Sequence[Table]
@@ -100,8 +72,8 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
     """The numbers of a report.
 
     Args:
-      rows: one a training, of one checkpoint, as `tables.tables` has them, with `round` and
-        `minutes`.
+      rows: one a training and a `part`, of one checkpoint, as `tables.tables` has them, with
+        `round` and `minutes`. All numbers but the fits are those of the part "test".
       entries: the strategies, in their order.
       question: what is asked.
 
@@ -109,8 +81,10 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
       ValueError: a row lacks the metric.
     """
     metric, baseline = question.metric, question.baselines[0] if question.baselines else ""
-    made = tables.tables(rows, entries, (metric,), baseline)
-    known = [row for row in rows if not is_missing(row[metric])]
+    of_test = [row for row in rows if row["part"] == "test"]
+    # Rounds of equal minutes have unequal labels: their scores are not paired.
+    made = tables.tables(of_test, entries, (metric,), "" if question.in_minutes else baseline)
+    known = [row for row in of_test if not is_missing(row[metric])]
     others = [name for name in entries if name != baseline]
     found: list[Equivalence] = []
     if baseline and not question.in_minutes:
@@ -119,14 +93,21 @@ def compare(rows: Sequence[Row], entries: Sequence[str], question: Question) -> 
     return Comparison(
         tables=made,
         series={name: _series(of_entry) for name, of_entry in runs.items() if of_entry},
-        areas=areas(runs, question.baselines),
+        areas=curve_areas.areas(runs, question.baselines),
         equivalences=found,
-        fits={name: fit for name, of_entry in runs.items() if (fit := _fit(of_entry))},
+        fits=fits(rows, entries, question),
     )
 
 
-Points = Mapping[int, tuple[float, float]]
-"""Round -> labels and score."""
+def fits(rows: Sequence[Row], entries: Sequence[str], question: Question) -> dict[str, Fit]:
+    """Strategy -> the fitted curve of its validation scores, with four rounds or more.
+
+    They foretell whether a further round is worth it, which scores on test may not decide.
+    Arguments as `compare`.
+    """
+    known = [r for r in rows if r["part"] == "val" and not is_missing(r[question.metric])]
+    found = {name: _fit(_runs(known, name, question)) for name in entries}
+    return {name: fit for name, fit in found.items() if fit}
 
 
 def _runs(rows: Sequence[Row], entry: str, question: Question) -> dict[Run, Points]:
@@ -148,63 +129,29 @@ def _series(runs: Mapping[Run, Points]) -> dict[float, list[float]]:
     return series
 
 
-def areas(runs: Mapping[str, Mapping[Run, Points]], baselines: Sequence[str]) -> list[Area]:
-    """The area of each run that has the last round of all, and paired differences.
-
-    Args:
-      runs: strategy -> run -> its points.
-      baselines: strategies that the others are compared with.
-    """
-    last = max((n for of in runs.values() for points in of.values() for n in points), default=0)
-    values = {
-        entry: {
-            run: learning_curve.area(*zip(*points.values(), strict=True))
-            for run, points in of_entry.items()
-            if len(points) == last + 1 > 1
-        }
-        for entry, of_entry in runs.items()
-    }
-    return [
-        Area(
-            entry=entry,
-            values=tuple(own.values()),
-            differences={
-                name: difference
-                for name in baselines
-                if name != entry and (difference := _difference(own, values.get(name, {})))
-            },
-        )
-        for entry, own in values.items()
-        if own
-    ]
-
-
-def _difference(own: Mapping[Run, float], others: Mapping[Run, float]) -> Difference | None:
-    differences = [own[run] - others[run] for run in own if run in others]
-    if not differences:
-        return None
-    half = half_width(differences) if len(differences) > 1 else None
-    return Difference(len(differences), statistics.fmean(differences), half)
-
-
 def _fit(runs: Mapping[Run, Points]) -> Fit | None:
     """The curve of the runs that have all rounds; None with too few of these."""
     rounds = max((len(points) for points in runs.values()), default=0)
     whole = [points for points in runs.values() if len(points) == rounds]
-    if rounds <= PARAMETERS:
+    if not rounds:
         return None
-    counts = [statistics.fmean(points[n][0] for points in whole) for n in whole[0]]
-    return learning_curve.fit(counts, [[y for _, y in points.values()] for points in whole])
+    counts = {n: statistics.fmean(points[n][0] for points in whole) for n in whole[0]}
+    numbers = list(curve_areas.ascending({n: (x, 0.0) for n, x in counts.items()}))
+    if len(numbers) <= PARAMETERS:
+        return None
+    return learning_curve.fit(
+        [counts[n] for n in numbers], [[points[n][1] for n in numbers] for points in whole]
+    )
 
 
-def advice(found: Comparison, question: Question) -> Iterator[str]:
+def advice(fits: Mapping[str, Fit], question: Question) -> Iterator[str]:
     """Sentences on what more labels would bring, one or more for each fitted strategy."""
     unit, what = ("minutes", "annotation") if question.in_minutes else ("images", "labels")
-    for entry, fit in found.fits.items():
+    for entry, fit in fits.items():
         gain, (low, high) = fit.gain(fit.last, question.added)
         yield (
             f"{entry}: {question.added:g} {unit} more are foretold to add {gain:.1f} points of "
-            f"{question.metric} ({low:.1f} to {high:.1f})"
+            f"{question.metric} on validation ({low:.1f} to {high:.1f})"
         )
         if high < question.smallest_gain:
             yield (

@@ -10,7 +10,8 @@ from html import escape
 from uaps_jax.evaluation import learning_curve
 from uaps_jax.evaluation.learning_curve import Fit, Interval
 from uaps_jax.reports import equivalence, html_page, study_page, table_texts
-from uaps_jax.reports.learning_curves import Area, Comparison, Difference, Question, advice
+from uaps_jax.reports.curve_areas import Area, Difference
+from uaps_jax.reports.learning_curves import Comparison, Question, advice
 
 
 def render(
@@ -38,7 +39,7 @@ def render(
         parts.append(equivalence.html(heading, found.equivalences, baseline, question.metric))
     parts.append(_fits_html(found.fits, question))
     which = "the best checkpoint on val" if question.checkpoint == "best" else "the last step"
-    own = [f"Test scores in percent, of {which}.", *notes, *advice(found, question)]
+    own = [f"Test scores in percent, of {which}.", *notes, *advice(found.fits, question)]
     captions = [("Scores over the labels", file) for file in figures]
     return study_page.render(title, "\n".join(filter(None, parts)), captions, failures, own)
 
@@ -56,8 +57,8 @@ def _areas_html(found: Sequence[Area], question: Question) -> str:
     caption = (
         f"Mean {question.metric} over the logarithm of the {question.unit}, in which each doubling "
         "counts the same: the area under the curve by its range. ±: standard deviation over the "
-        "runs. Differences are paired by draw and seed, with the 95 % confidence interval of their "
-        "mean by Student's t."
+        "runs. Differences are paired by draw and seed, over the labels that both runs have, with "
+        "the 95 % confidence interval of their mean by Student's t."
     )
     return _table("Area under the curve", head, lines, caption)
 
@@ -90,9 +91,10 @@ def _fits_html(fits: Mapping[str, Fit], question: Question) -> str:
             cells.append(f"{_number(labels)} {_range(interval, 0)}")
         lines.append((entry, *cells))
     caption = (
-        "m(n) = m_inf - b n^-c through the means of the runs, by least squares; in parentheses the "
-        "middle 95 % of a bootstrap over the runs, or, of one run, over the residuals. A curve is "
-        "a guess about labels beyond those that were tried."
+        "m(n) = m_inf - b n^-c through the mean scores on validation, by least squares; in "
+        "parentheses the middle 95 % of a parametric bootstrap. A curve is a guess about labels "
+        "beyond those that were tried. It decides when to stop, and is not fitted to scores on "
+        "test, so that these stay independent of the decision."
     )
     return _table("Fitted curves", head, lines, caption)
 

@@ -222,7 +222,7 @@ def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int)
 
 def _mask(workdir: Path, name: str, data: DataConfig) -> np.ndarray:
     """The mask of a test image that the best checkpoint of a training predicted, as its input."""
-    which = "best" if checkpoints.has_best(workdir) else "latest"
+    which = checkpoints.existing(workdir, "best")
     step = checkpoints.find_step(workdir, which)
     file = workdir / "predictions" / f"step_{step}" / "test" / "mask" / f"{name}.png"
     return prepare.mask(np.asarray(Image.open(file)), data)

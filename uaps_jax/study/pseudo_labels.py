@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from uaps_jax.recipes import label, rank, record
+from uaps_jax.recipes.stage import Stage
 from uaps_jax.study.outcome import Outcome
 
 METRICS = ("dataset_iou", "dataset_iou_foreground", "image_iou")
@@ -40,27 +41,28 @@ class Quality(NamedTuple):
     scores: Mapping[str, Any]
 
 
-def of_recipe(folder: Path) -> Iterator[Quality]:
+def of_recipe(folder: Path, stages: Sequence[Stage]) -> Iterator[Quality]:
     """What the passes of a recipe found, in the order of their folders' names.
 
     Args:
       folder: of the recipe.
+      stages: of the recipe.
     """
-    for file in sorted(folder.rglob(record.FILE)):
-        found = record.read(file.parent)
+    for name in sorted(stage.folder for stage in stages):
+        here = folder / name
+        found = record.read(here)
         if found is None or found.outputs is None:
             continue
         settings = found.settings
         if label.QUALITY in found.outputs:
-            scores = json.loads((file.parent / label.QUALITY).read_text())
+            scores = json.loads((here / label.QUALITY).read_text())
             parts = {settings["part"] or "all": scores}
         elif rank.SUMMARY in found.outputs:
-            parts = json.loads((file.parent / rank.SUMMARY).read_text())["quality"]
+            parts = json.loads((here / rank.SUMMARY).read_text()).get("quality") or {}
         else:
             continue
         for part, scores in parts.items():
             if scores is not None:
-                name = file.parent.relative_to(folder).as_posix()
                 yield Quality(name, settings["model"], part, scores)
 
 
@@ -74,8 +76,9 @@ def rows(outcomes: Sequence[Outcome], directory: Path) -> list[tuple[str, ...]]:
     recipes = dict.fromkeys(o.recipe for o in outcomes if o.recipe is not None)
     found: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
     for cell in recipes:
+        assert cell.recipe is not None
         name = f"{cell.entry} on {cell.dataset}, {cell.budget}"
-        for one in of_recipe(directory / cell.folder):
+        for one in of_recipe(directory / cell.folder, cell.recipe.stages()):
             key = (name, one.stage, f"{one.part}, by {one.model}")
             found.setdefault(key, []).append(one.scores)
     return [(*key, *_cells(scores)) for key, scores in found.items()]

@@ -12,6 +12,7 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.data import source
 from uaps_jax.recipes import curve
+from uaps_jax.recipes.rounds import other_starts
 from uaps_jax.recipes.stage import Training
 from uaps_jax.reports import learning_curves, learning_page, table_texts
 from uaps_jax.study import processes, rounds
@@ -113,16 +114,18 @@ def write(
     )
     learning_curves.draw(found, question, study.title, directory / FIGURE)
     failed = [f"seed {seed}: {reason}" for seed, reason in failures.items()]
-    notes = [_setting(finished), *study.notes]
+    starts = other_starts(finished[0].recipe.chains)
+    notes = [_setting(finished), *starts, *study.notes]
     page = learning_page.render(study.title, found, question, (FIGURE,), failed, notes)
     files.write_text(directory / curve.PAGE, page)
-    files.write_text(directory / "results.csv", table_texts.csv_text(shown))
+    of_test = [row for row in shown if row["part"] == "test"]
+    files.write_text(directory / "results.csv", table_texts.csv_text(of_test))
     lines = "".join(json.dumps(row) + "\n" for row in rows)
     files.write_text(directory / "results.jsonl", lines)
 
 
 def rows_of(finished: Sequence[Run], directory: Path) -> list[dict[str, Any]]:
-    """The rows of the recipes, of both checkpoints."""
+    """The rows of the recipes, of both checkpoints and both parts."""
     return [
         without_epsilon(row)
         for run in finished

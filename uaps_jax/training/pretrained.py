@@ -69,7 +69,7 @@ def digest(options: NetworkConfig) -> str:
 
 def _best(directory: Path) -> int:
     """The step of a run whose variables are taken."""
-    return checkpoints.find_step(directory, "best" if checkpoints.has_best(directory) else "latest")
+    return checkpoints.find_step(directory, checkpoints.existing(directory, "best"))
 
 
 def _of_file(source: str, config: Config, shapes: Tree) -> Tree:

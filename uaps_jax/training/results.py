@@ -18,7 +18,7 @@ FILE = "result.json"
 CHECKPOINTS = ("latest", "best")
 
 Scores = Mapping[str, Mapping[str, Any]]
-"""Checkpoint, "latest" or "best" -> its scores on test, as in `evaluations.jsonl`."""
+"""Checkpoint, "latest" or "best" -> its scores on a part, as in `evaluations.jsonl`."""
 
 
 def write(
@@ -28,6 +28,7 @@ def write(
     parameters: int,
     scores: Scores,
     other_predictors: Mapping[str, Scores],
+    val_scores: Scores,
     warnings: Sequence[str],
 ) -> None:
     """Writes the result of a finished training.
@@ -37,8 +38,9 @@ def write(
       config: of the run.
       record: of its data (`data.protocols.record`).
       parameters: number of parameters, frozen ones included.
-      scores: of the predictor that the configuration evaluates.
-      other_predictors: name of another predictor of the method -> its scores.
+      scores: of the predictor that the configuration evaluates, on test.
+      other_predictors: name of another predictor of the method -> its scores, on test.
+      val_scores: of the predictor that the configuration evaluates, on validation.
       warnings: of the watchdogs.
     """
     result = {
@@ -47,6 +49,7 @@ def write(
         "parameters": parameters,
         "scores": _writable(scores),
         "other_predictors": {name: _writable(others) for name, others in other_predictors.items()},
+        "val_scores": _writable(val_scores),
         "warnings": list(warnings),
     }
     files.write_text(directory / FILE, json.dumps(result, indent=1) + "\n")
@@ -71,7 +74,10 @@ def read(directory: Path, config: Config, data: str) -> dict[str, Any] | None:
 
 
 def read_file(directory: Path) -> dict[str, Any] | None:
-    """The result of a finished training, whatever its configuration; None without one."""
+    """The result of a finished training, whatever its configuration; None without one.
+
+    Results of older versions have no `val_scores`.
+    """
     try:
         result: dict[str, Any] = json.loads((directory / FILE).read_text())
         if not set(CHECKPOINTS) <= result["scores"].keys():

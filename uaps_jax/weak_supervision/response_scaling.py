@@ -2,8 +2,9 @@
 
 The probability of one class is raised to several powers, which widen or narrow the region where it
 is the largest, and a CRF decides anew; pixels that change their class are uncertain. Without a CRF
-this is a threshold of the largest probability: for two classes and `VOC_SCALES`, the variance is
-0.25 where it is below 0.7245, and 0 where it is above 0.7908.
+each pixel decides alone, and with two classes this is a threshold of the largest probability: with
+`VOC_SCALES`, the variance is 0.25 where it is below 0.7245, and 0 where it is above 0.7908. With
+more classes it depends on all probabilities of the pixel.
 """
 
 from __future__ import annotations

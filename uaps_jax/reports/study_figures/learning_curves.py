@@ -14,7 +14,7 @@ from uaps_jax.reports import canvas
 from uaps_jax.reports.mathtext import disable_math
 from uaps_jax.reports.study_figures import style
 
-NOTE = f"{style.OVER_RUNS}; thin lines: fitted m(n) = m_inf - b n^-c"
+NOTE = f"{style.OVER_RUNS}; dashed: m(n) = m_inf - b n^-c, fitted to validation scores"
 
 
 def draw(
@@ -25,7 +25,7 @@ def draw(
     curves: Mapping[str, Curve],
     target: Path,
 ) -> None:
-    """Draws mean scores of the rounds, with standard deviations as whiskers.
+    """Draws mean test scores of the rounds, with standard deviations as whiskers.
 
     Args:
       title: over the figure.
@@ -46,14 +46,13 @@ def draw(
             label=style.wrapped(name, 30),
             color=colour,
             marker=style.MARKERS[index % len(style.MARKERS)],
-            linestyle="none" if name in curves else "-",
             markersize=7,
             linewidth=1.6,
             capsize=3,
         )
         if name in curves:
             along = np.geomspace(numbers[0], numbers[-1], 60)
-            axes.plot(along, [curves[name](x) for x in along], color=colour, linewidth=1.1)
+            axes.plot(along, [curves[name](x) for x in along], "--", color=colour, linewidth=1.1)
     numbers = sorted({number for points in series.values() for number in points})
     axes.set_xscale("log")
     if len(numbers) <= 8:

@@ -4,6 +4,7 @@ resumes from an earlier one."""
 from uaps_jax.training.checkpoints.files import (
     CheckpointError,
     NewerFormatError,
+    existing,
     find_step,
     find_steps,
     folder,
@@ -26,6 +27,7 @@ __all__ = [
     "CheckpointError",
     "NewerFormatError",
     "best_score",
+    "existing",
     "find_step",
     "find_steps",
     "fingerprint",

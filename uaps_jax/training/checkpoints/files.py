@@ -90,6 +90,11 @@ def has_best(workdir: Path) -> bool:
     return any(saved_rank(workdir, step) for step in saved_steps(workdir))
 
 
+def existing(workdir: Path, wanted: str) -> str:
+    """What is wanted, "best" or "latest"; "latest" where no checkpoint has a validation score."""
+    return wanted if wanted == "latest" or has_best(workdir) else "latest"
+
+
 def saved_steps(workdir: Path) -> list[int]:
     """Steps of the complete checkpoints of a work directory, ascending."""
     if not folder(workdir).is_dir():
