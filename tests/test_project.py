@@ -139,6 +139,7 @@ LAYERS = {
         "datasets",
         "files",
         "inference",
+        "labels",
     },
     "review": {
         "annotation_queue",
@@ -159,6 +160,7 @@ LAYERS = {
         "evaluation",
         "files",
         "inference",
+        "labels",
         "methods",
         "models",
         "recipes",
