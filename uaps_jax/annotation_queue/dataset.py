@@ -46,7 +46,8 @@ class Dataset(NamedTuple):
         Args:
           paths: the files by name, the path without suffix.
         """
-        images, by_name = dict(paths), {}
+        images: dict[str, Path] = dict(paths)
+        by_name: dict[str, Path] = {}
         if os.path.realpath(self.images) == os.path.realpath(self.masks):
             if self.mask_suffix:
                 images, by_name = mask_names.divided(paths, self.mask_suffix)

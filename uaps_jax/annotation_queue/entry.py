@@ -90,8 +90,9 @@ def to_table(entries: Sequence[Entry], class_names: Sequence[str]) -> str:
 
 
 def _is_no_number(value: object) -> bool:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return not (is_number and math.isfinite(value))
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    return not math.isfinite(value)
 
 
 class Queue(NamedTuple):

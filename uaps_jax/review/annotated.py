@@ -59,8 +59,10 @@ class AnnotatedFolder:
         Raises:
           ConfigError: other programs have changed files, or put them there.
         """
-        known = {self._image(entry): (entry.sha256,) for entry, _ in written}
-        known |= {self._mask(entry): tuple(digests) for entry, digests in written}
+        known: dict[Path, Sequence[str]] = {}
+        for entry, digests in written:
+            known[self._image(entry)] = (entry.sha256,)
+            known[self._mask(entry)] = digests
         foreign = [file for file, of in known.items() if _digest(file) not in (None, *of)]
         if foreign:
             shown = ", ".join(map(str, foreign[:MOST_NAMED]))
