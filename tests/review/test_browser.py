@@ -120,7 +120,7 @@ def test_a_draft_belongs_to_the_image_that_was_painted(browser, tmp_path):
         # While the decision is on its way, the stroke is not undone, so that no draft follows it.
         drag(page, (100, 100), (200, 100))
         held = []
-        page.route("**/decide/1*", held.append)
+        page.route("**/decide/1*", lambda route: held.append(route))
         page.keyboard.press("a")
         page.keyboard.press("z")
         page.locator("#undo").click()
