@@ -314,7 +314,7 @@ def imported(given: Path, images: Path, folder: Path) -> dict[str, np.ndarray]:
     """The masks of a folder that is made of annotations."""
     folder.mkdir()
     read = reading.read(given, images, ())
-    dataset_folder.write(read.images, CLASSES, read.problems, folder, str(given))
+    dataset_folder.write(read.images, CLASSES, read.problems, folder, str(given), CLASSES[0])
     return {
         name: np.asarray(Image.open((folder / "masks" / name).with_suffix(".png")))
         for name in SIZES

@@ -140,6 +140,7 @@ LAYERS = {
         "datasets",
         "files",
         "inference",
+        "labels",
     },
     "review": {
         "annotation_queue",
@@ -161,6 +162,7 @@ LAYERS = {
         "evaluation",
         "files",
         "inference",
+        "labels",
         "methods",
         "models",
         "recipes",

@@ -21,7 +21,6 @@ from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
 from uaps_jax.datasets.segmentation_builder import Example, RawData, SegmentationBuilder
 
 _KEPT = {("PNG", "L"), ("PNG", "RGB"), ("JPEG", "L"), ("JPEG", "RGB")}
-_UPRIGHT = 1
 _MOST_SUGGESTED = 20
 
 
@@ -115,7 +114,7 @@ class Builder(SegmentationBuilder):
         """See `SegmentationBuilder`; an image with a mask must be upright as it is stored."""
         pixels = images.read_any_image(data, self.builder_config.settings.white)
         turned = images.named_orientation(data)
-        if turned != _UPRIGHT and example.mask is not None:
+        if turned != images.UPRIGHT and example.mask is not None:
             raise UnreadableError(
                 f"the camera says that the image is to be turned (EXIF orientation {turned}), and "
                 "programs for annotation differ on that; save it upright, with its mask to match"
@@ -125,7 +124,7 @@ class Builder(SegmentationBuilder):
     def stored_image(self, data: bytes, example: Example) -> bytes | Image.Image:
         with open_image(data) as image:
             kind = (image.format, image.mode)
-        if kind in _KEPT and images.orientation(data) == _UPRIGHT:
+        if kind in _KEPT and images.orientation(data) == images.UPRIGHT:
             return data
         return Image.fromarray(self.decode_image(data, example))
 

@@ -10,7 +10,7 @@ from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, UnreadableError, decode, 
 from uaps_jax.datasets.pieces import pieces
 
 _ORIENTATION = 0x0112  # EXIF tag
-_UPRIGHT = 1
+UPRIGHT = 1
 _LEVELS = 2**16
 _TURNS = {
     2: (True, 0),
@@ -56,7 +56,7 @@ def conversions(data: bytes, white: int) -> Iterator[str]:
             yield "CMYK: converted to RGB without its colour profile"
         if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
             yield "its transparency is left out"
-    if named_orientation(data) != _UPRIGHT:
+    if named_orientation(data) != UPRIGHT:
         yield "turned upright, as its EXIF data say"
 
 
@@ -74,8 +74,8 @@ def named_orientation(data: bytes) -> int:
     with open_image(data) as image:
         if image.format != "TIFF":
             return orientation(data)
-        value = image.tag_v2.get(_ORIENTATION, _UPRIGHT)  # type: ignore[attr-defined]
-        return int(value) if value in _TURNS else _UPRIGHT
+        value = image.tag_v2.get(_ORIENTATION, UPRIGHT)  # type: ignore[attr-defined]
+        return int(value) if value in _TURNS else UPRIGHT
 
 
 def orientation(data: bytes) -> int:
@@ -88,10 +88,10 @@ def orientation(data: bytes) -> int:
     """
     with open_image(data) as image:
         if image.format == "TIFF":
-            return _UPRIGHT
+            return UPRIGHT
         try:
-            value = image.getexif().get(_ORIENTATION, _UPRIGHT)
-            return int(value) if value in _TURNS else _UPRIGHT
+            value = image.getexif().get(_ORIENTATION, UPRIGHT)
+            return int(value) if value in _TURNS else UPRIGHT
         except Exception as error:  # Of many types, as in `decode`.
             text = str(error) or type(error).__name__
             raise UnreadableError(f"its EXIF data are damaged, save it anew: {text}") from error

@@ -32,6 +32,12 @@ def test_what_is_written_is_read(tmp_path):
         ({"rank": 7}, "rank 7: must be 2"),
         ({"width": 10**6, "height": 10**6}, "1000000 x 1000000 pixels"),
         ({"width": "20"}, "an image of '20' x 12 pixels"),
+        ({"score": "high"}, "score, ambiguity, minutes are not all numbers"),
+        ({"minutes": None}, "score, ambiguity, minutes are not all numbers"),
+        ({"score": float("nan")}, "score, ambiguity, minutes are not all numbers"),
+        ({"distance": "far"}, "disagreement or distance is no number"),
+        ({"shares": {"scratch": "much"}}, "the shares of the classes are not numbers"),
+        ({"path": 1}, "path or sha256 is no text"),
         ({"notes": 1}, "is no image of a queue"),
     ],
 )
@@ -41,6 +47,13 @@ def test_a_damaged_list_is_refused(tmp_path, change, reason):
     lines[1] = json.dumps(json.loads(lines[1]) | change)
     (tmp_path / entry.LINES).write_text("\n".join(lines))
     with pytest.raises(ConfigError, match=f"queue.jsonl, line 2: .*{reason}"):
+        entry.read(tmp_path)
+
+
+def test_a_line_that_is_too_deep_is_refused(tmp_path):
+    folders.write(tmp_path)
+    (tmp_path / entry.LINES).write_text("[" * 100_000)
+    with pytest.raises(ConfigError, match=r"queue.jsonl, line 1: is no image of a queue"):
         entry.read(tmp_path)
 
 

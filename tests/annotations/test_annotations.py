@@ -170,7 +170,7 @@ class TestCoco:
         assert not problems
         assert classes == ["scratch", "pit"]
         assert [(i.name, i.shapes is None) for i in images] == [("x/a", False), ("x/b", True)]
-        mask = shapes.mask(images[0].shapes, images[0].size, shapes.values(classes))
+        mask = shapes.mask(images[0].shapes, images[0].size, shapes.values(classes, "background"))
         np.testing.assert_array_equal(mask, 2 * square())
 
     def test_run_lengths_worked_by_hand(self):
@@ -261,9 +261,7 @@ class TestFolder:
         config.data.manual_dir, config.data.data_dir = str(folder), str(tmp_path / "built")
         dataset = source.open_dataset(config.data)
         assert list(dataset.class_names) == ["background", "Kratzer: #1"]
-        assert set(dataset.position) == {
-            f"train/line 1/{n}" for n in ("good", "bad", "unknown")
-        } or (set(dataset.position) == {f"line 1/{n}" for n in ("good", "bad", "unknown")})
+        assert set(dataset.position) == {f"line 1/{n}" for n in ("good", "bad", "unknown")}
         assert len(dataset.masked) == 2
         mask = np.asarray(Image.open(folder / "masks" / "line 1" / "bad.png"))
         assert set(np.unique(mask)) == {0, 1, 255}
@@ -301,10 +299,11 @@ class TestFolder:
         folder = tmp_path / "made"
         folder.mkdir()
         if fits:
-            assert dataset_folder.write([image], names, [], folder, "x").classes[-1] == "252"
+            written = dataset_folder.write([image], names, [], folder, "x", "background")
+            assert written.classes[-1] == "252"
         else:
             with pytest.raises(DataError, match="at most 254"):
-                dataset_folder.write([image], names, [], folder, "x")
+                dataset_folder.write([image], names, [], folder, "x", "background")
             assert not list(folder.iterdir())
 
     def test_an_image_that_viewers_rotate_is_refused(self, tmp_path):
@@ -317,18 +316,34 @@ class TestFolder:
         with pytest.raises(DataError, match=r"orientation 6\).*save it upright"):
             import_annotations(request(tmp_path / "export", tmp_path / "mine"))
 
+    def test_damaged_exif_data_are_named(self, tmp_path):
+        save(tmp_path / "export" / "a.png")
+        with Image.open(tmp_path / "export" / "a.png") as image:
+            image.save(tmp_path / "export" / "a.png", exif=b"Exif\0\0no TIFF header")
+        (tmp_path / "export" / "a.json").write_text(labelme_file(drawn("pit", SQUARE)))
+        with pytest.raises(DataError, match=r"a.png: cannot be read: its EXIF data are damaged"):
+            import_annotations(request(tmp_path / "export", tmp_path / "mine"))
+
     def test_regions_without_a_pixel_are_counted(self, tmp_path):
         save(tmp_path / "a.png")
-        tiny = [[2.1, 2.1], [2.2, 2.1], [2.2, 2.2]]
-        (tmp_path / "a.json").write_text(labelme_file(drawn("pit", tiny), drawn("pit", tiny)))
+        tiny = drawn("pit", [[2.1, 2.1], [2.2, 2.1], [2.2, 2.2]])
+        (tmp_path / "a.json").write_text(labelme_file(tiny, drawn("pit", SQUARE), tiny))
         images, _, _ = read(tmp_path)
         folder = tmp_path / "made"
         folder.mkdir()
-        assert dataset_folder.write(images, [], [], folder, "x").lost == ("a", "a")
+        assert dataset_folder.write(images, [], [], folder, "x", "background").lost == ("a", "a")
+
+    def test_an_image_that_lost_all_of_its_regions_is_no_good_part(self, tmp_path):
+        save(tmp_path / "export" / "a.png")
+        tiny = drawn("pit", [[2.1, 2.1], [2.2, 2.1], [2.2, 2.2]])
+        (tmp_path / "export" / "a.json").write_text(labelme_file(tiny, tiny))
+        with pytest.raises(DataError, match=r"a.png: none of its regions has a pixel"):
+            import_annotations(request(tmp_path / "export", tmp_path / "mine"))
+        assert not (tmp_path / "mine").exists()
 
     def test_without_images_there_is_no_folder(self, tmp_path):
         with pytest.raises(DataError, match="no images found"):
-            dataset_folder.write([], ["pit"], [], tmp_path, "x")
+            dataset_folder.write([], ["pit"], [], tmp_path, "x", "background")
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,8 @@ def test_files_of_the_system_are_left_out(tmp_path):
         ("..\\a.txt", "is a path out of the archive"),
         ("C:/a.txt", "is a path out of the archive"),
         ("a\n.txt", "control characters"),
+        (".", "is no name of a file"),
+        ("./.", "is no name of a file"),
     ],
 )
 def test_paths_out_of_the_archive_are_named(name, reason, tmp_path):
@@ -44,6 +46,14 @@ def test_paths_out_of_the_archive_are_named(name, reason, tmp_path):
     assert len(caught.value.problems) == 1
     assert not list((tmp_path / "unpacked").iterdir())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "unpacked"]
+
+
+def test_an_empty_name_is_named(tmp_path):
+    data = bytearray(exports.zipped({"z": b"1"}))
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 28 : at + 32] = struct.pack("<HH", 0, 1)  # The name is a byte of extra data now.
+    with pytest.raises(DataError, match="is no name of a file"):
+        unpack(tmp_path, bytes(data))
 
 
 def test_links_are_named(tmp_path):
@@ -71,6 +81,20 @@ def test_files_that_grow_too_much_are_named(tmp_path):
     with pytest.raises(DataError, match="grows from"):
         unpack(tmp_path, exports.zipped({"bomb.json": bytes(5 << 20)}))
     assert not list((tmp_path / "unpacked").iterdir())
+
+
+def test_an_image_without_compression_may_grow(tmp_path):
+    mask = bytes(5 << 20)
+    assert unpack(tmp_path, exports.zipped({"mask.bmp": mask})) == {"mask.bmp": mask}
+
+
+def test_damaged_lzma_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "b.zip", "w", zipfile.ZIP_LZMA) as file:
+        file.writestr("a.json", bytes(range(256)) * 40)
+    data = bytearray((tmp_path / "b.zip").read_bytes())
+    data[40:60] = b"\xff" * 20
+    with pytest.raises(DataError, match="cannot be unpacked"):
+        unpack(tmp_path, bytes(data))
 
 
 def test_a_size_that_is_not_true_is_no_way_around(tmp_path):

@@ -100,6 +100,20 @@ class TestQueue:
         given = exports.write(kind, masks, tmp_path / "export")
         check(run(given, queue, tmp_path / "mine"), masks)
 
+    @pytest.mark.parametrize("kind", ["png", "coco", "cvat_masks", "cvat_coco", "labelme"])
+    @pytest.mark.parametrize("background", ["good", "Background"])
+    def test_any_name_of_the_background_keeps_the_ids(
+        self, kind, background, queue, tmp_path, monkeypatch
+    ):
+        names = (background, *exports.CLASSES[1:])
+        monkeypatch.setattr(exports, "CLASSES", names)
+        written = "".join(f'"{name}": {value}\n' for value, name in enumerate(names))
+        (queue / "classes.yaml").write_text(f"{written}ignore: 255\n")
+        masks = exports.masks(seed=2)
+        given = exports.write(kind, masks, tmp_path / "export")
+        check(run(given, queue, tmp_path / "mine"), masks)
+        assert class_map.from_file(tmp_path / "mine" / "classes.yaml").names == names
+
     def test_everything_that_does_not_fit_is_named_at_once(self, queue, tmp_path):
         file = tmp_path / "coco.json"
         exports.write("coco", exports.masks(), tmp_path / "export")
@@ -108,6 +122,8 @@ class TestQueue:
         file.write_text(json.dumps(content))
         exports.write_images(queue / "images", {"good.png": exports.SIZES["good.png"]})
         Image.new("RGB", (9, 9)).save(queue / "images" / "b.bmp")
+        content["images"].append({"file_name": "../x.png", "id": 9})
+        file.write_text(json.dumps(content))
         lines = (queue / "queue.jsonl").read_text()
         gone = json.dumps({"rank": 4, "image": "gone.png", "sha256": "0"})
         (queue / "queue.jsonl").write_text(f"{lines}{gone}\n")
@@ -116,6 +132,7 @@ class TestQueue:
         text = str(caught.value)
         assert "b.bmp: is not the image that the queue was made of" in text
         assert "b.bmp: has 9 x 9 pixels, and its annotation is for 11 x 9" in text
+        assert "image 9: its file '../x.png' is outside of" in text
         assert "gone: is an image of the queue, and is not there" in text
         assert "has a region with the label 'dent', and the classes of the queue are" in text
         assert not (tmp_path / "mine").exists()

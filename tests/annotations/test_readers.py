@@ -316,6 +316,23 @@ class TestLabelStudio:
         [problem] = reading.read(tmp_path / "tasks.json", None, ()).problems
         assert "data/upload/3/0a1b2c3d-b.png" in problem.reason
 
+    def test_a_bare_name_of_two_images_is_that_of_none(self, tmp_path):
+        tasks = [
+            {"data": {"image": f"s3://parts/{line}/a.png"}, "annotations": [{"result": []}]}
+            for line in ("line 1", "line 2")
+        ]
+        (tmp_path / "tasks.json").write_text(json.dumps(tasks))
+        image(tmp_path / "images", "a.png")
+        first, second = reading.read(tmp_path / "tasks.json", None, ()).problems
+        assert first.reason.startswith("line 1/a.png and line 2/a.png have one file name")
+        assert second.reason.startswith("line 2/a.png and line 1/a.png have one file name")
+        for line in ("line 1", "line 2"):
+            image(tmp_path / "images", f"{line}/a.png")
+        read = reading.read(tmp_path / "tasks.json", None, ())
+        assert not read.problems
+        annotated = [i.name for i in read.images if i.shapes is not None]
+        assert annotated == ["line 1/a", "line 2/a"]
+
     def test_an_address_out_of_the_images_is_refused(self, tmp_path):
         address = "/data/local-files/?d=../../etc/a.png"
         [problem] = self.read(tmp_path, address=address).problems

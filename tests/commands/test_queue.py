@@ -24,7 +24,11 @@ from uaps_jax.commands.queue import queue
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import DataError
+from uaps_jax.datasets.folder import class_map
 from uaps_jax.inference import ensemble
+from uaps_jax.reports import queue_page
+from uaps_jax.review.decisions import Decisions
+from uaps_jax.training import workdir
 
 
 @pytest.fixture
@@ -144,10 +148,66 @@ def test_all_images_are_queued_if_there_are_fewer(asked):
     shutil.rmtree(asked.input / "masks")
     for number in range(3, 16):
         (images / f"part_{number:02d}.png").unlink()
+    # The values of masks are not the ids of the classes.
+    list_of_classes = asked.input / "classes.yaml"
+    list_of_classes.write_text("background: 0\ndark: 255\nbright: 1\nignore: 7\n")
     queue(dataclasses.replace(asked, input=images))
     entries = entry.read(folder_of(asked)).entries
+    decisions = Decisions(entry.read(folder_of(asked)))
+    proposal = decisions.proposal(1)
+    proposal[:2] = 255
+    decisions.change(1, "accept", 0, proposal)
+    annotated = folder_of(asked) / "annotated"
+    mask = (annotated / "masks" / f"{entries[0].name}.png").read_bytes()
+    classes = class_map.from_file(list_of_classes)
+    np.testing.assert_array_equal(class_map.decode_mask(mask, classes), proposal)
+    assert class_map.from_file(annotated / "classes.yaml") == classes
     assert sorted(one.name for one in entries) == ["part_00", "part_01", "part_02"]
     assert [one.distance is None for one in entries] == [True, False, False]
+
+
+def test_masks_are_found_where_the_training_found_them(asked, monkeypatch):
+    """Beside the images, with an ending; what is turned by its EXIF data is not proposed for."""
+    folder = loading.load(asked, "best").config.data.folder
+    monkeypatch.setattr(folder, "images", "photos")
+    monkeypatch.setattr(folder, "masks", "photos")
+    monkeypatch.setattr(folder, "mask_suffix", "_m")
+    photos = shutil.move(asked.input / "images", asked.input / "photos")
+    for mask in (asked.input / "masks").iterdir():
+        mask.rename(photos / f"{mask.stem}_m.png")
+    (asked.input / "masks").rmdir()
+    with Image.open(photos / "part_15.png") as image:
+        exif = image.getexif()
+        exif[0x0112] = 6
+        image.save(photos / "part_15.png", exif=exif)
+    with pytest.raises(
+        UnpredictedFiles, match=r"part_15.png: .*\(orientation 6\).*save it upright"
+    ):
+        queue(asked)
+    [made] = (asked.workdir / "queue" / "step_0").glob("photos-*")
+    names = {one.name for one in entry.read(made).entries}
+    assert names == {f"part_{number}" for number in range(10, 15)}
+
+
+def test_decisions_that_are_made_meanwhile_are_kept(asked, monkeypatch):
+    queue(dataclasses.replace(asked, count=2))
+    folder = folder_of(asked)
+    decided = folder / "decisions" / "00001.json"
+
+    def render(page):
+        decided.parent.mkdir()
+        decided.write_text("of a person")
+        return ""
+
+    with monkeypatch.context() as patched:
+        patched.setattr(queue_page, "render", render)
+        with pytest.raises(ConfigError, match="has written decisions into this queue"):
+            queue(dataclasses.replace(asked, count=3))
+    assert decided.read_text() == "of a person"
+    shutil.rmtree(decided.parent)
+    with workdir.locked(folder), pytest.raises(ConfigError, match="in use by another process"):
+        queue(dataclasses.replace(asked, count=3))
+    assert len(entry.read(folder).entries) == 2
 
 
 def test_what_makes_no_queue_is_said(asked):

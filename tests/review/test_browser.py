@@ -111,6 +111,51 @@ def pictured(page, name):
     assert width <= page.viewport_size["width"]
 
 
+def test_a_draft_belongs_to_the_image_that_was_painted(browser, tmp_path):
+    folder = folders.write(tmp_path / "queue", 3, SIZE)
+    with served(folder) as (_, address):
+        page, errors = opened(browser, address)
+        wait_for(page, 1)
+        page.keyboard.press("b")
+        # While the decision is on its way, the stroke is not undone, so that no draft follows it.
+        drag(page, (100, 100), (200, 100))
+        held = []
+        page.route("**/decide/1*", lambda route: held.append(route))
+        page.keyboard.press("a")
+        page.keyboard.press("z")
+        page.locator("#undo").click()
+        held[0].continue_()
+        page.unroute("**/decide/1*")
+        wait_for(page, 2)
+        time.sleep(1)
+        assert [on_disk(folder)[rank].state for rank in (1, 2)] == ["corrected", "undecided"]
+        assert on_disk(folder)[2].version == 0
+
+        # Changed in another tab, with a stroke here that is not saved: that tab counts.
+        other, _ = opened(browser, address)
+        wait_for(other, 2)
+        other.keyboard.press("r")
+        wait_for(other, 3)
+        drag(page, (100, 100), (200, 100))
+        page.keyboard.press("a")
+        page.wait_for_function(
+            "document.getElementById('message').textContent.includes('another tab')"
+        )
+        time.sleep(1)
+        assert (on_disk(folder)[2].state, on_disk(folder)[2].version) == ("rejected", 1)
+
+        # Strokes without a pause are saved, too.
+        page.keyboard.press("n")
+        wait_for(page, 3)
+        deadline = time.monotonic() + 10
+        while on_disk(folder)[3].mask is None:
+            assert time.monotonic() < deadline
+            drag(page, (100, 100), (200, 100 + 10 * (time.monotonic_ns() % 7)))
+        assert on_disk(folder)[3].state == "undecided"
+        page.close()
+        assert errors == []
+
+
 def test_ten_images_are_decided_and_a_kill_loses_nothing(browser, tmp_path):
     folder = folders.write(tmp_path / "queue", COUNT, SIZE)
     expected = {}

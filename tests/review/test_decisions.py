@@ -8,8 +8,10 @@ import pytest
 from PIL import Image
 
 from tests.review import folders
-from uaps_jax.annotation_queue import entry
+from uaps_jax.annotation_queue import dataset, entry
 from uaps_jax.config import ConfigError
+from uaps_jax.config.data import FolderConfig
+from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.datasets.folder import class_map
 from uaps_jax.review.decisions import Decisions, Stale
 
@@ -96,20 +98,85 @@ def test_a_folder_that_a_crash_left_half_made_is_completed(tmp_path):
     folders.write(tmp_path)
     decisions = opened(tmp_path)
     decisions.change(1, "accept", 0, painted(1))
+    earlier = (tmp_path / "annotated" / "masks" / "part_01.png").read_bytes()
+    decisions.change(1, "accept", 1, folders.proposal(1))
+    decisions.change(2, "accept", 0, None)
+    removed = (tmp_path / "annotated" / "masks" / "deep" / "part_02.png").read_bytes()
+    decisions.change(2, "reject", 1, None)
     decisions.change(3, "accept", 0, None)
     decisions.change(4, "accept", 0, None)
     whole = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
-    (tmp_path / "annotated" / "masks" / "part_01.png").write_bytes(b"half")
+    # After the decision was written, and before what is made of it.
+    (tmp_path / "annotated" / "masks" / "part_01.png").write_bytes(earlier)
+    (tmp_path / "annotated" / "masks" / "deep" / "part_02.png").write_bytes(removed)
     (tmp_path / "annotated" / "images" / "part_03.png").unlink()
+    (tmp_path / "annotated" / "masks" / "part_04.png").unlink()
     (tmp_path / "decisions.csv").unlink()
     (tmp_path / "decisions" / ".00002.json.17.partial").write_bytes(b"{")
-    stray = tmp_path / "annotated" / "masks" / "deep" / "part_02.png"
-    stray.parent.mkdir()
-    stray.write_bytes(b"of an image that is not decided")
     again = opened(tmp_path)
     assert [again[rank] for rank in range(1, 5)] == [decisions[rank] for rank in range(1, 5)]
     again.complete()
     assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == whole
+
+
+@pytest.mark.parametrize("name", ["masks/part_01.png", "masks/part_03.png", "images/part_03.png"])
+def test_files_of_other_programs_are_kept(name, tmp_path):
+    """Painted in place of an accepted mask, or for an image that is not decided."""
+    folders.write(tmp_path)
+    opened(tmp_path).change(1, "accept", 0, None)
+    file = tmp_path / "annotated" / name
+    file.write_bytes(b"painted")
+    whole = {name: (tmp_path / name).read_bytes() for name in files(tmp_path)}
+    decisions = opened(tmp_path)
+    with pytest.raises(ConfigError, match=f"{name}: not written by --mode=review, or changed"):
+        decisions.complete()
+    rank = 1 if "part_01" in name else 3
+    with pytest.raises(ConfigError, match=f"{name}: not written by --mode=review, or changed"):
+        decisions.change(rank, "reject", decisions[rank].version, None)
+    assert {name: (tmp_path / name).read_bytes() for name in files(tmp_path)} == whole
+
+
+def test_masks_have_the_values_and_names_of_the_data_set(tmp_path):
+    folders.write(tmp_path)
+    values = [("background", ["0"]), ("scratch", ["200", "255"]), ("dent", ["1"])]
+    root = tmp_path / "mine"
+    (root / "images").mkdir(parents=True)
+    (root / "classes.yaml").write_text("background: 0\nscratch: [200, 255]\ndent: 1\n")
+    settings = FolderConfig(
+        images="", masks="", mask_suffix="_m", table="", classes=(), group="", white=65535
+    )
+    found = dataset.find(root / "images", settings)
+    dataset.write(tmp_path, dataset.mask_form(found, settings, folders.CLASSES))
+    assert dataset.mask_form(found, settings, ("background", "dent", "scratch")) is None
+    opened(tmp_path).change(1, "accept", 0, None)
+    opened(tmp_path).change(2, "accept", 0, painted(2))
+    opened(tmp_path).complete()
+    annotated = tmp_path / "annotated"
+    classes = class_map.from_file(annotated / "classes.yaml")
+    # The highest level that stands for no class is for the pixels without a label.
+    assert classes == class_map.parse([*values, ("ignore", ["254"])])
+    table = np.zeros(256, np.uint8)
+    table[[1, 2, 255]] = (200, 1, 254)
+    for name, expected in (("part_01", folders.proposal(1)), ("deep/part_02", painted(2))):
+        with Image.open(annotated / "masks" / f"{name}_m.png") as mask:
+            np.testing.assert_array_equal(np.array(mask), table[expected])
+
+
+def test_nothing_is_decided_without_the_image(tmp_path):
+    folders.write(tmp_path)
+    copy = tmp_path / "images" / "part_01.png"
+    content = copy.read_bytes()
+    copy.unlink()
+    decisions = opened(tmp_path)
+    with pytest.raises(OSError, match=r"part_01.png"):
+        decisions.change(1, "accept", 0, None)
+    copy.write_bytes(b"another")
+    with pytest.raises(UnreadableError, match="its bytes have changed"):
+        decisions.change(1, "accept", 0, None)
+    assert decisions[1].state == "undecided"
+    assert not (tmp_path / "decisions").exists()
+    copy.write_bytes(content)
+    assert decisions.change(1, "accept", 0, None).state == "accepted"
 
 
 @pytest.mark.parametrize(

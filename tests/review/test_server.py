@@ -79,6 +79,10 @@ def test_only_who_knows_the_address_is_answered(client, folder):
     assert not (folder / "decisions").exists()
 
 
+def test_an_address_that_is_none_is_refused(client):
+    assert client.ask("", token="x://[a/")[0] == 400
+
+
 def test_no_path_leads_to_another_file(client):
     for path in (
         "../../etc/passwd",

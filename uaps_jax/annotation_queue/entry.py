@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,6 +25,7 @@ TABLE = "queue.csv"
 PATHS = "queue.txt"
 PAGE = "queue.html"
 IMAGES = "images"
+NUMBERS = ("score", "ambiguity", "minutes")
 DECISIONS = "decisions"
 """The folder that `--mode=review` writes into."""
 
@@ -37,7 +39,7 @@ class Entry(NamedTuple):
       image: path in `images/`: the name with the suffix of its format.
       path: of the file that was copied.
       sha256: of its bytes, hexadecimal.
-      width: in pixels, upright.
+      width: in pixels.
       height: likewise.
       score: how unsure the members are in the most uncertain pixels, in nats; the sum of
         `ambiguity` and `disagreement`.
@@ -87,6 +89,12 @@ def to_table(entries: Sequence[Entry], class_names: Sequence[str]) -> str:
     return text.getvalue()
 
 
+def _is_no_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return True
+    return not math.isfinite(value)
+
+
 class Queue(NamedTuple):
     """A folder that `--mode=queue` wrote.
 
@@ -121,7 +129,7 @@ def read(folder: Path) -> Queue:
     try:
         for number, line in enumerate(read_regular(lines, MOST_TEXT_BYTES).splitlines(), start=1):
             entries.append(_entry(json.loads(line), number))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         where = f"{lines}, line {len(entries) + 1}"
         raise ConfigError(f"{where}: is no image of a queue: {error}") from error
     if not entries:
@@ -139,6 +147,16 @@ def _entry(values: Any, rank: int) -> Entry:
         raise ValueError(f"an image of {entry.width!r} x {entry.height!r} pixels")
     if entry.width * entry.height > MOST_PIXELS:
         raise ValueError(f"an image of {entry.width} x {entry.height} pixels")
+    if any(_is_no_number(getattr(entry, field)) for field in NUMBERS):
+        raise ValueError(f"{', '.join(NUMBERS)} are not all numbers")
+    if any(
+        _is_no_number(value) for value in (entry.disagreement, entry.distance) if value is not None
+    ):
+        raise ValueError("disagreement or distance is no number")
+    if not isinstance(entry.shares, dict) or any(map(_is_no_number, entry.shares.values())):
+        raise ValueError("the shares of the classes are not numbers")
+    if not isinstance(entry.path, str) or not isinstance(entry.sha256, str):
+        raise ValueError("path or sha256 is no text")
     for text in (entry.name, entry.image):
         path = Path(text)
         if not text or not is_plain(text) or path.is_absolute() or ".." in path.parts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,12 @@ import numpy as np
 from uaps_jax.acquisition import diversity, score, selection, terms
 from uaps_jax.acquisition.terms import Terms
 from uaps_jax.data import tiling
-from uaps_jax.datasets.common import Problem
-from uaps_jax.inference import TrainedModel, ensemble
+from uaps_jax.datasets.common import Problem, UnreadableError
+from uaps_jax.datasets.folder.images import UPRIGHT, named_orientation
+from uaps_jax.datasets.regular_files import read_regular
+from uaps_jax.inference import TrainedModel, ensemble, images, inputs
 from uaps_jax.inference.ensemble import Run
-from uaps_jax.inference.images import ImageError
+from uaps_jax.inference.images import ImageError, Photograph
 from uaps_jax.inference.inputs import Source
 from uaps_jax.inference.predict_images import progress_bar
 
@@ -83,6 +86,32 @@ def score_images(
             features.append(output.features)
             bar.update()
     return Scored(read, found, np.stack(features) if features else np.empty((0, 0)))
+
+
+def source(name: str, file: Path, root: Path, white: int) -> Source:
+    """An image file, as `inputs.source`; `read` refuses one that programs may show turned.
+
+    Its proposed mask would not fit what a person sees in another program.
+    """
+    plain = inputs.source(name, file, root, white)
+    return plain._replace(read=functools.partial(_read_upright, file, white))
+
+
+def _read_upright(file: Path, white: int) -> Photograph:
+    try:
+        data = read_regular(file)
+        turned = named_orientation(data)
+    except OSError as error:
+        raise ImageError(str(file), f"cannot be read: {error.strerror or error}") from error
+    except UnreadableError as error:
+        raise ImageError(str(file), str(error)) from error
+    if turned != UPRIGHT:
+        raise ImageError(
+            str(file),
+            f"its EXIF data say that it is to be turned (orientation {turned}), and programs for "
+            "annotation differ in whether they do: save it upright",
+        )
+    return images.decoded(data, str(file), white)
 
 
 def _pixels(source: Source) -> np.ndarray:

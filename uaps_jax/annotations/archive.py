@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import zipfile
 import zlib
@@ -17,12 +18,18 @@ MOST_BYTES = 2**38
 """Of all files together, unpacked."""
 
 MOST_RATIO = 200
-"""Of a file's size to its size in the archive, beyond a mebibyte; images and JSON have less."""
+"""Of a text's size to its size in the archive, beyond a mebibyte; annotations have less. An image
+without compression, such as a mask in BMP, may have far more."""
+
+TEXTS = (".json", ".xml", ".txt")
 
 _FREE = 2**20
 _ENCRYPTED = 1
 _PIECE = 2**20
-_FAILURES = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+_FAILURES = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(EOFError, OSError, RuntimeError, ValueError),
+)
 REMEDY = "Export the annotations again, and run the same command again."
 
 
@@ -38,7 +45,7 @@ def unpack(path: Path, folder: Path) -> None:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir() and not _is_hidden(m)]
+            members = [m for m in archive.infolist() if not _is_folder(m) and not _is_hidden(m)]
             if problems := list(_problems(path, members)):
                 raise DataError(problems, REMEDY)
             files.require_space(folder, sum(member.file_size for member in members))
@@ -62,6 +69,10 @@ def _name(member: zipfile.ZipInfo) -> str:
     return member.filename.replace("\\", "/")
 
 
+def _is_folder(member: zipfile.ZipInfo) -> bool:
+    return member.filename.endswith("/")
+
+
 def _is_hidden(member: zipfile.ZipInfo) -> bool:
     parts = PurePosixPath(_name(member)).parts
     return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in parts)
@@ -75,6 +86,8 @@ def _problems(path: Path, members: list[zipfile.ZipInfo]) -> Iterator[Problem]:
         if reason := _reason(member):
             yield Problem(f"{path}: {member.filename}", reason)
         name = PurePosixPath(_name(member))
+        if not name.parts:
+            continue
         if name in seen:
             yield Problem(f"{path}: {member.filename}", "comes twice")
         seen.add(name)
@@ -88,6 +101,8 @@ def _reason(member: zipfile.ZipInfo) -> str:
     name = _name(member)
     path = PurePosixPath(name)
     mode = member.external_attr >> 16
+    if not path.parts:
+        return "is no name of a file"
     if path.is_absolute() or ".." in path.parts or path.parts[0].endswith(":"):
         return "is a path out of the archive"
     if not is_plain(name):
@@ -96,6 +111,7 @@ def _reason(member: zipfile.ZipInfo) -> str:
         return "is a link or another special file"
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
-    if member.file_size > MOST_RATIO * member.compress_size + _FREE:
+    is_text = path.suffix.lower() in TEXTS
+    if is_text and member.file_size > MOST_RATIO * member.compress_size + _FREE:
         return f"grows from {member.compress_size} to {member.file_size} bytes"
     return ""

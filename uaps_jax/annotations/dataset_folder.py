@@ -7,18 +7,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
-from PIL.ExifTags import Base
 from tqdm import tqdm
 
 from uaps_jax.annotations import class_list
 from uaps_jax.annotations import shapes as shape_lib
-from uaps_jax.annotations.shapes import Annotated
+from uaps_jax.annotations.shapes import Annotated, Shape
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
 from uaps_jax.datasets.folder import class_map
+from uaps_jax.datasets.folder.images import UPRIGHT, named_orientation
 from uaps_jax.datasets.regular_files import read_regular
-
-ORIENTATION = Base.Orientation
 
 REMEDY = "Correct or remove these files, and run the same command again."
 MOST_ALIKE = 5
@@ -49,6 +48,7 @@ def write(
     problems: Sequence[Problem],
     folder: Path,
     given: str,
+    background: str,
 ) -> Written:
     """Copies the images, and writes a mask for each that is annotated.
 
@@ -58,6 +58,7 @@ def write(
       problems: of reading them.
       folder: exists, and has neither `images` nor `masks`.
       given: where the annotations are, for messages.
+      background: name of the class of value 0.
 
     Raises:
       DataError: there are problems, or no image, an image that cannot be opened or does not fit its
@@ -69,10 +70,11 @@ def write(
     sizes = _sizes(images, found)
     if not images and not found:
         found.append(Problem(given, "no images found"))
-    of = shape_lib.values(names)
+    of = shape_lib.values(names, background)
+    listed = {n: value for n, value in of.items() if value or n == background}
     try:
         if images:
-            class_map.parse([(name, [str(value)]) for name, value in of.items()])
+            class_map.parse([(name, [str(value)]) for name, value in listed.items()])
     except class_map.ClassMapError as error:
         found.append(Problem(given, f"its labels as classes: {error}"))
     if found:
@@ -94,30 +96,32 @@ def write(
         Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-    class_list.write(folder, of)
-    known = tuple(name for name in of if name != class_map.IGNORE_NAME)
+    class_list.write(folder, listed)
+    known = tuple(name for name in listed if name != class_map.IGNORE_NAME)
     return Written(len(images), annotated, clean, known, tuple(lost))
 
 
 def _sizes(images: Sequence[Annotated], problems: list[Problem]) -> list[tuple[int, int]]:
     """Width and height of each image; (0, 0) of those that cannot be opened, which are problems.
 
-    Annotated images that are to be rotated, or of another size than their annotation, are problems,
-    too.
+    Annotated images that are to be rotated, or of another size than their annotation, or that have
+    only regions without a pixel, are problems, too.
     """
     sizes = []
     for image in images:
         where, size = str(image.image), (0, 0)
         try:
-            with open_image(read_regular(image.image)) as file:
-                size, orientation = file.size, file.getexif().get(ORIENTATION, 1)
+            data = read_regular(image.image)
+            with open_image(data) as file:
+                size = file.size
+            orientation = named_orientation(data)
         except (OSError, UnreadableError) as error:
             problems.append(Problem(where, f"cannot be read: {error}"))
-            orientation = 1
+            size, orientation = (0, 0), UPRIGHT
         sizes.append(size)
         if image.shapes is None or size == (0, 0):
             continue
-        if orientation != 1:
+        if orientation != UPRIGHT:
             reason = (
                 f"its EXIF data say that it is to be rotated (orientation {orientation}), and "
                 "programs differ in whether they do: save it upright, and annotate that image"
@@ -127,7 +131,18 @@ def _sizes(images: Sequence[Annotated], problems: list[Problem]) -> list[tuple[i
             (width, height), (w, h) = size, image.size
             reason = f"has {width} x {height} pixels, and its annotation is for {w} x {h}"
             problems.append(Problem(where, reason))
+        elif image.shapes and not _has_pixels(image.shapes, size):
+            reason = (
+                "none of its regions has a pixel, and without one it would be a good part: draw "
+                "them anew, or remove them"
+            )
+            problems.append(Problem(where, reason))
     return sizes
+
+
+def _has_pixels(shapes: Sequence[Shape], size: tuple[int, int]) -> bool:
+    drawn = np.zeros((size[1], size[0]), np.uint8)
+    return any(shape_lib.draw(drawn, shape, 1) for shape in shapes)
 
 
 def _few_alike(problems: Iterable[Problem]) -> list[Problem]:

@@ -27,6 +27,7 @@ class Entry(NamedTuple):
       size: width and height that the annotation is for; None if it does not say.
       shapes: its regions; None if the image is not annotated.
       uploaded: name of the image as a server keeps an uploaded file; None if it was not uploaded.
+      namesake: another image of the same file name, so that this name alone is none of the names.
     """
 
     names: Sequence[str]
@@ -35,6 +36,7 @@ class Entry(NamedTuple):
     size: tuple[int, int] | None
     shapes: Sequence[Shape] | None
     uploaded: str | None = None
+    namesake: str | None = None
 
 
 def below(name: str) -> str:
@@ -89,13 +91,24 @@ def joined(
     folder = folder_of(entries, candidates)
     files = found(folder, problems)
     by_name = {file.relative_to(folder).as_posix(): name for name, file in files.items()}
+    uploads: dict[str, list[str]] = {}
+    for path in by_name:
+        uploads.setdefault(_kept(PurePosixPath(path).name), []).append(path)
     annotated: dict[str, Entry] = {}
     missing: list[Entry] = []
     for entry in entries:
         known = files if not entry.has_suffix else by_name
         name = next((name for name in entry.names if name in known), None)
         if name is None and entry.uploaded is not None:
-            name = _of_upload(entry.uploaded, by_name)
+            of_name = uploads.get(entry.uploaded, [])
+            name = of_name[0] if len(of_name) == 1 else None
+        if name is None and entry.namesake is not None:
+            reason = (
+                f"{entry.names[0]} and {entry.namesake} have one file name, and the folders that "
+                f"tell them apart are not in {folder}. Give a folder with them, --images=FOLDER"
+            )
+            problems.append(Problem(str(entry.source), reason))
+            continue
         if name is None:
             missing.append(entry)
             continue
@@ -119,16 +132,11 @@ def joined(
     return images
 
 
-def _of_upload(uploaded: str, names: Iterable[str]) -> str | None:
-    """The image that was uploaded: its name without its folder; None if there are several, or none.
-
-    Django keeps letters, digits, "_", "-" and "." of a name, and makes "_" of spaces.
-    """
-    kept = [name for name in names if _kept(PurePosixPath(name).name) == uploaded]
-    return kept[0] if len(kept) == 1 else None
-
-
 def _kept(name: str) -> str:
+    """The name of a file that is uploaded to Django, which keeps letters, digits, "_", "-" and ".".
+
+    It makes "_" of spaces.
+    """
     return re.sub(r"[^-\w.]", "", name.strip().replace(" ", "_"))
 
 

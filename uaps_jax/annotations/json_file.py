@@ -8,7 +8,7 @@ from typing import Any
 
 from uaps_jax.datasets.regular_files import read_regular
 
-MOST_BYTES = 2**30
+MOST_BYTES = 2**27
 
 
 def read(path: Path, most: int = MOST_BYTES) -> Any:

@@ -18,7 +18,9 @@ TOLERANCE = 0.34
 hundredths takes)."""
 
 _FOUR = ndimage.generate_binary_structure(2, 1)
-_EIGHT = ndimage.generate_binary_structure(2, 2)
+EIGHT = ndimage.generate_binary_structure(2, 2)
+"""The neighbours of a pixel that touch it, at a corner too."""
+
 # The sides of a pixel, clockwise: the step along a side -> the neighbour behind it, and the corner
 # where it begins, as (x, y).
 _SIDES = {
@@ -57,14 +59,14 @@ def outlines(mask: np.ndarray, is_joined: bool) -> list[Outline]:
     """
     found: list[Outline] = []
     for value in np.unique(mask).tolist():
-        near = _EIGHT if is_joined and value else _FOUR
+        near = EIGHT if is_joined and value else _FOUR
         labels, _ = ndimage.label(mask == value, near)
         for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
             region = labels[rows, columns] == number
             if not value and _touches_edge(rows, columns, mask.shape):
                 continue
-            filled = ndimage.binary_fill_holes(region, _FOUR if near is _EIGHT else _EIGHT)
-            points = _traced(filled, near is _EIGHT) + np.array([columns.start, rows.start])
+            filled = ndimage.binary_fill_holes(region, _FOUR if near is EIGHT else EIGHT)
+            points = _traced(filled, near is EIGHT) + np.array([columns.start, rows.start])
             found.append(Outline(value, simplified(points), int(filled.sum())))
     # What lies in a hole of a region is smaller than that region with its holes.
     return sorted(found, key=lambda outline: -outline.filled)

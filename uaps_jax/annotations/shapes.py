@@ -63,13 +63,18 @@ class Annotated(NamedTuple):
     shapes: Sequence[Shape] | None
 
 
-def values(classes: Sequence[str]) -> dict[str, int]:
-    """The mask value of every class, "background" and, if there is such a label, "ignore" included.
+def values(classes: Sequence[str], background: str) -> dict[str, int]:
+    """The mask value of every class, the background first; "ignore" too, if it is among them.
 
     A mask has room for 254 classes beside the background.
+
+    Args:
+      classes: names; those of the background may be among them.
+      background: the name of value 0. The label "background" stands for 0 in any case.
     """
-    named = [name for name in classes if name not in (BACKGROUND, IGNORE_NAME)]
-    mapping = {BACKGROUND: 0} | {name: value for value, name in enumerate(named, start=1)}
+    named = [name for name in classes if name not in (background, BACKGROUND, IGNORE_NAME)]
+    mapping = {background: 0, BACKGROUND: 0}
+    mapping |= {name: value for value, name in enumerate(named, start=1)}
     return mapping | ({IGNORE_NAME: IGNORE_VALUE} if IGNORE_NAME in classes else {})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from absl import logging
@@ -12,6 +12,7 @@ from uaps_jax.annotations import archive, dataset_folder, queue_folder, reading
 from uaps_jax.annotations.dataset_folder import Written
 from uaps_jax.annotations.queue_folder import Queue
 from uaps_jax.annotations.reading import UnknownFormatError
+from uaps_jax.annotations.shapes import BACKGROUND
 from uaps_jax.commands import output_folder
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
@@ -71,10 +72,16 @@ def _written(given: Path, images: Path | None, queue: Queue | None, partial: Pat
             source, beside = _inner(unpacked), (given.absolute().parent / "images",)
         read = reading.read(source, images, beside)
         problems = list(read.problems)
-        if queue is not None and not problems:
-            problems += queue_folder.problems(queue, read.images)
-        classes = read.classes if queue is None else queue.classes
-        written = dataset_folder.write(read.images, classes, problems, partial, str(given))
+        classes: Sequence[str] = read.classes
+        background = BACKGROUND
+        if queue is not None:
+            classes, background = queue.classes, queue.classes[0]
+            # Without annotations that could be read, no image was looked for.
+            if read.images or not problems:
+                problems += queue_folder.problems(queue, read.images)
+        written = dataset_folder.write(
+            read.images, classes, problems, partial, str(given), background
+        )
     except UnknownFormatError as error:
         raise ConfigError(f"--input: {_named(str(error), unpacked, given)}") from error
     except DataError as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import logging
@@ -10,19 +11,22 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.acquisition import cost
 from uaps_jax.acquisition import score as scores
+from uaps_jax.annotation_queue import dataset as dataset_lib
 from uaps_jax.annotation_queue import entry as entries_lib
 from uaps_jax.annotation_queue import pre_annotations, scoring, writing
 from uaps_jax.annotation_queue.entry import Entry
-from uaps_jax.annotations import class_list, shapes
+from uaps_jax.annotations import class_list
 from uaps_jax.commands import loading, output_folder
 from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.data.leakage import numbered
 from uaps_jax.datasets.common import DataError, Problem
-from uaps_jax.datasets.folder import class_map, mask_names, scan
+from uaps_jax.datasets.folder import class_map
 from uaps_jax.inference import TrainedModel, ensemble, inputs
+from uaps_jax.labels import IGNORE
 from uaps_jax.reports import queue_page
+from uaps_jax.training import workdir
 
 COUNT = 30
 """Images of a queue, if the request does not say it."""
@@ -33,7 +37,7 @@ def queue(request: Request) -> None:
 
     Raises:
       ConfigError: there is no input, nothing in it is left to annotate, or the queue that is there
-        has decisions.
+        has decisions or is being reviewed.
       DataError: no file could be read.
       UnpredictedFiles: some files could not be predicted; the queue has the others.
     """
@@ -44,19 +48,26 @@ def queue(request: Request) -> None:
         )
     model = loading.load(request, request.checkpoint)
     problems: list[Problem] = []
-    given = _images_of(request.input)
+    settings = model.config.data.folder
+    dataset = dataset_lib.find(request.input, settings)
+    given = request.input if dataset is None else dataset.images
     target = model.directory / "queue" / f"step_{model.step}" / inputs.label(given)
-    _check_undecided(target)
+    if target.is_dir():
+        with workdir.locked(target):
+            _check_undecided(target)
     root, paths = inputs.find_files(given, model.directory, problems)
-    annotated = _annotated(given, paths, model.config.data.folder.mask_suffix)
-    if paths and len(annotated) == len(paths):
-        raise ConfigError(
-            f"--input={request.input}: {numbered(len(paths), 'image')}, and all have a mask in "
-            f"{given.parent / 'masks'}: nothing is left to annotate"
-        )
-    white = model.config.data.folder.white
-    sources = [inputs.source(name, file, root, white) for name, file in paths.items()]
-    with output_folder.replaced(target) as partial:
+    annotated: frozenset[str] = frozenset()
+    form = None
+    if dataset is not None:
+        paths, annotated = dataset.divided(paths)
+        form = dataset_lib.mask_form(dataset, settings, model.class_names)
+        if paths and len(annotated) == len(paths):
+            raise ConfigError(
+                f"--input={request.input}: {numbered(len(paths), 'image')}, and all have a mask in "
+                f"{dataset.masks}: nothing is left to annotate"
+            )
+    sources = [scoring.source(name, file, root, settings.white) for name, file in paths.items()]
+    with contextlib.ExitStack() as until_replaced, output_folder.replaced(target) as partial:
         run = ensemble.make(model.method, model.predictor)
         scored = scoring.score_images(model, run, sources, problems)
         count = COUNT if request.count is None else request.count
@@ -66,6 +77,8 @@ def queue(request: Request) -> None:
             raise DataError(problems, "Give images that can be read.")
         facts = _facts(model, len(scored.sources), len(annotated))
         _write_lists(partial, model.class_names, written)
+        if form is not None:
+            dataset_lib.write(partial, form)
         pre_annotations.write(partial, model.class_names, written)
         page = queue_page.Page(
             title=str(request.input),
@@ -76,31 +89,13 @@ def queue(request: Request) -> None:
             folder=partial,
         )
         files.write_text(partial / entries_lib.PAGE, queue_page.render(page))
+        until_replaced.enter_context(workdir.locked(target))
+        _check_undecided(target)
     print(queue_page.summary(written), flush=True)
     logging.info("queue: %s", target / entries_lib.PAGE)
     logging.info("look and decide: --mode=review --input=%s", target)
     if problems:
         raise UnpredictedFiles(sorted(problems), target / entries_lib.PAGE)
-
-
-def _images_of(given: Path) -> Path:
-    """The folder `images` of a folder of images, masks and classes; else what was given."""
-    of_dataset = (given / class_map.CLASSES_FILE).is_file() or (given / "masks").is_dir()
-    return given / "images" if of_dataset and (given / "images").is_dir() else given
-
-
-def _annotated(given: Path, paths: Mapping[str, Path], suffix: str) -> frozenset[str]:
-    """The names of images that have a mask: in `masks` beside a folder `images`."""
-    masks = given.parent / "masks"
-    if given.name != "images" or not masks.is_dir():
-        return frozenset()
-    by_name = {
-        file.relative_to(masks).with_suffix("").as_posix(): file
-        for file in scan.walk(masks, [], None, ())
-    }
-    if suffix:
-        _, by_name = mask_names.divided(by_name, suffix)
-    return frozenset(by_name.keys() & paths.keys())
 
 
 def _check_undecided(target: Path) -> None:
@@ -121,8 +116,8 @@ def _write_lists(folder: Path, class_names: Sequence[str], entries: Sequence[Ent
     files.write_text(folder / entries_lib.TABLE, entries_lib.to_table(entries, class_names))
     paths = "".join(f"{entry.path}\n" for entry in entries)
     files.write_text(folder / entries_lib.PATHS, paths)
-    values = shapes.values([*class_names, class_map.IGNORE_NAME])
-    class_list.write(folder, values)
+    values = {name: label for label, name in enumerate(class_names)}
+    class_list.write(folder, values | {class_map.IGNORE_NAME: IGNORE})
 
 
 def _facts(model: TrainedModel, images: int, annotated: int) -> dict[str, str]:

@@ -9,8 +9,8 @@ from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.data.leakage import numbered
 from uaps_jax.datasets.common import UnreadableError
-from uaps_jax.review import server
-from uaps_jax.review.decisions import ANNOTATED, WITH_MASK, Decisions
+from uaps_jax.review import annotated, server
+from uaps_jax.review.decisions import WITH_MASK, Decisions
 from uaps_jax.training import workdir
 
 
@@ -22,16 +22,21 @@ def review(request: Request) -> None:
     """
     if request.input is None:
         raise ConfigError("--mode=review needs --input, the folder of a queue")
-    queue = entry.read(request.input)
+    entry.read(request.input)  # Of a folder that is no queue, before it gets a lock.
     with workdir.locked(request.input):
+        queue = entry.read(request.input)
         decisions = Decisions(queue)
         try:
             decisions.complete()
-        except UnreadableError as error:
-            raise ConfigError(f"{request.input}: a mask cannot be read: {error}") from error
+        except (UnreadableError, OSError) as error:
+            raise ConfigError(
+                f"{request.input / annotated.FOLDER} cannot be made of the decisions: {error}"
+            ) from error
         server.serve(decisions)
         counts = decisions.counts()
     states = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
     logging.info("%s: %s", numbered(len(queue.entries), "image"), states)
     if any(counts[state] for state in WITH_MASK):
-        logging.info("accepted and corrected ones, to train on: %s", request.input / ANNOTATED)
+        logging.info(
+            "accepted and corrected ones, to train on: %s", request.input / annotated.FOLDER
+        )

@@ -20,16 +20,17 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from uaps_jax import files, palette
+from uaps_jax.annotation_queue import dataset
 from uaps_jax.annotation_queue import entry as entries_lib
 from uaps_jax.annotation_queue.entry import Entry, Queue
-from uaps_jax.annotations import class_list
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import UnreadableError
-from uaps_jax.datasets.folder import class_map
+from uaps_jax.datasets.folder import class_map, encode
 from uaps_jax.datasets.regular_files import read_regular
 from uaps_jax.labels import IGNORE
+from uaps_jax.review import annotated
+from uaps_jax.review.annotated import AnnotatedFolder, Missing, sha256
 
-ANNOTATED = "annotated"
 TABLE = "decisions.csv"
 
 State = Literal["undecided", "accepted", "corrected", "rejected", "to_correct"]
@@ -49,12 +50,15 @@ class Decision(NamedTuple):
       version: number of changes.
       time: of the last one, ISO 8601 in UTC; "" before it.
       mask: PNG of class ids; None for the proposal.
+      exported: SHA-256, hexadecimal, of the masks in `annotated/` that were written here: the last
+        one is that of this decision, if it is one with a mask.
     """
 
     state: State = "undecided"
     version: int = 0
     time: str = ""
     mask: bytes | None = None
+    exported: tuple[str, ...] = ()
 
 
 class Stale(Exception):
@@ -72,10 +76,15 @@ class Decisions:
         """
         self.queue = queue
         self._lock = threading.Lock()
-        names = [*queue.class_names, class_map.IGNORE_NAME]
         ids = [*range(len(queue.class_names)), IGNORE]
         self._classes = class_map.ClassMap(queue.class_names, {i: i for i in ids})
-        self._class_file = class_list.text(dict(zip(names, ids, strict=True)))
+        form = dataset.read(queue.folder)
+        if form is not None and form.classes.names != queue.class_names:
+            raise ConfigError(
+                f"{queue.folder}: {dataset.FILE} has other classes than {class_map.CLASSES_FILE}"
+            )
+        self._form = form or dataset.MaskForm(self._classes, "")
+        self._annotated = AnnotatedFolder(queue.folder, self._form)
         self._decisions = [self._read(entry) for entry in queue.entries]
 
     def __getitem__(self, rank: int) -> Decision:
@@ -116,8 +125,9 @@ class Decisions:
 
         Raises:
           Stale: there is a newer version; nothing is changed.
-          UnreadableError: the proposal is damaged.
+          UnreadableError: the proposal is damaged, or the copy of the image was changed.
           OSError: a file cannot be read or written.
+          ConfigError: another program has changed the files of the image in `annotated/`.
         """
         with self._lock:
             old = self._decisions[rank - 1]
@@ -132,25 +142,36 @@ class Decisions:
                 time=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
                 mask=saved,
             )
-            self._write(self.queue.entries[rank - 1], new)
-            self._decisions[rank - 1] = new
-            self._export(rank)
+            entry = self.queue.entries[rank - 1]
+            self._annotated.check_own([(entry, old.exported)])
+            there = self._annotated.mask_digest(entry)
+            missing = self._missing(entry, new)
+            new = _with_digests(new._replace(exported=() if there is None else (there,)), missing)
+            self._keep(entry, new)
+            self._export(entry, missing)
             self._write_table()
             return new
 
     def complete(self) -> None:
-        """Makes `annotated/` and the table what the decisions say, whatever was there.
+        """Makes `annotated/` and the table what the decisions say.
 
         Raises:
-          UnreadableError: a proposal is damaged.
+          UnreadableError: a proposal is damaged, or the copy of an image was changed.
           OSError: a file cannot be read or written.
+          ConfigError: other programs have changed files of images in `annotated/`, or put them
+            there; nothing is changed.
         """
         with self._lock:
-            for name in (entries_lib.DECISIONS, ANNOTATED):
+            for name in (entries_lib.DECISIONS, annotated.FOLDER):
                 for left in (self.queue.folder / name).rglob(".*.partial"):
                     left.unlink()  # of a process that was killed
-            for entry in self.queue.entries:
-                self._export(entry.rank)
+            decided = list(zip(self.queue.entries, self._decisions, strict=True))
+            self._annotated.check_own([(entry, decision.exported) for entry, decision in decided])
+            for entry, decision in decided:
+                missing = self._missing(entry, decision)
+                if (new := _with_digests(decision, missing)) != decision:
+                    self._keep(entry, new)
+                self._export(entry, missing)
             self._write_table()
 
     def _file(self, entry: Entry) -> Path:
@@ -170,8 +191,10 @@ class Decisions:
             mask = None if coded is None else base64.b64decode(coded, validate=True)
             if mask is not None:
                 self._decoded(mask, entry)
-            return Decision(values["state"], int(values["version"]), str(values["time"]), mask)
-        except (OSError, ValueError, KeyError, TypeError, UnreadableError) as error:
+            exported = tuple(map(str, values["exported"]))
+            version, time = int(values["version"]), str(values["time"])
+            return Decision(values["state"], version, time, mask, exported)
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConfigError(f"{file}: is no decision of this queue: {error}") from error
 
     def _write(self, entry: Entry, decision: Decision) -> None:
@@ -192,27 +215,29 @@ class Decisions:
             )
         return mask
 
-    def _export(self, rank: int) -> None:
-        """Writes the image and the mask, or removes them; an image without a mask is harmless."""
-        entry, decision = self.queue.entries[rank - 1], self._decisions[rank - 1]
-        folder = self.queue.folder / ANNOTATED
-        image = folder / "images" / entry.image
-        mask = folder / "masks" / f"{entry.name}.png"
+    def _missing(self, entry: Entry, decision: Decision) -> Missing | None:
+        """What `annotated/` lacks of an image; None if it has no mask. Raises as `change`."""
         if decision.state not in WITH_MASK:
-            mask.unlink(missing_ok=True)
-            image.unlink(missing_ok=True)
-            return
-        content = decision.mask or palette.png(self.proposal(rank))
-        for file in (image, mask):
-            file.parent.mkdir(parents=True, exist_ok=True)
-        if not image.exists():
-            copy = self.queue.folder / entries_lib.IMAGES / entry.image
-            files.write_bytes(image, read_regular(copy))
-        if not mask.exists() or mask.read_bytes() != content:
-            files.write_bytes(mask, content)
-        classes = folder / class_map.CLASSES_FILE
-        if not classes.exists():
-            files.write_text(classes, self._class_file)
+            return None
+        return self._annotated.missing(entry, self._mask_bytes(entry, decision))
+
+    def _mask_bytes(self, entry: Entry, decision: Decision) -> bytes:
+        """The mask of a decision with the values of the data set that the image is of."""
+        if self._form.classes.ids == self._classes.ids:
+            return decision.mask or palette.png(self.proposal(entry.rank))
+        saved = decision.mask
+        ids = self.proposal(entry.rank) if saved is None else self._decoded(saved, entry)
+        return encode.encoded(ids, self._form.classes)
+
+    def _keep(self, entry: Entry, decision: Decision) -> None:
+        self._write(entry, decision)
+        self._decisions[entry.rank - 1] = decision
+
+    def _export(self, entry: Entry, missing: Missing | None) -> None:
+        if missing is None:
+            self._annotated.remove(entry)
+        else:
+            self._annotated.write(entry, missing)
 
     def _write_table(self) -> None:
         text = io.StringIO()
@@ -221,6 +246,16 @@ class Decisions:
         for entry, decision in zip(self.queue.entries, self._decisions, strict=True):
             writer.writerow([entry.rank, entry.image, entry.path, decision.state, decision.time])
         files.write_text(self.queue.folder / TABLE, text.getvalue())
+
+
+def _with_digests(decision: Decision, missing: Missing | None) -> Decision:
+    """A decision with the digest of the mask that is to be written for it as the last one."""
+    if missing is None or missing.mask is None:
+        return decision
+    digest = sha256(missing.mask)
+    if decision.exported[-1:] == (digest,):
+        return decision
+    return decision._replace(exported=(*decision.exported, digest))
 
 
 def _state(action: Action, old: State, *, is_changed: bool) -> State:

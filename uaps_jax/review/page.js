@@ -13,7 +13,7 @@ const WORDS = {
   to_correct: "marked for correction",
 };
 const PRESSED = { accepted: "accept", corrected: "accept", rejected: "reject", to_correct: "mark" };
-const DRAFT_MS = 400; // after the last stroke
+const DRAFT_MS = 400; // after the first stroke that is not sent
 const LONGEST_SIDE = 16384; // pixels of a canvas
 
 const at = (id) => document.getElementById(id);
@@ -30,7 +30,8 @@ let current = null; // the image that is shown
 let isChanged = false; // since its mask was sent
 let isLeaving = false; // a decision or another image is on its way
 let sending = Promise.resolve(true);
-let timer = 0;
+let unanswered = 0; // changes that the server has not answered
+let timer = 0; // of the next draft; 0 if there is none
 
 function say(text, isGood = false) {
   at("message").textContent = text;
@@ -39,11 +40,17 @@ function say(text, isGood = false) {
 
 // --- decisions
 
+function stopTimer() {
+  clearTimeout(timer);
+  timer = 0;
+}
+
 // Sends one change after the other; resolves to whether it was saved.
 function send(action) {
-  clearTimeout(timer);
+  stopTimer();
   const image = current;
-  sending = sending.then(() => save(image, action));
+  unanswered++;
+  sending = sending.then(() => save(image, action)).finally(() => unanswered--);
   return sending;
 }
 
@@ -68,8 +75,7 @@ async function save(image, action) {
 function touched() {
   isChanged = true;
   describe();
-  clearTimeout(timer);
-  timer = setTimeout(() => send("draft"), DRAFT_MS);
+  timer ||= setTimeout(() => send("draft"), DRAFT_MS);
 }
 
 // Runs one thing at a time that leaves the image; what is asked for meanwhile is dropped, so that no
@@ -104,6 +110,7 @@ const step = (by) => go(images[current.rank - 1 + by]);
 // --- what is shown
 
 async function open(image) {
+  stopTimer();
   current = image;
   isChanged = false;
   mask.clear();
@@ -161,14 +168,15 @@ function applyView() {
 const painter = new Painter({ mask, view, stage, sheet, canStart: () => !isLeaving, changed: touched });
 
 function undo() {
-  if (mask.undo()) touched();
+  if (!isLeaving && mask.undo()) touched();
 }
 
 async function reset() {
   const image = current;
   try {
     const proposal = await classIds(`proposal/${image.rank}`);
-    if (image === current && mask.ids && !mask.stroke && mask.replace(proposal)) touched();
+    const isFree = image === current && mask.ids && !mask.stroke && !isLeaving;
+    if (isFree && mask.replace(proposal)) touched();
   } catch (error) {
     say(error.message);
   }
@@ -228,7 +236,7 @@ stage.addEventListener(
   { passive: false },
 );
 addEventListener("beforeunload", (event) => {
-  if (isChanged) event.preventDefault();
+  if (isChanged || unanswered || mask.stroke) event.preventDefault();
 });
 document.querySelectorAll("[data-action]").forEach((button) => {
   button.addEventListener("click", () => decide(button.dataset.action));

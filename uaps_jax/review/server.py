@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.labels import IGNORE
 from uaps_jax.local_http import HOST, is_from_here
@@ -107,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(str(refused).encode(), "text/plain; charset=utf-8", refused.status)
         except (ConnectionError, TimeoutError):
             self.close_connection = True
-        except (UnreadableError, OSError) as error:
+        except (UnreadableError, OSError, ConfigError) as error:
             self.close_connection = True
             status = HTTPStatus.INTERNAL_SERVER_ERROR
             self._send(str(error).encode(), "text/plain; charset=utf-8", status)
@@ -118,7 +119,10 @@ class _Handler(BaseHTTPRequestHandler):
         Raises:
           Refused: the request is for another host, or from another site, or has no token.
         """
-        path = urlsplit(self.path).path.removeprefix("/")
+        try:
+            path = urlsplit(self.path).path.removeprefix("/")
+        except ValueError as error:
+            raise Refused(HTTPStatus.BAD_REQUEST, f"no address: {error}") from error
         token, _, rest = path.partition("/")
         if (
             not is_from_here(self.headers, self.server.server_port, has_pages=True)

@@ -8,7 +8,8 @@ import numpy as np
 
 from uaps_jax import palette
 from uaps_jax.labels import IGNORE
-from uaps_jax.review.decisions import ANNOTATED, Decisions
+from uaps_jax.review import annotated
+from uaps_jax.review.decisions import Decisions
 
 FIELDS = ("rank", "image", "width", "height", "score", "ambiguity", "disagreement", "minutes")
 
@@ -19,7 +20,7 @@ def state(decisions: Decisions) -> dict[str, Any]:
     colours = [*palette.colour(np.arange(IGNORE)).tolist(), list(palette.IGNORED)]
     names = dict(enumerate(queue.class_names)) | {IGNORE: "no label"}
     return {
-        "folder": str(queue.folder.absolute() / ANNOTATED),
+        "folder": str(queue.folder.absolute() / annotated.FOLDER),
         "classes": [
             {"id": label, "name": name, "colour": colours[label]}
             for label, name in names.items()

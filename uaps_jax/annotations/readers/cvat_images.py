@@ -20,7 +20,7 @@ from uaps_jax.annotations.shapes import Shape
 from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.regular_files import read_regular
 
-MOST_BYTES = 2**30
+MOST_BYTES = 2**27
 KINDS = ("polygon", "box", "ellipse", "mask")
 OTHER_KINDS = ("polyline", "points", "cuboid", "skeleton", "track")
 _LABEL = ("labels", "label", "name")

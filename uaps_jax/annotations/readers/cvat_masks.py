@@ -41,10 +41,11 @@ def parse(folder: Path) -> tuple[list[Entry], list[str], list[Problem]]:
     problems: list[Problem] = []
     masks = image_files.found(folder / MASKS, problems)
     names = names or sorted(masks)
+    listed = set(names)
     problems += [
         Problem(str(file), f"is not listed in {LISTS}")
         for name, file in masks.items()
-        if name not in set(names)
+        if name not in listed
     ]
     entries: list[Entry] = []
     for name in names:
@@ -61,7 +62,7 @@ def parse(folder: Path) -> tuple[list[Entry], list[str], list[Problem]]:
 
 
 def labels(text: str) -> dict[Colour, str]:
-    """Colour -> class.
+    """Colour -> class; black is the background, whatever its name is.
 
     Raises:
       ValueError: it is no list of classes, or a colour or a class comes twice.
@@ -76,7 +77,7 @@ def labels(text: str) -> dict[Colour, str]:
         red, green, blue = (int(number) for number in fields[1].split(","))
         if not all(0 <= number < 256 for number in (red, green, blue)):
             raise ValueError(f"{LABELS}: {fields[1]!r} is no colour")
-        name = shapes.label(fields[0])
+        name = shapes.label(fields[0]) if red or green or blue else shapes.BACKGROUND
         if (red, green, blue) in classes or name in classes.values():
             raise ValueError(f"{LABELS}: {line!r} repeats a colour or a class")
         classes[red, green, blue] = name
@@ -86,7 +87,7 @@ def labels(text: str) -> dict[Colour, str]:
 
 
 def _mask(file: Path, classes: dict[Colour, str]) -> tuple[tuple[int, int], list[Shape]]:
-    """Width and height, and a region for each class; black is background unless it is listed.
+    """Width and height, and a region for each class but the background, which is black.
 
     A grey mask has the numbers of the classes in the order of the list.
     """

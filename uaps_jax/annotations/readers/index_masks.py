@@ -19,7 +19,10 @@ MASKS = "masks"
 
 
 def parse(folder: Path) -> tuple[list[Entry], list[str], list[Problem]]:
-    """The images that have a mask, the classes of `classes.yaml`, and problems."""
+    """The images that have a mask, the classes of `classes.yaml`, and problems.
+
+    The first class is the background, whatever its name is.
+    """
     try:
         classes = class_map.from_file(folder / CLASSES_FILE)
     except ClassMapError as error:
@@ -35,7 +38,7 @@ def parse(folder: Path) -> tuple[list[Entry], list[str], list[Problem]]:
             continue
         size = (mask.shape[1], mask.shape[0])
         entries.append(Entry((name,), False, file, size, regions(mask, names)))
-    return entries, list(classes.names), problems
+    return entries, [shapes.BACKGROUND, *classes.names[1:]], problems
 
 
 def regions(mask: np.ndarray, names: dict[int, str]) -> list[Shape]:

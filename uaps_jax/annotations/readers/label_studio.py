@@ -48,7 +48,24 @@ def parse(path: Path, content: Any) -> tuple[list[Entry], list[str], list[Proble
             "no annotations"
         )
         problems.append(Problem(str(path), reason))
-    return entries, [], problems
+    return _without_bare_names(entries), [], problems
+
+
+def _without_bare_names(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries without the name of the file alone where another image has the same one."""
+    by_bare: dict[str, list[str]] = {}
+    for entry in entries:
+        paths = by_bare.setdefault(entry.names[-1], [])
+        if len(paths) < 2 and entry.names[0] not in paths:  # One of two is another one.
+            paths.append(entry.names[0])
+    told_apart = []
+    for entry in entries:
+        others = [path for path in by_bare[entry.names[-1]] if path != entry.names[0]]
+        if others and len(entry.names) > 1:
+            told_apart.append(entry._replace(names=entry.names[:-1], namesake=others[0]))
+        else:
+            told_apart.append(entry)
+    return told_apart
 
 
 def _entry(path: Path, task: Mapping[str, Any]) -> Entry:

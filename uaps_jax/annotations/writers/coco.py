@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from uaps_jax.annotations import run_lengths
+from uaps_jax.annotations import outlines, run_lengths
 from uaps_jax.annotations.proposals import Proposal, complete_folder, regions
 from uaps_jax.datasets.folder.class_map import IGNORE_NAME
 from uaps_jax.labels import IGNORE
 
 FILE = "annotations.json"
-_NEIGHBOURS = ndimage.generate_binary_structure(2, 2)
 
 
 def write(proposals: Sequence[Proposal], classes: Sequence[str], folder: Path) -> None:
@@ -56,7 +55,7 @@ def content(proposals: Sequence[Proposal], classes: Sequence[str]) -> str:
 
 def _annotations(region: np.ndarray) -> list[dict[str, Any]]:
     """An entry for each connected part of a region, bool [height, width]."""
-    labels, _ = ndimage.label(region, _NEIGHBOURS)
+    labels, _ = ndimage.label(region, outlines.EIGHT)
     entries = []
     for number, (rows, columns) in enumerate(ndimage.find_objects(labels), start=1):
         part = labels[rows, columns] == number

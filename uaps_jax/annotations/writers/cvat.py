@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
+from uaps_jax.annotations import outlines
 from uaps_jax.annotations.proposals import REMEDY, Proposal, complete_folder, regions
 from uaps_jax.annotations.writers import coco
 from uaps_jax.datasets.common import DataError, Problem
@@ -22,7 +23,6 @@ from uaps_jax.labels import IGNORE
 
 MASKS_FILE = "segmentation_mask_1.1.zip"
 COCO_FILE = "coco_1.0.zip"
-_NEIGHBOURS = ndimage.generate_binary_structure(2, 2)
 
 
 def write_coco(proposals: Sequence[Proposal], classes: Sequence[str], folder: Path) -> None:
@@ -87,7 +87,7 @@ def _coloured(mask: np.ndarray, names: Sequence[str]) -> tuple[bytes, bytes]:
     instances = np.zeros(mask.shape, np.int64)
     kinds = np.zeros(mask.shape, np.int64)
     for value, _, region in regions(mask, names):
-        labels, _ = ndimage.label(region, _NEIGHBOURS)
+        labels, _ = ndimage.label(region, outlines.EIGHT)
         instances[region] = labels[region] + instances.max()
         kinds[region] = names.index(IGNORE_NAME) if value == IGNORE else value
     colours = np.array([colour(number) for number in range(256)], np.uint8)
