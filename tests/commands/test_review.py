@@ -27,7 +27,7 @@ def test_a_queue_is_served_by_one_process(tmp_path, monkeypatch, caplog):
         decisions.change(2, "mark", 0, None)
 
     monkeypatch.setattr(server, "serve", serve)
-    caplog.set_level("INFO")
+    caplog.set_level("INFO", logger="absl")
     review(request(tmp_path))
     assert "4 images: 1 accepted, 1 to correct, 2 undecided" in caplog.text
     assert f"to train on: {tmp_path / 'annotated'}" in caplog.text
