@@ -1,6 +1,7 @@
 """The commands of docs/how_to/annotate_next.md, from a folder to a second training."""
 
 import json
+import shlex
 import shutil
 import threading
 
@@ -14,6 +15,7 @@ from uaps_jax.command_line import flags
 from uaps_jax.review import server
 
 PAGE = documents.PROJECT / "docs" / "how_to" / "annotate_next.md"
+FOLDERS = "runs/mine_1/queue/step_*/images-*"
 SMALL = (
     "--config.data.data_dir=built",
     "--config.data.height=16",
@@ -51,26 +53,26 @@ def test_the_way_of_the_documentation(tmp_path, monkeypatch):
     text = PAGE.read_text()
     block = documents.blocks(PAGE, "bash")[-1]
     assert text.index("## The whole way") < text.index(block)
-    commands = [line.split() for line in block.splitlines()]
-    train, queue, review, copy, audit, again = (words[1:] for words in commands)
+    commands = [shlex.split(line) for line in block.splitlines()]
+    train, queue, look_up, review, copy, audit, again = (words[1:] for words in commands)
+    assert commands[2][0] == "QUEUE=$(ls" and look_up == ["-d", f"{FOLDERS})"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(server, "serve", decide_on_all)
     write_folder(tmp_path / "mine")
 
     call(train, *SMALL)
     call(queue)
-    [folder] = tmp_path.glob("runs/first/queue/step_2/images-*")
+    [folder] = tmp_path.glob(FOLDERS)
     assert len((folder / "queue.txt").read_text().splitlines()) == 6  # fewer than 10 are left
-    named = "runs/first/queue/step_1000/images-4a5b13"
-    call([word.replace(named, str(folder)) for word in review])
-    assert copy[1:] == [f"{named}/annotated/masks/.", "mine/masks/"]
+    call([word.replace("$QUEUE", str(folder)) for word in review])
+    assert copy[1:] == ["$QUEUE/annotated/masks/.", "mine/masks/"]
     shutil.copytree(folder / "annotated" / "masks", tmp_path / "mine" / "masks", dirs_exist_ok=True)
     call(audit, *SMALL)
     call(again, *SMALL)
 
     before, after = (
         json.loads((tmp_path / "runs" / run / "split.json").read_text())
-        for run in ("first", "second")
+        for run in ("mine_1", "mine_2")
     )
     masked = [
         {name for part in ("labeled", "val", "test") for name in split[part]}
