@@ -54,8 +54,8 @@ def test_the_way_of_the_documentation(tmp_path, monkeypatch):
     block = documents.blocks(PAGE, "bash")[-1]
     assert text.index("## The whole way") < text.index(block)
     commands = [shlex.split(line) for line in block.splitlines()]
-    train, queue, look_up, review, copy, audit, again = (words[1:] for words in commands)
-    assert commands[2][0] == "QUEUE=$(ls" and look_up == ["-d", f"{FOLDERS})"]
+    train, queue, _, review, copy, audit, again = (words[1:] for words in commands)
+    assert commands[2] == ["QUEUE=$(ls", "-d", f"{FOLDERS})"]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(server, "serve", decide_on_all)
     write_folder(tmp_path / "mine")
