@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import signal
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -224,7 +225,12 @@ def _is_number(text: str) -> bool:
 
 
 def serve(decisions: Decisions) -> None:
-    """Prints the address of the page, and answers until the process is interrupted."""
+    """Prints the address of the page, and answers until SIGINT or SIGTERM.
+
+    A program that a shell starts in the background ignores SIGINT, unless it asks for it.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     with Server(decisions) as server:
         print(f"open this address in a browser: {server.address}", flush=True)
         print("Ctrl-C ends it; every decision is saved at once.", flush=True)
