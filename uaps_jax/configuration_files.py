@@ -84,13 +84,11 @@ def load_config(file: str, overrides: Mapping[str, Any] | None = None) -> Config
         setting does not exist.
     """
     config = load_section(file)
-    if isinstance(config, Section) and not isinstance(config, Config):
+    if not isinstance(config, Config):
         raise ConfigError(
             f"{file}: get_config must return a Config, and this is several trainings, a recipe or "
             "a study: load_config cannot read one; give it to --config"
         )
-    if not isinstance(config, Config):
-        raise ConfigError(f"{file}: get_config must return a Config")
     override(config, overrides or {})
     return config
 

@@ -126,7 +126,9 @@ def _cell(
     file = _file(entry, dataset, grid.variant)
     settings = configuration_files.load_section(file)
     recipe = settings if isinstance(settings, Recipe) else None
-    config = configuration_files.load_config(file) if recipe is None else recipe.base
+    config = settings.base if isinstance(settings, Recipe) else settings
+    if not isinstance(config, Config):
+        raise ConfigError(f"{file}: get_config must return a Config or a recipe")
     overrides: dict[str, Any] = {"data.data_dir": grid.data_dir, "train.seed": seed}
     overrides |= DEFAULT_OVERRIDES
     if grid.manual_dir:
