@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from uaps_jax import config as config_lib
+from uaps_jax.reports import tables
 from uaps_jax.study.budgets import Budget
 from uaps_jax.study.kind import Study
 
@@ -162,6 +163,8 @@ METRICS = ("image_iou", "image_dice", "dataset_iou", "pixel_accuracy")
 """Beginnings of the metrics that a table can have."""
 
 CLEAN_IMAGE_RATE = "clean_image_false_positive_rate"
+OF_IMAGES = (CLEAN_IMAGE_RATE, "auroc", "average_precision", "recall", "false_alarm_rate")
+"""Further metrics: those of whole images, for data with good ones."""
 
 
 def rows_of(name: str, entry: Entry) -> tuple[str, ...]:
@@ -196,8 +199,8 @@ def problems(grid: Grid) -> Iterator[str]:
     if not grid.metrics:
         yield "metrics = (): must have at least one, such as image_iou"
     for name in grid.metrics:
-        if not name.startswith(METRICS) and name != CLEAN_IMAGE_RATE:
-            known = ", ".join((*METRICS, CLEAN_IMAGE_RATE))
+        if not name.startswith(METRICS) and name not in OF_IMAGES:
+            known = ", ".join((*METRICS, *OF_IMAGES))
             yield f"metrics: there is no {name!r}; choose from {known}"
 
 
@@ -207,10 +210,10 @@ def _figure_problems(grid: Grid) -> Iterator[str]:
             continue
         if grid.baseline in figure.entries:
             yield f"figure {figure.title!r}: the baseline {grid.baseline!r} cannot be an entry"
-        if grid.metrics and grid.metrics[0] == CLEAN_IMAGE_RATE:
+        if grid.metrics and grid.metrics[0] in tables.LOWER_IS_BETTER:
             yield (
                 f"figure {figure.title!r}: needs a metric that grows with the labels as the first "
-                f"of metrics, not {CLEAN_IMAGE_RATE}"
+                f"of metrics, not {grid.metrics[0]}"
             )
 
 

@@ -14,7 +14,7 @@ from absl import logging
 from uaps_jax import files
 from uaps_jax.data import leakage, protocols, splits
 from uaps_jax.reports import equivalence, plain_table, study_page, table_texts, tables
-from uaps_jax.study import figures, pseudo_labels
+from uaps_jax.study import figures, pseudo_labels, verdicts
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Decoders, Grid, LabelEquivalence, all_rows
 from uaps_jax.study.outcome import Outcome
@@ -73,13 +73,18 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
         for figure in grid.figures
         if isinstance(figure, LabelEquivalence)
     ]
+    of_images = (verdicts.TITLE, verdicts.HEAD, verdicts.rows(rows), verdicts.CAPTION)
     of_recipes = (
         pseudo_labels.TITLE,
         pseudo_labels.HEAD,
         pseudo_labels.rows(outcomes, directory),
         pseudo_labels.CAPTION,
     )
-    further = [*(equivalence.html(*one) for one in of_labels), plain_table.html(*of_recipes)]
+    further = [
+        *(equivalence.html(*one) for one in of_labels),
+        plain_table.html(*of_images),
+        plain_table.html(*of_recipes),
+    ]
     scores = "\n".join([table_texts.html(made), *further])
     page = study_page.render(grid.title, scores, drawn, failed, notes)
     files.write_text(directory / "report.html", page)
@@ -89,7 +94,8 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
     title, listed = (html.escape(text, quote=False) for text in (grid.title, listed))
     text = f"# {title}\n\n{listed}\n{table_texts.markdown(made)}\n"
     text += "".join(equivalence.markdown(*one) for one in of_labels)
-    text += plain_table.markdown(*of_recipes, texts=3) + pictures
+    text += plain_table.markdown(*of_images) + plain_table.markdown(*of_recipes, texts=3)
+    text += pictures
     files.write_text(directory / "report.md", text)
     files.write_text(directory / "results.csv", table_texts.csv_text(rows))
 
