@@ -8,9 +8,13 @@ with three draws of labels. The threshold is set on validation images for 5 % of
     python run.py --config=configs/studies/decisions.py:mtiles --config.manual_dir=FOLDER
 
 - `synthetic`: the embedded data set, 64 labeled images of 512.
-- `cracks`: CrackForest in tiles of 64 px at full scale, split by photograph, one labeled tile a
-  photograph; `python -m benchmarks.crack_tiles` writes TILES.
-- `mtiles`: magnetic tiles with their good ones, split by tile, one labeled exposure a tile.
+- `cracks`: CrackForest in tiles of 64 px at full scale, split by photograph, 30 labeled tiles of as
+  many photographs; `python -m benchmarks.crack_tiles` writes TILES.
+- `mtiles`: magnetic tiles with their good ones, split by tile, 60 labeled images of as many tiles,
+  128 px, EfficientNet-Lite0 with its pretrained weights (extra `pretrained`).
+
+The other images of labeled photographs and tiles are unlabeled ones. The other two data sets have a
+U-Net of half the widths.
 """
 
 from typing import Any
@@ -22,24 +26,28 @@ from uaps_jax.study.grid import Block, Entry, Grid
 
 STEPS = 1500
 RECOMMENDED = "recommended"
-SETS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "synthetic": (
-        "synthetic surfaces, 64 labeled images",
-        "synthetic",
-        {"data.labeled_ratio": 64 / 512},
-    ),
+SETS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
+    "synthetic": ("synthetic surfaces", "synthetic", 64, {"network.widths": SMALL_WIDTHS}),
     "cracks": (
-        "tiles of CrackForest, one labeled a photograph",
+        "tiles of CrackForest",
         "folder",
-        {"data.folder.group": "^(.+)_"},
+        30,
+        {"data.folder.group": "^(.+)_", "network.widths": SMALL_WIDTHS},
     ),
     "mtiles": (
-        "magnetic tiles with good ones, one labeled exposure a tile",
+        "magnetic tiles with good ones",
         "mtiles",
-        {"data.name": "mtiles/all", "data.protocol": "grouped", "data.labeled_ratio": 1.0},
+        60,
+        {
+            "data.name": "mtiles/all",
+            "data.protocol": "grouped",
+            "data.labeled_group_copies": "unlabeled",
+            "data.height": 128,
+            "data.width": 128,
+        },
     ),
 }
-"""Argument -> words for the title, dataset, settings."""
+"""Argument -> words for the title, dataset, labeled images, settings."""
 
 
 def get_config(chosen: str = "") -> Grid:
@@ -50,17 +58,16 @@ def get_config(chosen: str = "") -> Grid:
     """
     if chosen not in SETS:
         raise ConfigError(f"there is no data set {chosen!r}; choose one of {', '.join(SETS)}")
-    title, dataset, settings = SETS[chosen]
+    title, dataset, labeled, settings = SETS[chosen]
+    network = "efficientnet_lite0" if chosen == "mtiles" else "unet"
+    usual = f"configs/train.py:dataset={{dataset}},network={network},variant={{variant}}"
     entries = {
-        "supervised": Entry(
-            config="configs/train.py:dataset={dataset},method=supervised,variant={variant}"
-        ),
-        RECOMMENDED: Entry(config="configs/train.py:dataset={dataset},variant={variant}"),
+        "supervised": Entry(config=f"{usual},method=supervised"),
+        RECOMMENDED: Entry(config=usual),
     }
-    grid = base.study(f"OK or not OK: {title}", entries)
+    grid = base.study(f"OK or not OK: {title}, {labeled} labeled", entries)
     grid.variant = "small"
     grid.overrides = {
-        "network.widths": SMALL_WIDTHS,
         "train.steps": STEPS,
         "train.eval_every": STEPS // 3,
         "checkpoint.every": STEPS // 3,
@@ -69,5 +76,7 @@ def get_config(chosen: str = "") -> Grid:
     grid.ramp_share = 0.0
     grid.split_follows_seed = True
     grid.metrics = ("auroc", "average_precision", "recall", "false_alarm_rate", "image_iou")
-    grid.blocks = (Block(entries=tuple(entries), datasets=(dataset,), seeds=(0, 1, 2)),)
+    grid.blocks = (
+        Block(entries=tuple(entries), datasets=(dataset,), budgets=(labeled,), seeds=(0, 1, 2)),
+    )
     return grid
