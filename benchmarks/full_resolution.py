@@ -3,8 +3,8 @@
     python -m benchmarks.photographs --out=photographs --count=240
     python -m benchmarks.full_resolution --photographs=photographs --minutes=20
 
-Each way is a process of its own, which trains for the given minutes (`train.minutes`, with four
-evaluations). Every way is scored alike, on the photographs at their own
+Each way is a process of its own, which trains for the given minutes (`train.minutes`, evaluations
+included). Every way is scored alike, on the photographs at their own
 size: `uaps_jax.load(...).predict` on the test split; a photograph's score is the mean of its
 `TOP_PIXELS` largest probabilities of a defect; the threshold is the lowest at which no more than
 `FALSE_ALARMS` of the good validation photographs are above. Prints a line for each way and adds it
@@ -35,6 +35,7 @@ from uaps_jax.data import source
 from uaps_jax.data.source import Dataset
 from uaps_jax.evaluation import metrics
 from uaps_jax.inference import TrainedModel
+from uaps_jax.models.unet import UNetConfig
 
 WAYS: dict[str, dict[str, Any]] = {
     "resized": {"fit": "resize"},
@@ -45,7 +46,6 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 TOP_PIXELS = 25
 FALSE_ALARMS = 0.05
-EVALUATIONS = 4
 
 
 class Scored(NamedTuple):
@@ -70,6 +70,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=20, help="of training")
     parser.add_argument("--size", type=int, default=256, help="of the network's input")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--evaluations", type=int, default=4, help="in these minutes")
+    parser.add_argument(
+        "--widths", type=int, nargs=5, help="channels of the U-Net; UAPS's if left out"
+    )
     parser.add_argument("--method", default="supervised")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
@@ -78,7 +82,9 @@ def main() -> None:
         print(json.dumps(run(given, given.ways[0])))
         return
     for way in given.ways:
-        options = [f"--{k}={v}" for k, v in vars(given).items() if k not in ("ways", "child")]
+        rest = {k: v for k, v in vars(given).items() if k not in ("ways", "widths", "child")}
+        options = [f"--{k}={v}" for k, v in rest.items()]
+        options += ["--widths", *map(str, given.widths)] if given.widths else []
         command = [sys.executable, "-m", "benchmarks.full_resolution", *options, "--child"]
         child = subprocess.run([*command, "--ways", way], check=True, stdout=subprocess.PIPE)
         line = json.loads(child.stdout.decode().splitlines()[-1])
@@ -98,6 +104,7 @@ def run(given: argparse.Namespace, way: str) -> dict[str, Any]:
         "photographs": len(dataset.position),
         "size": given.size,
         "batch": given.batch,
+        "widths": given.widths,
         "method": given.method,
         "seed": given.seed,
         "minutes": given.minutes,
@@ -115,11 +122,14 @@ def configuration(given: argparse.Namespace, way: str) -> Config:
     config.data.manual_dir = str(given.photographs)
     config.data.data_dir = str(given.out / "built")
     config.data.height = config.data.width = given.size
+    if given.widths:
+        assert isinstance(config.network, UNetConfig)
+        config.network.widths = tuple(given.widths)
     for name, value in WAYS[way].items():
         setattr(config.data, name, value)
     config.train.minutes, config.train.seed = given.minutes, given.seed
     config.train.batch_labeled = config.train.batch_unlabeled = given.batch
-    config.train.eval_every = config.train.steps // EVALUATIONS
+    config.train.eval_every = config.train.steps // given.evaluations
     config.checkpoint.every = config.train.eval_every
     return config
 

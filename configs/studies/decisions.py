@@ -10,8 +10,8 @@ with three draws of labels. The threshold is set on validation images for 5 % of
 - `synthetic`: the embedded data set, 64 labeled images of 512.
 - `cracks`: CrackForest in tiles of 64 px at full scale, split by photograph, 30 labeled tiles of as
   many photographs; `python -m benchmarks.crack_tiles` writes TILES.
-- `mtiles`: magnetic tiles with their good ones, split by tile, 60 labeled images of as many tiles,
-  128 px, EfficientNet-Lite0 with its pretrained weights (extra `pretrained`), which learns at 3e-4,
+- `mtiles`: magnetic tiles with their good ones, split by tile, 120 labeled images of as many
+  tiles, EfficientNet-Lite0 with its pretrained weights (extra `pretrained`), which learns at 3e-4,
   its decoder at 1e-3.
 
 Other exposures of labeled tiles are unlabeled images; other tiles of labeled photographs are in no
@@ -38,13 +38,11 @@ SETS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
     "mtiles": (
         "magnetic tiles with good ones",
         "mtiles",
-        60,
+        120,
         {
             "data.name": "mtiles/all",
             "data.protocol": "grouped",
             "data.labeled_group_copies": "unlabeled",
-            "data.height": 128,
-            "data.width": 128,
             "optimizer.learning_rate": 3e-4,
             "optimizer.decoder_multiple": 10 / 3,
         },
