@@ -32,6 +32,7 @@ NOTHING = {
     "count": None,
     "images": None,
     "stage": None,
+    "stage_command": None,
     "lists": False,
     "mm_per_pixel": None,
     "port": None,

@@ -13,7 +13,7 @@ from uaps_jax.command_line import flags as flags_lib
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.studies import base
 from uaps_jax.data import source
-from uaps_jax.recipes import label, run_recipe
+from uaps_jax.recipes import label, run_recipe, work
 from uaps_jax.recipes.stage import Pass, Recipe, Training
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import outcome, progress, pseudo_labels
@@ -161,7 +161,7 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
         _, data = run_recipe.split_of(cell.recipe, opened)
         assert progress.line(cell, tmp_path).endswith("no stage yet")
         assert outcome.finished(cell, tmp_path, data) is None
-        run_recipe.run_recipe(cell.recipe, tmp_path / cell.folder, opened, train)
+        run_recipe.run_recipe(cell.recipe, tmp_path / cell.folder, opened, work.here(train))
         assert progress.line(cell, tmp_path) == f"{cell.folder}: stage 3 of 3, second: no step yet"
         outcomes += outcome.finished(cell, tmp_path, data)
         assert outcome.finished(cell, tmp_path, "other data") is None

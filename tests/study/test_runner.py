@@ -9,6 +9,7 @@ import sys
 import pytest
 from absl import logging
 
+from uaps_jax import child_process
 from uaps_jax.configs.studies import thirty
 from uaps_jax.study import cells, processes, progress, runner
 
@@ -35,9 +36,9 @@ def test_without_linux_all_cores_are_for_all(monkeypatch):
 def test_a_training_has_the_cores_of_its_worker(tmp_path):
     core = min(os.sched_getaffinity(0))
     code = "import os, time; time.sleep(1); print(os.sched_getaffinity(0))"
-    reason = processes.run_one(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
-    assert reason == ""
-    assert (tmp_path / processes.LOG).read_text().endswith(f"{{{core}}}\n")
+    ended = child_process.run(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
+    assert ended.reason == ""
+    assert (tmp_path / child_process.LOG).read_text().endswith(f"{{{core}}}\n")
 
 
 def test_there_are_no_more_workers_than_gpus(monkeypatch):

@@ -44,6 +44,7 @@ class Arguments:
       mm_per_pixel: side of a pixel in mm; None if not given.
       port: to serve on; None if not given.
       stage: of a recipe; None if not given.
+      stage_command: this command line, to run each stage as a process; None to run them here.
       lists: whether the stages of a recipe are listed.
     """
 
@@ -69,6 +70,7 @@ class Arguments:
     mm_per_pixel: float | None
     port: int | None
     stage: str | None
+    stage_command: Sequence[str] | None
     lists: bool
 
     @property
@@ -105,6 +107,8 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
+        if self.stage_command is not None and what != "a recipe":
+            raise ConfigError(f"--stages_as_processes is for a recipe, not for {what}")
         if self.input is not None and what not in INPUTS:
             raise ConfigError(
                 f"--input={self.input} is for --mode={', '.join(INPUTS[:-1])} and {INPUTS[-1]}, "
@@ -169,6 +173,7 @@ class Arguments:
             stablehlo=self.stablehlo,
             profile=self._profile(),
             stage=self.stage,
+            stage_command=self.stage_command,
             lists=self.lists,
         )
 

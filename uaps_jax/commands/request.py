@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from uaps_jax.commands.predictions import UnpredictedFiles
@@ -51,6 +51,8 @@ class Request:
       stablehlo: whether a model is exported as StableHLO, too.
       profile: first and last training step, from 1, of a trace.
       stage: of a recipe, which is run again; None for none.
+      stage_command: this command, which runs a stage as a process of its own; None to run all
+        stages in this process.
       lists: whether the stages of a recipe are listed, and not run.
     """
 
@@ -70,6 +72,7 @@ class Request:
     stablehlo: bool = False
     profile: tuple[int, int] | None = None
     stage: str | None = None
+    stage_command: Sequence[str] | None = None
     lists: bool = False
 
 
