@@ -40,7 +40,8 @@ def request(root, name, command):
         workdir=root / name,
         checkpoint="best",
         input=None,
-        stage_command=command,
+        stages_as_processes=bool(command),
+        command=command,
     )
 
 
@@ -107,10 +108,10 @@ def test_a_stage_runs_only_as_it_was_begun(runs, monkeypatch):
     root, _ = runs
     monkeypatch.setenv(work.STAGE_VARIABLE, "label")
     with pytest.raises(ConfigError, match=r"stage label is done .*were changed while the recipe"):
-        recipe_command.recipe(request(root, "whole", None))
+        recipe_command.recipe(request(root, "whole", ()))
     monkeypatch.setenv(work.STAGE_VARIABLE, "none")
     with pytest.raises(ConfigError, match="stage none is not one of the recipe"):
-        recipe_command.recipe(request(root, "whole", None))
+        recipe_command.recipe(request(root, "whole", ()))
 
 
 @pytest.fixture
@@ -171,7 +172,5 @@ def test_the_command_of_a_stage_is_the_whole_command(monkeypatch, tmp_path):
     monkeypatch.setattr(flags_lib, "execute", given.append)
     command = command_of(tmp_path, "parts")[1:]
     flags_lib.run(command_lines.parse(command))
-    assert given[0].stage_command == (sys.executable, *command)
-    command_lines.parse(command[:-1])
-    flags_lib.run(command[:1])
-    assert given[1].stage_command is None
+    wanted = given[0].request()
+    assert (wanted.stages_as_processes, wanted.command) == (True, (sys.executable, *command))

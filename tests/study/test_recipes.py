@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from uaps_jax.data import source
 from uaps_jax.recipes import label, run_recipe, work
 from uaps_jax.recipes.stage import Pass, Recipe, Training
 from uaps_jax.study import cells as cells_lib
-from uaps_jax.study import outcome, progress, pseudo_labels
+from uaps_jax.study import outcome, progress, pseudo_labels, runner
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Bars, Block, Entry, all_rows
 
@@ -173,6 +174,11 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
     name = "two on folder, labeled_count 3"
     row = (name, "a/l", "all, by first", "4", "2", "51.00 ± 1.41", "n/a", "30.00 ± 0.00")
     assert pseudo_labels.rows(outcomes, tmp_path) == [row]
+
+    of_recipe = (sys.executable, "-c", "raise SystemExit('error: a recipe')")
+    given = {"workers": 1, "command": (), "on_finish": lambda outcomes: None}
+    [failed] = runner.run({cell_of(root, 3): data}, tmp_path, of_recipe=of_recipe, **given)
+    assert failed.reason.startswith("exit status 1: error: a recipe (complete log: ")
 
     other = cell_of(root, 0)
     other.recipe.base.optimizer.learning_rate *= 2

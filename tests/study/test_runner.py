@@ -92,12 +92,11 @@ def test_a_study_tells_how_far_its_trainings_are(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "SHOWN_EVERY_S", 0.05)
     monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
     command = (sys.executable, "-c", "import time; time.sleep(1)")
-    [outcome] = runner.run(
-        {cell: ""}, tmp_path, workers=1, command=command, on_finish=lambda outcomes: None
-    )
+    given = {"workers": 1, "command": command, "of_recipe": (), "on_finish": lambda outcomes: None}
+    [outcome] = runner.run({cell: ""}, tmp_path, **given)
     assert outcome.result is None
     assert f"{cell.folder}: no step yet" in said
     monkeypatch.setattr(runner.progress, "line", lambda *_: 1 / 0)
     monkeypatch.setattr(logging, "exception", lambda text: said.append(text))
-    runner.run({cell: ""}, tmp_path, workers=1, command=command, on_finish=lambda outcomes: None)
+    runner.run({cell: ""}, tmp_path, **given)
     assert "the progress could not be read" in said

@@ -60,7 +60,9 @@ STAGE = flags.DEFINE_string(
     "stage", None, "A recipe: run this stage again, and those that depend on it."
 )
 STAGES_AS_PROCESSES = flags.DEFINE_bool(
-    "stages_as_processes", False, "A recipe: run each stage as a process of its own."
+    "stages_as_processes",
+    False,
+    "A recipe, or a study of recipes: run each stage as a process of its own.",
 )
 LIST = flags.DEFINE_bool("list", False, "A recipe: print its stages, and run nothing.")
 INPUT = flags.DEFINE_string(
@@ -103,7 +105,7 @@ def run(argv: list[str]) -> None:
         sys.exit(f"error: unexpected arguments: {' '.join(argv[1:])}")
     flag, is_given = flags.FLAGS["config"], CONFIG.value is not None
     arguments = Arguments(
-        program=argv[0],
+        command=tuple(sys.argv),
         config=CONFIG.value,
         config_file=config_flags.get_config_filename(flag) if is_given else None,
         overrides=tuple(config_flags.get_override_values(flag)) if is_given else (),
@@ -123,7 +125,7 @@ def run(argv: list[str]) -> None:
         count=COUNT.value,
         images=IMAGES.value,
         stage=STAGE.value,
-        stage_command=(sys.executable, *sys.argv) if STAGES_AS_PROCESSES.value else None,
+        stages_as_processes=STAGES_AS_PROCESSES.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,
         port=PORT.value,

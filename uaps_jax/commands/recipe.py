@@ -32,6 +32,7 @@ def recipe(request: Request) -> None:
     if (name := os.environ.get(work.STAGE_VARIABLE)) is not None:
         run_recipe.run_stage(given, request.workdir, dataset, training.train, name)
         return
-    command = request.stage_command
-    of_stage = work.here(training.train) if command is None else work.in_its_own(command)
+    of_stage = work.here(training.train)
+    if request.stages_as_processes:
+        of_stage = work.in_its_own(request.command)
     run_recipe.run_recipe(given, request.workdir, dataset, of_stage, request.stage)
