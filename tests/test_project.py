@@ -31,6 +31,7 @@ LAYERS = {
     "trees": set(),
     "compiler": set(),
     "files": set(),
+    "child_process": set(),
     "local_http": set(),
     "modules": set(),
     "datasets": {"labels"},
@@ -100,6 +101,7 @@ LAYERS = {
         "palette",
     },
     "study": {
+        "child_process",
         "compiler",
         "config",
         "configuration_files",
@@ -115,6 +117,7 @@ LAYERS = {
     },
     "recipes": {
         "acquisition",
+        "child_process",
         "compiler",
         "config",
         "crf",
@@ -156,6 +159,7 @@ LAYERS = {
         "acquisition",
         "annotation_queue",
         "annotations",
+        "child_process",
         "config",
         "data",
         "datasets",
@@ -174,6 +178,7 @@ LAYERS = {
         "trees",
     },
     "command_line": {
+        "child_process",
         "commands",
         "compiler",
         "config",

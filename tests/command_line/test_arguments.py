@@ -13,7 +13,7 @@ from uaps_jax.configs import neu_stpp, synthetic_uaps
 from uaps_jax.configs.studies import neu_small
 
 NOTHING = {
-    "program": "run.py",
+    "command": ("run.py",),
     "config": None,
     "config_file": None,
     "overrides": (),
@@ -32,6 +32,7 @@ NOTHING = {
     "count": None,
     "images": None,
     "stage": None,
+    "stages_as_processes": False,
     "lists": False,
     "mm_per_pixel": None,
     "port": None,
@@ -95,6 +96,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
         ({"stablehlo": True, "mode": "evaluate"}, "--stablehlo is for --mode=export, not for eval"),
         ({"demo": 3, "config": neu_small.get_config()}, "not for a study"),
         ({"demo": 3, "config": neu_stpp.get_config()}, "not for a recipe"),
+        ({"stages_as_processes": True}, "is for a recipe or a study, not for train"),
         ({"stage": "rank"}, "--stage=rank is for a recipe, not for train"),
         ({"lists": True, "config": neu_small.get_config()}, "--list is for a recipe, not for a st"),
         ({"lists": True, "stage": "a", "config": neu_stpp.get_config()}, "leave out either"),

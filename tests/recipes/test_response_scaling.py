@@ -25,7 +25,7 @@ from uaps_jax.data import protocols, rough, source, targets
 from uaps_jax.datasets.common import DataError, read_mask
 from uaps_jax.evaluation import metrics, ranking
 from uaps_jax.labels import IGNORE
-from uaps_jax.recipes import given_checks, run_recipe, target_files, uncertainty_report
+from uaps_jax.recipes import given_checks, run_recipe, target_files, uncertainty_report, work
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.response_scaling import ResponseScaling
 from uaps_jax.recipes.stage import Place, Training
@@ -285,7 +285,7 @@ def test_phases_are_left_out_by_giving_their_files(root, opened, tmp_path, caplo
     )
     recipe.crf.iterations = 0
     with caplog.at_level("WARNING"):
-        run_recipe.run_recipe(recipe, tmp_path / "one", dataset, training.train)
+        run_recipe.run_recipe(recipe, tmp_path / "one", dataset, work.here(training.train))
     assert "without a CRF, response scaling looks at each pixel alone" in caplog.text
     written = tmp_path / "one" / "targets"
     labels = (written / "phase_0" / "image_labels.csv").read_bytes()

@@ -11,7 +11,7 @@ from uaps_jax import files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import source
 from uaps_jax.datasets.common import UnreadableError
-from uaps_jax.recipes import listing, run_recipe
+from uaps_jax.recipes import listing, run_recipe, work
 from uaps_jax.recipes.errors import StageFailed
 from uaps_jax.recipes.stage import Pass, Recipe, Training
 from uaps_jax.training.interrupt import Interrupted
@@ -73,7 +73,7 @@ def run(dataset, tmp_path, caplog):
         recipe = Letters(base=base, text=text, fails=fails)
         caplog.clear()
         with caplog.at_level("INFO", logger="absl"):
-            run_recipe.run_recipe(recipe, tmp_path / "run", opened, None, again)
+            run_recipe.run_recipe(recipe, tmp_path / "run", opened, work.here(None), again)
         return caplog.text
 
     return go
@@ -203,7 +203,7 @@ def test_other_content_of_initial_weights_trains_again(dataset, tmp_path, caplog
     def go(resident_mib):
         base = mine.settings(root)
         base.network.pretrained, base.data.resident_mib = str(file), resident_mib
-        run_recipe.run_recipe(Begun(base=base), tmp_path / "run", opened, train)
+        run_recipe.run_recipe(Begun(base=base), tmp_path / "run", opened, work.here(train))
 
     with pytest.raises(ConfigError, match=r"network\.pretrained = .*No such file"):
         go(64)
@@ -258,7 +258,7 @@ def test_problems_of_a_recipe_are_one_report(dataset, tmp_path):
 
     base = mine.settings(root)
     with pytest.raises(ConfigError) as caught:
-        run_recipe.run_recipe(Wrong(base=base, text="x", fails=""), tmp_path, opened, None)
+        run_recipe.run_recipe(Wrong(base=base, text="x", fails=""), tmp_path, opened, work)
     report = str(caught.value)
     assert "2 stages have the name 'a'" in report
     assert "2 stages have the folder 'a'" in report

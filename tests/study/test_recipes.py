@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,10 @@ from uaps_jax.command_line import flags as flags_lib
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.studies import base
 from uaps_jax.data import source
-from uaps_jax.recipes import label, run_recipe
+from uaps_jax.recipes import label, run_recipe, work
 from uaps_jax.recipes.stage import Pass, Recipe, Training
 from uaps_jax.study import cells as cells_lib
-from uaps_jax.study import outcome, progress, pseudo_labels
+from uaps_jax.study import outcome, progress, pseudo_labels, runner
 from uaps_jax.study.cells import Cell
 from uaps_jax.study.grid import Bars, Block, Entry, all_rows
 
@@ -161,7 +162,7 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
         _, data = run_recipe.split_of(cell.recipe, opened)
         assert progress.line(cell, tmp_path).endswith("no stage yet")
         assert outcome.finished(cell, tmp_path, data) is None
-        run_recipe.run_recipe(cell.recipe, tmp_path / cell.folder, opened, train)
+        run_recipe.run_recipe(cell.recipe, tmp_path / cell.folder, opened, work.here(train))
         assert progress.line(cell, tmp_path) == f"{cell.folder}: stage 3 of 3, second: no step yet"
         outcomes += outcome.finished(cell, tmp_path, data)
         assert outcome.finished(cell, tmp_path, "other data") is None
@@ -173,6 +174,11 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
     name = "two on folder, labeled_count 3"
     row = (name, "a/l", "all, by first", "4", "2", "51.00 ± 1.41", "n/a", "30.00 ± 0.00")
     assert pseudo_labels.rows(outcomes, tmp_path) == [row]
+
+    of_recipe = (sys.executable, "-c", "raise SystemExit('error: a recipe')")
+    given = {"workers": 1, "command": (), "on_finish": lambda outcomes: None}
+    [failed] = runner.run({cell_of(root, 3): data}, tmp_path, of_recipe=of_recipe, **given)
+    assert failed.reason.startswith("exit status 1: error: a recipe (complete log: ")
 
     other = cell_of(root, 0)
     other.recipe.base.optimizer.learning_rate *= 2

@@ -9,6 +9,7 @@ import sys
 import pytest
 from absl import logging
 
+from uaps_jax import child_process
 from uaps_jax.configs.studies import thirty
 from uaps_jax.study import cells, processes, progress, runner
 
@@ -35,9 +36,9 @@ def test_without_linux_all_cores_are_for_all(monkeypatch):
 def test_a_training_has_the_cores_of_its_worker(tmp_path):
     core = min(os.sched_getaffinity(0))
     code = "import os, time; time.sleep(1); print(os.sched_getaffinity(0))"
-    reason = processes.run_one(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
-    assert reason == ""
-    assert (tmp_path / processes.LOG).read_text().endswith(f"{{{core}}}\n")
+    ended = child_process.run(["python3", "-c", code], tmp_path, os.environ, {}, 0, {core})
+    assert ended.reason == ""
+    assert (tmp_path / child_process.LOG).read_text().endswith(f"{{{core}}}\n")
 
 
 def test_there_are_no_more_workers_than_gpus(monkeypatch):
@@ -91,12 +92,11 @@ def test_a_study_tells_how_far_its_trainings_are(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "SHOWN_EVERY_S", 0.05)
     monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
     command = (sys.executable, "-c", "import time; time.sleep(1)")
-    [outcome] = runner.run(
-        {cell: ""}, tmp_path, workers=1, command=command, on_finish=lambda outcomes: None
-    )
+    given = {"workers": 1, "command": command, "of_recipe": (), "on_finish": lambda outcomes: None}
+    [outcome] = runner.run({cell: ""}, tmp_path, **given)
     assert outcome.result is None
     assert f"{cell.folder}: no step yet" in said
     monkeypatch.setattr(runner.progress, "line", lambda *_: 1 / 0)
     monkeypatch.setattr(logging, "exception", lambda text: said.append(text))
-    runner.run({cell: ""}, tmp_path, workers=1, command=command, on_finish=lambda outcomes: None)
+    runner.run({cell: ""}, tmp_path, **given)
     assert "the progress could not be read" in said

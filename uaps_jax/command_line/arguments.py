@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
@@ -22,7 +23,7 @@ class Arguments:
     """The flags of the command line; `flags.py` describes each.
 
     Attributes:
-      program: the script that this process runs, `run.py` or `uaps-jax`.
+      command: the script that this process runs, `run.py` or `uaps-jax`, and its flags.
       config: the configuration of `--config` with its overrides; None without this flag.
       config_file: the value of `--config`; None without this flag.
       overrides: dotted keys that are set by `--config.KEY=VALUE`.
@@ -44,10 +45,11 @@ class Arguments:
       mm_per_pixel: side of a pixel in mm; None if not given.
       port: to serve on; None if not given.
       stage: of a recipe; None if not given.
+      stages_as_processes: whether each stage of a recipe is run as a process of its own.
       lists: whether the stages of a recipe are listed.
     """
 
-    program: str
+    command: Sequence[str]
     config: Config | Recipe | Study | None
     config_file: str | None
     overrides: Collection[str]
@@ -69,6 +71,7 @@ class Arguments:
     mm_per_pixel: float | None
     port: int | None
     stage: str | None
+    stages_as_processes: bool
     lists: bool
 
     @property
@@ -105,6 +108,8 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
+        if self.stages_as_processes and what not in ("a recipe", "a study"):
+            raise ConfigError(f"--stages_as_processes is for a recipe or a study, not for {what}")
         if self.input is not None and what not in INPUTS:
             raise ConfigError(
                 f"--input={self.input} is for --mode={', '.join(INPUTS[:-1])} and {INPUTS[-1]}, "
@@ -153,7 +158,7 @@ class Arguments:
             not a first and a last step.
         """
         return Request(
-            program=Path(self.program).resolve(),
+            command=(sys.executable, *self.command),
             config=self.config,
             overrides=self.overrides,
             workdir=self._workdir(),
@@ -169,6 +174,7 @@ class Arguments:
             stablehlo=self.stablehlo,
             profile=self._profile(),
             stage=self.stage,
+            stages_as_processes=self.stages_as_processes,
             lists=self.lists,
         )
 

@@ -6,21 +6,18 @@ import sys
 from typing import NoReturn
 
 from uaps_jax import commands, files
+from uaps_jax.child_process import Stopped
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.commands.request import USER_ERRORS, Request
-from uaps_jax.recipes.stage import Recipe, Waiting
+from uaps_jax.recipes.stage import WAITING, Recipe, Waiting
 from uaps_jax.training import interrupt, processes
-
-WAITING = 3
-"""The exit status of a recipe that waits for a person."""
 
 
 def execute(arguments: Arguments) -> NoReturn:
     """Runs the command of the arguments and exits.
 
     The exit status is 0 after success; 1, with a message, after an error that the user can correct;
-    3 where a recipe waits for a person; 128 plus the number of the signal after an interrupted
-    training.
+    3 where a recipe waits for a person; 128 plus the number of the signal after an interruption.
     """
     request: Request | None = None
     try:
@@ -33,11 +30,14 @@ def execute(arguments: Arguments) -> NoReturn:
     except USER_ERRORS as error:
         processes.exit_process(f"error: {error}")
     except Waiting as waiting:
-        print(waiting, file=sys.stderr)
+        print(f"waiting: {waiting}", file=sys.stderr)
         sys.exit(WAITING)
     except interrupt.Interrupted as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.number)
+    except Stopped as stopped:
+        print(stopped, file=sys.stderr)
+        raise
     except Exception as error:
         if not files.is_disk_full(error):
             raise

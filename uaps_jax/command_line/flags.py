@@ -8,11 +8,10 @@ from absl import flags
 from ml_collections import config_flags
 
 import uaps_jax
-from uaps_jax import commands, compiler
+from uaps_jax import child_process, commands, compiler
 from uaps_jax.command_line import library_logs, parsing
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.command_line.execute import execute
-from uaps_jax.study import processes
 
 CONFIG = config_flags.DEFINE_config_file(
     "config", None, "Configuration file, optionally with a variant: configs/neu_uaps.py:small."
@@ -60,6 +59,11 @@ CLUSTER = flags.DEFINE_bool(
 STAGE = flags.DEFINE_string(
     "stage", None, "A recipe: run this stage again, and those that depend on it."
 )
+STAGES_AS_PROCESSES = flags.DEFINE_bool(
+    "stages_as_processes",
+    False,
+    "A recipe, or a study of recipes: run each stage as a process of its own.",
+)
 LIST = flags.DEFINE_bool("list", False, "A recipe: print its stages, and run nothing.")
 INPUT = flags.DEFINE_string(
     "input",
@@ -101,7 +105,7 @@ def run(argv: list[str]) -> None:
         sys.exit(f"error: unexpected arguments: {' '.join(argv[1:])}")
     flag, is_given = flags.FLAGS["config"], CONFIG.value is not None
     arguments = Arguments(
-        program=argv[0],
+        command=tuple(sys.argv),
         config=CONFIG.value,
         config_file=config_flags.get_config_filename(flag) if is_given else None,
         overrides=tuple(config_flags.get_override_values(flag)) if is_given else (),
@@ -121,11 +125,12 @@ def run(argv: list[str]) -> None:
         count=COUNT.value,
         images=IMAGES.value,
         stage=STAGE.value,
+        stages_as_processes=STAGES_AS_PROCESSES.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,
         port=PORT.value,
     )
-    processes.end_with_parent()
+    child_process.end_with_parent()
     compiler.enable_compile_cache()
     with library_logs.filtered(), compiler.unreadable_cache_entries_removed():
         execute(arguments)

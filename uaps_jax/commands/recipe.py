@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+
 from uaps_jax.commands import opening, training
 from uaps_jax.commands.request import Request
-from uaps_jax.recipes import listing, run_recipe
+from uaps_jax.recipes import listing, run_recipe, work
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.stage import Recipe
 
 
 def recipe(request: Request) -> None:
     """Runs the stages that are not done; with `request.lists`, prints the stages alone.
+
+    In the process of a stage, runs that stage alone.
 
     Raises:
       ConfigError: the recipe cannot be run, or a chosen setting has no effect.
@@ -25,4 +29,10 @@ def recipe(request: Request) -> None:
         _, data = run_recipe.split_of(given, dataset)
         print(listing.table(run_recipe.open_recipe(given, request.workdir, data)), flush=True)
         return
-    run_recipe.run_recipe(given, request.workdir, dataset, training.train, request.stage)
+    if (name := os.environ.get(work.STAGE_VARIABLE)) is not None:
+        run_recipe.run_stage(given, request.workdir, dataset, training.train, name)
+        return
+    of_stage = work.here(training.train)
+    if request.stages_as_processes:
+        of_stage = work.in_its_own(request.command)
+    run_recipe.run_recipe(given, request.workdir, dataset, of_stage, request.stage)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from uaps_jax.commands.predictions import UnpredictedFiles
@@ -36,7 +36,7 @@ class Request:
       overrides: dotted keys of those settings that the command line names.
       workdir: folder of the run; to serve, that of the exported file.
       checkpoint: "best", "latest" or a step; to evaluate, also a range, `A-B` or `A-`.
-      program: script that a study starts for each of its trainings; None for none.
+      command: this command: interpreter, script and flags; empty where no process is started.
       input: images to predict or to queue, a file, a folder or a list, or a folder to evaluate;
         None for the images of the run's split; or annotations to import, a folder or a file; or
         the folder of a queue to review; or an exported file to serve.
@@ -51,6 +51,8 @@ class Request:
       stablehlo: whether a model is exported as StableHLO, too.
       profile: first and last training step, from 1, of a trace.
       stage: of a recipe, which is run again; None for none.
+      stages_as_processes: whether each stage of a recipe, or of the recipes of a study, is run as
+        a process of its own.
       lists: whether the stages of a recipe are listed, and not run.
     """
 
@@ -63,13 +65,14 @@ class Request:
     images: Path | None = None
     mm_per_pixel: float | None = None
     port: int | None = None
-    program: Path | None = None
+    command: Sequence[str] = ()
     demo: int = 0
     uncertainty: str = "entropy"
     full_size: bool = False
     stablehlo: bool = False
     profile: tuple[int, int] | None = None
     stage: str | None = None
+    stages_as_processes: bool = False
     lists: bool = False
 
 

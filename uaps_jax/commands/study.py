@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-
 from uaps_jax.commands.request import Request
 from uaps_jax.study.grid import Grid
 from uaps_jax.study.rounds import Rounds
@@ -17,10 +15,10 @@ def study(request: Request) -> None:
     Raises:
       UnfinishedStudy: trainings failed; the report says which.
     """
-    assert request.program is not None
-    command = (sys.executable, str(request.program))
+    command = request.command[:2]
+    of_recipe = (*command, *(["--stages_as_processes"] if request.stages_as_processes else []))
     if isinstance(request.config, Rounds):
-        run_rounds(request.config, request.workdir, command)
+        run_rounds(request.config, request.workdir, of_recipe)
         return
     assert isinstance(request.config, Grid)
-    run_study(request.config, request.workdir, command)
+    run_study(request.config, request.workdir, command, of_recipe)

@@ -15,6 +15,7 @@ import numpy as np
 from absl import logging
 
 from uaps_jax import config as config_lib
+from uaps_jax.child_process import PARENT_VARIABLE
 from uaps_jax.commands import opening
 from uaps_jax.commands.conclude import conclude, draw_stopped
 from uaps_jax.commands.opening import Trainable
@@ -34,7 +35,6 @@ from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
 from uaps_jax.methods.base import Method
 from uaps_jax.models import initialize
-from uaps_jax.study.processes import PARENT_VARIABLE
 from uaps_jax.training import (
     budget,
     checkpoints,
@@ -124,7 +124,7 @@ def _train(
     try:
         loop.train(config, directory, pools, dataset.class_names, record, profile, weights)
     except interrupt.Interrupted as stopped:
-        if PARENT_VARIABLE not in os.environ:  # a study waits for its trainings
+        if PARENT_VARIABLE not in os.environ:  # which waits for this one
             logging.info(
                 "stopped after step %d, which is saved; its curves and its contact sheet are "
                 "drawn, and a second signal leaves them out",

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 
 from uaps_jax import files
+from uaps_jax.child_process import Stopped
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import DataError, UnreadableError
 from uaps_jax.recipes.stage import Stage
@@ -15,6 +16,11 @@ from uaps_jax.training.interrupt import Interrupted
 WITHOUT_STAGE = "run it without --stage to go on"
 """After `--stage=NAME`: the same command would begin the stage again."""
 
+
+class ProcessFailed(RuntimeError):
+    """The process of a stage failed; the message says why."""
+
+
 CORRECTABLE = (
     ConfigError,
     DataError,
@@ -22,6 +28,7 @@ CORRECTABLE = (
     OSError,
     checkpoints.CheckpointError,
     failures.NonFiniteLoss,
+    ProcessFailed,
 )
 """Errors of a stage that a person can correct."""
 
@@ -32,7 +39,7 @@ class StageFailed(RuntimeError):
 
 @contextlib.contextmanager
 def told(stage: Stage, *, again: bool) -> Iterator[None]:
-    """Adds to the errors and interruptions of a stage what the person has to do.
+    """Adds to the errors and interruptions of a stage which one it is and what a person has to do.
 
     Args:
       stage: that runs.
@@ -40,18 +47,20 @@ def told(stage: Stage, *, again: bool) -> Iterator[None]:
 
     Raises:
       StageFailed: in place of an error that a person can correct, except that of a full disk.
-      Interrupted: the stage was.
+      Interrupted, Stopped: the stage was.
     """
+    how = WITHOUT_STAGE if again else "the same command goes on with this one"
     try:
         yield
     except Interrupted as stopped:
         if not again:
             raise
         raise Interrupted(stopped.number, stopped.step, WITHOUT_STAGE) from stopped
+    except Stopped as stopped:
+        raise Stopped(stopped.number, f"stage {stage.name} was stopped; {how}") from stopped
     except CORRECTABLE as error:
         if isinstance(error, OSError) and files.is_disk_full(error):
             raise
-        how = WITHOUT_STAGE if again else "the same command goes on with this one"
         raise StageFailed(
             f"stage {stage.name} failed: {error}\nThe stages before it are done; {how}."
         ) from error

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from uaps_jax import files
+from uaps_jax.child_process import LOG
 from uaps_jax.config import ConfigError
 from uaps_jax.recipes.stage import Stage, Training
 
@@ -73,13 +74,14 @@ def read(folder: Path) -> Record | None:
 
 
 def outputs(stage: Stage, folder: Path) -> dict[str, str]:
-    """The files of a stage and their digests; hidden files are left out."""
+    """The files of a stage and their digests, without hidden files and the output of a process."""
     roots = [folder / name for name in OF_TRAINING] if isinstance(stage, Training) else [folder]
     found = [file for root in roots for file in ([root] if root.is_file() else root.rglob("*"))]
+    others = (folder / FILE, folder / LOG)
     return {
         file.relative_to(folder).as_posix(): _digest(file)
         for file in sorted(found)
-        if file.is_file() and not file.name.startswith(".") and file != folder / FILE
+        if file.is_file() and not file.name.startswith(".") and file not in others
     }
 
 

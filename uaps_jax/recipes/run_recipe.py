@@ -5,26 +5,25 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from absl import logging
 
-from uaps_jax.config import Config, ConfigError
+from uaps_jax.config import ConfigError
 from uaps_jax.data import splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.recipes import errors
 from uaps_jax.recipes import record as records_lib
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes import state as state_lib
+from uaps_jax.recipes import work as work_lib
 from uaps_jax.recipes.record import Record
 from uaps_jax.recipes.stage import Folders, Place, Recipe, Stage, Training
 from uaps_jax.recipes.state import State
+from uaps_jax.recipes.work import Train, Work
 from uaps_jax.training import workdir
 from uaps_jax.training.progress import duration
-
-Train = Callable[[Config, Path], object]
-"""Trains or resumes a run of a configuration in a work directory."""
 
 SHOWN_FILES = 5
 
@@ -92,7 +91,7 @@ def open_recipe(recipe: Recipe, directory: Path, data: str) -> Opened:
 
 
 def run_recipe(
-    recipe: Recipe, directory: Path, dataset: Dataset, train: Train, again: str | None = None
+    recipe: Recipe, directory: Path, dataset: Dataset, work: Work, again: str | None = None
 ) -> None:
     """Runs the stages that are not done, and resumes one that was interrupted.
 
@@ -100,7 +99,7 @@ def run_recipe(
       recipe: to run.
       directory: of the recipe; the folders of the stages are in it.
       dataset: of its base configuration.
-      train: runs a training.
+      work: that of a stage, in this process or in one of its own.
       again: a stage that is run again although it is done, and with it all that depend on it.
 
     Raises:
@@ -108,6 +107,7 @@ def run_recipe(
         written.
       StageFailed: a stage failed; those before it are done.
       Interrupted: a training was stopped by a signal and has saved its state.
+      Stopped: the process of a stage was stopped by a signal.
       Waiting: a stage needs something from a person; those before it are done.
     """
     with workdir.locked(directory):
@@ -133,11 +133,40 @@ def run_recipe(
                 logging.warning("stage %s runs again: %s", stage.name, state.reason)
                 _move(opened.folders[stage.name])
                 opened.records[stage.name] = None
-            inputs = {name: opened.folders[name] for name in stage.inputs}
-            folder = opened.folders[stage.name]
-            place = Place(folder=folder, inputs=inputs, dataset=dataset, split=split)
+            place = _place(stage, opened.folders, dataset, split)
             with errors.told(stage, again=again is not None):
-                opened.records[stage.name] = _run(stage, place, opened, train)
+                opened.records[stage.name] = _run(stage, place, opened, work)
+
+
+def run_stage(recipe: Recipe, directory: Path, dataset: Dataset, train: Train, name: str) -> None:
+    """Does the work of a stage for the process that runs the recipe, locks it and keeps its record.
+
+    Args:
+      recipe: of the stage.
+      directory: of the recipe.
+      dataset: of its base configuration.
+      train: runs a training.
+      name: of the stage.
+
+    Raises:
+      ConfigError: that process has not begun this stage with these settings, data and files.
+    """
+    split, data = split_of(recipe, dataset)
+    opened = open_recipe(recipe, directory, data)
+    states = opened.states
+    if name not in states or states[name].kind != "interrupted":
+        found = " ".join(states[name]) if name in states else "not one of the recipe"
+        raise ConfigError(
+            f"stage {name} is {found}: the configuration, the data or files of other stages were "
+            "changed while the recipe ran. Run the same command again"
+        )
+    [stage] = [one for one in opened.stages if one.name == name]
+    work_lib.here(train)(stage, _place(stage, opened.folders, dataset, split))
+
+
+def _place(stage: Stage, folders: Folders, dataset: Dataset, split: splits.Split) -> Place:
+    inputs = {name: folders[name] for name in stage.inputs}
+    return Place(folder=folders[stage.name], inputs=inputs, dataset=dataset, split=split)
 
 
 def _again(opened: Opened, name: str | None) -> list[str]:
@@ -189,7 +218,7 @@ def _move(folder: Path) -> None:
     logging.info("%s is now %s", folder, target.name)
 
 
-def _run(stage: Stage, place: Place, opened: Opened, train: Train) -> Record:
+def _run(stage: Stage, place: Place, opened: Opened, work: Work) -> Record:
     """Runs a stage to its end; its inputs are done."""
     place.folder.mkdir(parents=True, exist_ok=True)
     record = opened.records[stage.name] or Record(
@@ -199,10 +228,7 @@ def _run(stage: Stage, place: Place, opened: Opened, train: Train) -> Record:
     records_lib.write(place.folder, record)
     started = time.perf_counter()
     try:
-        if isinstance(stage, Training):
-            train(stage.configure(place.inputs), place.folder)
-        else:
-            stage.write(place)
+        work(stage, place)
     finally:
         seconds = record.seconds + time.perf_counter() - started
         record = dataclasses.replace(record, seconds=round(seconds, 1))

@@ -112,6 +112,10 @@ class Pass:
 Stage = Training | Pass
 
 
+WAITING = 3
+"""The exit status of a recipe that waits for a person."""
+
+
 class Waiting(RuntimeError):
     """A pass needs something from a person first; the message says what. It has written nothing."""
 

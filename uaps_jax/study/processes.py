@@ -1,34 +1,26 @@
 """Runs commands, each as a process, some at a time, each on a share of the machine.
 
-The failure of one does not affect the others. The output of each is in `log.txt` in its folder.
+The failure of one does not affect the others.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import dataclasses
 import itertools
 import os
 import queue
-import shlex
 import shutil
-import signal
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from absl import logging
 
-LOG = "log.txt"
-PARENT_VARIABLE = "UAPS_JAX_STUDY"  # environment variable of a process: process id of the study
-PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
+from uaps_jax import child_process
+
 SHOWN_EVERY_S = 30  # seconds between lines about the running processes
-SAVING_S = 60  # seconds that a process has to finish its step and save it
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,6 +56,9 @@ def run_jobs(
       finish: called after each, by one thread at a time, with the index of the job and the reason
         of its failure, "" after success; returns the reason that is logged.
       show: called every `SHOWN_EVERY_S` seconds with the indices of the running jobs.
+
+    Raises:
+      Stopped: by a signal; what ran has been terminated.
     """
     devices = _devices(workers)
     workers = len(devices)
@@ -72,7 +67,7 @@ def run_jobs(
     for index in range(len(jobs)):
         waiting.put(index)
     lock, started, stopped = threading.Lock(), time.perf_counter(), threading.Event()
-    running: dict[int, subprocess.Popen[bytes]] = {}
+    running: child_process.Running = {}
     current: dict[int, int] = {}
     ended = itertools.count(1)
 
@@ -88,10 +83,10 @@ def run_jobs(
             logging.info("training %s", job.name)
             try:
                 environment = {"JAX_COMPILATION_CACHE_DIR": str(compiled)}
-                environment |= os.environ | devices[worker] | {PARENT_VARIABLE: str(os.getpid())}
-                reason = run_one(
+                environment |= os.environ | devices[worker]
+                reason = child_process.run(
                     job.command, job.folder, environment, running, worker, cores[worker]
-                )
+                ).reason
             except OSError as error:
                 reason = str(error)
             if stopped.is_set():
@@ -104,7 +99,7 @@ def run_jobs(
                 logging.info(text, done, len(jobs), job.name, reason or "finished", left)
 
     threads = [threading.Thread(target=work, args=(w,), daemon=True) for w in range(workers)]
-    with _terminated_on_signal(stopped, running):
+    with child_process.terminated_on_signal(stopped, running):
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -112,55 +107,6 @@ def run_jobs(
                 thread.join(SHOWN_EVERY_S)
                 if thread.is_alive():
                     show(list(current.values()))
-
-
-def run_one(
-    command: Sequence[str],
-    folder: Path,
-    environment: Mapping[str, str],
-    running: dict[int, subprocess.Popen[bytes]],
-    worker: int,
-    cores: set[int],
-) -> str:
-    """Runs one command; returns the reason of its failure, "" after success."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOG).open("ab") as log:
-        log.write(f"$ {shlex.join(command)}\n".encode())
-        log.flush()
-        begin = log.tell()
-        running[worker] = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches the study only, which terminates them
-        )
-        if cores:
-            with contextlib.suppress(OSError):  # it has ended, or may not choose: it runs on all
-                os.sched_setaffinity(running[worker].pid, cores)
-        status = running[worker].wait()
-    if status == 0:
-        return ""
-    with (folder / LOG).open("rb") as log:
-        log.seek(begin)
-        lines = log.read().decode(errors="replace").strip().splitlines()
-    errors = [n for n, line in enumerate(lines) if line.startswith("error:")]
-    message = " ".join(line.strip() for line in (lines[errors[-1] :] if errors else lines[-1:]))
-    return f"exit status {status}: {message[:500]} (complete log: {folder / LOG})"
-
-
-def end_with_parent() -> None:
-    """In a process of a study: makes Linux kill this process when the study is killed.
-
-    The process sets this itself, because a study has threads, and code between fork and exec is
-    unsafe in a process with threads.
-    """
-    parent = os.environ.get(PARENT_VARIABLE)
-    if parent is None or sys.platform != "linux":
-        return
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != int(parent):  # the study has ended already
-        sys.exit(128 + signal.SIGKILL)
 
 
 def _devices(workers: int) -> list[dict[str, str]]:
@@ -202,32 +148,3 @@ def shares_of_cores(workers: int) -> list[set[int]]:
     if len(cores) < workers:
         return [set()] * workers
     return [set(cores[worker::workers]) for worker in range(workers)]
-
-
-@contextlib.contextmanager
-def _terminated_on_signal(
-    stopped: threading.Event, running: Mapping[int, subprocess.Popen[bytes]]
-) -> Iterator[None]:
-    """Within this context, SIGTERM and SIGINT terminate the processes and then this one.
-
-    They have `SAVING_S` seconds to save; a second signal ends this process at once.
-    """
-
-    def end(number: int, frame: Any) -> None:
-        for known, handler in before.items():
-            signal.signal(known, handler)
-        stopped.set()
-        children = [child for child in list(running.values()) if child.poll() is None]
-        for child in children:
-            child.terminate()
-        deadline = time.monotonic() + SAVING_S
-        while any(child.poll() is None for child in children) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        sys.exit(128 + number)
-
-    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

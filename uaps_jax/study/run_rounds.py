@@ -33,7 +33,7 @@ def run_rounds(study: Rounds, directory: Path, command: Sequence[str]) -> None:
     Args:
       study: to run.
       directory: of the study; the work directories of the recipes are in it.
-      command: that starts a recipe, without flags.
+      command: that starts a recipe, without its configuration.
 
     Raises:
       ConfigError: the study cannot be run, or its data do not fit; no recipe was started.

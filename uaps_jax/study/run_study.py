@@ -20,13 +20,16 @@ from uaps_jax.study.kind import UnfinishedStudy
 from uaps_jax.training import results, workdir
 
 
-def run_study(grid: Grid, directory: Path, command: Sequence[str]) -> None:
+def run_study(
+    grid: Grid, directory: Path, command: Sequence[str], of_recipe: Sequence[str]
+) -> None:
     """Runs the trainings that have no result yet, and writes the report.
 
     Args:
       grid: the study.
       directory: of the study; the work directories of the trainings are in it.
-      command: that starts a training, without flags.
+      command: that starts a training, without its configuration.
+      of_recipe: that starts a recipe, likewise.
 
     Raises:
       ConfigError: the study or one of its configurations cannot be run; no training was started.
@@ -40,6 +43,7 @@ def run_study(grid: Grid, directory: Path, command: Sequence[str]) -> None:
             directory,
             workers=grid.workers,
             command=command,
+            of_recipe=of_recipe,
             on_finish=lambda so_far: report.write(grid, so_far, directory, with_figures=False),
         )
         report.write(grid, outcomes, directory, with_figures=True)

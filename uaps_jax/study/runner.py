@@ -23,6 +23,7 @@ def run(
     *,
     workers: int,
     command: Sequence[str],
+    of_recipe: Sequence[str],
     on_finish: Callable[[Sequence[Outcome]], None],
 ) -> list[Outcome]:
     """Runs every training or recipe that has no result yet.
@@ -31,7 +32,8 @@ def run(
       cells: training or recipe -> digest of its data (`training.results.digest`).
       directory: of the study.
       workers: number of trainings at a time (`processes.run_jobs`).
-      command: that starts a training, without flags: (python, its script).
+      command: that starts a training, without its configuration: (python, its script).
+      of_recipe: that starts a recipe, likewise.
       on_finish: called after each training, by one thread at a time, with all outcomes so far.
 
     Returns:
@@ -61,15 +63,13 @@ def run(
             logging.exception("the report could not be written")
         return reason
 
+    def job(cell: Cell) -> Job:
+        start, folder = command if cell.recipe is None else of_recipe, directory / cell.folder
+        name, given = str(cell.folder), [*start, *flags(cell), f"--workdir={folder}"]
+        return Job(name=name, command=given, folder=folder)
+
     processes.run_jobs(
-        [
-            Job(
-                name=str(cell.folder),
-                command=[*command, *flags(cell), f"--workdir={directory / cell.folder}"],
-                folder=directory / cell.folder,
-            )
-            for cell in left
-        ],
+        [job(cell) for cell in left],
         workers=workers,
         compiled=directory / "compiled",
         finish=finish,

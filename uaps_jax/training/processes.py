@@ -48,8 +48,8 @@ def start(coordinator: str | None, count: int | None, index: int | None) -> None
 
 
 def is_first() -> bool:
-    """Whether this process writes the files."""
-    return jax.process_index() == 0
+    """Whether this process writes the files; a single process takes no device to know it."""
+    return not jax.distributed.is_initialized() or jax.process_index() == 0
 
 
 def first_then_others(name: str, function: Callable[[], R]) -> R:

@@ -1,0 +1,30 @@
+"""A recipe of seconds on a user's folder, a training and a labeling; see `of_user.py`."""
+
+from tests.recipes import of_user
+from uaps_jax.configs.parts import progressive, refinement
+from uaps_jax.recipes.label import label
+from uaps_jax.recipes.stage import Recipe, Training
+
+
+class Two(Recipe):
+    """A teacher, and its pseudo-labels."""
+
+    def stages(self):
+        return [
+            Training(name="teacher", configure=lambda _: self.base),
+            label(
+                name="label",
+                folder="targets/all",
+                model="teacher",
+                ranking_of="",
+                part="",
+                scales=(1.0,),
+                flip=False,
+                crf=refinement.no_crf(),
+            ),
+        ]
+
+
+def get_config(root: str) -> Two:
+    """Four steps, the second and the last of which are saved."""
+    return Two(base=of_user.of(progressive.stpp, root, (4, 2)).base)
