@@ -202,9 +202,16 @@ def fixmatch(config: c.Config, **settings: Any) -> c.Config:
 def recommended(config: c.Config) -> c.Config:
     """The method for few labels: FixMatch with a threshold per class and boxes of labeled images.
 
-    `configs/studies/thirty.py` compares it with the others.
+    Its strong views are not jittered: the published jitter, brightness and contrast by up to a
+    half, is more than the contrast of many defects. `configs/studies/thirty.py` and `decisions.py`
+    compare it with the others.
     """
-    return fixmatch(config, threshold_rule="classwise", labeled_paste="always")
+    return fixmatch(
+        config,
+        threshold_rule="classwise",
+        labeled_paste="always",
+        strong=weak_to_strong(jitter=0.0, grayscale=0.0),
+    )
 
 
 def augseg(config: c.Config, **settings: Any) -> c.Config:
