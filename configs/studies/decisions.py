@@ -3,11 +3,11 @@
 Supervised learning and the method that is recommended for few labels (`methods.recommended`), each
 with three draws of labels. The threshold is set on validation images for 5 % of false alarms.
 
-    python run.py --config=configs/studies/decisions.py:synthetic
+    python run.py --config=configs/studies/decisions.py
     python run.py --config=configs/studies/decisions.py:cracks --config.manual_dir=TILES
     python run.py --config=configs/studies/decisions.py:mtiles --config.manual_dir=FOLDER
 
-- `synthetic`: the embedded data set, 64 labeled images of 512.
+- `synthetic`, which is taken where none is named: the embedded data set, 64 labeled images of 512.
 - `cracks`: CrackForest in tiles of 64 px at full scale, split by photograph, 30 labeled tiles of as
   many photographs; `python -m benchmarks.crack_tiles` writes TILES.
 - `mtiles`: magnetic tiles with their good ones, split by tile, 120 labeled images of as many
@@ -51,8 +51,8 @@ SETS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
 """Argument -> words for the title, dataset, labeled images, settings."""
 
 
-def get_config(chosen: str = "") -> Grid:
-    """The study of one data set.
+def get_config(chosen: str = "synthetic") -> Grid:
+    """The study of one data set; without an argument that which needs no download.
 
     Raises:
       ConfigError: there is no such data set.
