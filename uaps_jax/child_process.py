@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import shlex
 import signal
@@ -13,7 +14,10 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import FrameType
+from typing import NamedTuple
+
+from uaps_jax import stop_signals
 
 LOG = "log.txt"
 PARENT_VARIABLE = "UAPS_JAX_PARENT"  # environment variable of a process: id of the one that waits
@@ -22,6 +26,7 @@ SAVING_S = 60  # seconds that a process has to finish its step and save it
 SHOWN_CHARACTERS = 500
 BEGINNINGS = ("error:", "waiting:")
 """Of the message with which the command line ends; it may have several lines."""
+TRACEBACK = "Traceback (most recent call last)"
 
 Running = dict[int, subprocess.Popen[bytes]]
 """Number of a worker -> the process that it runs, or has run last."""
@@ -58,7 +63,16 @@ class Ended(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """Why it failed; "" after success."""
+        """Why it failed, on one line that may be shortened; "" after success."""
+        text = " ".join(self.message.split())
+        return self._with(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…")
+
+    @property
+    def whole_reason(self) -> str:
+        """The same with the lines of its message."""
+        return self._with(self.message)
+
+    def _with(self, message: str) -> str:
         if self.status == 0:
             return ""
         how = f"exit status {self.status}"
@@ -66,7 +80,6 @@ class Ended(NamedTuple):
             how = f"ended by signal {-self.status}, {signal.strsignal(-self.status)}"
         if -self.status == signal.SIGKILL:
             how += ", which the system sends, too, when memory runs out"
-        message = " ".join(self.message.split())[:SHOWN_CHARACTERS]
         return f"{how}: {message} (complete log: {self.log})"
 
 
@@ -113,8 +126,10 @@ def _last_message(log: Path, begin: int) -> str:
     with log.open("rb") as opened:
         opened.seek(begin)
         lines = opened.read().decode(errors="replace").strip().splitlines()
-    starts = [n for n, line in enumerate(lines) if line.startswith(BEGINNINGS)]
-    return "\n".join(lines[starts[-1] :] if starts else lines[-1:])
+    starts = [n for n, line in enumerate(lines) if line.startswith((*BEGINNINGS, TRACEBACK))]
+    if not starts or lines[starts[-1]].startswith(TRACEBACK):
+        return "\n".join(lines[-1:])
+    return "\n".join(lines[starts[-1] :])
 
 
 def end_with_parent() -> None:
@@ -135,7 +150,9 @@ def end_with_parent() -> None:
 def terminated_on_signal(stopped: threading.Event, running: Running) -> Iterator[None]:
     """Within this context, SIGTERM and SIGINT terminate the processes and then this one.
 
-    They have `SAVING_S` seconds to save; a second signal ends this process at once.
+    They have `SAVING_S` seconds to save, and are killed then. A further signal has its previous
+    effect at once; within `stop_signals.SAME_S` seconds it counts as the first one, sent twice.
+    Signals that were ignored stay ignored.
 
     Args:
       stopped: is set before the processes are terminated.
@@ -144,19 +161,28 @@ def terminated_on_signal(stopped: threading.Event, running: Running) -> Iterator
     Raises:
       Stopped: in place of the signal.
     """
+    arrived = math.inf
 
-    def end(number: int, frame: Any) -> None:
+    def end(number: int, frame: FrameType | None) -> None:
+        nonlocal arrived
         del frame
-        restore()
-        raise Stopped(number, "stopped; the same command goes on from there")
+        if arrived == math.inf:
+            arrived = time.monotonic()
+            raise Stopped(number, "stopped; the same command goes on from there")
+        if time.monotonic() > arrived + stop_signals.SAME_S:
+            restore()
+            signal.raise_signal(number)
 
-    before = {n: signal.signal(n, end) for n in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in stop_signals.SIGNALS}
+    handled = [n for n, handler in before.items() if handler not in (signal.SIG_IGN, None)]
 
     def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in handled:
+            signal.signal(number, before[number])
 
     try:
+        for number in handled:
+            signal.signal(number, end)
         yield
     except Stopped:
         stopped.set()
@@ -166,6 +192,8 @@ def terminated_on_signal(stopped: threading.Event, running: Running) -> Iterator
         deadline = time.monotonic() + SAVING_S
         while any(child.poll() is None for child in children) and time.monotonic() < deadline:
             time.sleep(0.1)
+        for child in children:
+            child.kill()
         raise
     finally:
         restore()

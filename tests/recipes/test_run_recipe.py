@@ -258,7 +258,9 @@ def test_problems_of_a_recipe_are_one_report(dataset, tmp_path):
 
     base = mine.settings(root)
     with pytest.raises(ConfigError) as caught:
-        run_recipe.run_recipe(Wrong(base=base, text="x", fails=""), tmp_path, opened, work)
+        run_recipe.run_recipe(
+            Wrong(base=base, text="x", fails=""), tmp_path, opened, work.here(None)
+        )
     report = str(caught.value)
     assert "2 stages have the name 'a'" in report
     assert "2 stages have the folder 'a'" in report

@@ -14,7 +14,6 @@ from uaps_jax import child_process, configuration_files
 from uaps_jax.command_line import flags as flags_lib
 from uaps_jax.commands import recipe as recipe_command
 from uaps_jax.commands.request import Request
-from uaps_jax.config import ConfigError
 from uaps_jax.recipes import errors, record, work
 from uaps_jax.recipes.errors import StageFailed
 from uaps_jax.recipes.stage import Pass, Place, Waiting
@@ -107,10 +106,10 @@ def test_the_stage_that_was_killed_is_named_with_its_signal_and_its_log(runs):
 def test_a_stage_runs_only_as_it_was_begun(runs, monkeypatch):
     root, _ = runs
     monkeypatch.setenv(work.STAGE_VARIABLE, "label")
-    with pytest.raises(ConfigError, match=r"stage label is done .*were changed while the recipe"):
+    with pytest.raises(StageFailed, match="stage label is done: .*were changed while the recipe"):
         recipe_command.recipe(request(root, "whole", ()))
     monkeypatch.setenv(work.STAGE_VARIABLE, "none")
-    with pytest.raises(ConfigError, match="stage none is not one of the recipe"):
+    with pytest.raises(StageFailed, match="stage none is not one of the recipe"):
         recipe_command.recipe(request(root, "whole", ()))
 
 
@@ -132,12 +131,17 @@ def test_a_process_that_waits_for_a_person_says_for_what(stage):
         stage("print('I0 a line\\nwaiting: two masks\\nput them there'); raise SystemExit(3)")
 
 
+def test_exit_status_3_without_the_word_is_a_failure(stage):
+    with pytest.raises(StageFailed, match="stage a failed: exit status 3: of its own"):
+        stage("print('of its own'); raise SystemExit(3)")
+
+
 def test_the_error_of_a_process_is_that_of_its_stage(stage, tmp_path):
     with pytest.raises(StageFailed) as failed:
         stage("import sys; print('I0 a line'); sys.exit('error: no paper\\nis left')", again=True)
     log = tmp_path / "a" / "log.txt"
     assert str(failed.value) == (
-        f"stage a failed: exit status 1: error: no paper is left (complete log: {log})\n"
+        f"stage a failed: exit status 1: error: no paper\nis left (complete log: {log})\n"
         "The stages before it are done; run it without --stage to go on."
     )
 
@@ -149,13 +153,22 @@ def end(number, frame):
     print("saved", flush=True)
     sys.exit(143)
 signal.signal(signal.SIGTERM, end)
+time.sleep(0.5)
 os.kill(os.getppid(), signal.SIGINT)
+os.kill(os.getppid(), signal.SIGINT)  # as a wrapper does that forwards what the terminal sent
 time.sleep(60)
 """
 
 
-def test_ctrl_c_ends_the_process_and_waits_until_it_has_saved(stage, tmp_path):
-    before = signal.getsignal(signal.SIGINT)
+@pytest.fixture
+def sigint():
+    """Its usual handler, also where the shell that started the tests ignores the signal."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_ends_the_process_and_waits_until_it_has_saved(stage, tmp_path, sigint):
     with pytest.raises(child_process.Stopped) as stopped:
         stage(SAVES)
     assert (
@@ -163,7 +176,7 @@ def test_ctrl_c_ends_the_process_and_waits_until_it_has_saved(stage, tmp_path):
     )
     assert stopped.value.code == 128 + signal.SIGINT
     assert (tmp_path / "a" / "log.txt").read_text().endswith("\nsaved\n")
-    assert signal.getsignal(signal.SIGINT) is before
+    assert signal.getsignal(signal.SIGINT) is sigint
 
 
 @pytest.mark.filterwarnings("ignore:the load_module:DeprecationWarning")  # of ml_collections

@@ -6,7 +6,7 @@ import os
 
 from uaps_jax.commands import opening, training
 from uaps_jax.commands.request import Request
-from uaps_jax.recipes import listing, run_recipe, work
+from uaps_jax.recipes import errors, listing, run_recipe, work
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.stage import Recipe
 
@@ -29,8 +29,10 @@ def recipe(request: Request) -> None:
         _, data = run_recipe.split_of(given, dataset)
         print(listing.table(run_recipe.open_recipe(given, request.workdir, data)), flush=True)
         return
-    if (name := os.environ.get(work.STAGE_VARIABLE)) is not None:
-        run_recipe.run_stage(given, request.workdir, dataset, training.train, name)
+    # Taken out: a program that a stage starts is not the process of this stage.
+    if (name := os.environ.pop(work.STAGE_VARIABLE, None)) is not None:
+        with errors.shown():
+            run_recipe.run_stage(given, request.workdir, dataset, training.train, name)
         return
     of_stage = work.here(training.train)
     if request.stages_as_processes:

@@ -38,6 +38,21 @@ class StageFailed(RuntimeError):
 
 
 @contextlib.contextmanager
+def shown() -> Iterator[None]:
+    """In the process of a stage: shows errors that a person can correct without their traceback.
+
+    Raises:
+      StageFailed: in place of such an error, except that of a full disk.
+    """
+    try:
+        yield
+    except CORRECTABLE as error:
+        if isinstance(error, OSError) and files.is_disk_full(error):
+            raise
+        raise StageFailed(str(error)) from error
+
+
+@contextlib.contextmanager
 def told(stage: Stage, *, again: bool) -> Iterator[None]:
     """Adds to the errors and interruptions of a stage which one it is and what a person has to do.
 

@@ -155,10 +155,10 @@ def run_stage(recipe: Recipe, directory: Path, dataset: Dataset, train: Train, n
     opened = open_recipe(recipe, directory, data)
     states = opened.states
     if name not in states or states[name].kind != "interrupted":
-        found = " ".join(states[name]) if name in states else "not one of the recipe"
+        found = " ".join(filter(None, states[name])) if name in states else "not one of the recipe"
         raise ConfigError(
             f"stage {name} is {found}: the configuration, the data or files of other stages were "
-            "changed while the recipe ran. Run the same command again"
+            "changed while the recipe ran"
         )
     [stage] = [one for one in opened.stages if one.name == name]
     work_lib.here(train)(stage, _place(stage, opened.folders, dataset, split))

@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-SAME_S = 2.0
+from uaps_jax.stop_signals import SAME_S, SIGNALS
 
 
 class Interrupted(RuntimeError):

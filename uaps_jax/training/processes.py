@@ -92,7 +92,7 @@ def exit_process(message: str, *, at_once: bool = False) -> NoReturn:
     Without cleanup if `at_once`, because threads of libraries may log the same error again, or if
     there are several processes, because cleanup would wait for the others.
     """
-    if at_once or jax.process_count() > 1:
+    if at_once or (jax.distributed.is_initialized() and jax.process_count() > 1):
         try:
             print(message, file=sys.stderr, flush=True)
         finally:  # stderr may be a file on the full disk
