@@ -12,12 +12,13 @@ a mask.
 from __future__ import annotations
 
 import argparse
-import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from uaps_jax.datasets.common import read_image
 from uaps_jax.datasets.crackforest import layouts
 from uaps_jax.datasets.crackforest.mat_masks import CRACK, read_segmentation
 
@@ -44,18 +45,20 @@ def write(data: Path, out: Path, side: int) -> tuple[int, int]:
     counts = [0, 0]
     with found.tree.reading() as read:
         for example in examples:
-            with Image.open(io.BytesIO(read(example.image))) as image:
-                tiles = cut(np.asarray(image.convert("RGB")), side)
-            for number, tile in enumerate(tiles):
-                Image.fromarray(tile).save(out / "images" / f"{example.name}_{number}.png")
+            _save(cut(read_image(read(example.image)), side), out / "images", example.name)
             if example.mask is None:
                 continue
             masks = cut((read_segmentation(read(example.mask)) == CRACK).astype(np.uint8), side)
-            for number, mask in enumerate(masks):
-                Image.fromarray(mask).save(out / "masks" / f"{example.name}_{number}.png")
+            _save(masks, out / "masks", example.name)
+            for mask in masks:
                 counts[not mask.any()] += 1
     (out / "classes.yaml").write_text("background: 0\ncrack: 1\n")
     return counts[0], counts[1]
+
+
+def _save(tiles: Sequence[np.ndarray], folder: Path, name: str) -> None:
+    for number, tile in enumerate(tiles):
+        Image.fromarray(tile).save(folder / f"{name}_{number}.png")
 
 
 def main() -> None:

@@ -156,6 +156,7 @@ LAYERS = {
         "labels",
         "local_http",
         "palette",
+        "stop_signals",
     },
     "commands": {
         "acquisition",

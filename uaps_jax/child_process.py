@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
 import os
 import shlex
 import signal
@@ -14,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import NamedTuple
 
 from uaps_jax import stop_signals
@@ -24,8 +22,8 @@ PARENT_VARIABLE = "UAPS_JAX_PARENT"  # environment variable of a process: id of 
 PR_SET_PDEATHSIG = 1  # an option of Linux's prctl
 SAVING_S = 60  # seconds that a process has to finish its step and save it
 SHOWN_CHARACTERS = 500
-BEGINNINGS = ("error:", "waiting:")
-"""Of the message with which the command line ends; it may have several lines."""
+ERROR, WAITING = "error: ", "waiting: "
+"""Beginnings of the message with which the command line ends; it may have several lines."""
 TRACEBACK = "Traceback (most recent call last)"
 
 Running = dict[int, subprocess.Popen[bytes]]
@@ -126,7 +124,7 @@ def _last_message(log: Path, begin: int) -> str:
     with log.open("rb") as opened:
         opened.seek(begin)
         lines = opened.read().decode(errors="replace").strip().splitlines()
-    starts = [n for n, line in enumerate(lines) if line.startswith((*BEGINNINGS, TRACEBACK))]
+    starts = [n for n, line in enumerate(lines) if line.startswith((ERROR, WAITING, TRACEBACK))]
     if not starts or lines[starts[-1]].startswith(TRACEBACK):
         return "\n".join(lines[-1:])
     return "\n".join(lines[starts[-1] :])
@@ -150,9 +148,8 @@ def end_with_parent() -> None:
 def terminated_on_signal(stopped: threading.Event, running: Running) -> Iterator[None]:
     """Within this context, SIGTERM and SIGINT terminate the processes and then this one.
 
-    They have `SAVING_S` seconds to save, and are killed then. A further signal has its previous
-    effect at once; within `stop_signals.SAME_S` seconds it counts as the first one, sent twice.
-    Signals that were ignored stay ignored.
+    They have `SAVING_S` seconds to save, and are killed then. `stop_signals.caught` says what
+    becomes of further signals.
 
     Args:
       stopped: is set before the processes are terminated.
@@ -161,39 +158,21 @@ def terminated_on_signal(stopped: threading.Event, running: Running) -> Iterator
     Raises:
       Stopped: in place of the signal.
     """
-    arrived = math.inf
 
-    def end(number: int, frame: FrameType | None) -> None:
-        nonlocal arrived
-        del frame
-        if arrived == math.inf:
-            arrived = time.monotonic()
-            raise Stopped(number, "stopped; the same command goes on from there")
-        if time.monotonic() > arrived + stop_signals.SAME_S:
-            restore()
-            signal.raise_signal(number)
+    def end(number: int) -> None:
+        raise Stopped(number, "stopped; the same command goes on from there")
 
-    before = {number: signal.getsignal(number) for number in stop_signals.SIGNALS}
-    handled = [n for n, handler in before.items() if handler not in (signal.SIG_IGN, None)]
-
-    def restore() -> None:
-        for number in handled:
-            signal.signal(number, before[number])
-
-    try:
-        for number in handled:
-            signal.signal(number, end)
-        yield
-    except Stopped:
-        stopped.set()
-        children = [child for child in list(running.values()) if child.poll() is None]
-        for child in children:
-            child.terminate()
-        deadline = time.monotonic() + SAVING_S
-        while any(child.poll() is None for child in children) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        for child in children:
-            child.kill()
-        raise
-    finally:
-        restore()
+    with stop_signals.caught(end):
+        try:
+            yield
+        except Stopped:
+            stopped.set()
+            children = [child for child in list(running.values()) if child.poll() is None]
+            for child in children:
+                child.terminate()
+            deadline = time.monotonic() + SAVING_S
+            while any(child.poll() is None for child in children) and time.monotonic() < deadline:
+                time.sleep(0.1)
+            for child in children:
+                child.kill()
+            raise

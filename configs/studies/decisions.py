@@ -18,7 +18,7 @@ Other exposures of labeled tiles are unlabeled images; other tiles of labeled ph
 part. The first two data sets have a U-Net of half the widths.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from uaps_jax.config import ConfigError
 from uaps_jax.configs.parts.active import SMALL_WIDTHS
@@ -26,20 +26,47 @@ from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid
 
 STEPS = 1500
-RECOMMENDED = "recommended"
-SETS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
-    "synthetic": ("synthetic surfaces", "synthetic", 64, {"network.widths": SMALL_WIDTHS}),
-    "cracks": (
-        "tiles of CrackForest",
-        "folder",
-        30,
-        {"data.folder.group": "^(.+)_", "network.widths": SMALL_WIDTHS},
+
+
+class Data(NamedTuple):
+    """A data set of the study.
+
+    Attributes:
+      title: what the report calls it.
+      dataset: its name in `configs/train.py`.
+      labeled: number of labeled images.
+      network: its name in `configs/train.py`.
+      settings: that differ from those of the short run.
+    """
+
+    title: str
+    dataset: str
+    labeled: int
+    network: str
+    settings: dict[str, Any]
+
+
+SETS = {
+    "synthetic": Data(
+        title="synthetic surfaces",
+        dataset="synthetic",
+        labeled=64,
+        network="unet",
+        settings={"network.widths": SMALL_WIDTHS},
     ),
-    "mtiles": (
-        "magnetic tiles with good ones",
-        "mtiles",
-        120,
-        {
+    "cracks": Data(
+        title="tiles of CrackForest",
+        dataset="folder",
+        labeled=30,
+        network="unet",
+        settings={"data.folder.group": "^(.+)_", "network.widths": SMALL_WIDTHS},
+    ),
+    "mtiles": Data(
+        title="magnetic tiles with good ones",
+        dataset="mtiles",
+        labeled=120,
+        network="efficientnet_lite0",
+        settings={
             "data.name": "mtiles/all",
             "data.protocol": "grouped",
             "data.labeled_group_copies": "unlabeled",
@@ -48,7 +75,6 @@ SETS: dict[str, tuple[str, str, int, dict[str, Any]]] = {
         },
     ),
 }
-"""Argument -> words for the title, dataset, labeled images, settings."""
 
 
 def get_config(chosen: str = "synthetic") -> Grid:
@@ -59,25 +85,29 @@ def get_config(chosen: str = "synthetic") -> Grid:
     """
     if chosen not in SETS:
         raise ConfigError(f"there is no data set {chosen!r}; choose one of {', '.join(SETS)}")
-    title, dataset, labeled, settings = SETS[chosen]
-    network = "efficientnet_lite0" if chosen == "mtiles" else "unet"
-    usual = f"configs/train.py:dataset={{dataset}},network={network},variant={{variant}}"
+    data = SETS[chosen]
+    usual = f"configs/train.py:dataset={{dataset}},network={data.network},variant={{variant}}"
     entries = {
         "supervised": Entry(config=f"{usual},method=supervised"),
-        RECOMMENDED: Entry(config=usual),
+        "recommended": Entry(config=usual),
     }
-    grid = base.study(f"OK or not OK: {title}, {labeled} labeled", entries)
+    grid = base.study(f"OK or not OK: {data.title}, {data.labeled} labeled", entries)
     grid.variant = "small"
     grid.overrides = {
         "train.steps": STEPS,
         "train.eval_every": STEPS // 3,
         "checkpoint.every": STEPS // 3,
-        **settings,
+        **data.settings,
     }
     grid.ramp_share = 0.0
     grid.split_follows_seed = True
     grid.metrics = ("auroc", "average_precision", "recall", "false_alarm_rate", "image_iou")
     grid.blocks = (
-        Block(entries=tuple(entries), datasets=(dataset,), budgets=(labeled,), seeds=(0, 1, 2)),
+        Block(
+            entries=tuple(entries),
+            datasets=(data.dataset,),
+            budgets=(data.labeled,),
+            seeds=(0, 1, 2),
+        ),
     )
     return grid

@@ -20,7 +20,6 @@ from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Entry, Figure, Grid, LabelEquivalence, Panels
 
 OURS = "recommended"
-JITTERED = "FixMatch, classwise, paste"
 
 
 def _fixmatch(**settings: object) -> Entry:
@@ -41,7 +40,7 @@ ABLATION = {
     "FixMatch, classwise": _fixmatch(threshold_rule="classwise"),
     "FixMatch, paste": _fixmatch(labeled_paste="always"),
     "FixMatch, tau 0.8": _fixmatch(threshold=0.8),
-    JITTERED: _fixmatch(threshold_rule="classwise", labeled_paste="always"),
+    "FixMatch, classwise, paste": _fixmatch(threshold_rule="classwise", labeled_paste="always"),
 }
 BLOCKS = {
     "methods": (

@@ -8,9 +8,11 @@ import os
 import signal
 
 from uaps_jax import files
-from uaps_jax.configs.parts import datasets, progressive
+from uaps_jax.configs.parts import datasets, progressive, refinement
 from uaps_jax.configs.parts.progressive import Make
+from uaps_jax.recipes.label import label
 from uaps_jax.recipes.progressive import Progressive
+from uaps_jax.recipes.stage import Pass
 from uaps_jax.training import checkpoints
 
 
@@ -35,6 +37,20 @@ def of(make: Make, root: str, steps: tuple[int, ...]) -> Progressive:
     base.train.batch_labeled = base.train.batch_unlabeled = 2
     base.train.log_every, base.evaluation.batch_size = 1, 4
     return recipe
+
+
+def label_all(folder: str) -> Pass:
+    """The stage "label", which labels all unlabeled images by the teacher, without a ranking."""
+    return label(
+        name="label",
+        folder=folder,
+        model="teacher",
+        ranking_of="",
+        part="",
+        scales=(1.0,),
+        flip=False,
+        crf=refinement.no_crf(),
+    )
 
 
 if "KILL_AT" in os.environ:

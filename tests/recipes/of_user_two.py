@@ -1,8 +1,7 @@
 """A recipe of seconds on a user's folder, a training and a labeling; see `of_user.py`."""
 
 from tests.recipes import of_user
-from uaps_jax.configs.parts import progressive, refinement
-from uaps_jax.recipes.label import label
+from uaps_jax.configs.parts import progressive
 from uaps_jax.recipes.stage import Recipe, Training
 
 
@@ -12,16 +11,7 @@ class Two(Recipe):
     def stages(self):
         return [
             Training(name="teacher", configure=lambda _: self.base),
-            label(
-                name="label",
-                folder="targets/all",
-                model="teacher",
-                ranking_of="",
-                part="",
-                scales=(1.0,),
-                flip=False,
-                crf=refinement.no_crf(),
-            ),
+            of_user.label_all("targets/all"),
         ]
 
 

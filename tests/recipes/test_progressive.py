@@ -136,16 +136,7 @@ def test_pseudo_labels_are_masks_that_the_students_learn(root, opened):
 
 def test_without_a_ranking_all_unlabeled_images_are_labeled(root, opened, tmp_path):
     dataset, split, hidden = opened
-    stage = label(
-        name="label",
-        folder="all",
-        model="teacher",
-        ranking_of="",
-        part="",
-        scales=(1.0,),
-        flip=False,
-        crf=refinement.no_crf(),
-    )
+    stage = of_user.label_all("all")
     inputs = {"teacher": root / "whole" / "teacher"}
     stage.write(Place(folder=tmp_path, inputs=inputs, dataset=dataset, split=split))
     assert names_of_masks(tmp_path) == split["unlabeled"]

@@ -8,6 +8,7 @@ import pytest
 
 from tests import tiny
 from tests.training.test_loop import assert_equal, frozen, run
+from uaps_jax import stop_signals
 from uaps_jax.training import checkpoints, interrupt, progress
 
 
@@ -30,7 +31,7 @@ def test_the_first_signal_is_noted_and_a_copy_of_it_ignored():
 
 
 def test_a_later_signal_acts_at_once(monkeypatch):
-    monkeypatch.setattr(interrupt, "SAME_S", 0.0)
+    monkeypatch.setattr(stop_signals, "SAME_S", 0.0)
     with interrupt.catch_signals(True) as request:
         os.kill(os.getpid(), signal.SIGINT)
         assert request.number == signal.SIGINT

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from uaps_jax import commands, files
-from uaps_jax.child_process import Stopped
+from uaps_jax import child_process, commands, files
 from uaps_jax.command_line.arguments import Arguments
 from uaps_jax.commands.request import USER_ERRORS, Request
 from uaps_jax.recipes.stage import WAITING, Recipe, Waiting
@@ -28,14 +27,14 @@ def execute(arguments: Arguments) -> NoReturn:
         request = arguments.request()
         command(request)
     except USER_ERRORS as error:
-        processes.exit_process(f"error: {error}")
+        processes.exit_process(f"{child_process.ERROR}{error}")
     except Waiting as waiting:
-        print(f"waiting: {waiting}", file=sys.stderr)
+        print(f"{child_process.WAITING}{waiting}", file=sys.stderr)
         sys.exit(WAITING)
     except interrupt.Interrupted as stopped:
         print(stopped, file=sys.stderr)
         sys.exit(128 + stopped.number)
-    except Stopped as stopped:
+    except child_process.Stopped as stopped:
         print(stopped, file=sys.stderr)
         raise
     except Exception as error:

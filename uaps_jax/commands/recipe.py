@@ -31,7 +31,7 @@ def recipe(request: Request) -> None:
         return
     # Taken out: a program that a stage starts is not the process of this stage.
     if (name := os.environ.pop(work.STAGE_VARIABLE, None)) is not None:
-        with errors.shown():
+        with errors.correctable(str):
             run_recipe.run_stage(given, request.workdir, dataset, training.train, name)
         return
     of_stage = work.here(training.train)

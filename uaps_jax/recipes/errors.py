@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from uaps_jax import files
 from uaps_jax.child_process import Stopped
@@ -38,18 +38,18 @@ class StageFailed(RuntimeError):
 
 
 @contextlib.contextmanager
-def shown() -> Iterator[None]:
-    """In the process of a stage: shows errors that a person can correct without their traceback.
+def correctable(text: Callable[[Exception], str]) -> Iterator[None]:
+    """Replaces errors that a person can correct, except that of a full disk, by their texts.
 
     Raises:
-      StageFailed: in place of such an error, except that of a full disk.
+      StageFailed: in place of such an error.
     """
     try:
         yield
     except CORRECTABLE as error:
         if isinstance(error, OSError) and files.is_disk_full(error):
             raise
-        raise StageFailed(str(error)) from error
+        raise StageFailed(text(error)) from error
 
 
 @contextlib.contextmanager
@@ -65,17 +65,16 @@ def told(stage: Stage, *, again: bool) -> Iterator[None]:
       Interrupted, Stopped: the stage was.
     """
     how = WITHOUT_STAGE if again else "the same command goes on with this one"
+
+    def text(error: Exception) -> str:
+        return f"stage {stage.name} failed: {error}\nThe stages before it are done; {how}."
+
     try:
-        yield
+        with correctable(text):
+            yield
     except Interrupted as stopped:
         if not again:
             raise
         raise Interrupted(stopped.number, stopped.step, WITHOUT_STAGE) from stopped
     except Stopped as stopped:
         raise Stopped(stopped.number, f"stage {stage.name} was stopped; {how}") from stopped
-    except CORRECTABLE as error:
-        if isinstance(error, OSError) and files.is_disk_full(error):
-            raise
-        raise StageFailed(
-            f"stage {stage.name} failed: {error}\nThe stages before it are done; {how}."
-        ) from error

@@ -17,9 +17,6 @@ from uaps_jax.recipes.stage import WAITING, Place, Stage, Training, Waiting
 STAGE_VARIABLE = "UAPS_JAX_STAGE"
 """The environment variable of the process of a stage: the stage's name."""
 
-SAID = "waiting: "
-"""The beginning of the last message of a stage that waits."""
-
 Work = Callable[[Stage, Place], object]
 """Writes the files of a stage whose inputs are done, except its record."""
 
@@ -57,8 +54,8 @@ def in_its_own(command: Sequence[str]) -> Work:
         running: child_process.Running = {}
         with child_process.terminated_on_signal(threading.Event(), running):
             ended = child_process.run(command, place.folder, environment, running, 0, set())
-        if ended.status == WAITING and ended.message.startswith(SAID):
-            raise Waiting(ended.message.removeprefix(SAID))
+        if ended.status == WAITING and ended.message.startswith(child_process.WAITING):
+            raise Waiting(ended.message.removeprefix(child_process.WAITING))
         if ended.status:
             raise ProcessFailed(ended.whole_reason)
 

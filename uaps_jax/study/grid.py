@@ -162,8 +162,13 @@ class Grid(Study):
 METRICS = ("image_iou", "image_dice", "dataset_iou", "pixel_accuracy")
 """Beginnings of the metrics that a table can have."""
 
-CLEAN_IMAGE_RATE = "clean_image_false_positive_rate"
-OF_IMAGES = (CLEAN_IMAGE_RATE, "auroc", "average_precision", "recall", "false_alarm_rate")
+OF_IMAGES = (
+    "clean_image_false_positive_rate",
+    "auroc",
+    "average_precision",
+    "recall",
+    "false_alarm_rate",
+)
 """Further metrics: those of whole images, for data with good ones."""
 
 

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import signal
-import threading
-import time
 from collections.abc import Iterator
-from types import FrameType
 
-from uaps_jax.stop_signals import SAME_S, SIGNALS
+from uaps_jax import stop_signals
 
 
 class Interrupted(RuntimeError):
@@ -35,43 +31,22 @@ class Request:
 
     Attributes:
       number: of the signal; None until it arrives.
-      when: time of its arrival by the monotonic clock, in seconds.
     """
 
     def __init__(self) -> None:
         self.number: int | None = None
-        self.when = math.inf
 
 
 @contextlib.contextmanager
 def catch_signals(enabled: bool) -> Iterator[Request]:
-    """Stores the first signal in the request; a later signal has its previous effect, at once.
+    """Stores the first signal in the request; `stop_signals.caught` says what becomes of others.
 
-    A signal within `SAME_S` seconds counts as the first one, sent twice. Signals that were ignored
-    stay ignored. Outside the main thread, where handlers cannot be set, and if not enabled, no
-    signal is caught.
+    If not enabled, no signal is caught.
     """
     request = Request()
-    if not enabled or threading.current_thread() is not threading.main_thread():
+
+    def note(number: int) -> None:
+        request.number = number
+
+    with stop_signals.caught(note) if enabled else contextlib.nullcontext():
         yield request
-        return
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        del frame
-        if request.number is None:
-            request.number, request.when = number, time.monotonic()
-        elif time.monotonic() > request.when + SAME_S:
-            restore()
-            signal.raise_signal(number)
-
-    handled = [n for n in SIGNALS if signal.getsignal(n) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, handle) for number in handled}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    try:
-        yield request
-    finally:
-        restore()
