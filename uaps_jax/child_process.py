@@ -63,14 +63,16 @@ class Ended(NamedTuple):
     def reason(self) -> str:
         """Why it failed, on one line that may be shortened; "" after success."""
         text = " ".join(self.message.split())
-        return self._with(text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…")
+        return self._described(
+            text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"
+        )
 
     @property
     def whole_reason(self) -> str:
         """The same with the lines of its message."""
-        return self._with(self.message)
+        return self._described(self.message)
 
-    def _with(self, message: str) -> str:
+    def _described(self, message: str) -> str:
         if self.status == 0:
             return ""
         how = f"exit status {self.status}"

@@ -285,7 +285,9 @@ def test_phases_are_left_out_by_giving_their_files(root, opened, tmp_path, caplo
     )
     recipe.crf.iterations = 0
     with caplog.at_level("WARNING"):
-        run_recipe.run_recipe(recipe, tmp_path / "one", dataset, work.here(training.train))
+        run_recipe.run_recipe(
+            recipe, tmp_path / "one", dataset, work.in_this_process(training.train)
+        )
     assert "without a CRF, response scaling looks at each pixel alone" in caplog.text
     written = tmp_path / "one" / "targets"
     labels = (written / "phase_0" / "image_labels.csv").read_bytes()

@@ -73,7 +73,9 @@ def run(dataset, tmp_path, caplog):
         recipe = Letters(base=base, text=text, fails=fails)
         caplog.clear()
         with caplog.at_level("INFO", logger="absl"):
-            run_recipe.run_recipe(recipe, tmp_path / "run", opened, work.here(None), again)
+            run_recipe.run_recipe(
+                recipe, tmp_path / "run", opened, work.in_this_process(None), again
+            )
         return caplog.text
 
     return go
@@ -203,7 +205,9 @@ def test_other_content_of_initial_weights_trains_again(dataset, tmp_path, caplog
     def go(resident_mib):
         base = mine.settings(root)
         base.network.pretrained, base.data.resident_mib = str(file), resident_mib
-        run_recipe.run_recipe(Begun(base=base), tmp_path / "run", opened, work.here(train))
+        run_recipe.run_recipe(
+            Begun(base=base), tmp_path / "run", opened, work.in_this_process(train)
+        )
 
     with pytest.raises(ConfigError, match=r"network\.pretrained = .*No such file"):
         go(64)
@@ -259,7 +263,7 @@ def test_problems_of_a_recipe_are_one_report(dataset, tmp_path):
     base = mine.settings(root)
     with pytest.raises(ConfigError) as caught:
         run_recipe.run_recipe(
-            Wrong(base=base, text="x", fails=""), tmp_path, opened, work.here(None)
+            Wrong(base=base, text="x", fails=""), tmp_path, opened, work.in_this_process(None)
         )
     report = str(caught.value)
     assert "2 stages have the name 'a'" in report

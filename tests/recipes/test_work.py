@@ -121,7 +121,7 @@ def stage(tmp_path):
 
     def run(program, again=False):
         with errors.told(one, again=again):
-            work.in_its_own((sys.executable, "-c", program))(one, place)
+            work.in_own_process((sys.executable, "-c", program))(one, place)
 
     return run
 

@@ -162,7 +162,9 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
         _, data = run_recipe.split_of(cell.recipe, opened)
         assert progress.line(cell, tmp_path).endswith("no stage yet")
         assert outcome.finished(cell, tmp_path, data) is None
-        run_recipe.run_recipe(cell.recipe, tmp_path / cell.folder, opened, work.here(train))
+        run_recipe.run_recipe(
+            cell.recipe, tmp_path / cell.folder, opened, work.in_this_process(train)
+        )
         assert progress.line(cell, tmp_path) == f"{cell.folder}: stage 3 of 3, second: no step yet"
         outcomes += outcome.finished(cell, tmp_path, data)
         assert outcome.finished(cell, tmp_path, "other data") is None

@@ -34,7 +34,7 @@ def recipe(request: Request) -> None:
         with errors.correctable(str):
             run_recipe.run_stage(given, request.workdir, dataset, training.train, name)
         return
-    of_stage = work.here(training.train)
+    of_stage = work.in_this_process(training.train)
     if request.stages_as_processes:
-        of_stage = work.in_its_own(request.command)
+        of_stage = work.in_own_process(request.command)
     run_recipe.run_recipe(given, request.workdir, dataset, of_stage, request.stage)

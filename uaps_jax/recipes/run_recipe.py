@@ -161,7 +161,7 @@ def run_stage(recipe: Recipe, directory: Path, dataset: Dataset, train: Train, n
             "changed while the recipe ran"
         )
     [stage] = [one for one in opened.stages if one.name == name]
-    work_lib.here(train)(stage, _place(stage, opened.folders, dataset, split))
+    work_lib.in_this_process(train)(stage, _place(stage, opened.folders, dataset, split))
 
 
 def _place(stage: Stage, folders: Folders, dataset: Dataset, split: splits.Split) -> Place:

@@ -24,7 +24,7 @@ Train = Callable[[Config, Path], object]
 """Trains or resumes a run of a configuration in a work directory."""
 
 
-def here(train: Train) -> Work:
+def in_this_process(train: Train) -> Work:
     """The work in this process."""
 
     def work(stage: Stage, place: Place) -> None:
@@ -36,7 +36,7 @@ def here(train: Train) -> Work:
     return work
 
 
-def in_its_own(command: Sequence[str]) -> Work:
+def in_own_process(command: Sequence[str]) -> Work:
     """The work in a process, which ends with this one.
 
     Args:
