@@ -265,7 +265,8 @@ def test_the_mode_writes_a_page_and_refuses_what_cannot_be_trained(root, capsys,
     assert "1 problem in the files" in page
 
     save(root, "part_00", texture(0), defect())
-    with pytest.raises(ConfigError, match="no unlabeled images are left"):
+    cure = "Add images without a mask, label fewer"
+    with pytest.raises(ConfigError, match=f"no unlabeled images are left.*{cure}"):
         audit_command.audit(dataclasses.replace(request, config=settings(root)))
     page = (root / "out" / "audit.html").read_text()
     assert "Training cannot start" in page

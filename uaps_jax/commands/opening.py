@@ -83,7 +83,7 @@ def trainable(config: Config, dataset: Dataset) -> Trainable:
             f"data.protocol = {config.data.protocol!r} with data.labeled_ratio = "
             f"{config.data.labeled_ratio} and data.labeled_count = {config.data.labeled_count}: "
             f"no {' and no '.join(empty)} images are left, and method {config.method.name} needs "
-            f"them{_excluded_copies(dataset, config, split) if 'unlabeled' in empty else ''}"
+            f"them{_ways_to_unlabeled(dataset, config, split) if 'unlabeled' in empty else ''}"
         )
     return Trainable(method, split, targets)
 
@@ -118,14 +118,18 @@ def _check_targets(config: Config, method: Method) -> None:
         )
 
 
-def _excluded_copies(dataset: Dataset, config: Config, split: splits.Split) -> str:
-    """The end of a message: that copies of labeled images could be unlabeled ones."""
+def _ways_to_unlabeled(dataset: Dataset, config: Config, split: splits.Split) -> str:
+    """The end of a message: which images could be unlabeled ones, or a method without them."""
+    usual = (
+        ". Add images without a mask, label fewer (data.labeled_count), or train the method "
+        "supervised, which needs none"
+    )
     if config.data.protocol != "grouped" or config.data.labeled_group_copies == "unlabeled":
-        return ""
+        return usual
     labeled = {dataset.groups[name] for name in split["labeled"]}
     left = sum(group in labeled for group in dataset.groups.values()) - len(split["labeled"])
     if not left:
-        return ""
+        return usual
     return (
         f". {leakage.numbered(left, 'other image')} of the labeled leakage groups would be, with "
         "data.labeled_group_copies=unlabeled"
