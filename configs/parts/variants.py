@@ -39,6 +39,8 @@ def shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     config.data.height, config.data.width = map(shortened, (config.data.height, config.data.width))
     for view in (config.views.labeled, config.views.unlabeled):
         view.crop_height, view.crop_width = map(shortened, (view.crop_height, view.crop_width))
+    share = config.method.share_of_ramps(config.train.steps)
+    config.method.scale_ramps(steps, share)
     config.train.steps = steps
     config.train.batch_labeled = config.train.batch_unlabeled = batch
     config.train.eval_every = steps // 10
@@ -48,4 +50,3 @@ def shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     for section in c.sections(config):
         if isinstance(section, c.PhotometricConfig):
             section.blur = section.gaussian_blur = section.noise = 0.0
-    config.method.scale_ramps(steps, type(config.method).ramp_share)

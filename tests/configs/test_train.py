@@ -41,6 +41,14 @@ def test_without_a_method_it_is_the_recommended_one():
     assert method.labeled_paste == "always"
 
 
+def test_the_recommended_ramp_takes_the_same_share_of_every_run():
+    for variant in ("", "small", "medium"):
+        config = train.build(dataset="folder", variant=variant)
+        ramp = config.method.ramp_interval * config.method.ramp_length
+        assert ramp == round(methods.RECOMMENDED_RAMP * config.train.steps)
+    assert train.build(dataset="folder", method="fixmatch", variant="small").method.ramp_length == 0
+
+
 def test_parts_may_come_in_any_order_and_be_left_out():
     short = config_lib.flatten(train.get_config("method=cps,dataset=dagm"))
     full = "network=unet,dataset=dagm,variant=,method=cps"

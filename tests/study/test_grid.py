@@ -123,6 +123,16 @@ def test_what_is_alike_for_all_and_what_is_each_methods_own():
     assert own[1].config.method.ramp_length == round(0.34 * 300)
 
 
+def test_a_ramp_that_is_set_keeps_its_share_of_the_steps():
+    recommended = Entry(config="configs/train.py:dataset={dataset},variant={variant}")
+    plain = Entry(method="fixmatch")
+    grid = study(overrides={"train.steps": 3000}, ramp_share=0.0)
+    grid.entries = {"supervised": grid.entries["supervised"], "ours": recommended, "plain": plain}
+    grid.blocks = (Block(entries=("ours", "plain"), datasets=("neu",)),)
+    lengths = [cell.config.method.ramp_length for cell in cells_lib.cells(grid)]
+    assert lengths == [1200, 0]
+
+
 def test_entries_override_and_the_flags_say_the_same():
     mean = Entry(
         method="uaps", overrides={"method.mixing": "mean", "method.energy_margins": (-2.0, -1.0)}

@@ -43,6 +43,13 @@ def test_everything_that_counts_steps_is_scaled():
     assert config_lib.flatten(same) == config_lib.flatten(planned)
 
 
+def test_a_ramp_that_is_set_keeps_its_share_of_the_steps():
+    config = tiny.config("fixmatch", steps=1000)
+    config.method.ramp_interval, config.method.ramp_length = 2, 200
+    method = budget.planned(config_lib.validate(config), 3000, 150).method
+    assert method.ramp_interval * method.ramp_length == 1200
+
+
 def test_a_run_is_timed_without_its_compilation_and_keeps_its_steps(tmp_path, monkeypatch):
     config = tiny.config("supervised", steps=8)
     config.train.minutes = 1.0

@@ -52,6 +52,15 @@ class MethodConfig(Section):
             f"must be {allowed} for method {self.name}",
         )
 
+    def share_of_ramps(self, steps: int) -> float:
+        """The fraction of the steps that its ramps take in a run of another length.
+
+        Args:
+          steps: of the run that the settings are for.
+        """
+        del steps
+        return self.ramp_share
+
     def scale_ramps(self, steps: int, share: float) -> None:
         """Scales the settings that count steps to a run of `steps`.
 
@@ -68,6 +77,10 @@ class RampedConfig(MethodConfig):
     ramp_interval: int = field(metadata=at_least(1))  # s: the ramp is updated every s steps
     # R: it is complete after s * R steps; 0: there is none
     ramp_length: int = field(metadata=at_least(0))
+
+    def share_of_ramps(self, steps: int) -> float:
+        """The method's usual fraction; of a method without one, that of its present ramp."""
+        return self.ramp_share or min(1.0, self.ramp_interval * self.ramp_length / steps)
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """The ramp is complete after the fraction `share` of `steps`, and updated every step."""

@@ -15,6 +15,7 @@ from uaps_jax.inference.defects import Defect
 THUMBNAIL = 240  # pixels of its longer side
 _JPEG_SIDE = 65500  # the longest that a JPEG can have
 _JPEG_QUALITY = 90
+_PNG_LEVEL = 3  # of zlib; 6, the usual one, takes three times as long for files of the same size
 _FRAMED = 20  # the most defects that have a frame in a thumbnail
 
 
@@ -52,7 +53,8 @@ def write(
     for (kind, suffix), picture in _pictures(image, mask, uncertainty, defects):
         file = path(target, kind, name, suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
-        picture.save(file, quality=_JPEG_QUALITY)  # a PNG has none
+        # Each format ignores the setting of the other.
+        picture.save(file, quality=_JPEG_QUALITY, compress_level=_PNG_LEVEL)
 
 
 def path(target: Path, kind: str, name: str, suffix: str) -> Path:

@@ -155,10 +155,10 @@ def _cell(
     if entry.stages:
         raise ConfigError("stages: only an entry with the configuration of a recipe has stages")
     overrides |= entry.overrides
+    usual_share = config.method.share_of_ramps(config.train.steps)
     configuration_files.override(config, overrides)
     if grid.ramp_share or "train.steps" in overrides:
         before = config_lib.flatten(config.method, "method.")
-        usual_share = type(config.method).ramp_share
         share = (grid.ramp_share or usual_share) if usual_share else 0.0
         config.method.scale_ramps(config.train.steps, share)
         after = config_lib.flatten(config.method, "method.")

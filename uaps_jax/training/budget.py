@@ -74,7 +74,7 @@ def planned(config: Config, steps: int, eval_every: int) -> Config:
     )
     new.checkpoint.keep_at = tuple(sorted({scaled(step) for step in config.checkpoint.keep_at}))
     new.optimizer.warmup_steps = round(factor * config.optimizer.warmup_steps)
-    new.method.scale_ramps(steps, type(config.method).ramp_share)
+    new.method.scale_ramps(steps, config.method.share_of_ramps(config.train.steps))
     return config_lib.validate(new)
 
 
