@@ -46,7 +46,8 @@ def get_config(argument: str = "") -> Config:
 def build(*, dataset: str, method: str = "", network: str = "unet", variant: str = "") -> Config:
     """The configuration of a method on a dataset, from Python."""
     config = DATASETS[dataset]()
-    config.network = NETWORKS[network]()
+    if network != config.network.name:
+        config.network = NETWORKS[network]()
     if config.network.pretrained == encoders.IMAGENET:
         networks.normalize(config)
     (METHODS[method] if method else recommended)(config)

@@ -206,8 +206,8 @@ RECOMMENDED_RAMP = 0.4
 def recommended(config: c.Config) -> c.Config:
     """The method for few labels: FixMatch with a threshold per class and boxes of labeled images.
 
-    Its unlabeled loss has a ramp: from the first step on, a network without pretraining would learn
-    from pseudo-labels of background alone, and might never learn its rarest class.
+    Its unlabeled loss has a ramp: as long as the teacher of a network without pretraining finds no
+    defects, its pseudo-labels are background, and the student can unlearn a class for good.
     `configs/studies/thirty.py` and `decisions.py` compare it with the others.
     """
     fixmatch(config, threshold_rule="classwise", labeled_paste="always")

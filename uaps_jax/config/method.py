@@ -79,7 +79,7 @@ class RampedConfig(MethodConfig):
     ramp_length: int = field(metadata=at_least(0))
 
     def share_of_ramps(self, steps: int) -> float:
-        """The method's usual fraction; of a method without one, that of its present ramp."""
+        """The method's usual fraction; without one, that of its present ramp, at most 1."""
         return self.ramp_share or min(1.0, self.ramp_interval * self.ramp_length / steps)
 
     def scale_ramps(self, steps: int, share: float) -> None:

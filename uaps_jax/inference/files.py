@@ -15,7 +15,7 @@ from uaps_jax.inference.defects import Defect
 THUMBNAIL = 240  # pixels of its longer side
 _JPEG_SIDE = 65500  # the longest that a JPEG can have
 _JPEG_QUALITY = 90
-_PNG_LEVEL = 3  # of zlib; 6, the usual one, takes three times as long for files of the same size
+_PNG_LEVEL = 3  # of zlib; 6, the usual one, takes three times as long for a photograph
 _FRAMED = 20  # the most defects that have a frame in a thumbnail
 
 

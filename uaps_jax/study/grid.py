@@ -141,7 +141,7 @@ class Grid(Study):
     blocks: tuple[Block, ...]  # the trainings; a training in two blocks runs once
     variant: str  # of the configuration files: "", "small" or "medium"
     overrides: dict[str, Any]  # dotted keys and values for all trainings
-    # fraction of the steps that the ramps of methods with one take; 0: that of each method
+    # fraction of the steps that the ramps of entries with one take; 0: that of each entry
     ramp_share: float = dataclasses.field(metadata=config_lib.within(0, 1))
     # each seed draws labeled images of its own: data.split_seed = train.seed
     split_follows_seed: bool

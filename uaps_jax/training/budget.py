@@ -58,7 +58,7 @@ def planned(config: Config, steps: int, eval_every: int) -> Config:
     """The settings of a run with another number of steps; all that counts steps changes with it.
 
     The intervals of checkpoints and the warm-up are scaled; ramps take the method's usual part of
-    the run.
+    the run, or keep theirs where the method has none.
     """
     factor = steps / config.train.steps
 
