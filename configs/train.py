@@ -46,8 +46,7 @@ def get_config(argument: str = "") -> Config:
 def build(*, dataset: str, method: str = "", network: str = "unet", variant: str = "") -> Config:
     """The configuration of a method on a dataset, from Python."""
     config = DATASETS[dataset]()
-    if network != config.network.name:
-        config.network = NETWORKS[network]()
+    config.network = NETWORKS[network]()
     if config.network.pretrained == encoders.IMAGENET:
         networks.normalize(config)
     (METHODS[method] if method else recommended)(config)

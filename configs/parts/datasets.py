@@ -146,9 +146,6 @@ def synthetic(**data: Any) -> c.Config:
         plateau_min_lr=1e-8,
     )
     variants.shorten(config, size=64, batch=4, steps=600)
-    # With UAPS's dropout and 1e-3, which the variants have, 600 steps do not fit the labels.
-    config.network = networks.unet(dropout=(0.0,) * 5)
-    config.optimizer.learning_rate = 3e-3
     return config
 
 

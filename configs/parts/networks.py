@@ -26,15 +26,11 @@ COMMON: dict[str, Any] = {
 """What all networks have; the perturbations are UAPS's."""
 
 
-DROPOUT = (0.05, 0.1, 0.2, 0.3, 0.5)
-"""Rates of UAPS's U-Net, a level each."""
-
-
 def unet(**settings: Any) -> UNetConfig:
     """UAPS's U-Net; settings that are named replace its own. Methods add auxiliary decoders."""
     released: dict[str, Any] = {
         "widths": (16, 32, 64, 128, 256),
-        "dropout": DROPOUT,
+        "dropout": (0.05, 0.1, 0.2, 0.3, 0.5),
     }
     return UNetConfig(**(COMMON | released | settings))
 

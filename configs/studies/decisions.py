@@ -21,7 +21,6 @@ part. The first two data sets have a U-Net of half the widths.
 from typing import Any, NamedTuple
 
 from uaps_jax.config import ConfigError
-from uaps_jax.configs.parts import networks
 from uaps_jax.configs.parts.active import SMALL_WIDTHS
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid
@@ -53,7 +52,7 @@ SETS = {
         dataset="synthetic",
         labeled=64,
         network="unet",
-        settings={"network.widths": SMALL_WIDTHS, "network.dropout": networks.DROPOUT},
+        settings={"network.widths": SMALL_WIDTHS},
     ),
     "cracks": Data(
         title="tiles of CrackForest",
