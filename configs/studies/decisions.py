@@ -12,7 +12,8 @@ with three draws of labels. The threshold is set on validation images for 5 % of
   many photographs; `python -m benchmarks.crack_tiles` writes TILES.
 - `mtiles`: magnetic tiles with their good ones, split by tile, 120 labeled images of as many
   tiles, EfficientNet-Lite0 with its pretrained weights (extra `pretrained`), which learns at 3e-4,
-  its decoder at 1e-3.
+  its decoder at 1e-3. Neither this nor any other setting that was tried has learnt to segment them
+  in so few steps, see `docs/results`.
 
 Other exposures of labeled tiles are unlabeled images; other tiles of labeled photographs are in no
 part. The first two data sets have a U-Net of half the widths.
