@@ -39,8 +39,7 @@ def shorten(config: c.Config, *, size: int, batch: int, steps: int) -> None:
     config.data.height, config.data.width = map(shortened, (config.data.height, config.data.width))
     for view in (config.views.labeled, config.views.unlabeled):
         view.crop_height, view.crop_width = map(shortened, (view.crop_height, view.crop_width))
-    share = config.method.share_of_ramps(config.train.steps)
-    config.method.scale_ramps(steps, share)
+    config.method.scale_ramps(steps, config.method.share_of_ramps(config.train.steps))
     config.train.steps = steps
     config.train.batch_labeled = config.train.batch_unlabeled = batch
     config.train.eval_every = steps // 10

