@@ -34,6 +34,19 @@ def test_markdown_is_a_table_and_shows_names_as_they_are():
     assert {line.replace(r"\|", "").count("|") for line in drawn} == {5}
 
 
+def test_lines_for_a_terminal():
+    rows = runs("base", 70.0, 71.0) + runs("newer", 70.0, 71.5) + runs("x", 1.0)
+    table = only(rows, entries=("base", "newer", "x"))
+    title, *lines = table_texts.lines([table])
+    assert title == f"{table.title}, {table.labeled}, percent:"
+    [metric] = table.metrics
+    assert lines == [
+        f"  base   {metric} 70.50 ± 0.71 (2)",
+        f"  newer  {metric} 70.75 ± 1.06 (2), difference +0.25 ± 3.18",
+        f"  x      {metric} 1.00, difference -69.00 (1 pair)",
+    ]
+
+
 def test_no_minus_before_zero():
     text = table_texts.markdown([only(runs("base", 1.0) + runs("new", 0.999))])
     assert "+0.00 (1 pair)" in text

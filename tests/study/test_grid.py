@@ -7,7 +7,7 @@ import pytest
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError
-from uaps_jax.configs import neu_uaps
+from uaps_jax.configs import first, neu_uaps
 from uaps_jax.configs.studies import base
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import figures, outcome, report
@@ -36,6 +36,16 @@ def test_every_study_of_the_project_can_be_run(name):
     shown = {entry for figure in grid.figures for entry in entries_of(figure)}
     assert shown <= {row for cell in cells for row in cell.rows or (cell.entry,)}
     assert len({cell.folder for cell in cells}) == len(cells)
+
+
+def test_the_first_study_differs_in_the_method_alone():
+    supervised, fixmatch = cells_lib.cells(first.get_config())
+    assert [str(c.folder) for c in (supervised, fixmatch)] == ["supervised", "fixmatch"]
+    flat = [config_lib.flatten(cell.config) for cell in (supervised, fixmatch)]
+    keys = [difference.key for difference in config_lib.differences(*flat)]
+    assert all(key.startswith(("method", "views.unlabeled")) for key in keys)
+    assert fixmatch.config.method.ramp_length == 0.4 * fixmatch.config.train.steps
+    assert fixmatch.config.method.ramp_interval == 1
 
 
 def test_a_study_excludes_copies_of_labeled_images_by_default():

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,6 +125,7 @@ def test_a_failure_does_not_stop_the_rest_and_is_listed(finished):
     work, done, _, _ = finished
     assert done.returncode == 1
     assert "failed: 1 of 4" in done.stderr
+    assert re.search(r"  UAPS  +image_iou [\d.]+, difference [+-][\d.]+ \(1 pair\)", done.stderr)
     assert "loss" in (work / "report.html").read_text()
     page = (work / "report.html").read_text()
     assert "broken &lt;script&gt; on synthetic" in page

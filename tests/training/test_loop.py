@@ -334,3 +334,21 @@ def test_plateau_lowers_the_learning_rate_of_a_run(tmp_path):
     state = run(frozen(config), tmp_path / "run")
     assert float(state.plateau.learning_rate) < 1e-3
     assert dataclasses.is_dataclass(state.plateau)
+
+
+def test_a_class_without_a_labeled_pixel_is_warned_of_once(tmp_path):
+    pools = tiny.pools()
+    dent = tiny.CLASS_NAMES[1]
+    shares = dict.fromkeys(tiny.CLASS_NAMES, 10.0) | {dent: 0.0}
+    pools = dataclasses.replace(pools, labeled_shares=shares)
+    given = frozen(tiny.config("supervised", steps=2)), tmp_path, pools, tiny.CLASS_NAMES
+    loop.train(*given, tiny.record())
+    loop.train(*given, tiny.record())  # it is finished already
+    count = len(pools.train["labeled"].names)
+    absent = [line for line in workdir.warnings(tmp_path) if "no pixel of" in line]
+    assert [line.split(": ")[0] for line in absent] == [
+        f"step 0, no pixel of {dent} in the {count} labeled images"
+    ]
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() * 2)  # as after a start anew without a checkpoint
+    assert [line for line in workdir.warnings(tmp_path) if "no pixel of" in line] == absent

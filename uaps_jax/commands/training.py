@@ -190,8 +190,11 @@ def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split
 
 
 def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:
-    """Class -> percent of the labeled pixels; nothing where nothing is held against it."""
-    if method.pseudo_labels is None:
+    """Class -> percent of the labeled pixels.
+
+    Masks in files are read for it only where the pseudo-labels are compared with it.
+    """
+    if method.pseudo_labels is None and not isinstance(images, Pool):
         return {}
     return health.class_shares(_masks(images), dataset.class_names)
 

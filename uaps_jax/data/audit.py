@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from uaps_jax.config import DataConfig
-from uaps_jax.data import audit_leakage, audit_rough, audit_size, splits, visible
+from uaps_jax.data import absent_classes, audit_leakage, audit_rough, audit_size, splits, visible
 from uaps_jax.data.findings import Finding
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
@@ -68,12 +68,10 @@ def _classes(dataset: Dataset, survey: Survey, split: splits.Split) -> Iterator[
             yield Finding(
                 level="warning",
                 title=f"class missing from {part}",
-                text=f"no pixel of {', '.join(absent)} in the {len(rows)} {part} images: "
-                + (
-                    "they cannot be learned. Label more images, or draw others (data.split_seed)."
-                    if part == "labeled"
-                    else "they have no score on it."
-                ),
+                text=absent_classes.unlearnable(absent, len(rows))
+                if part == "labeled"
+                else f"no pixel of {', '.join(absent)} in the {len(rows)} {part} images: they have "
+                "no score on it.",
             )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 
 from uaps_jax.reports import html_page
@@ -74,6 +74,20 @@ def plain(text: str) -> str:
     """Text that Markdown shows as it is, in one line."""
     one_line = " ".join(escape(text, quote=False).split())
     return re.sub(r"([\\|*`\[\]])", r"\\\1", one_line)
+
+
+def lines(tables: Sequence[Table]) -> Iterator[str]:
+    """The scores for a terminal, one line an entry."""
+    for table in tables:
+        yield f"{table.title}, {table.labeled}, percent:"
+        width = max(map(len, table.rows))
+        for name, columns in table.rows.items():
+            texts = []
+            for metric, summary in columns.items():
+                texts.append(f"{metric} {_score(summary, table.runs[name])}")
+                if summary.pairs:
+                    texts[-1] += f", difference {_difference(summary, table.baseline)}"
+            yield f"  {name:{width}}  {'; '.join(texts)}"
 
 
 def html(tables: Sequence[Table]) -> str:

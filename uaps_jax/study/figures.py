@@ -63,7 +63,7 @@ def draw(
         drawn = [row for row in rows if row is not None]
         decoders.draw(figure.title, f"{metric}, %", drawn, target)
     else:
-        _panels(figure, here, directory, target)
+        _panels(figure, here, metric, directory, target)
     return True
 
 
@@ -187,21 +187,28 @@ def milliseconds(function: Any, *arguments: Any) -> float:
     return 1000 * float(np.median(times))
 
 
-def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target: Path) -> None:
-    """Draws masks by the best checkpoint of the first training of each entry, on evenly spaced
-    test images."""
-    first: dict[str, Cell] = {}
+def _panels(
+    figure: Panels, outcomes: Sequence[Outcome], metric: str, directory: Path, target: Path
+) -> None:
+    """Draws masks by the best checkpoint of the first training of each entry, with its score, on
+    evenly spaced test images."""
+    first: dict[str, Outcome] = {}
     for outcome in outcomes:
-        first.setdefault(outcome.cell.entry, outcome.cell)
-    cell = next(iter(first.values()))
+        first.setdefault(outcome.cell.entry, outcome)
+    cell = next(iter(first.values())).cell
     dataset = source.open_dataset(cell.config.data)
     record = checkpoints.read_record(
         directory / cell.folder, checkpoints.find_step(directory / cell.folder, "latest")
     )
     pool = _chosen(dataset, record, cell, figure.images)
     predictions: Mapping[str, np.ndarray] = {
-        name: np.stack([_mask(directory / c.folder, image, c.config.data) for image in pool.names])
-        for name, c in first.items()
+        _scored(name, outcome, metric): np.stack(
+            [
+                _mask(directory / outcome.cell.folder, image, outcome.cell.config.data)
+                for image in pool.names
+            ]
+        )
+        for name, outcome in first.items()
     }
     panels.draw(
         figure.title,
@@ -212,6 +219,11 @@ def _panels(figure: Panels, outcomes: Sequence[Outcome], directory: Path, target
         dataset.class_names,
         target,
     )
+
+
+def _scored(name: str, outcome: Outcome, metric: str) -> str:
+    scores = _scores([outcome], name, "best", metric)
+    return name + "".join(f" ({metric} {score:.1f} %)" for score in scores)
 
 
 def _chosen(dataset: Dataset, record: Mapping[str, Any], cell: Cell, count: int) -> Pool:

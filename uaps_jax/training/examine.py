@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import jax
 
 from uaps_jax.config import Config
+from uaps_jax.data import absent_classes
 from uaps_jax.evaluation import health, watchdogs
 from uaps_jax.methods.base import Method
 from uaps_jax.training import processes
@@ -51,6 +52,14 @@ def make_examine_function(
         return metrics
 
     return examine
+
+
+def warnings_of_labels(pools: TrainingPools) -> list[str]:
+    """The warnings before the first step; none in processes that do not write."""
+    absent = [name for name, share in pools.labeled_shares.items() if not share]
+    if not absent or not processes.is_first():
+        return []
+    return [absent_classes.unlearnable(absent, len(pools.train["labeled"].names))]
 
 
 def watchdogs_of(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdog]:

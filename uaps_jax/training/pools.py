@@ -20,7 +20,8 @@ class TrainingPools:
       val: for the selection of the best checkpoint.
       probe: unlabeled images with their masks, only for the metrics of pseudo-labels; None without
         these metrics.
-      labeled_shares: class -> percent of the labeled pixels, for comparison with pseudo-labels.
+      labeled_shares: class -> percent of the labeled pixels, for comparison with pseudo-labels
+        and a warning of absent classes; empty if it was not counted.
     """
 
     train: Mapping[str, Images]

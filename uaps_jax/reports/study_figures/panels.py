@@ -45,7 +45,7 @@ def draw(
             f"images {images.shape} do not fit {len(names)} names and masks "
             f"{', '.join(str(mask.shape) for mask in masks)}"
         )
-    headings = [style.wrapped(name, 15) for name in ("image", "truth", *predictions)]
+    headings = [style.wrapped(name, 20) for name in ("image", "truth", *predictions)]
     labels = [style.wrapped(name, 18) for name in names]
     columns, classes = len(headings), _classes(class_names)
     side = 1.3  # inches

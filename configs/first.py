@@ -1,0 +1,52 @@
+"""What unlabeled images are worth, in minutes: supervised learning and FixMatch, side by side.
+
+Two trainings on the same 8 labeled images of `synthetic/closeup_64px`, at 32 px so that a laptop
+trains them: `supervised` with these images alone, `fixmatch` (the method that is recommended for
+few labels, `methods.recommended`) with the other 504 training images besides, without their masks.
+
+    python run.py --config=configs/first.py
+
+`report.html` has the scores and the pictures; each training is an ordinary work directory.
+`docs/results` has other draws of the 8 images, and how these settings were chosen.
+"""
+
+from uaps_jax.configs.studies import base
+from uaps_jax.study.grid import Block, Entry, Grid, Panels
+
+LABELED = 8
+STEPS = 1500
+
+
+def get_config() -> Grid:
+    usual = "configs/train.py:dataset=synthetic,variant=small"
+    entries = {
+        "supervised": Entry(config=f"{usual},method=supervised"),
+        "fixmatch": Entry(config=usual),
+    }
+    title = f"{LABELED} labeled images, with and without 504 unlabeled ones"
+    grid = base.study(title, entries)
+    grid.overrides = {
+        "data.name": "synthetic/closeup_64px",
+        "data.classes": 2,
+        "data.height": 32,
+        "data.width": 32,
+        "data.resampling": "area",
+        "data.split_seed": 0,
+        "network.widths": (16, 32, 64, 128),
+        "network.dropout": (0.0, 0.0, 0.0, 0.0),
+        "optimizer.learning_rate": 3e-3,
+        "train.steps": STEPS,
+        "train.batch_labeled": 8,
+        "train.batch_unlabeled": 8,
+        "train.eval_every": STEPS // 3,
+        "checkpoint.every": STEPS // 3,
+    }
+    grid.ramp_share = 0.0
+    grid.metrics = ("image_iou", "clean_image_false_positive_rate")
+    grid.blocks = (Block(entries=tuple(entries), datasets=("synthetic",), budgets=(LABELED,)),)
+    grid.figures = (
+        Panels(title=title, dataset="synthetic", budget=LABELED, entries=tuple(entries), images=8),
+    )
+    grid.folders = "entries"
+    grid.workers = 2
+    return grid
