@@ -20,6 +20,9 @@ from uaps_jax.datasets.segmentation_builder import Example, RawData, Segmentatio
 LABELS = ("background", "blowhole", "break", "crack", "fray", "uneven")
 """Class names; their positions are the class ids of the masks."""
 
+MERGED = ("background", "defect")
+"""Those of the configs with one class of defects."""
+
 OFFICIAL_COUNTS = {False: 388, True: 1344}
 """Images of the complete data set, without and with defect-free tiles."""
 
@@ -33,17 +36,20 @@ class MTilesConfig(tfds.core.BuilderConfig):
         MT_Uneven whose mask is empty.
       threshold: mask values above it are foreground, 0 <= threshold < 255. The masks have grey
         edges: the median crack is 1.5 times as large at 0 as at 127.
+      merged: whether the five kinds of defect are one class.
     """
 
     free: bool = False
     threshold: int = MIDDLE
+    merged: bool = False
 
 
 class Builder(SegmentationBuilder):
     """Magnetic tiles: grey images of many sizes, with five kinds of defect, one kind an image.
 
     Configs: "defective" (the default, 388 images), "all" (1344), "defective_above0" and
-    "all_above0" (the same with every grey edge pixel as foreground).
+    "all_above0" (the same with every grey edge pixel as foreground), and "all_merged" (all, the
+    five kinds of defect as one class).
 
     Splits: "train" alone; the source has no split. Names are file names without suffix. Images
     of one tile share a group, see `groups.py`.
@@ -71,12 +77,18 @@ class Builder(SegmentationBuilder):
             threshold=0,
             description="All images, grey edges of masks included.",
         ),
+        MTilesConfig(
+            name="all_merged",
+            free=True,
+            merged=True,
+            description="All images, every kind of defect the same class.",
+        ),
     ]
 
     builder_config: MTilesConfig
 
     def labels(self) -> Sequence[str]:
-        return LABELS
+        return MERGED if self.builder_config.merged else LABELS
 
     def raw_data(self, manual_dir: Path) -> RawData:
         config = self.builder_config
@@ -97,6 +109,12 @@ class Builder(SegmentationBuilder):
         return raw
 
     def decode_mask(self, data: bytes, example: Example) -> np.ndarray:
+        ids = self._class_ids(data, example)
+        if self.builder_config.merged:
+            ids[(ids > 0) & (ids < len(LABELS))] = 1  # others are found to be invalid
+        return ids
+
+    def _class_ids(self, data: bytes, example: Example) -> np.ndarray:
         if example.label is None:
             return read_mask(data)
         # For a defect-free tile, whose mask must be empty, any id but 0 serves.

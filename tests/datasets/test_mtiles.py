@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import logging
+import re
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -161,6 +162,21 @@ def test_configs(config, names, threshold, raw, tmp_path):
     for name, example in examples.items():
         np.testing.assert_array_equal(example["mask"], expected_ids(name, threshold))
         assert example["group"] == GROUPS[name], "groups depend on the config"
+
+
+def test_kinds_of_defects_can_be_one_class(raw, tmp_path):
+    write_files(raw, official())
+    built = build(builder(tmp_path, "all_merged"), raw)
+    assert built.info.features["mask"].names == ["background", "defect"]
+    for name, example in read(built)["train"].items():
+        np.testing.assert_array_equal(example["mask"], expected_ids(name, 127) > 0)
+
+
+def test_a_merged_mask_with_an_id_of_no_class_is_refused(raw, tmp_path):
+    files = uaps()
+    file = next(name for name in files if name.endswith(".png"))
+    write_files(raw, files | {file: mask_of({0: 7})})
+    assert re.search(r"\b7\b", str(failure(builder(tmp_path, "all_merged"), raw)))
 
 
 def test_the_default_is_the_published_subset():
