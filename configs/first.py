@@ -10,11 +10,29 @@ few labels, `methods.recommended`) with the other 504 training images besides, w
 `docs/results` has other draws of the 8 images, and how these settings were chosen.
 """
 
+from typing import Any
+
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid, Panels
 
 LABELED = 8
 STEPS = 1500
+
+SETTINGS: dict[str, Any] = {
+    "data.name": "synthetic/closeup_64px",
+    "data.classes": 2,
+    "data.height": 32,
+    "data.width": 32,
+    "data.resampling": "area",
+    "network.widths": (16, 32, 64, 128),
+    "network.dropout": (0.0, 0.0, 0.0, 0.0),
+    "optimizer.learning_rate": 3e-3,
+    "train.steps": STEPS,
+    "train.batch_labeled": 8,
+    "train.batch_unlabeled": 8,
+    "train.eval_every": STEPS // 3,
+    "checkpoint.every": STEPS // 3,
+}
 
 
 def get_config() -> Grid:
@@ -25,27 +43,17 @@ def get_config() -> Grid:
     }
     title = f"{LABELED} labeled images, with and without 504 unlabeled ones"
     grid = base.study(title, entries)
-    grid.overrides = {
-        "data.name": "synthetic/closeup_64px",
-        "data.classes": 2,
-        "data.height": 32,
-        "data.width": 32,
-        "data.resampling": "area",
-        "data.split_seed": 0,
-        "network.widths": (16, 32, 64, 128),
-        "network.dropout": (0.0, 0.0, 0.0, 0.0),
-        "optimizer.learning_rate": 3e-3,
-        "train.steps": STEPS,
-        "train.batch_labeled": 8,
-        "train.batch_unlabeled": 8,
-        "train.eval_every": STEPS // 3,
-        "checkpoint.every": STEPS // 3,
-    }
+    grid.overrides = SETTINGS | {"data.split_seed": 0}
     grid.ramp_share = 0.0
     grid.metrics = ("image_iou", "clean_image_false_positive_rate")
     grid.blocks = (Block(entries=tuple(entries), datasets=("synthetic",), budgets=(LABELED,)),)
+    shown = f"{LABELED} labeled images"
     grid.figures = (
-        Panels(title=title, dataset="synthetic", budget=LABELED, entries=tuple(entries), images=8),
+        Panels(title=shown, dataset="synthetic", budget=LABELED, entries=tuple(entries), images=6),
+    )
+    grid.notes = (
+        "On four other draws of the 8 images, with other initial weights, fixmatch had 4.0, 4.8, "
+        "2.9 and 5.7 points of image_iou more than supervised (two CPU cores).",
     )
     grid.folders = "entries"
     grid.workers = 2

@@ -3,7 +3,7 @@
 # --8<-- [start:predict]
 import uaps_jax
 
-model = uaps_jax.load("runs/first")
+model = uaps_jax.load("runs/first/fixmatch")
 prediction = model.predict("part.png")
 
 for index, name in enumerate(model.class_names):

@@ -3,9 +3,9 @@
     import uaps_jax
 
     config = uaps_jax.load_config("configs/synthetic_uaps.py")
-    model = uaps_jax.train(config, "runs/first")
+    model = uaps_jax.train(config, "runs/synthetic_uaps")
 
-    model = uaps_jax.load("runs/first")
+    model = uaps_jax.load("runs/synthetic_uaps")
     prediction = model.predict("part.png")  # mask, probabilities, uncertainty, score, not_ok
 
 JAX is imported by the first use of a function.

@@ -32,7 +32,7 @@ def test_python_in_the_readme_is_that_of_examples():
     [block] = documents.blocks(documents.PROJECT / "README.md", "python")
     example = (documents.PROJECT / "examples" / "predict.py").read_text()
     for line in block.splitlines():
-        assert line.replace("runs/mine_small", "runs/first") in example.splitlines()
+        assert line.replace("runs/mine_small", "runs/first/fixmatch") in example.splitlines()
 
 
 def test_the_readme_is_short():

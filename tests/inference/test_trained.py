@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pickle
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -213,6 +214,14 @@ def test_a_checkpoint_that_is_missing_is_named(run, tmp_path):
         uaps_jax.load(tmp_path)
     with pytest.raises(CheckpointError, match="4: must be best, latest or one of 3, 5"):
         uaps_jax.load(run[0], 4)
+
+
+def test_the_folder_of_a_study_names_its_work_directories(tmp_path):
+    for entry in ("fixmatch", "supervised"):
+        (tmp_path / entry / "checkpoints").mkdir(parents=True)
+    inside = f"work directories in it: {tmp_path / 'fixmatch'}, {tmp_path / 'supervised'}"
+    with pytest.raises(CheckpointError, match=re.escape(inside)):
+        uaps_jax.load(tmp_path)
 
 
 BAD = {

@@ -38,7 +38,7 @@ def test_lines_for_a_terminal():
     rows = runs("base", 70.0, 71.0) + runs("newer", 70.0, 71.5) + runs("x", 1.0)
     table = only(rows, entries=("base", "newer", "x"))
     title, *lines = table_texts.lines([table])
-    assert title == f"{table.title}, {table.labeled}, percent:"
+    assert title == f"{table.title}, percent:"
     [metric] = table.metrics
     assert lines == [
         f"  base   {metric} 70.50 ± 0.71 (2)",

@@ -58,7 +58,7 @@ def train(
 
     Example:
       config = load_config("configs/synthetic_uaps.py", {"train.steps": 200})
-      model = train(config, "runs/first")
+      model = train(config, "runs/synthetic_uaps")
 
     Args:
       config: the settings; ramps and intervals are not scaled to a change of `train.steps`.

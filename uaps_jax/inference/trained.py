@@ -1,6 +1,6 @@
 """A trained model: a checkpoint, and what it takes to predict with it.
 
-model = uaps_jax.load("runs/first")
+model = uaps_jax.load("runs/first/fixmatch")
 prediction = model.predict("part.png")
 print(prediction.score, prediction.not_ok)
 """
@@ -213,7 +213,7 @@ def load(
     """The trained model of a work directory.
 
     Example:
-      model = load("runs/first", overrides={"evaluation.batch_size": 8})
+      model = load("runs/first/fixmatch", overrides={"evaluation.batch_size": 8})
 
     Args:
       workdir: of the run.

@@ -79,7 +79,7 @@ def plain(text: str) -> str:
 def lines(tables: Sequence[Table]) -> Iterator[str]:
     """The scores for a terminal, one line an entry."""
     for table in tables:
-        yield f"{table.title}, {table.labeled}, percent:"
+        yield f"{table.title}, percent:"
         width = max(map(len, table.rows))
         for name, columns in table.rows.items():
             texts = []

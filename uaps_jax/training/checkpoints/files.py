@@ -35,6 +35,14 @@ def folder(workdir: Path) -> Path:
     return workdir.resolve() / "checkpoints"
 
 
+def _instead(workdir: Path) -> str:
+    """What to do where there is no checkpoint; a study and a recipe have work directories in it."""
+    inside = sorted(found.parent for found in workdir.glob("**/checkpoints"))
+    if not inside:
+        return "train first (--mode=train)"
+    return f"there are work directories in it: {', '.join(map(str, inside))}"
+
+
 def find_step(workdir: Path, which: str) -> int:
     """The step that `best`, `latest` or a number names.
 
@@ -43,7 +51,7 @@ def find_step(workdir: Path, which: str) -> int:
     """
     steps = saved_steps(workdir)
     if not steps:
-        raise CheckpointError(f"{folder(workdir)} holds no checkpoint; train first (--mode=train)")
+        raise CheckpointError(f"{folder(workdir)} holds no checkpoint; {_instead(workdir)}")
     if which == "latest":
         return steps[-1]
     if which == "best":
