@@ -1,9 +1,8 @@
 """Methods on the first run's data: 8 labels of synthetic surfaces, as `configs/first.py`.
 
-The weak-to-strong methods have the ramp of the recommended one, its thresholds of classes and its
-boxes from labeled images, where they have such settings; the others have their published weights
-and ramps, `FixMatch, published` likewise. The last entries leave out one part of the recommended
-method each. Each seed draws its own 8 images.
+UniMatch V2 and Dirichlet Match have the ramp of the recommended method, its thresholds of classes
+and its boxes from labeled images; the others have their usual settings. The last entries leave out
+one part of the recommended method each. Each seed draws its own 8 images.
 
     python run.py --config=configs/studies/synthetic_methods.py
 """
@@ -28,9 +27,9 @@ def _fixmatch(**overrides: Any) -> Entry:
 
 
 ENTRIES = {
-    "supervised": base.METHODS["supervised"],
+    "supervised": base.METHODS["supervised, EMA"],
     **{name: base.METHODS[name] for name in ("UAPS", "Mean Teacher", "CPS")},
-    "FixMatch, published": base.METHODS["FixMatch"],
+    "FixMatch": base.METHODS["FixMatch"],
     "UniMatch V2": Entry(method="unimatch_v2", overrides=RAMP | CLASSWISE | BOXES),
     "Dirichlet Match": Entry(method="dirichlet_match", overrides=RAMP),
     "recommended": Entry(config="configs/train.py:dataset={dataset},variant={variant}"),

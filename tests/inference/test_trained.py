@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import pickle
-import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -216,11 +216,18 @@ def test_a_checkpoint_that_is_missing_is_named(run, tmp_path):
         uaps_jax.load(run[0], 4)
 
 
-def test_the_folder_of_a_study_names_its_work_directories(tmp_path):
-    for entry in ("fixmatch", "supervised"):
-        (tmp_path / entry / "checkpoints").mkdir(parents=True)
-    inside = f"work directories in it: {tmp_path / 'fixmatch'}, {tmp_path / 'supervised'}"
-    with pytest.raises(CheckpointError, match=re.escape(inside)):
+def test_the_folder_of_a_study_names_its_work_directories(run, tmp_path):
+    (tmp_path / "checkpoints").mkdir()  # of a run that was stopped before the first one
+    (tmp_path / "stopped" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(CheckpointError, match="holds no checkpoint; train first"):
+        uaps_jax.load(tmp_path)
+    shutil.copytree(run[0], tmp_path / "supervised")
+    with pytest.raises(CheckpointError) as refused:
+        uaps_jax.load(tmp_path)
+    assert str(refused.value).endswith(f"work directories in it: {tmp_path / 'supervised'}")
+    for number in range(5):
+        shutil.copytree(run[0], tmp_path / f"a{number}")
+    with pytest.raises(CheckpointError, match=r"a3 and 2 more$"):
         uaps_jax.load(tmp_path)
 
 

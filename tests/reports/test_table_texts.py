@@ -37,8 +37,8 @@ def test_markdown_is_a_table_and_shows_names_as_they_are():
 def test_lines_for_a_terminal():
     rows = runs("base", 70.0, 71.0) + runs("newer", 70.0, 71.5) + runs("x", 1.0)
     table = only(rows, entries=("base", "newer", "x"))
-    title, *lines = table_texts.lines([table])
-    assert title == f"{table.title}, percent:"
+    title, *lines = table_texts.score_lines([table])
+    assert title == f"{table.title}, percent; differences are to base:"
     [metric] = table.metrics
     assert lines == [
         f"  base   {metric} 70.50 ± 0.71 (2)",

@@ -43,9 +43,19 @@ def test_the_first_study_differs_in_the_method_alone():
     assert [str(c.folder) for c in (supervised, fixmatch)] == ["supervised", "fixmatch"]
     flat = [config_lib.flatten(cell.config) for cell in (supervised, fixmatch)]
     keys = [difference.key for difference in config_lib.differences(*flat)]
-    assert all(key.startswith(("method", "views.unlabeled")) for key in keys)
+    of_method = ("method", "views.unlabeled", "evaluation.predictor")
+    assert all(key.startswith(of_method) for key in keys)
+    assert supervised.config.method.ema_decay == fixmatch.config.method.ema_decay
+    assert supervised.config.evaluation.predictor == "ema"
     assert fixmatch.config.method.ramp_length == 0.4 * fixmatch.config.train.steps
     assert fixmatch.config.method.ramp_interval == 1
+
+
+def test_a_draw_of_the_first_study_has_its_own_labels_and_weights():
+    for cell in cells_lib.cells(first.get_config("3")):
+        assert (cell.config.data.split_seed, cell.config.train.seed) == (3, 3)
+    with pytest.raises(ConfigError, match="must be a number from 0, not 'three'"):
+        first.get_config("three")
 
 
 def test_a_study_excludes_copies_of_labeled_images_by_default():

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import shutil
 
 import jax
 import numpy as np
@@ -14,7 +15,7 @@ from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.evaluation import evaluate, image_score
-from uaps_jax.training import checkpoints, loop, metric_writer, results, sharding, workdir
+from uaps_jax.training import checkpoints, examine, loop, metric_writer, results, sharding, workdir
 
 
 def frozen(config):
@@ -344,11 +345,23 @@ def test_a_class_without_a_labeled_pixel_is_warned_of_once(tmp_path):
     given = frozen(tiny.config("supervised", steps=2)), tmp_path, pools, tiny.CLASS_NAMES
     loop.train(*given, tiny.record())
     loop.train(*given, tiny.record())  # it is finished already
+    [warning] = (line for line in workdir.warnings(tmp_path) if "no pixel of" in line)
     count = len(pools.train["labeled"].names)
-    absent = [line for line in workdir.warnings(tmp_path) if "no pixel of" in line]
-    assert [line.split(": ")[0] for line in absent] == [
-        f"step 0, no pixel of {dent} in the {count} labeled images"
-    ]
-    metrics = tmp_path / "metrics.jsonl"
-    metrics.write_text(metrics.read_text() * 2)  # as after a start anew without a checkpoint
-    assert [line for line in workdir.warnings(tmp_path) if "no pixel of" in line] == absent
+    assert warning.startswith(f"step 0, no pixel of {dent} in the labeled images ({count}), ")
+    shutil.rmtree(tmp_path / "checkpoints")  # it starts again
+    loop.train(*given, tiny.record())
+    assert [line for line in workdir.warnings(tmp_path) if "no pixel of" in line] == [warning]
+
+
+@pytest.mark.parametrize("shares", [{}, {tiny.CLASS_NAMES[0]: 0.0, tiny.CLASS_NAMES[1]: 100.0}])
+def test_background_and_uncounted_classes_are_not_warned_of(shares):
+    pools = dataclasses.replace(tiny.pools(), labeled_shares=shares)
+    assert examine.warnings_of_labels(pools) == []
+
+
+def test_only_the_process_that_writes_warns(monkeypatch):
+    shares = dict.fromkeys(tiny.CLASS_NAMES, 0.0)
+    pools = dataclasses.replace(tiny.pools(), labeled_shares=shares)
+    assert len(examine.warnings_of_labels(pools)) == 1
+    monkeypatch.setattr(examine.processes, "is_first", lambda: False)
+    assert examine.warnings_of_labels(pools) == []

@@ -192,7 +192,8 @@ def _probe(method: Method, dataset: Dataset, config: Config, parts: splits.Split
 def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[str, float]:
     """Class -> percent of the labeled pixels.
 
-    Masks in files are read for it only where the pseudo-labels are compared with it.
+    Masks of streamed images and of crops, which would be read for it, are counted only where the
+    pseudo-labels are compared with it.
     """
     if method.pseudo_labels is None and not isinstance(images, Pool):
         return {}
@@ -201,7 +202,7 @@ def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[st
 
 def _masks(images: Images) -> Iterator[np.ndarray]:
     if isinstance(images, Pool):
-        yield images.masks
+        yield from images.masks
     elif isinstance(images, Crops):
         yield from (images.load(name)[1] for name in images.names)
     else:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def unlearnable(absent: Sequence[str], images: int) -> str:
-    """What follows from classes without a pixel in the labeled images, and what to do.
+def warning(absent: Sequence[str], images: int) -> str:
+    """That classes have no pixel in the labeled images, and what to do.
 
     Args:
       absent: names of the classes.
       images: number of labeled images.
     """
     return (
-        f"no pixel of {', '.join(absent)} in the {images} labeled images: they cannot be learned. "
-        "Label more images, or draw others (data.split_seed)."
+        f"no pixel of {', '.join(absent)} in the labeled images ({images}), and without one a "
+        "class is not learned. Label more images, or draw others (data.split_seed)."
     )

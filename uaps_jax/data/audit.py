@@ -68,7 +68,7 @@ def _classes(dataset: Dataset, survey: Survey, split: splits.Split) -> Iterator[
             yield Finding(
                 level="warning",
                 title=f"class missing from {part}",
-                text=absent_classes.unlearnable(absent, len(rows))
+                text=absent_classes.warning(absent, len(rows))
                 if part == "labeled"
                 else f"no pixel of {', '.join(absent)} in the {len(rows)} {part} images: they have "
                 "no score on it.",

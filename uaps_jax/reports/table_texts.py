@@ -76,10 +76,12 @@ def plain(text: str) -> str:
     return re.sub(r"([\\|*`\[\]])", r"\\\1", one_line)
 
 
-def lines(tables: Sequence[Table]) -> Iterator[str]:
+def score_lines(tables: Sequence[Table]) -> Iterator[str]:
     """The scores for a terminal, one line an entry."""
     for table in tables:
-        yield f"{table.title}, percent:"
+        yield f"{table.title}, percent" + (
+            f"; differences are to {table.baseline}:" if table.compared else ":"
+        )
         width = max(map(len, table.rows))
         for name, columns in table.rows.items():
             texts = []

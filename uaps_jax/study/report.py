@@ -100,10 +100,10 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
     files.write_text(directory / "results.csv", table_texts.csv_text(rows))
 
 
-def lines(grid: Grid, outcomes: Sequence[Outcome]) -> Iterator[str]:
+def score_lines(grid: Grid, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """The scores of the tables, one line an entry."""
     rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
-    yield from table_texts.lines(
+    yield from table_texts.score_lines(
         tables.tables(rows, list(all_rows(grid)), grid.metrics, grid.baseline)
     )
 

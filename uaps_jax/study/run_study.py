@@ -47,7 +47,7 @@ def run_study(
             on_finish=lambda so_far: report.write(grid, so_far, directory, with_figures=False),
         )
         report.write(grid, outcomes, directory, with_figures=True)
-    for line in report.lines(grid, outcomes):
+    for line in report.score_lines(grid, outcomes):
         logging.info("%s", line)
     logging.info("report: %s", directory / "report.html")
     if failures := report.failures(outcomes):

@@ -1,4 +1,4 @@
-"""Metrics of an evaluation besides the scores, and the watchdogs of a run."""
+"""Metrics of an evaluation besides the scores, and the warnings and watchdogs of a run."""
 
 from __future__ import annotations
 
@@ -55,11 +55,16 @@ def make_examine_function(
 
 
 def warnings_of_labels(pools: TrainingPools) -> list[str]:
-    """The warnings before the first step; none in processes that do not write."""
-    absent = [name for name, share in pools.labeled_shares.items() if not share]
+    """The warnings before the first step; none in processes that do not write.
+
+    Masks are counted as the network sees them: a defect can be lost when its image is resized.
+    """
+    _, *defects = pools.labeled_shares or ("",)
+    absent = [name for name in defects if not pools.labeled_shares[name]]
     if not absent or not processes.is_first():
         return []
-    return [absent_classes.unlearnable(absent, len(pools.train["labeled"].names))]
+    warning = absent_classes.warning(absent, len(pools.train["labeled"].names))
+    return [f"{warning} The audit says whether it is lost at the network's size."]
 
 
 def watchdogs_of(method: Method, pools: TrainingPools) -> list[watchdogs.Watchdog]:

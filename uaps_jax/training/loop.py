@@ -100,9 +100,10 @@ def train(
             contextlib.closing(metric_writer.metric_writer(directory, start))
         )
         writer.write_settings(config)
-        for warning in examine.warnings_of_labels(pools) if not start else ():
-            logging.warning("%s", warning)
-            writer.warn(start, warning)
+        if start == 0:
+            for warning in examine.warnings_of_labels(pools):
+                logging.warning("%s", warning)
+                writer.warn(start, warning)
         watching = examine.watchdogs_of(method, pools)
         watchdogs.restore(watching, directory / workdir.METRICS)
         tracer = opened.enter_context(

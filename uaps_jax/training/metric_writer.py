@@ -72,11 +72,11 @@ class MetricWriter:
     """
 
     def __init__(self, directory: Path, start: int) -> None:
-        """Opens both; lines of steps after `start`, which are repeated, are removed."""
+        """Opens both; lines that are repeated are removed: of steps after `start`, and all at 0."""
         self._file = directory / workdir.METRICS
         if self._file.exists():
             lines = self._file.read_text(errors="replace").splitlines()
-            kept = [line for line in lines if _step(line) <= start]
+            kept = [line for line in lines if start and _step(line) <= start]
             files.write_text(self._file, "".join(f"{line}\n" for line in kept))
         self._lines = self._file.open("a")
         # tensorboardX's SummaryWriter has a thread that ends when the disk is full; its queue then

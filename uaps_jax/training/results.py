@@ -41,7 +41,7 @@ def write(
       scores: of the predictor that the configuration evaluates, on test.
       other_predictors: name of another predictor of the method -> its scores, on test.
       val_scores: of the predictor that the configuration evaluates, on validation.
-      warnings: of the watchdogs.
+      warnings: of the run.
     """
     result = {
         "config": _settings(config),

@@ -46,11 +46,10 @@ def ignored_settings(flat: Mapping[str, Any]) -> set[str]:
 
 
 def warnings(workdir: Path) -> list[str]:
-    """The warnings of the watchdogs of a run, `step N, text`."""
+    """The warnings of a run, `step N, text`."""
     lines = (workdir / METRICS).read_text().splitlines()
     entries = [json.loads(line) for line in lines]
-    warned = (f"step {e['step']}, {e['warning']}" for e in entries if "warning" in e)
-    return list(dict.fromkeys(warned))  # one of step 0 is repeated if a run starts again
+    return [f"step {e['step']}, {e['warning']}" for e in entries if "warning" in e]
 
 
 def write_split(workdir: Path, record: Mapping[str, Any]) -> None:

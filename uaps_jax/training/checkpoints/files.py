@@ -30,17 +30,22 @@ def rank_of(metrics: Any) -> tuple[float, int]:
     return float(score), -int(metrics["step"])
 
 
+NAMED = 4  # work directories in a message
+
+
 def folder(workdir: Path) -> Path:
     """The folder of the checkpoints."""
     return workdir.resolve() / "checkpoints"
 
 
-def _instead(workdir: Path) -> str:
-    """What to do where there is no checkpoint; a study and a recipe have work directories in it."""
+def _what_to_do(workdir: Path) -> str:
+    """The end of a message: the work directories of a study or a recipe, if it is their folder."""
     inside = sorted(found.parent for found in workdir.glob("**/checkpoints"))
-    if not inside:
+    trained = [found for found in inside if found != workdir and saved_steps(found)]
+    if not trained:
         return "train first (--mode=train)"
-    return f"there are work directories in it: {', '.join(map(str, inside))}"
+    more = f" and {len(trained) - NAMED} more" if len(trained) > NAMED else ""
+    return f"there are work directories in it: {', '.join(map(str, trained[:NAMED]))}{more}"
 
 
 def find_step(workdir: Path, which: str) -> int:
@@ -51,7 +56,7 @@ def find_step(workdir: Path, which: str) -> int:
     """
     steps = saved_steps(workdir)
     if not steps:
-        raise CheckpointError(f"{folder(workdir)} holds no checkpoint; {_instead(workdir)}")
+        raise CheckpointError(f"{folder(workdir)} holds no checkpoint; {_what_to_do(workdir)}")
     if which == "latest":
         return steps[-1]
     if which == "best":
