@@ -114,7 +114,11 @@ def test_encrypted_files_are_named(tmp_path):
         unpack(tmp_path, bytes(data))
 
 
-@pytest.mark.parametrize("data", [b"", b"PK", b"no archive", exports.zipped({"a": b"12"})[:-30]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"PK", b"no archive", exports.zipped({"a": b"12"})[:-30]],
+    ids=["empty", "start", "text", "cut"],  # an archive has the time in it
+)
 def test_what_is_no_archive_is_named(data, tmp_path):
     with pytest.raises(DataError, match="cannot be unpacked"):
         unpack(tmp_path, data)

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from uaps_jax import config as config_lib
+from uaps_jax.commands import study as commands_study
+from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import first, neu_uaps
 from uaps_jax.configs.studies import base
@@ -294,6 +296,42 @@ def test_names_that_would_share_a_folder_are_refused():
     grid.blocks = (Block(entries=("a b", "a/b"), datasets=("neu",)),)
     with pytest.raises(ConfigError, match="have the same folder"):
         cells_lib.cells(grid)
+
+
+def test_pictures_of_entries_are_headed_by_their_scores():
+    _, cell = cells_lib.cells(study(split_follows_seed=True))[:2]
+    result = {"scores": {"best": {"image_iou": 61.25}}, "other_predictors": {}}
+    ended = outcome.Outcome(cell=cell, result=result, reason="")
+    assert figures.scored_name(ended, "image_iou") == f"{cell.entry} (image_iou 61.2 %)"
+    result["scores"]["best"]["image_iou"] = None
+    assert figures.scored_name(ended, "image_iou") == cell.entry
+
+
+@pytest.mark.parametrize("config", ["configs/mtiles_stpp.py", ""])
+def test_stages_are_processes_where_an_entry_is_a_recipe(config, monkeypatch, tmp_path):
+    grid = study()
+    if config:
+        grid.entries["ST++"] = Entry(config=config)
+        grid.blocks = (Block(entries=("ST++",), datasets=("mtiles",)),)
+        grid.baseline = "ST++"
+    given = []
+    monkeypatch.setattr(commands_study, "run_study", lambda *arguments: given.append(arguments))
+    asked = Request(
+        config=grid,
+        workdir=tmp_path,
+        checkpoint="best",
+        input=None,
+        command=("python", "run.py", "--config=mine.py"),
+        stages_as_processes=True,
+    )
+    if config:
+        commands_study.study(asked)
+        [(_, _, command, of_recipe)] = given
+        assert of_recipe == (*command, "--stages_as_processes")
+    else:
+        with pytest.raises(ConfigError, match="no entry of this study is one; leave it out"):
+            commands_study.study(asked)
+        assert not given
 
 
 def test_a_label_efficiency_figure_shows_images_and_leakage_groups(tmp_path, monkeypatch):

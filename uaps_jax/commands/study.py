@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from uaps_jax.commands.request import Request
+from uaps_jax.config import ConfigError
+from uaps_jax.study import cells
 from uaps_jax.study.grid import Grid
 from uaps_jax.study.rounds import Rounds
 from uaps_jax.study.run_rounds import run_rounds
@@ -13,6 +15,7 @@ def study(request: Request) -> None:
     """Runs the trainings that have no result yet, each as a process, and writes the report.
 
     Raises:
+      ConfigError: no entry is a recipe, whose stages were to be processes.
       UnfinishedStudy: trainings failed; the report says which.
     """
     command = request.command[:2]
@@ -21,4 +24,9 @@ def study(request: Request) -> None:
         run_rounds(request.config, request.workdir, of_recipe)
         return
     assert isinstance(request.config, Grid)
+    recipes = (cell.recipe for cell in cells.cells(request.config))
+    if request.stages_as_processes and not any(recipes):
+        raise ConfigError(
+            "--stages_as_processes is for recipes, and no entry of this study is one; leave it out"
+        )
     run_study(request.config, request.workdir, command, of_recipe)

@@ -202,13 +202,13 @@ def _panels(
     )
     pool = _chosen(dataset, record, cell, figure.images)
     predictions: Mapping[str, np.ndarray] = {
-        _scored(name, outcome, metric): np.stack(
+        scored_name(outcome, metric): np.stack(
             [
                 _mask(directory / outcome.cell.folder, image, outcome.cell.config.data)
                 for image in pool.names
             ]
         )
-        for name, outcome in first.items()
+        for outcome in first.values()
     }
     panels.draw(
         figure.title,
@@ -221,7 +221,9 @@ def _panels(
     )
 
 
-def _scored(name: str, outcome: Outcome, metric: str) -> str:
+def scored_name(outcome: Outcome, metric: str) -> str:
+    """The entry of a training and its score on the test part at the best checkpoint."""
+    name = outcome.cell.entry
     scores = _scores([outcome], name, "best", metric)
     return name + "".join(f" ({metric} {score:.1f} %)" for score in scores)
 
