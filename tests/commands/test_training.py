@@ -8,15 +8,19 @@ import subprocess
 import sys
 import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import uaps_jax
+from tests import tiny
 from tests.commands.mine import settings
+from uaps_jax import methods
 from uaps_jax.commands import opening, training
 from uaps_jax.config import ConfigError
 from uaps_jax.data import rough, source
+from uaps_jax.data.crops import Crops
 from uaps_jax.training.interrupt import Interrupted
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -125,3 +129,28 @@ def test_a_script_trains_in_its_own_directory_with_a_packaged_configuration(root
     assert last == "1 ('background', 'scratch', 'dent') (48, 48)"
     names = sorted(entry.name for entry in root.parent.iterdir())
     assert names == ["data", "mine", "runs"]
+
+
+def _crops(pool):
+    row = {name: index for index, name in enumerate(pool.names)}
+    return Crops(
+        names=pool.names,
+        load=lambda name: (pool.images[row[name]], pool.masks[row[name]]),
+        defects={},
+        data=tiny.config().data,
+    )
+
+
+@pytest.mark.parametrize("kept", ["in memory", "in files", "cropped"])
+def test_shares_of_labeled_classes_are_counted_where_masks_are_at_hand_or_needed(kept):
+    pools = tiny.pools()
+    images = pools.train["labeled"]
+    if kept == "in files":
+        images = tiny.in_files(pools).train["labeled"]
+    elif kept == "cropped":
+        images = _crops(images)
+    dataset = SimpleNamespace(class_names=tiny.CLASS_NAMES)
+    for method in ("supervised", "fixmatch"):
+        counted = kept == "in memory" or method == "fixmatch"
+        shares = training._labeled_shares(methods.build(tiny.config(method)), images, dataset)
+        assert shares == (pools.labeled_shares if counted else {})
