@@ -80,7 +80,8 @@ def test_a_trained_model_predicts(trained, capsys, monkeypatch):
     folder, _ = trained
     monkeypatch.chdir(folder)
     shutil.copy("mine/images/part_39.png", "part.png")
-    (folder / "runs" / "first").symlink_to("mine_python")
+    (folder / "runs" / "first").mkdir()
+    (folder / "runs" / "first" / "fixmatch").symlink_to("../mine_python")
     names = run(example_files.code("predict.py"), "predict.py")
     assert names["prediction"].uncertainty.shape == (96, 96)
     written = capsys.readouterr().out
