@@ -46,28 +46,10 @@ def get_config(draw: str = "0") -> Grid:
     """
     if not draw.isdecimal():
         raise ConfigError(f"the draw behind the colon must be a number from 0, not {draw!r}")
-    usual = "configs/train.py:dataset=synthetic,variant=small"
-    entries = {
-        "supervised": Entry(
-            config=f"{usual},method=supervised",
-            overrides={"method.ema_decay": 0.99, "evaluation.predictor": "ema"},
-        ),
-        "fixmatch": Entry(config=usual),
-    }
+    entries = {"supervised": base.METHODS["supervised, EMA"], "fixmatch": base.RECOMMENDED}
     title = f"{LABELED} labeled images, with and without 504 unlabeled ones"
-    grid = base.study(title, entries)
-    grid.overrides = dict(SETTINGS)
-    grid.split_follows_seed = True
-    grid.ramp_share = 0.0
+    grid = study(title, entries, seeds=(int(draw),))
     grid.metrics = ("image_iou", "clean_image_false_positive_rate")
-    grid.blocks = (
-        Block(
-            entries=tuple(entries),
-            datasets=("synthetic",),
-            budgets=(LABELED,),
-            seeds=(int(draw),),
-        ),
-    )
     shown = f"{LABELED} labeled images, scores of all test images"
     grid.figures = (
         Panels(title=shown, dataset="synthetic", budget=LABELED, entries=tuple(entries), images=6),
@@ -77,5 +59,18 @@ def get_config(draw: str = "0") -> Grid:
         "more than supervised; on draw 0, 6.5 (on two CPU cores).",
     )
     grid.folders = "entries"
+    return grid
+
+
+def study(title: str, entries: dict[str, Entry], seeds: tuple[int, ...]) -> Grid:
+    """A study of these entries in this setting; each seed draws its own labeled images."""
+    grid = base.study(title, entries)
+    grid.variant = "small"
+    grid.overrides = dict(SETTINGS)
+    grid.split_follows_seed = True
+    grid.ramp_share = 0.0
+    grid.blocks = (
+        Block(entries=tuple(entries), datasets=("synthetic",), budgets=(LABELED,), seeds=seeds),
+    )
     grid.workers = 2
     return grid

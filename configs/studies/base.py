@@ -32,6 +32,9 @@ METHODS = {
     "DUEB (energy)": Entry(method="dueb", overrides={"method.weight_aleatoric": (0.0, 0.0)}),
 }
 
+RECOMMENDED = Entry(config="configs/train.py:dataset={dataset},variant={variant}")
+"""The method that `configs/train.py` takes where none is named, `methods.recommended`."""
+
 STUDY = ("supervised", "Mean Teacher", "UA-MT", "CCT", "CPS", "DCT", "UCC", "UAPS")
 """The methods that UAPS's paper compares."""
 

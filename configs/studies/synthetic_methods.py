@@ -12,7 +12,7 @@ from typing import Any
 from uaps_jax.configs import first
 from uaps_jax.configs.parts.methods import RECOMMENDED_RAMP
 from uaps_jax.configs.studies import base
-from uaps_jax.study.grid import Bars, Block, Entry, Grid
+from uaps_jax.study.grid import Bars, Entry, Grid
 
 RAMP: dict[str, Any] = {
     "method.ramp_interval": 1,
@@ -32,7 +32,7 @@ ENTRIES = {
     "FixMatch": base.METHODS["FixMatch"],
     "UniMatch V2": Entry(method="unimatch_v2", overrides=RAMP | CLASSWISE | BOXES),
     "Dirichlet Match": Entry(method="dirichlet_match", overrides=RAMP),
-    "recommended": Entry(config="configs/train.py:dataset={dataset},variant={variant}"),
+    "recommended": base.RECOMMENDED,
     "without the ramp": _fixmatch(**CLASSWISE, **BOXES),
     "without boxes": _fixmatch(**RAMP, **CLASSWISE),
     "without thresholds of classes": _fixmatch(**RAMP, **BOXES),
@@ -41,21 +41,9 @@ ENTRIES = {
 
 def get_config() -> Grid:
     """Eleven entries, three draws."""
-    grid = base.study(f"Synthetic surfaces, {first.LABELED} labeled images", ENTRIES)
-    grid.variant = "small"
-    grid.overrides = dict(first.SETTINGS)
-    grid.ramp_share = 0.0
-    grid.split_follows_seed = True
+    title = f"Synthetic surfaces, {first.LABELED} labeled images"
+    grid = first.study(title, ENTRIES, seeds=(0, 1, 2))
     grid.metrics = ("image_iou", "dataset_iou", "auroc", "clean_image_false_positive_rate")
-    here: dict[str, Any] = {"dataset": "synthetic", "budget": first.LABELED}
-    grid.blocks = (
-        Block(
-            entries=tuple(ENTRIES),
-            datasets=("synthetic",),
-            budgets=(first.LABELED,),
-            seeds=(0, 1, 2),
-        ),
-    )
-    grid.figures = (Bars(title="Methods", entries=tuple(ENTRIES), **here),)
-    grid.workers = 2
+    shown: dict[str, Any] = {"dataset": "synthetic", "budget": first.LABELED}
+    grid.figures = (Bars(title="Methods", entries=tuple(ENTRIES), **shown),)
     return grid

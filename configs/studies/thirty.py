@@ -32,7 +32,7 @@ def _fixmatch(**settings: object) -> Entry:
 ENTRIES = {
     "supervised": Entry(method="supervised", overrides={"method.ema_decay": 0.99}),
     **{name: base.METHODS[name] for name in ("UAPS", "CPS", "FixMatch", "UniMatch V2")},
-    OURS: Entry(config="configs/train.py:dataset={dataset},variant={variant}"),
+    OURS: base.RECOMMENDED,
 }
 SINGLE = {
     name: base.METHODS[name] for name in ("Mean Teacher", "UniMatch", "AugSeg", "BCP", "PrevMatch")

@@ -24,8 +24,7 @@ def study(request: Request) -> None:
         run_rounds(request.config, request.workdir, of_recipe)
         return
     assert isinstance(request.config, Grid)
-    recipes = (cell.recipe for cell in cells.cells(request.config))
-    if request.stages_as_processes and not any(recipes):
+    if request.stages_as_processes and not any(c.recipe for c in cells.cells(request.config)):
         raise ConfigError(
             "--stages_as_processes is for recipes, and no entry of this study is one; leave it out"
         )

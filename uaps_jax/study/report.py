@@ -51,7 +51,7 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
     """
     write_rows(outcomes, directory / ROWS)
     rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
-    made = tables.tables(rows, list(all_rows(grid)), grid.metrics, grid.baseline)
+    made = _tables(grid, rows)
     notes, failed, drawn = _notes(grid, outcomes, directory, rows), failures(outcomes), []
     for number, figure in enumerate(grid.figures if with_figures else (), start=1):
         file = f"figures/{number:02d}.png"
@@ -103,9 +103,11 @@ def write(grid: Grid, outcomes: Sequence[Outcome], directory: Path, *, with_figu
 def score_lines(grid: Grid, outcomes: Sequence[Outcome]) -> Iterator[str]:
     """The scores of the tables, one line an entry."""
     rows = rows_of(outcomes, grid.checkpoint, grid.metrics)
-    yield from table_texts.score_lines(
-        tables.tables(rows, list(all_rows(grid)), grid.metrics, grid.baseline)
-    )
+    yield from table_texts.score_lines(_tables(grid, rows))
+
+
+def _tables(grid: Grid, rows: Sequence[tables.Row]) -> list[tables.Table]:
+    return tables.tables(rows, list(all_rows(grid)), grid.metrics, grid.baseline)
 
 
 def failures(outcomes: Sequence[Outcome]) -> list[str]:
