@@ -55,6 +55,7 @@ WHEELS = [
     "ml_collections",
     "portpicker",
     "simple-parsing",
+    "six",
     "tensorboardX",
     "tensorflow-datasets",
     "tensorflow-metadata",

@@ -49,7 +49,13 @@ def main() -> None:
         deterministic=arguments.deterministic,
     )
     serve(
-        {"write": ours.write, "first": ours.first, "steps": ours.steps, "describe": ours.describe}
+        {
+            "write": ours.write,
+            "first": ours.first,
+            "steps": ours.steps,
+            "describe": ours.describe,
+            "trace": ours.trace,
+        }
     )
 
 
@@ -105,7 +111,8 @@ class Ours:
         """Writes images, weights by their published names, clean logits and a loss."""
         name = self._config.method.name
         batch = {field: rows[: self._batch] for field, rows in self._arrays.items()}
-        reference = REFERENCES[name](self._method, self._config.method, self._variables, batch)
+        with jax.default_matmul_precision("highest"):  # on a GPU, no TF32
+            reference = REFERENCES[name](self._method, self._config.method, self._variables, batch)
         stored: dict[str, Any] = self._arrays | reference
         for tensor, value in torch_names.tensors(self._variables).items():
             stored[f"weights/{tensor}"] = value
@@ -122,6 +129,12 @@ class Ours:
     def steps(self, count: int) -> list[float]:
         """Seconds of each of some steps."""
         return seconds(self._take, count)
+
+    def trace(self, folder: str, count: int) -> None:
+        """Writes the profile of some steps, and the compiled program as text."""
+        with jax.profiler.trace(folder):
+            self.steps(count)
+        Path(folder, "program.txt").write_text(self._step.as_text())
 
     def _take(self) -> None:
         batch = self._show(self._images, self._rows)

@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--way", required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(os.cpu_count() or 1)  # as many as XLA takes
+    torch.backends.cudnn.benchmark = arguments.way.startswith("expert")
     peer = PEERS[arguments.method](arguments.batch, arguments.folder, arguments.way)
     serve(
         {"agree": peer.agree, "first": peer.first, "steps": peer.steps, "describe": peer.describe}
@@ -64,7 +65,7 @@ class Peer(abc.ABC):
         """Largest relative differences of logits and loss from our side's."""
         self._network.eval()
         self._network.perturb = False
-        with torch.no_grad():
+        with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             labeled, loss = self._clean()
         self._network.train()
         self._network.perturb = True
