@@ -88,8 +88,10 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
     """Name of the folder -> flags of its training, of the study's first budget and seed."""
     from uaps_jax import configuration_files
     from uaps_jax.study import cells
+    from uaps_jax.study.grid import Grid
 
     grid = configuration_files.load_section(given.study)
+    assert isinstance(grid, Grid), given.study
     grid.data_dir = str(given.data.resolve())
     more = dict(one.split("=", 1) for one in given.set)
     grid.overrides |= {"train.steps": given.steps}
@@ -140,10 +142,11 @@ def pack(folder: Path, names: list[str], out: Path) -> None:
     for number, start in enumerate(range(0, len(content), gpu_neu.PART)):
         (out / f"study.tar.{number:02d}").write_bytes(content[start : start + gpu_neu.PART])
     for name in names:  # first of all, should the parts not arrive
-        file = folder / name / "evaluations.jsonl"
-        if file.exists():
-            shutil.copy(file, out / f"{name}.jsonl")
-            print(name, [round(v["image_iou"], 2) for v in gpu_neu.read_lines(file)], flush=True)
+        scored = folder / name / "evaluations.jsonl"
+        if scored.exists():
+            shutil.copy(scored, out / f"{name}.jsonl")
+            scores = [round(line["image_iou"], 2) for line in gpu_neu.read_lines(scored)]
+            print(name, scores, flush=True)
 
 
 if __name__ == "__main__":
