@@ -18,6 +18,7 @@ from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import image_score
 from uaps_jax.inference import comparison, export, pools
 from uaps_jax.inference.onnx_file import model as onnx_model
+from uaps_jax.inference.onnx_file import uncertainty
 from uaps_jax.inference.onnx_file.graph import Graph
 
 PREDICTORS = [
@@ -52,11 +53,21 @@ def test_probabilities_equal_the_checkpoints(name, predictor, change):
 
 @pytest.mark.parametrize(
     ("name", "predictor"),
-    [("uaps", "main"), ("uaps", "ensemble"), ("cct", "main"), ("cps", "first")],
+    [
+        ("uaps", "main"),
+        ("uaps", "ensemble"),
+        ("cct", "main"),
+        ("cps", "first"),
+        ("dueb", "mean"),
+        ("dueb, variance", "first"),
+    ],
 )
 @pytest.mark.parametrize("change", ["", "transpose"])
 def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, change, tmp_path):
-    config = tiny.config(name)
+    method_name, _, variance = name.partition(", ")
+    config = tiny.config(method_name)
+    if variance:
+        config.method.form = "repaired"  # whose variance heads are trained
     config.data.transpose = change == "transpose"
     for view in (config.views.labeled, config.views.unlabeled):
         view.rot90 = 0.0
@@ -71,7 +82,8 @@ def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, chang
     images = photographs(2, config.data.height, config.data.width)
     (actual,) = opened.run(["uncertainty"], {"images": images})
     # The maps that `predict` writes, here on clean features as well.
-    clean = dataclasses.replace(method.uncertainty, perturb=False)
+    clean = method.uncertainty.clean()
+    assert clean.name == ("predicted variance" if variance else "KL of the decoders")
     given = images.swapaxes(1, 2) if config.data.transpose else images
     pool = Pool(names=("a", "b"), images=given, masks=given[..., 0])
     predict = pools.make_predictor(
@@ -86,7 +98,7 @@ def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, chang
 
 def test_entropy_is_in_nats_and_0_for_a_certain_prediction():
     graph = Graph()
-    graph.output("entropy", onnx_model._entropy(graph, "p"))
+    graph.output("entropy", uncertainty._entropy(graph, "p"))
     shape = ["N", "C", "h", "w"]
     ends = [
         onnx.helper.make_tensor_value_info(end, onnx.TensorProto.FLOAT, shape)

@@ -9,8 +9,10 @@ import pytest
 from tests import tiny
 from tests.models.test_add_a_network import step_and_inputs
 from uaps_jax import config as config_lib
+from uaps_jax import methods
 from uaps_jax.configs.parts.networks import NETWORKS
 from uaps_jax.methods import dueb
+from uaps_jax.models import resize
 
 FAMILIES = ("efficientnet_lite0", "deeplabv3plus_resnet18", "pspnet_resnet18", "fpn_resnet18")
 PUBLISHED = (
@@ -23,9 +25,11 @@ COARSE = (("u2pl", "pspnet_resnet18"),)  # a projection at stride 32
 PAIRS = (*((method, family) for method in BOTH for family in FAMILIES), *PUBLISHED, *COARSE)
 
 
-def on(method, network, **settings):
-    """A method on a network, with images of 32 px."""
+def on(method, network, change=None, **settings):
+    """A method on a network, with images of 32 px; `change` has settings of the method."""
     config = tiny.config(method)
+    for name, value in (change or {}).items():
+        setattr(config.method, name, value)
     chosen = {"auxiliary": config.network.auxiliary, "pretrained": ""} | settings
     config.network = NETWORKS[network](**chosen)
     config.data.height = config.data.width = 32
@@ -43,6 +47,34 @@ def test_a_whole_step_is_traced(method, network):
     after, metrics = jax.eval_shape(step, state, enlarged(batch), *rest)
     jax.tree.map(lambda a, b: chex.assert_equal_shape([a, b]), after, state)
     assert metrics["loss"].shape == ()
+
+
+@pytest.mark.parametrize("network", ["unet", "deeplabv3plus_resnet18"])
+def test_the_uncertainty_of_repaired_dueb_is_the_mean_of_its_variances(network):
+    method = methods.build(on("dueb", network, {"form": "repaired"}))
+    variables = method.variables(*method.init(0))
+    variables["params"]["heads"]["variance"]["bias"] += np.float32([[[-1.0]], [[2.0]]])
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+
+    found = method.uncertainty(variables, images, jax.random.key(0))
+
+    predictor = method.predictor("mean")
+    x = predictor.normalize(jnp.asarray(images))
+    expected = []
+    for number in range(2):
+        one = jax.tree.map(lambda leaf, number=number: leaf[number], variables)
+        (logarithm,) = predictor.network.outputs(one, x).heads["variance"]
+        expected.append(np.exp(resize.resize(logarithm, 32, 32)[..., 0]))
+    assert expected[0].std() > 0
+    assert expected[1].mean() > 5 * expected[0].mean()
+    np.testing.assert_allclose(found, np.mean(expected, 0), rtol=1e-5)
+    assert method.uncertainty.name == "predicted variance"
+
+
+@pytest.mark.parametrize("change", [{"form": "released"}, {"weight_aleatoric": (0.0, 0.0)}])
+def test_a_variance_that_is_not_trained_is_no_uncertainty(change):
+    config = on("dueb", "unet", {"form": "repaired"} | change)
+    assert methods.build(config).uncertainty.name == "KL of the decoders"
 
 
 def test_the_variance_is_interpolated_to_the_images_as_in_the_released_code():

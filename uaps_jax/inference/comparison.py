@@ -16,7 +16,8 @@ from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference.outputs import ExportError, outputs
-from uaps_jax.methods.base import Divergence, Predictor
+from uaps_jax.methods.base import Predictor
+from uaps_jax.methods.uncertainties import Exportable, PredictedVariance
 from uaps_jax.trees import Tree
 
 
@@ -25,7 +26,7 @@ class Differences(NamedTuple):
 
     Attributes:
       probabilities: of a class.
-      uncertainty: in nats.
+      uncertainty: of a variance, divided by it where it is above 1.
     """
 
     probabilities: float
@@ -46,7 +47,7 @@ def compared(
     run: Run,
     config: Config,
     predictor: Predictor,
-    divergence: Divergence | None,
+    measure: Exportable | None,
     variables: Tree,
     rule: ScoreRule,
     decision: Decision | None,
@@ -65,7 +66,7 @@ def compared(
         shape = (count, *sides, 3)  # which the network sees at the size of its input
         images = random.integers(0, 256, shape, np.uint8)
         _check_scores(file, run(images), rule, decision)
-        found = differences(run, config, predictor, divergence, variables, images)
+        found = differences(run, config, predictor, measure, variables, images)
         worst = Differences(*np.maximum(worst, found).tolist())  # keeps NaN
     for name, difference, limit in zip(Differences._fields, worst, LIMITS, strict=True):
         if not difference <= limit:
@@ -80,7 +81,7 @@ def differences(
     run: Run,
     config: Config,
     predictor: Predictor,
-    divergence: Divergence | None,
+    measure: Exportable | None,
     variables: Tree,
     images: np.ndarray,
 ) -> Differences:
@@ -90,7 +91,7 @@ def differences(
       run: the exported model.
       config: of the checkpoint.
       predictor: that was exported, computing in float32.
-      divergence: the uncertainty that was exported; None for the entropy.
+      measure: the uncertainty that was exported; None for the entropy.
       variables: of the checkpoint.
       images: uint8 `[N, H, W, 3]`, before any transposition: with `data.fit` "resize" of the
         network's size.
@@ -102,7 +103,7 @@ def differences(
     if config.data.transpose:
         inputs = inputs.swapaxes(1, 2)
     with jax.default_matmul_precision("highest"):
-        predict = jax.jit(functools.partial(outputs, predictor, divergence))
+        predict = jax.jit(functools.partial(outputs, predictor, measure))
         probabilities, uncertainty = map(np.asarray, predict(variables, inputs))
     if config.data.transpose:
         probabilities, uncertainty = probabilities.swapaxes(1, 2), uncertainty.swapaxes(1, 2)
@@ -111,8 +112,11 @@ def differences(
         np.stack([resample.nearest(u[:height, :width], *images.shape[1:3]) for u in uncertainty]),
     )
     found = run(images)
-    pairs = zip((found["probabilities"], found["uncertainty"]), expected, strict=True)
-    return Differences(*(float(np.abs(a - e).max()) for a, e in pairs))
+    scale = np.maximum(expected[1], 1) if isinstance(measure, PredictedVariance) else 1.0
+    return Differences(
+        probabilities=float(np.abs(found["probabilities"] - expected[0]).max()),
+        uncertainty=float((np.abs(found["uncertainty"] - expected[1]) / scale).max()),
+    )
 
 
 def check_full_size(file: Path, run: Run, enlarged: Run, config: Config) -> None:

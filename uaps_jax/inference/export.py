@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -19,7 +18,8 @@ from uaps_jax.inference.comparison import Run
 from uaps_jax.inference.exported import run_of
 from uaps_jax.inference.onnx_file import model as onnx_model
 from uaps_jax.inference.outputs import ExportError
-from uaps_jax.methods.base import Divergence, Method
+from uaps_jax.methods.base import Method
+from uaps_jax.methods.uncertainties import Exportable
 from uaps_jax.trees import Tree
 
 
@@ -59,13 +59,13 @@ def write(
         or the network or the uncertainty has no ONNX form; nothing is written.
     """
     predictor = method.predictor(config.evaluation.predictor)
-    divergence = _divergence(method) if uncertainty == "method" else None
+    measure = _measure(method) if uncertainty == "method" else None
 
     def made(*, full_size: bool) -> bytes:
         model = onnx_model.to_onnx(
             config,
             predictor,
-            divergence,
+            measure,
             variables,
             class_names,
             about,
@@ -77,7 +77,7 @@ def write(
 
     data = made(full_size=False)
     run = in_onnx_runtime(data)
-    worst = comparison.compared(file, run, config, predictor, divergence, variables, rule, decision)
+    worst = comparison.compared(file, run, config, predictor, measure, variables, rule, decision)
     if full_size:
         data = made(full_size=True)
         comparison.check_full_size(file, run, in_onnx_runtime(data), config)
@@ -98,17 +98,17 @@ def write_stablehlo(
 ) -> comparison.Differences:
     """Writes the model of the configured predictor for JAX; otherwise as `write`."""
     predictor = method.predictor(config.evaluation.predictor)
-    divergence = _divergence(method) if uncertainty == "method" else None
+    measure = _measure(method) if uncertainty == "method" else None
 
     def made(*, full_size: bool) -> bytes:
         program = stablehlo.to_stablehlo(
-            config, predictor, divergence, variables, rule, decision, full_size=full_size
+            config, predictor, measure, variables, rule, decision, full_size=full_size
         )
         return bytes(program.serialize())
 
     data = made(full_size=False)
     run = in_jax(data)
-    worst = comparison.compared(file, run, config, predictor, divergence, variables, rule, decision)
+    worst = comparison.compared(file, run, config, predictor, measure, variables, rule, decision)
     if full_size:
         data = made(full_size=True)
         comparison.check_full_size(file, run, in_jax(data), config)
@@ -132,17 +132,17 @@ def in_jax(model: bytes) -> Run:
     return lambda images: {name: np.asarray(value) for name, value in exported.call(images).items()}
 
 
-def _divergence(method: Method) -> Divergence | None:
+def _measure(method: Method) -> Exportable | None:
     """The uncertainty of a method, on clean features; None for the entropy.
 
     Raises:
-      ExportError: it is not a `Divergence`.
+      ExportError: it is no `Exportable`.
     """
     if method.uncertainty is None:
         return None
-    if not isinstance(method.uncertainty, Divergence):
+    if not isinstance(method.uncertainty, Exportable):
         raise ExportError(
             "the uncertainty of this method cannot be exported; export the entropy of its "
             "probabilities, --uncertainty=entropy"
         )
-    return dataclasses.replace(method.uncertainty, perturb=False)
+    return method.uncertainty.clean()

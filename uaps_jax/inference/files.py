@@ -32,7 +32,7 @@ def write(
     * `mask`: PNG with a palette. The values are class ids, the colours those of `palette`; the
       background is transparent.
     * `overlay`: PNG of the image with its defects tinted.
-    * `uncertainty`: grey PNG, 255 for 1 nat and more.
+    * `uncertainty`: grey PNG, 255 for 1 and more.
     * `photograph`: JPEG of the image, for browsers.
     * `thumbnail`: JPEG of the image with its defects tinted and framed.
 
@@ -41,7 +41,7 @@ def write(
       name: of the image, a relative path without suffix.
       image: uint8 RGB `[H, W, 3]`, or grey `[H, W, 1]`.
       mask: class ids, uint8 `[H, W]`.
-      uncertainty: in nats, float `[H, W]`.
+      uncertainty: float `[H, W]`.
       defects: of the mask, the largest first.
 
     Raises:

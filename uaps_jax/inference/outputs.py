@@ -5,7 +5,8 @@ from __future__ import annotations
 import jax
 
 from uaps_jax.config import ConfigError
-from uaps_jax.methods.base import Divergence, Predictor
+from uaps_jax.methods.base import Predictor
+from uaps_jax.methods.uncertainties import Exportable
 from uaps_jax.trees import Tree
 
 
@@ -14,17 +15,17 @@ class ExportError(ConfigError):
 
 
 def outputs(
-    predictor: Predictor, divergence: Divergence | None, variables: Tree, images: jax.Array
+    predictor: Predictor, measure: Exportable | None, variables: Tree, images: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """Probabilities `[N, h, w, C]` and the uncertainty `[N, h, w]` in nats.
+    """Probabilities `[N, h, w, C]` and the uncertainty `[N, h, w]`.
 
     Args:
       predictor: of the method.
-      divergence: the uncertainty, on clean features; None for the entropy of the probabilities.
+      measure: the uncertainty, on clean features; None for the entropy of the probabilities.
       variables: of the checkpoint.
       images: `[N, h, w, channels]` on the 0..255 scale.
     """
     probabilities = predictor(variables, images)
-    if divergence is None:
+    if measure is None:
         return probabilities, jax.scipy.special.entr(probabilities).sum(-1)
-    return probabilities, divergence(variables, images, jax.random.key(0))
+    return probabilities, measure(variables, images, jax.random.key(0))

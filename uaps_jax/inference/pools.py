@@ -24,7 +24,7 @@ class Predictions:
     Attributes:
       values: class ids, uint8 `[N, H, W]`, or, where they were asked for, probabilities
         `[N, H, W, C]`.
-      uncertainty: in nats, float32 `[N, H, W]`.
+      uncertainty: float32 `[N, H, W]`, in nats unless it is a predicted variance.
       scores: of the images, float32 `[N]`.
       uncertainty_name: what it is (`uncertainty_name`), for titles.
     """
@@ -56,8 +56,8 @@ class PredictPool(Protocol):
 
 
 def uncertainty_name(method: Method) -> str:
-    """The mean KL of the decoders to their mean, or, for a method without one, the entropy."""
-    return "entropy" if method.uncertainty is None else "KL of the decoders"
+    """What the uncertainty of a method's predictions is."""
+    return "entropy" if method.uncertainty is None else method.uncertainty.name
 
 
 def make_predictor(config: Config, method: Method, rule: ScoreRule, *, soft: bool) -> PredictPool:

@@ -17,7 +17,8 @@ class Prediction(NamedTuple):
     Attributes:
       mask: class ids, uint8 `[H, W]`.
       probabilities: of the classes, float32 `[H, W, C]`.
-      uncertainty: in nats, float32 `[H, W]`; `TrainedModel.uncertainty_name` says of what.
+      uncertainty: float32 `[H, W]`, in nats unless it is a predicted variance;
+        `TrainedModel.uncertainty_name` says what it is.
       score: how much of a defect the image shows (`evaluation.image_score`), by
         `TrainedModel.score_rule`.
       not_ok: the verdict of `TrainedModel.decision`; None where there is no decision.

@@ -16,7 +16,8 @@ from uaps_jax.evaluation import image_score
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference.outputs import ExportError, outputs
-from uaps_jax.methods.base import Divergence, Predictor
+from uaps_jax.methods.base import Predictor
+from uaps_jax.methods.uncertainties import Exportable
 from uaps_jax.trees import Tree
 
 PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
@@ -25,7 +26,7 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 def to_stablehlo(
     config: Config,
     predictor: Predictor,
-    divergence: Divergence | None,
+    measure: Exportable | None,
     variables: Tree,
     rule: ScoreRule,
     decision: Decision | None,
@@ -37,7 +38,7 @@ def to_stablehlo(
     Args:
       config: size, channels and fit are read from it.
       predictor: of the method.
-      divergence: the uncertainty, computed on clean features; None for the entropy of the
+      measure: the uncertainty, computed on clean features; None for the entropy of the
         probabilities.
       variables: of the checkpoint; they become constants of the program.
       rule: of the score of an image.
@@ -57,7 +58,7 @@ def to_stablehlo(
         size = (images.shape[1], images.shape[2])
         x = _network_input(images, data, config.network.stride)
         probabilities, uncertainty = (
-            _upright(output, data, size) for output in outputs(predictor, divergence, variables, x)
+            _upright(output, data, size) for output in outputs(predictor, measure, variables, x)
         )
         score = image_score.scores(probabilities, rule)
         verdict = {} if decision is None else {"not_ok": ~(score <= decision.threshold)}

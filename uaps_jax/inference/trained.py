@@ -93,7 +93,7 @@ class TrainedModel:
 
     @property
     def uncertainty_name(self) -> str:
-        """What the uncertainty is: the KL of the decoders to their mean, or the entropy."""
+        """What the uncertainty is: `entropy`, `KL of the decoders` or `predicted variance`."""
         return pools.uncertainty_name(self.method)
 
     @functools.cached_property

@@ -10,7 +10,6 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.losses import uncertainty as uncertainties
 from uaps_jax.models.network import Network
 from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
@@ -146,24 +145,6 @@ class Predictor:
         )
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Divergence:
-    """An `Uncertainty`: the mean KL of several decoders to their mean, in nats.
-
-    Attributes:
-      predictor: its decoders are compared.
-      perturb: whether the auxiliary decoders read perturbed features.
-    """
-
-    predictor: Predictor
-    perturb: bool
-
-    def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""
-        logits = self.predictor.logits(variables, images, key if self.perturb else None)
-        return uncertainties.kl_to_mean(logits).mean(0)
-
-
 class Init(Protocol):
     """The initial variables."""
 
@@ -214,10 +195,17 @@ class FindPseudoLabels(Protocol):
 
 
 class Uncertainty(Protocol):
-    """The uncertainty of a prediction."""
+    """The uncertainty of a prediction.
+
+    Attributes:
+      name: what it is, for titles.
+    """
+
+    @property
+    def name(self) -> str: ...
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
-        """`[B, H, W]` in nats, of images on the 0..255 scale; the key is for perturbations."""
+        """`[B, H, W]`, of images on the 0..255 scale; the key is for perturbations."""
 
 
 class Diagnostic(Protocol):
@@ -249,7 +237,7 @@ class Method:
         (`Network.parameter_groups`).
       memory: the arrays of `Inputs.memory` before the first step.
       after_update: updates the state after the optimizer.
-      uncertainty: None for the entropy of the prediction; a `Divergence` can be exported.
+      uncertainty: None for the entropy of the prediction; those of `uncertainties` can be exported.
       pseudo_labels: None for a method without pseudo-labels.
       diagnostics: by name; logged as `<name>/<key>`.
     """

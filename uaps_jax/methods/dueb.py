@@ -30,10 +30,12 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import aleatoric, energy
-from uaps_jax.methods import cpcl
+from uaps_jax.methods import cpcl, two_networks
+from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Method
 from uaps_jax.methods.loss import Seen, Term
-from uaps_jax.models import resize
+from uaps_jax.methods.uncertainties import PredictedVariance
+from uaps_jax.models import resize, stacked
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
@@ -221,7 +223,21 @@ def build(config: Config, network: Network) -> Method:
     def variables(params: Tree, state: Tree) -> Tree:
         return {"params": with_frozen_heads(params, state), "batch_stats": state["batch_stats"]}
 
-    return dataclasses.replace(method, init=init, variables=variables)
+    variance = PredictedVariance(
+        network=network,
+        normalize=view_lib.normalizer(config),
+        networks=lambda variables: [
+            stacked.entry(variables, number) for number in range(two_networks.NETWORKS)
+        ],
+        head=HEAD,
+    )
+    trained = not released and any(options.weight_aleatoric)
+    return dataclasses.replace(
+        method,
+        init=init,
+        variables=variables,
+        uncertainty=variance if trained else method.uncertainty,
+    )
 
 
 def freeze_heads(params: Tree, state: Tree) -> tuple[Tree, Tree]:

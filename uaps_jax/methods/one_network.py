@@ -10,7 +10,6 @@ import jax
 from uaps_jax.config import Config
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import (
-    Divergence,
     FindPseudoLabels,
     Loss,
     Method,
@@ -20,6 +19,7 @@ from uaps_jax.methods.base import (
     unlabeled_stream,
 )
 from uaps_jax.methods.loss import ramp_hyperparameters
+from uaps_jax.methods.uncertainties import Divergence
 from uaps_jax.models.network import Network, main_variables
 from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree

@@ -15,8 +15,9 @@ import jax
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.methods import loss as loss_lib
 from uaps_jax.methods import one_network, passes
-from uaps_jax.methods.base import Divergence, FindPseudoLabels, Loss, Method, Predictor, Views
+from uaps_jax.methods.base import FindPseudoLabels, Loss, Method, Predictor, Views
 from uaps_jax.methods.loss import Run
+from uaps_jax.methods.uncertainties import Divergence
 from uaps_jax.models import stacked
 from uaps_jax.models.interfaces import Outputs
 from uaps_jax.models.network import Network, main_variables

@@ -236,13 +236,29 @@ class Network:
 
     def separate_logits(self, variables: Tree, images: jax.Array) -> list[jax.Array]:
         """`all_logits` on clean features, one `[B, H, W, C]` per decoder: for exporters."""
+        without_heads = {
+            collection: {name: part for name, part in tree.items() if name != "heads"}
+            for collection, tree in variables.items()
+        }
+        return [outputs.logits for outputs in self.separate_outputs(without_heads, images)]
+
+    def separate_outputs(self, variables: Tree, images: jax.Array) -> list[Outputs]:
+        """The outputs of every decoder and of the heads that read it, likewise, without their axis.
+
+        Args:
+          variables: `{"params", "batch_stats"}`; those of heads may be missing, with their outputs.
+          images: `[B, H, W, C]`, normalised.
+        """
         pyramid = self.pyramid(variables, images)
+        heads, of_heads = head_lib.selected(self.heads, variables, on_encoder=False)
+        given = {name: head for name, head in heads.items() if name in of_heads["params"]}
         decoders = _part(variables, "decoders")
-        decoded: list[Any] = [
-            self.decoder.apply(stacked.entry(decoders, number), pyramid, train=False)
-            for number in range(len(jax.tree.leaves(decoders)[0]))
-        ]
-        return [head_lib.wide(one.logits) for one in decoded]
+        found = []
+        for number in range(len(jax.tree.leaves(decoders)[0])):
+            decoder, own = stacked.entry((decoders, of_heads), number)
+            decoded: Any = self.decoder.apply(decoder, pyramid, train=False)
+            found.append(head_lib.run_on_decoder(given, decoded, own, self.dtype)[0])
+        return found
 
     def parameter_groups(self, params: Tree) -> Tree:
         """`params` with the name of its group in place of each array.

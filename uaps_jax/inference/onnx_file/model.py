@@ -13,7 +13,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
@@ -23,19 +22,21 @@ from uaps_jax.config import Config
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference import exported_input
-from uaps_jax.inference.onnx_file import image_score, images, walk
+from uaps_jax.inference.onnx_file import image_score, images, networks
+from uaps_jax.inference.onnx_file import uncertainty as uncertainty_lib
 from uaps_jax.inference.onnx_file.graph import Graph
-from uaps_jax.inference.outputs import ExportError
-from uaps_jax.methods.base import Divergence, Predictor
+from uaps_jax.methods.base import Predictor
+from uaps_jax.methods.uncertainties import Exportable
 from uaps_jax.trees import Tree
 
 OPSET = 17
+ENTROPY = "the entropy of the probabilities, in nats"
 
 
 def to_onnx(
     config: Config,
     predictor: Predictor,
-    divergence: Divergence | None,
+    measure: Exportable | None,
     variables: Tree,
     class_names: Sequence[str],
     about: Mapping[str, str],
@@ -49,7 +50,7 @@ def to_onnx(
     Args:
       config: size, channels, fit and normalisation are read from it.
       predictor: of the method.
-      divergence: the uncertainty, computed on clean features; None for the entropy of the
+      measure: the uncertainty, computed on clean features; None for the entropy of the
         probabilities.
       variables: of the checkpoint.
       class_names: by class id.
@@ -62,7 +63,7 @@ def to_onnx(
       A model with the input `images`, uint8 RGB `[N, H, W, 3]`, and the outputs `mask`, uint8
       class ids `[N, H, W]`, `probabilities`, float32 `[N, C, h, w]` at the network's size, or
       `[N, C, H, W]`,
-      `uncertainty`, float32 `[N, H, W]` in nats, `score`, float32 `[N]`, and, with a decision,
+      `uncertainty`, float32 `[N, H, W]`, `score`, float32 `[N]`, and, with a decision,
       `not_ok`, bool `[N]`. With `data.fit` "resize", h and w are the configuration's; otherwise
       they are H and W at `data.scale`: images go through the network whole, not in tiles as
       `TrainedModel.outputs` takes them, and the sides are extended to multiples of the network's
@@ -73,15 +74,10 @@ def to_onnx(
     """
     graph = Graph()
     x, sizes = images.network_input(graph, config)
-    probabilities = _probabilities(
-        graph, _logits(graph, config, predictor, variables, x), predictor
-    )
-    if divergence is None:
-        name, uncertainty = "entropy", _entropy(graph, probabilities)
-    else:
-        name = "KL of the decoders"
-        logits = _logits(graph, config, divergence.predictor, variables, x)
-        uncertainty = _divergence(graph, logits)
+    logits = networks.logits(graph, config, predictor, variables, x)
+    probabilities = _probabilities(graph, logits, predictor)
+    name, words = ("entropy", ENTROPY) if measure is None else (measure.name, measure.words)
+    uncertainty = uncertainty_lib.uncertainty(graph, config, measure, variables, x, probabilities)
     probabilities, uncertainty = (
         images.upright(graph, config, value, sizes) for value in (probabilities, uncertainty)
     )
@@ -108,7 +104,7 @@ def to_onnx(
             graph.nodes,
             "uaps_jax",
             _inputs(),
-            _output_infos(config, class_names, name, rule, decision, full_size=full_size),
+            _output_infos(config, class_names, words, rule, decision, full_size=full_size),
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -142,7 +138,7 @@ def _inputs() -> list[onnx.ValueInfoProto]:
 def _output_infos(
     config: Config,
     class_names: Sequence[str],
-    uncertainty: str,
+    words: str,
     rule: ScoreRule,
     decision: Decision | None,
     *,
@@ -173,7 +169,7 @@ def _output_infos(
             "uncertainty",
             TensorProto.FLOAT,
             ["N", "H", "W"],
-            f"The uncertainty of each pixel in nats: {_UNCERTAINTIES[uncertainty]}.",
+            f"The uncertainty of each pixel: {words}.",
         ),
         (
             "score",
@@ -188,51 +184,8 @@ def _output_infos(
     return [helper.make_tensor_value_info(*info) for info in infos]
 
 
-_UNCERTAINTIES = {
-    "entropy": "the entropy of the probabilities",
-    "KL of the decoders": "the mean KL divergence of the decoders to their mean, on clean features",
-}
-
-
-def _logits(
-    graph: Graph, config: Config, predictor: Predictor, variables: Tree, x: str
-) -> list[str]:
-    """The logits `[N, C, h, w]` of every decoder of a predictor.
-
-    Raises:
-      ExportError: a network computes something that has no ONNX form.
-    """
-    size = (config.data.height, config.data.width) if config.data.fit == "resize" else None
-    if size and config.data.transpose:
-        size = size[::-1]
-    try:
-        return [
-            logits
-            for network in predictor.networks(variables)
-            for logits in walk.logits(
-                graph, predictor.network, jax.tree.map(np.asarray, network), x, size
-            )
-        ]
-    except ExportError as error:
-        raise ExportError(f"network {config.network.name}: {error}") from error
-
-
 def _probabilities(graph: Graph, logits: Sequence[str], predictor: Predictor) -> str:
     """The mean of the decoders, `[N, C, h, w]`."""
     if predictor.mean_of == "logits":
         return graph.softmax(graph.mean(*logits))
     return graph.mean(*(graph.softmax(one) for one in logits))
-
-
-def _entropy(graph: Graph, probabilities: str) -> str:
-    """-sum_c p_c log p_c, `[N, C, h, w]` to `[N, 1, h, w]`."""
-    terms = graph.add("Mul", probabilities, graph.log_probability(probabilities))
-    return graph.add("Neg", graph.sum_over_classes(terms))
-
-
-def _divergence(graph: Graph, logits: Sequence[str]) -> str:
-    """1/K sum_k KL(mean_j p_j || p_k), `[N, C, h, w]` each to `[N, 1, h, w]`."""
-    log_p = [graph.log_softmax(one) for one in logits]
-    mean = graph.mean(*(graph.add("Exp", one) for one in log_p))
-    difference = graph.add("Sub", graph.log_probability(mean), graph.mean(*log_p))
-    return graph.sum_over_classes(graph.add("Mul", mean, difference))

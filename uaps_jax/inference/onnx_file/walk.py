@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,8 +26,6 @@ from uaps_jax.inference.onnx_file.rules import Equation, Rule
 from uaps_jax.inference.onnx_file.sizes import Sizes
 from uaps_jax.inference.onnx_file.values import Convolution, Scope, Tensor, Value
 from uaps_jax.inference.outputs import ExportError
-from uaps_jax.models.network import Network
-from uaps_jax.trees import Tree
 
 RULES: Mapping[str, Rule] = {
     **elementwise.RULES,
@@ -54,26 +51,6 @@ CALLS = {
 INSIDE = ("jaxpr", "call_jaxpr", "fun_jaxpr", "call")  # the names of their parameter that is it
 
 
-def logits(
-    graph: Graph, network: Network, variables: Tree, x: str, size: tuple[int, int] | None
-) -> list[str]:
-    """The logits `[N, C, H, W]` of every decoder of a network.
-
-    Args:
-      graph: the nodes are added to.
-      network: the architecture.
-      variables: `{"params", "batch_stats"}`, as numpy arrays.
-      x: name of the images `[N, C, H, W]`.
-      size: height and width of the images; None for any multiples of the network's stride.
-
-    Raises:
-      ExportError: the network computes something that has no ONNX form, or cannot be traced for
-        images of any number and size.
-    """
-    function = functools.partial(network.separate_logits, variables)
-    return outputs(graph, function, x, network.channels, size or network.stride)
-
-
 def outputs(
     graph: Graph,
     function: Callable[[jax.Array], Sequence[jax.Array]],
@@ -91,7 +68,8 @@ def outputs(
       size: H and W, or what they are multiples of.
 
     Raises:
-      ExportError: as `logits`.
+      ExportError: the function computes something that has no ONNX form, or cannot be traced for
+        images of any number and size.
     """
     n, h, w = jax.export.symbolic_shape("n, h, w")
     sides = (size * h, size * w) if isinstance(size, int) else size
