@@ -81,7 +81,11 @@ def main() -> None:
         time.sleep(POLL_SECONDS)
     for process in running.values():
         process.kill()
+        process.wait()
     pack(folder, list(running), given.out)
+    failed = [name for name, process in running.items() if process.returncode > 0]
+    if failed:
+        raise SystemExit(f"failed: {', '.join(failed)}; the logs are in the tar")
 
 
 def commands(given: argparse.Namespace) -> dict[str, list[str]]:
@@ -91,7 +95,12 @@ def commands(given: argparse.Namespace) -> dict[str, list[str]]:
     from uaps_jax.study.grid import Grid
 
     grid = configuration_files.load_section(given.study)
-    assert isinstance(grid, Grid), given.study
+    if not isinstance(grid, Grid):
+        raise SystemExit(f"--study={given.study} is no study")
+    if unknown := sorted(set(given.entries) - set(grid.entries)):
+        raise SystemExit(
+            f"--entries: no {', '.join(unknown)} in {given.study}; it has {', '.join(grid.entries)}"
+        )
     grid.data_dir = str(given.data.resolve())
     more = dict(one.split("=", 1) for one in given.set)
     grid.overrides |= {"train.steps": given.steps}
@@ -119,11 +128,18 @@ def watch(
             print(f"[{told - started:.0f} s]", ", ".join(steps), flush=True)
         time.sleep(POLL_SECONDS)
     for name, process in running.items():
-        print(name, "exit status", process.poll(), flush=True)
+        state = "still runs" if process.poll() is None else f"exit status {process.poll()}"
+        print(name, state, flush=True)
 
 
 def pack(folder: Path, names: list[str], out: Path) -> None:
-    """Writes a tar of the trainings, in parts."""
+    """Writes the scores, and a tar of the trainings in parts."""
+    for name in names:
+        scored = folder / name / "evaluations.jsonl"
+        if scored.exists():
+            shutil.copy(scored, out / f"{name}.jsonl")
+            scores = [round(line["image_iou"], 2) for line in gpu_neu.read_lines(scored)]
+            print(name, scores, flush=True)
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in names:
@@ -141,12 +157,6 @@ def pack(folder: Path, names: list[str], out: Path) -> None:
     content = buffer.getvalue()
     for number, start in enumerate(range(0, len(content), gpu_neu.PART)):
         (out / f"study.tar.{number:02d}").write_bytes(content[start : start + gpu_neu.PART])
-    for name in names:  # first of all, should the parts not arrive
-        scored = folder / name / "evaluations.jsonl"
-        if scored.exists():
-            shutil.copy(scored, out / f"{name}.jsonl")
-            scores = [round(line["image_iou"], 2) for line in gpu_neu.read_lines(scored)]
-            print(name, scores, flush=True)
 
 
 if __name__ == "__main__":

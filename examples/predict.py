@@ -8,7 +8,8 @@ prediction = model.predict("part.png")
 
 for index, name in enumerate(model.class_names):
     print(f"{name}: {100 * (prediction.mask == index).mean():.2f} % of the pixels")
-print(f"largest uncertainty ({model.uncertainty_name}): {prediction.uncertainty.max():.3f} nats")
+kind = model.uncertainty_kind
+print(f"largest uncertainty ({kind.name}): {prediction.uncertainty.max():.3f} {kind.unit}")
 verdicts = {True: "not OK", False: "OK", None: "no decision was set"}
 print(f"score {prediction.score:.3f}: {verdicts[prediction.not_ok]}")
 # --8<-- [end:predict]

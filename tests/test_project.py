@@ -100,6 +100,7 @@ LAYERS = {
         "evaluation",
         "inference",
         "labels",
+        "methods",
         "palette",
     },
     "study": {
@@ -146,6 +147,7 @@ LAYERS = {
         "files",
         "inference",
         "labels",
+        "methods",
     },
     "review": {
         "annotation_queue",

@@ -83,7 +83,7 @@ def test_the_uncertainty_is_the_methods_on_clean_features(name, predictor, chang
     (actual,) = opened.run(["uncertainty"], {"images": images})
     # The maps that `predict` writes, here on clean features as well.
     clean = method.uncertainty.clean()
-    assert clean.name == ("predicted variance" if variance else "KL of the decoders")
+    assert clean.kind.name == ("predicted variance" if variance else "KL of the decoders")
     given = images.swapaxes(1, 2) if config.data.transpose else images
     pool = Pool(names=("a", "b"), images=given, masks=given[..., 0])
     predict = pools.make_predictor(

@@ -346,5 +346,5 @@ def test_no_name_leads_out_of_the_target(tmp_path):
     mask = np.zeros((16, 16), np.uint8)
     for name in (str(tmp_path / "raw"), "../raw", "a/../../raw"):
         with pytest.raises(ValueError, match="leads out of"):
-            files.write(tmp_path / "out", name, image[..., None], mask, mask, [])
+            files.write(tmp_path / "out", name, image[..., None], mask, mask, 1.0, [])
     assert not list(tmp_path.rglob("*.png"))

@@ -68,6 +68,34 @@ def test_a_model_says_what_it_is(run, model):
     assert model.class_names == tiny.CLASS_NAMES
     assert (model.predictor, model.predictors) == ("main", ("main", "ensemble"))
     assert model.uncertainty_name == "KL of the decoders"
+    assert model.uncertainty_kind.unit == "nats"
+
+
+def test_an_uncertainty_of_an_outside_method_needs_no_kind(model):
+    def brightness(variables, images, key):
+        return images.mean(-1)
+
+    method = dataclasses.replace(model.method, uncertainty=brightness)
+    other = dataclasses.replace(model, method=method, compiled={})
+    image = np.full((16, 16, 3), 100, np.uint8)
+    assert other.predict(image).uncertainty.max() == 100
+    assert other.uncertainty_kind == ("uncertainty of the method", "", 1.0)
+
+
+def test_a_predicted_variance_is_white_at_its_largest_value(tmp_path):
+    settings = tiny.config("dueb")
+    settings.method.form = "repaired"
+    save(tmp_path / "run", settings, (3,))
+    model = uaps_jax.load(tmp_path / "run")
+    assert model.uncertainty_kind.unit == "squared logits"
+    (tmp_path / "in").mkdir()
+    Image.fromarray(random_image()).save(tmp_path / "in" / "a.png")
+    sources = inputs.find(tmp_path / "in", 65535, tmp_path / "out", [])
+    list(predict_images(model, sources, tmp_path / "out", []))
+    variance = model.predict(tmp_path / "in" / "a.png").uncertainty
+    found = np.array(Image.open(tmp_path / "out" / "uncertainty" / "a.png"))
+    np.testing.assert_allclose(found, 255 * variance / np.exp(3), atol=0.51)
+    assert 0 < found.max() < 255
 
 
 def test_a_prediction_is_what_the_network_computes(model):

@@ -1,5 +1,6 @@
 """The figures of a run, for any names of its images and classes."""
 
+import dataclasses
 import itertools
 import json
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from tests import tiny
 from uaps_jax.inference.pools import Predictions
+from uaps_jax.methods import uncertainties
 from uaps_jax.reports import figures
 
 ODD = "$\\frac{ and $x^{ \udcff"
@@ -20,7 +22,7 @@ def predictions_of(pool):
         values=pool.masks,
         uncertainty=pool.masks.astype("float32"),
         scores=np.zeros(len(pool.names), np.float32),
-        uncertainty_name="entropy",
+        kind=uncertainties.ENTROPY,
     )
 
 
@@ -39,6 +41,14 @@ def test_a_contact_sheet_shows_names_as_they_are(tmp_path, drawn):
     labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert labels[:2] == ["$\\frac{ and $x^{ \\udcff", "$b$"]
     assert drawn[0].axes[0].get_ylabel() == "$\\frac{ and $x^{ \\udcff"
+
+
+def test_the_uncertainty_has_its_name_and_unit(tmp_path, drawn):
+    pool = tiny.pool(2)
+    result = dataclasses.replace(predictions_of(pool), kind=uncertainties.VARIANCE)
+    figures.contact_sheet(pool, result, ("background", "a", "b"), tmp_path / "sheet.png")
+    assert drawn[0].axes[4].get_title() == "uncertainty\n(predicted variance)"
+    assert drawn[0].axes[-1].get_ylabel() == "squared logits"
 
 
 def test_curves_show_warnings_as_they_are(tmp_path, drawn):

@@ -21,6 +21,7 @@ from uaps_jax.inference import TrainedModel, ensemble, files, images, tiles
 from uaps_jax.inference.ensemble import Output, Run
 from uaps_jax.inference.images import ImageError
 from uaps_jax.inference.predict_images import progress_bar
+from uaps_jax.methods.uncertainties import ENTROPY
 
 
 def write_images(
@@ -77,7 +78,15 @@ def write_images(
             name = output.image.name
             try:
                 mask = _mask(model, output)
-                files.write(folder, name, output.image.pixels(), mask, output.entropy, ())
+                files.write(
+                    folder,
+                    name,
+                    output.image.pixels(),
+                    mask,
+                    output.entropy,
+                    ENTROPY.white,
+                    (),
+                )
             except (ImageError, OSError) as error:
                 failed(name, error)
                 continue

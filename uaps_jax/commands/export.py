@@ -68,7 +68,7 @@ def export(request: Request) -> None:
 def _report(file: Path, differences: Sequence[float]) -> None:
     logging.info(
         "%s: %.1f MiB; the largest differences from the checkpoint are %.0e of a probability and "
-        "%.0e nats of uncertainty",
+        "%.0e of uncertainty",
         file,
         file.stat().st_size / 2**20,
         *differences,

@@ -70,7 +70,7 @@ def _draw(model: TrainedModel, dataset: Dataset, pool: Pool | WholeImages, targe
 
 def _small(model: TrainedModel, images: WholeImages) -> tuple[Pool, Predictions]:
     small = [_thumbnail(images, output) for output in _outputs(model, images)]
-    return thumbnails.sheet(small, model.uncertainty_name)
+    return thumbnails.sheet(small, model.uncertainty_kind)
 
 
 def _outputs(model: TrainedModel, images: WholeImages) -> Iterator[Output]:

@@ -35,7 +35,8 @@ class Differences(NamedTuple):
 
 LIMITS = Differences(probabilities=1e-4, uncertainty=1e-3)
 """What an export may differ by, on noise; on images the differences are a tenth and less. The slope
-of the entropy, log p, makes the uncertainty less exact than the probabilities."""
+of the entropy, log p, and the exponential of a variance make the uncertainty less exact than the
+probabilities."""
 
 
 Run = Callable[[np.ndarray], Mapping[str, np.ndarray]]

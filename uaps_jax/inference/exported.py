@@ -23,6 +23,7 @@ from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.inference.exported_input import ExportedInput
 from uaps_jax.inference.onnx_file.images import SCALE
 from uaps_jax.inference.pools import Predictions
+from uaps_jax.methods import uncertainties
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -59,7 +60,7 @@ class ExportedModel:
             values=found["mask"] if is_one else found["probabilities"].transpose(0, 2, 3, 1),
             uncertainty=found["uncertainty"],
             scores=found["score"],
-            uncertainty_name=self.about["uncertainty"],
+            kind=uncertainties.named(self.about["uncertainty"]),
         )
 
 

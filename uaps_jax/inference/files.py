@@ -25,6 +25,7 @@ def write(
     image: np.ndarray,
     mask: np.ndarray,
     uncertainty: np.ndarray,
+    white: float,
     defects: Sequence[Defect],
 ) -> None:
     """Writes the pictures of one image: `<target>/<kind>/<name>.<suffix>`.
@@ -32,7 +33,7 @@ def write(
     * `mask`: PNG with a palette. The values are class ids, the colours those of `palette`; the
       background is transparent.
     * `overlay`: PNG of the image with its defects tinted.
-    * `uncertainty`: grey PNG, 255 for 1 and more.
+    * `uncertainty`: grey PNG, 255 for `white` and more.
     * `photograph`: JPEG of the image, for browsers.
     * `thumbnail`: JPEG of the image with its defects tinted and framed.
 
@@ -42,6 +43,7 @@ def write(
       image: uint8 RGB `[H, W, 3]`, or grey `[H, W, 1]`.
       mask: class ids, uint8 `[H, W]`.
       uncertainty: float `[H, W]`.
+      white: the uncertainty that is white.
       defects: of the mask, the largest first.
 
     Raises:
@@ -50,7 +52,7 @@ def write(
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"{name!r} leads out of {target}")
-    for (kind, suffix), picture in _pictures(image, mask, uncertainty, defects):
+    for (kind, suffix), picture in _pictures(image, mask, uncertainty / white, defects):
         file = path(target, kind, name, suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
         # Each format ignores the setting of the other.
@@ -105,7 +107,7 @@ def thumbnail(image: Image.Image, mask: np.ndarray, defects: Sequence[Defect]) -
 
 
 def _grey(uncertainty: np.ndarray) -> np.ndarray:
-    """uint8 `[H, W]` of nats, 255 for 1 and more."""
+    """uint8 `[H, W]`, 255 for 1 and more."""
     grey = np.empty(uncertainty.shape, np.uint8)
     values = uncertainty.reshape(-1)
     for part in pieces(values.size):

@@ -13,7 +13,8 @@ from uaps_jax.config import Config
 from uaps_jax.data.source import Pool
 from uaps_jax.evaluation import evaluate, image_score
 from uaps_jax.evaluation.image_score import ScoreRule
-from uaps_jax.methods.base import Method
+from uaps_jax.methods import uncertainties
+from uaps_jax.methods.base import Method, UncertaintyKind
 from uaps_jax.trees import Tree
 
 
@@ -24,15 +25,15 @@ class Predictions:
     Attributes:
       values: class ids, uint8 `[N, H, W]`, or, where they were asked for, probabilities
         `[N, H, W, C]`.
-      uncertainty: float32 `[N, H, W]`, in nats unless it is a predicted variance.
+      uncertainty: float32 `[N, H, W]`, in the unit of its kind.
       scores: of the images, float32 `[N]`.
-      uncertainty_name: what it is (`uncertainty_name`), for titles.
+      kind: of the uncertainty.
     """
 
     values: np.ndarray
     uncertainty: np.ndarray
     scores: np.ndarray
-    uncertainty_name: str
+    kind: UncertaintyKind
 
     @property
     def masks(self) -> np.ndarray:
@@ -53,11 +54,6 @@ class PredictPool(Protocol):
             predicted as it would be in one.
           batch_size: images at once.
         """
-
-
-def uncertainty_name(method: Method) -> str:
-    """What the uncertainty of a method's predictions is."""
-    return "entropy" if method.uncertainty is None else method.uncertainty.name
 
 
 def make_predictor(config: Config, method: Method, rule: ScoreRule, *, soft: bool) -> PredictPool:
@@ -82,17 +78,17 @@ def make_predictor(config: Config, method: Method, rule: ScoreRule, *, soft: boo
         return outputs, uncertainty, image_score.scores(probabilities, rule)
 
     def predict(variables: Tree, pool: Pool, *, first: int, batch_size: int) -> Predictions:
-        predictions, uncertainties, scores = [], [], []
+        predictions, maps, scores = [], [], []
         for number, (images, _, count) in enumerate(evaluate.batches(pool, batch_size), first):
             outputs, uncertainty, score = run(variables, images, jax.random.fold_in(key, number))
             predictions.append(np.asarray(outputs)[:count])
-            uncertainties.append(np.asarray(uncertainty)[:count])
+            maps.append(np.asarray(uncertainty)[:count])
             scores.append(np.asarray(score)[:count])
         return Predictions(
             values=np.concatenate(predictions),
-            uncertainty=np.concatenate(uncertainties),
+            uncertainty=np.concatenate(maps),
             scores=np.concatenate(scores),
-            uncertainty_name=uncertainty_name(method),
+            kind=uncertainties.kind_of(method.uncertainty),
         )
 
     return predict

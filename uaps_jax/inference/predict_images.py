@@ -72,7 +72,13 @@ def predict_images(
                     notes=notes.pop(image.name),
                 )
                 files.write(
-                    target, image.name, image.pixels(), mask, output.uncertainty, result.defects
+                    target,
+                    image.name,
+                    image.pixels(),
+                    mask,
+                    output.uncertainty,
+                    model.uncertainty_kind.white,
+                    result.defects,
                 )
             except ImageError as error:
                 problems.append(Problem(file[image.name], error.reason))

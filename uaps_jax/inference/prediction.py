@@ -17,8 +17,7 @@ class Prediction(NamedTuple):
     Attributes:
       mask: class ids, uint8 `[H, W]`.
       probabilities: of the classes, float32 `[H, W, C]`.
-      uncertainty: float32 `[H, W]`, in nats unless it is a predicted variance;
-        `TrainedModel.uncertainty_name` says what it is.
+      uncertainty: float32 `[H, W]`; `TrainedModel.uncertainty_kind` says what it is, and its unit.
       score: how much of a defect the image shows (`evaluation.image_score`), by
         `TrainedModel.score_rule`.
       not_ok: the verdict of `TrainedModel.decision`; None where there is no decision.

@@ -29,7 +29,8 @@ from uaps_jax.inference.images import Image
 from uaps_jax.inference.pools import Predictions, PredictPool
 from uaps_jax.inference.prediction import Prediction, of_output
 from uaps_jax.inference.refinement import Refine
-from uaps_jax.methods.base import Method
+from uaps_jax.methods import uncertainties
+from uaps_jax.methods.base import Method, UncertaintyKind
 from uaps_jax.training import checkpoints, decisions
 from uaps_jax.trees import Tree
 
@@ -92,9 +93,14 @@ class TrainedModel:
         return self.config.evaluation.predictor or self.predictors[0]
 
     @property
+    def uncertainty_kind(self) -> UncertaintyKind:
+        """What the uncertainty is: its name, its unit, and what is white in its pictures."""
+        return uncertainties.kind_of(self.method.uncertainty)
+
+    @property
     def uncertainty_name(self) -> str:
         """What the uncertainty is: `entropy`, `KL of the decoders` or `predicted variance`."""
-        return pools.uncertainty_name(self.method)
+        return self.uncertainty_kind.name
 
     @functools.cached_property
     def decision(self) -> Decision | None:

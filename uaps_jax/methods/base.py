@@ -194,15 +194,22 @@ class FindPseudoLabels(Protocol):
         """Pseudo-labels of images `[B, H, W, channels]` on the 0..255 scale, as at step `step`."""
 
 
-class Uncertainty(Protocol):
-    """The uncertainty of a prediction.
+class UncertaintyKind(NamedTuple):
+    """What an uncertainty is.
 
     Attributes:
-      name: what it is, for titles.
+      name: for titles.
+      unit: "" for none.
+      white: the value that is white in a picture, with all above.
     """
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    unit: str
+    white: float
+
+
+class Uncertainty(Protocol):
+    """The uncertainty of a prediction; its `kind`, an `UncertaintyKind`, may be left out."""
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         """`[B, H, W]`, of images on the 0..255 scale; the key is for perturbations."""
@@ -237,7 +244,8 @@ class Method:
         (`Network.parameter_groups`).
       memory: the arrays of `Inputs.memory` before the first step.
       after_update: updates the state after the optimizer.
-      uncertainty: None for the entropy of the prediction; those of `uncertainties` can be exported.
+      uncertainty: None for the entropy of the prediction; those in
+        `methods/uncertainties.py` can be exported.
       pseudo_labels: None for a method without pseudo-labels.
       diagnostics: by name; logged as `<name>/<key>`.
     """

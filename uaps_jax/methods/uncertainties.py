@@ -1,8 +1,9 @@
-"""The uncertainties of predictions that can be exported, but for the entropy."""
+"""The kinds of uncertainties, and those that can be exported besides the entropy."""
 
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -10,10 +11,30 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.losses import uncertainty
-from uaps_jax.methods.base import Predictor
+from uaps_jax.losses.aleatoric import LOG_VARIANCE_RANGE
+from uaps_jax.methods.base import Predictor, Uncertainty, UncertaintyKind
 from uaps_jax.models import resize
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
+
+ENTROPY = UncertaintyKind("entropy", "nats", 1.0)
+DIVERGENCE = UncertaintyKind("KL of the decoders", "nats", 1.0)
+VARIANCE = UncertaintyKind("predicted variance", "squared logits", math.exp(LOG_VARIANCE_RANGE[1]))
+KINDS = {kind.name: kind for kind in (ENTROPY, DIVERGENCE, VARIANCE)}
+
+
+def kind_of(measure: Uncertainty | None) -> UncertaintyKind:
+    """The kind of an uncertainty; None is the entropy."""
+    if measure is None:
+        return ENTROPY
+    unknown = UncertaintyKind("uncertainty of the method", "", 1.0)
+    kind: UncertaintyKind = getattr(measure, "kind", unknown)
+    return kind
+
+
+def named(name: str) -> UncertaintyKind:
+    """The kind of that name, of an exported file too."""
+    return KINDS.get(name, UncertaintyKind(name, "", 1.0))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -27,8 +48,11 @@ class Divergence:
 
     predictor: Predictor
     perturb: bool
-    name: ClassVar[str] = "KL of the decoders"
-    words: ClassVar[str] = "the mean KL divergence of the decoders to their mean, in nats"
+    kind: ClassVar[UncertaintyKind] = DIVERGENCE
+    description: ClassVar[str] = (
+        "the mean KL divergence of the decoders to their mean, on clean features, in nats"
+    )
+    """Of the exported one."""
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""
@@ -44,8 +68,9 @@ class Divergence:
 class PredictedVariance:
     """An `Uncertainty`: the variance of the logits that heads predict, the mean of the networks.
 
-    A head gives the logarithm of the variance, which is resized to the image (Kendall and Gal 2017,
-    Sec. 3.1: the noise of the data, which more images do not remove).
+    A head gives the logarithm of the variance, which is resized to the image and, as in the loss
+    that trains it, clipped to `LOG_VARIANCE_RANGE` (Kendall and Gal 2017, Eq. 12: the noise of the
+    data, which more training images do not reduce).
 
     Attributes:
       network: the architecture.
@@ -58,8 +83,8 @@ class PredictedVariance:
     normalize: Callable[[jax.Array], jax.Array]
     networks: Callable[[Tree], Sequence[Tree]]
     head: str
-    name: ClassVar[str] = "predicted variance"
-    words: ClassVar[str] = "the predicted variance of the logits, the mean of the networks"
+    kind: ClassVar[UncertaintyKind] = VARIANCE
+    description: ClassVar[str] = "the predicted variance of the logits, the mean of the networks"
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""
@@ -71,7 +96,8 @@ class PredictedVariance:
     def of_network(self, variables: Tree, images: jax.Array) -> jax.Array:
         """The variance of one network, `[B, H, W, 1]`, of normalised images."""
         (decoded,) = self.network.separate_outputs(variables, images)
-        return jnp.exp(resize.resize(decoded.heads[self.head], *images.shape[1:3]))
+        logarithm = resize.resize(decoded.heads[self.head], *images.shape[1:3])
+        return jnp.exp(jnp.clip(logarithm, *LOG_VARIANCE_RANGE))
 
     def clean(self) -> PredictedVariance:
         """Itself: nothing is perturbed."""

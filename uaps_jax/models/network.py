@@ -243,10 +243,13 @@ class Network:
         return [outputs.logits for outputs in self.separate_outputs(without_heads, images)]
 
     def separate_outputs(self, variables: Tree, images: jax.Array) -> list[Outputs]:
-        """The outputs of every decoder and of the heads that read it, likewise, without their axis.
+        """The outputs of each decoder on clean features, with those of the heads that read it.
+
+        Heads that read the encoder are not computed. Logits are `[B, H, W, C]`.
 
         Args:
-          variables: `{"params", "batch_stats"}`; those of heads may be missing, with their outputs.
+          variables: `{"params", "batch_stats"}`; where those of a head are missing, so is its
+            output.
           images: `[B, H, W, C]`, normalised.
         """
         pyramid = self.pyramid(variables, images)

@@ -127,7 +127,7 @@ def contact_sheet(
         "truth",
         "prediction",
         "errors",
-        f"uncertainty\n({predictions.uncertainty_name})",
+        f"uncertainty\n({predictions.kind.name})",
     )
     figure, axes = canvas.subplots(
         len(pool.names),
@@ -154,7 +154,9 @@ def contact_sheet(
         axis.set_title(title, fontsize=9)
     for axis in axes.flat:
         axis.set(xticks=[], yticks=[])
-    figure.colorbar(uncertainty, ax=axes, label="nats", shrink=0.3, aspect=30, pad=0.01)
+    figure.colorbar(
+        uncertainty, ax=axes, label=predictions.kind.unit, shrink=0.3, aspect=30, pad=0.01
+    )
     classes = [
         Patch(
             color=palette.COLOURS[(i - 1) % (len(palette.COLOURS) - 1) + 1] / 255,

@@ -12,6 +12,7 @@ from uaps_jax import palette
 from uaps_jax.data.source import Pool
 from uaps_jax.inference.pools import Predictions
 from uaps_jax.labels import IGNORE
+from uaps_jax.methods.base import UncertaintyKind
 
 SIDE = 256
 """Pixels of the longer side of a small picture."""
@@ -25,7 +26,7 @@ class Thumbnail(NamedTuple):
       image: uint8 `[S, S, 3]`.
       truth: class ids, uint8 `[S, S]`; a pixel shows any defect that it covers.
       mask: likewise, of the prediction.
-      uncertainty: float32 `[S, S]`, in nats.
+      uncertainty: float32 `[S, S]`.
       score: of the image.
     """
 
@@ -61,7 +62,7 @@ def thumbnail(
     )
 
 
-def sheet(small: Sequence[Thumbnail], uncertainty_name: str) -> tuple[Pool, Predictions]:
+def sheet(small: Sequence[Thumbnail], kind: UncertaintyKind) -> tuple[Pool, Predictions]:
     """Small pictures as `figures.contact_sheet` takes them."""
     names, images, truths, masks, uncertainties, scores = zip(*small, strict=True)
     return (
@@ -70,7 +71,7 @@ def sheet(small: Sequence[Thumbnail], uncertainty_name: str) -> tuple[Pool, Pred
             values=np.stack(masks),
             uncertainty=np.stack(uncertainties),
             scores=np.asarray(scores, np.float32),
-            uncertainty_name=uncertainty_name,
+            kind=kind,
         ),
     )
 

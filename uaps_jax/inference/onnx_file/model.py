@@ -76,7 +76,9 @@ def to_onnx(
     x, sizes = images.network_input(graph, config)
     logits = networks.logits(graph, config, predictor, variables, x)
     probabilities = _probabilities(graph, logits, predictor)
-    name, words = ("entropy", ENTROPY) if measure is None else (measure.name, measure.words)
+    name, description = (
+        ("entropy", ENTROPY) if measure is None else (measure.kind.name, measure.description)
+    )
     uncertainty = uncertainty_lib.uncertainty(graph, config, measure, variables, x, probabilities)
     probabilities, uncertainty = (
         images.upright(graph, config, value, sizes) for value in (probabilities, uncertainty)
@@ -104,7 +106,7 @@ def to_onnx(
             graph.nodes,
             "uaps_jax",
             _inputs(),
-            _output_infos(config, class_names, words, rule, decision, full_size=full_size),
+            _output_infos(config, class_names, description, rule, decision, full_size=full_size),
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -138,7 +140,7 @@ def _inputs() -> list[onnx.ValueInfoProto]:
 def _output_infos(
     config: Config,
     class_names: Sequence[str],
-    words: str,
+    uncertainty: str,
     rule: ScoreRule,
     decision: Decision | None,
     *,
@@ -169,7 +171,7 @@ def _output_infos(
             "uncertainty",
             TensorProto.FLOAT,
             ["N", "H", "W"],
-            f"The uncertainty of each pixel: {words}.",
+            f"The uncertainty of each pixel: {uncertainty}.",
         ),
         (
             "score",
