@@ -159,7 +159,7 @@ def main() -> None:
     for run in given.runs:
         model = uaps_jax.load(run, given.checkpoint, predictor=given.predictor, overrides=overrides)
         about = {
-            "run": run.name,
+            "run": "/".join(run.parts[-3:]),
             "method": model.config.method.name,
             "step": model.step,
             "predictor": model.predictor,
