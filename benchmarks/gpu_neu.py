@@ -176,8 +176,6 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
         print(f"{directory} holds no run: nothing to pack")
         return
     out.mkdir(parents=True, exist_ok=True)
-    for old in out.glob(f"{name}.tar.*"):
-        old.unlink()
     lines = read_lines(directory / "metrics.jsonl")
     rates = [line["train/steps_per_second"] for line in lines if line.get("train/steps_per_second")]
     peaks = [line["train/peak_memory_gib"] for line in lines if line.get("train/peak_memory_gib")]
@@ -200,14 +198,28 @@ def pack(directory: Path, out: Path, name: str, config: str) -> None:
         if (directory / file).exists():
             shutil.copy(directory / file, out / f"{name}_{file}")
     content = checkpoint_archive(directory) if (directory / "checkpoints").exists() else b""
+    write_parts(content, out, name)
+    print(json.dumps({k: v for k, v in summary.items() if k not in ("config", "evaluations")}))
+
+
+def write_parts(content: bytes, out: Path, name: str) -> None:
+    """Writes a tar in parts that can be copied back, in place of earlier ones of this name."""
+    for old in out.glob(f"{name}.tar.*"):
+        old.unlink()
     for number, start in enumerate(range(0, len(content), PART)):
         (out / f"{name}.tar.{number:02d}").write_bytes(content[start : start + PART])
-    print(json.dumps({k: v for k, v in summary.items() if k not in ("config", "evaluations")}))
+
+
+def saved_steps(directory: Path) -> list[int]:
+    """The steps of a run's checkpoints, ascending."""
+    saved = directory / "checkpoints"
+    names = (path.name for path in saved.iterdir()) if saved.is_dir() else ()
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def checkpoint_archive(directory: Path) -> bytes:
     """A tar of what resuming needs: the latest state, and the variables of the best checkpoint."""
-    steps = sorted(int(p.name) for p in (directory / "checkpoints").iterdir() if p.name.isdigit())
+    steps = saved_steps(directory)
     if not steps:
         return b""
     ranks = []

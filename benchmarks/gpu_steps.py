@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import sys
 import threading
 import time
@@ -26,6 +25,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
 
 from benchmarks import gpu_neu  # noqa: E402
+from benchmarks.measuring import step_figures  # noqa: E402
 from benchmarks.sides import METHODS, Side  # noqa: E402
 
 OURS = ("float32", "bfloat16")
@@ -63,10 +63,7 @@ def main() -> None:
     figures = {
         name: {
             **found,
-            "images_per_second": 2 * given.batch / statistics.median(times[name]),
-            "step_ms": 1000 * statistics.median(times[name]),
-            "step_ms_fastest": 1000 * min(times[name]),
-            "step_ms_slowest": 1000 * max(times[name]),
+            **step_figures(times[name], 2 * given.batch),
             **side.ask("describe"),
         }
         for name, (side, found) in ready.items()

@@ -147,16 +147,11 @@ def pack(folder: Path, names: list[str], out: Path) -> None:
             for file in KEPT:
                 if (folder / name / file).exists():
                     archive.add(folder / name / file, f"{name}/{file}")
-            saved = folder / name / "checkpoints"
-            steps = (
-                [int(p.name) for p in saved.iterdir() if p.name.isdigit()] if saved.is_dir() else []
-            )
-            for item in sorted((saved / str(max(steps))).iterdir()) if steps else ():
-                if item.name != WITHOUT:
-                    archive.add(item, item.relative_to(folder))
-    content = buffer.getvalue()
-    for number, start in enumerate(range(0, len(content), gpu_neu.PART)):
-        (out / f"study.tar.{number:02d}").write_bytes(content[start : start + gpu_neu.PART])
+            for step in gpu_neu.saved_steps(folder / name)[-1:]:
+                for item in sorted((folder / name / "checkpoints" / str(step)).iterdir()):
+                    if item.name != WITHOUT:
+                        archive.add(item, item.relative_to(folder))
+    gpu_neu.write_parts(buffer.getvalue(), out, "study")
 
 
 if __name__ == "__main__":

@@ -14,12 +14,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measuring import record
+from benchmarks.measuring import record, step_figures
 from benchmarks.sides import METHODS, Side, Sides
 
 AGREEMENT = 1e-4
@@ -89,10 +88,7 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "agreement": differences,
         "sides": {
             name: {
-                "images_per_second": images / statistics.median(values),
-                "step_ms": 1000 * statistics.median(values),
-                "step_ms_fastest": 1000 * min(values),
-                "step_ms_slowest": 1000 * max(values),
+                **step_figures(values, images),
                 "first_step_s": first[name],
                 **machine[name],
             }

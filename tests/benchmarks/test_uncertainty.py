@@ -34,9 +34,7 @@ def test_what_the_most_uncertain_pixels_hold():
     wrong = np.array([1, 1, 0, 1, 0, 0, 0, 0, 0, 1], bool)
     found = ranked(uncertainty, wrong)
     assert found.found(0.1) == pytest.approx(1 / 4)
-    assert found.found(0.2) == pytest.approx(
-        1.5 / 4
-    )  # one of two equal ones, of which one is wrong
+    assert found.found(0.2) == pytest.approx(1.5 / 4)  # half of two equal ones, one of them wrong
     assert found.found(0.3) == pytest.approx(2 / 4)
     assert found.found(1.0) == pytest.approx(1)
 

@@ -27,9 +27,9 @@ def trained(config, seed=0):
     return method, jax.tree_util.tree_map_with_path(moved, method.variables(*method.init(seed)))
 
 
-def exported(config, predictor, variables, measure=None, rule=tiny.SCORE, decision=None):
+def exported(config, predictor, variables, uncertainty=None, rule=tiny.SCORE, decision=None):
     return onnx_model.to_onnx(
-        config, predictor, measure, variables, tiny.CLASS_NAMES, ABOUT, rule, decision
+        config, predictor, uncertainty, variables, tiny.CLASS_NAMES, ABOUT, rule, decision
     )
 
 

@@ -30,10 +30,10 @@ def configured(method, fit, **data):
     return config
 
 
-def assert_same(config, predictor, variables, measure, rule=tiny.SCORE):
+def assert_same(config, predictor, variables, uncertainty, rule=tiny.SCORE):
     judged_by = (rule, decided(rule))
-    program = stablehlo.to_stablehlo(config, predictor, measure, variables, *judged_by)
-    model = session(exported(config, predictor, variables, measure, *judged_by))
+    program = stablehlo.to_stablehlo(config, predictor, uncertainty, variables, *judged_by)
+    model = session(exported(config, predictor, variables, uncertainty, *judged_by))
     read = jax.export.deserialize(program.serialize())
     for shape in SHAPES:
         images = photographs(*shape)
@@ -65,8 +65,8 @@ def test_it_equals_the_onnx_file(method, predictor, data, rule, fit):
     if method == "dueb":
         config.method.form = "repaired"
     built, variables = trained(config)
-    measure = None if built.uncertainty is None else built.uncertainty.clean()
-    assert_same(config, built.predictor(predictor), variables, measure, rule)
+    uncertainty = None if built.uncertainty is None else built.uncertainty.clean()
+    assert_same(config, built.predictor(predictor), variables, uncertainty, rule)
 
 
 @pytest.mark.parametrize("rule", [tiny.SCORE, dataclasses.replace(REGIONS, kind="area")])

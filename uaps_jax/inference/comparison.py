@@ -48,7 +48,7 @@ def compared(
     run: Run,
     config: Config,
     predictor: Predictor,
-    measure: Exportable | None,
+    uncertainty: Exportable | None,
     variables: Tree,
     rule: ScoreRule,
     decision: Decision | None,
@@ -67,7 +67,7 @@ def compared(
         shape = (count, *sides, 3)  # which the network sees at the size of its input
         images = random.integers(0, 256, shape, np.uint8)
         _check_scores(file, run(images), rule, decision)
-        found = differences(run, config, predictor, measure, variables, images)
+        found = differences(run, config, predictor, uncertainty, variables, images)
         worst = Differences(*np.maximum(worst, found).tolist())  # keeps NaN
     for name, difference, limit in zip(Differences._fields, worst, LIMITS, strict=True):
         if not difference <= limit:
@@ -82,7 +82,7 @@ def differences(
     run: Run,
     config: Config,
     predictor: Predictor,
-    measure: Exportable | None,
+    uncertainty: Exportable | None,
     variables: Tree,
     images: np.ndarray,
 ) -> Differences:
@@ -92,7 +92,7 @@ def differences(
       run: the exported model.
       config: of the checkpoint.
       predictor: that was exported, computing in float32.
-      measure: the uncertainty that was exported; None for the entropy.
+      uncertainty: the uncertainty that was exported; None for the entropy.
       variables: of the checkpoint.
       images: uint8 `[N, H, W, 3]`, before any transposition: with `data.fit` "resize" of the
         network's size.
@@ -104,16 +104,16 @@ def differences(
     if config.data.transpose:
         inputs = inputs.swapaxes(1, 2)
     with jax.default_matmul_precision("highest"):
-        predict = jax.jit(functools.partial(outputs, predictor, measure))
-        probabilities, uncertainty = map(np.asarray, predict(variables, inputs))
+        predict = jax.jit(functools.partial(outputs, predictor, uncertainty))
+        probabilities, unsure = map(np.asarray, predict(variables, inputs))
     if config.data.transpose:
-        probabilities, uncertainty = probabilities.swapaxes(1, 2), uncertainty.swapaxes(1, 2)
+        probabilities, unsure = probabilities.swapaxes(1, 2), unsure.swapaxes(1, 2)
     expected = (
         probabilities[:, :height, :width].transpose(0, 3, 1, 2),
-        np.stack([resample.nearest(u[:height, :width], *images.shape[1:3]) for u in uncertainty]),
+        np.stack([resample.nearest(u[:height, :width], *images.shape[1:3]) for u in unsure]),
     )
     found = run(images)
-    scale = np.maximum(expected[1], 1) if isinstance(measure, PredictedVariance) else 1.0
+    scale = np.maximum(expected[1], 1) if isinstance(uncertainty, PredictedVariance) else 1.0
     return Differences(
         probabilities=float(np.abs(found["probabilities"] - expected[0]).max()),
         uncertainty=float((np.abs(found["uncertainty"] - expected[1]) / scale).max()),

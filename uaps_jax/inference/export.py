@@ -59,13 +59,13 @@ def write(
         or the network or the uncertainty has no ONNX form; nothing is written.
     """
     predictor = method.predictor(config.evaluation.predictor)
-    measure = _measure(method) if uncertainty == "method" else None
+    exported = _uncertainty(method) if uncertainty == "method" else None
 
     def made(*, full_size: bool) -> bytes:
         model = onnx_model.to_onnx(
             config,
             predictor,
-            measure,
+            exported,
             variables,
             class_names,
             about,
@@ -77,7 +77,7 @@ def write(
 
     data = made(full_size=False)
     run = in_onnx_runtime(data)
-    worst = comparison.compared(file, run, config, predictor, measure, variables, rule, decision)
+    worst = comparison.compared(file, run, config, predictor, exported, variables, rule, decision)
     if full_size:
         data = made(full_size=True)
         comparison.check_full_size(file, run, in_onnx_runtime(data), config)
@@ -98,17 +98,17 @@ def write_stablehlo(
 ) -> comparison.Differences:
     """Writes the model of the configured predictor for JAX; otherwise as `write`."""
     predictor = method.predictor(config.evaluation.predictor)
-    measure = _measure(method) if uncertainty == "method" else None
+    exported = _uncertainty(method) if uncertainty == "method" else None
 
     def made(*, full_size: bool) -> bytes:
         program = stablehlo.to_stablehlo(
-            config, predictor, measure, variables, rule, decision, full_size=full_size
+            config, predictor, exported, variables, rule, decision, full_size=full_size
         )
         return bytes(program.serialize())
 
     data = made(full_size=False)
     run = in_jax(data)
-    worst = comparison.compared(file, run, config, predictor, measure, variables, rule, decision)
+    worst = comparison.compared(file, run, config, predictor, exported, variables, rule, decision)
     if full_size:
         data = made(full_size=True)
         comparison.check_full_size(file, run, in_jax(data), config)
@@ -132,7 +132,7 @@ def in_jax(model: bytes) -> Run:
     return lambda images: {name: np.asarray(value) for name, value in exported.call(images).items()}
 
 
-def _measure(method: Method) -> Exportable | None:
+def _uncertainty(method: Method) -> Exportable | None:
     """The uncertainty of a method, on clean features; None for the entropy.
 
     Raises:

@@ -52,7 +52,7 @@ def write(
     """
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise ValueError(f"{name!r} leads out of {target}")
-    for (kind, suffix), picture in _pictures(image, mask, uncertainty / white, defects):
+    for (kind, suffix), picture in _pictures(image, mask, uncertainty, white, defects):
         file = path(target, kind, name, suffix)
         file.parent.mkdir(parents=True, exist_ok=True)
         # Each format ignores the setting of the other.
@@ -65,13 +65,17 @@ def path(target: Path, kind: str, name: str, suffix: str) -> Path:
 
 
 def _pictures(
-    image: np.ndarray, mask: np.ndarray, uncertainty: np.ndarray, defects: Sequence[Defect]
+    image: np.ndarray,
+    mask: np.ndarray,
+    uncertainty: np.ndarray,
+    white: float,
+    defects: Sequence[Defect],
 ) -> Iterator[tuple[tuple[str, str], Image.Image]]:
     """Kind and suffix, and the picture."""
     pixels = Image.fromarray(np.broadcast_to(image, (*mask.shape, 3)))
     yield ("mask", "png"), coloured(mask)
     yield ("overlay", "png"), Image.fromarray(palette.overlay(image, mask))
-    yield ("uncertainty", "png"), Image.fromarray(_grey(uncertainty))
+    yield ("uncertainty", "png"), Image.fromarray(_grey(uncertainty, white))
     yield ("thumbnail", "jpg"), thumbnail(pixels, mask, defects)
     pixels.thumbnail((_JPEG_SIDE, _JPEG_SIDE))
     yield ("photograph", "jpg"), pixels
@@ -106,10 +110,10 @@ def thumbnail(image: Image.Image, mask: np.ndarray, defects: Sequence[Defect]) -
     return picture
 
 
-def _grey(uncertainty: np.ndarray) -> np.ndarray:
-    """uint8 `[H, W]`, 255 for 1 and more."""
+def _grey(uncertainty: np.ndarray, white: float) -> np.ndarray:
+    """uint8 `[H, W]`, 255 for `white` and more."""
     grey = np.empty(uncertainty.shape, np.uint8)
     values = uncertainty.reshape(-1)
     for part in pieces(values.size):
-        grey.reshape(-1)[part] = np.round(255 * np.clip(values[part], 0, 1))
+        grey.reshape(-1)[part] = np.round(255 * np.clip(values[part] / white, 0, 1))
     return grey

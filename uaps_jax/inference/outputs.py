@@ -15,17 +15,17 @@ class ExportError(ConfigError):
 
 
 def outputs(
-    predictor: Predictor, measure: Exportable | None, variables: Tree, images: jax.Array
+    predictor: Predictor, uncertainty: Exportable | None, variables: Tree, images: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
     """Probabilities `[N, h, w, C]` and the uncertainty `[N, h, w]`.
 
     Args:
       predictor: of the method.
-      measure: the uncertainty, on clean features; None for the entropy of the probabilities.
+      uncertainty: the uncertainty, on clean features; None for the entropy of the probabilities.
       variables: of the checkpoint.
       images: `[N, h, w, channels]` on the 0..255 scale.
     """
     probabilities = predictor(variables, images)
-    if measure is None:
+    if uncertainty is None:
         return probabilities, jax.scipy.special.entr(probabilities).sum(-1)
-    return probabilities, measure(variables, images, jax.random.key(0))
+    return probabilities, uncertainty(variables, images, jax.random.key(0))

@@ -26,7 +26,7 @@ PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 def to_stablehlo(
     config: Config,
     predictor: Predictor,
-    measure: Exportable | None,
+    uncertainty: Exportable | None,
     variables: Tree,
     rule: ScoreRule,
     decision: Decision | None,
@@ -38,7 +38,7 @@ def to_stablehlo(
     Args:
       config: size, channels and fit are read from it.
       predictor: of the method.
-      measure: the uncertainty, computed on clean features; None for the entropy of the
+      uncertainty: the uncertainty, computed on clean features; None for the entropy of the
         probabilities.
       variables: of the checkpoint; they become constants of the program.
       rule: of the score of an image.
@@ -57,8 +57,8 @@ def to_stablehlo(
     def predict(images: jax.Array) -> dict[str, jax.Array]:
         size = (images.shape[1], images.shape[2])
         x = _network_input(images, data, config.network.stride)
-        probabilities, uncertainty = (
-            _upright(output, data, size) for output in outputs(predictor, measure, variables, x)
+        probabilities, unsure = (
+            _upright(output, data, size) for output in outputs(predictor, uncertainty, variables, x)
         )
         score = image_score.scores(probabilities, rule)
         verdict = {} if decision is None else {"not_ok": ~(score <= decision.threshold)}
@@ -68,7 +68,7 @@ def to_stablehlo(
             "probabilities": jnp.moveaxis(
                 _at_original_size(probabilities, data, size) if full_size else probabilities, -1, 1
             ),
-            "uncertainty": _at_original_size(uncertainty, data, size),
+            "uncertainty": _at_original_size(unsure, data, size),
         }
 
     shape = (*jax.export.symbolic_shape("n, h, w"), 3)

@@ -23,12 +23,12 @@ VARIANCE = UncertaintyKind("predicted variance", "squared logits", math.exp(LOG_
 KINDS = {kind.name: kind for kind in (ENTROPY, DIVERGENCE, VARIANCE)}
 
 
-def kind_of(measure: Uncertainty | None) -> UncertaintyKind:
+def kind_of(uncertainty: Uncertainty | None) -> UncertaintyKind:
     """The kind of an uncertainty; None is the entropy."""
-    if measure is None:
+    if uncertainty is None:
         return ENTROPY
     unknown = UncertaintyKind("uncertainty of the method", "", 1.0)
-    kind: UncertaintyKind = getattr(measure, "kind", unknown)
+    kind: UncertaintyKind = getattr(uncertainty, "kind", unknown)
     return kind
 
 
@@ -49,10 +49,6 @@ class Divergence:
     predictor: Predictor
     perturb: bool
     kind: ClassVar[UncertaintyKind] = DIVERGENCE
-    description: ClassVar[str] = (
-        "the mean KL divergence of the decoders to their mean, on clean features, in nats"
-    )
-    """Of the exported one."""
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""
@@ -84,7 +80,6 @@ class PredictedVariance:
     networks: Callable[[Tree], Sequence[Tree]]
     head: str
     kind: ClassVar[UncertaintyKind] = VARIANCE
-    description: ClassVar[str] = "the predicted variance of the logits, the mean of the networks"
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""

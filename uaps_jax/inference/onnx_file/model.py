@@ -25,18 +25,17 @@ from uaps_jax.inference import exported_input
 from uaps_jax.inference.onnx_file import image_score, images, networks
 from uaps_jax.inference.onnx_file import uncertainty as uncertainty_lib
 from uaps_jax.inference.onnx_file.graph import Graph
-from uaps_jax.methods.base import Predictor
-from uaps_jax.methods.uncertainties import Exportable
+from uaps_jax.methods.base import Predictor, UncertaintyKind
+from uaps_jax.methods.uncertainties import Exportable, kind_of
 from uaps_jax.trees import Tree
 
 OPSET = 17
-ENTROPY = "the entropy of the probabilities, in nats"
 
 
 def to_onnx(
     config: Config,
     predictor: Predictor,
-    measure: Exportable | None,
+    uncertainty: Exportable | None,
     variables: Tree,
     class_names: Sequence[str],
     about: Mapping[str, str],
@@ -50,7 +49,7 @@ def to_onnx(
     Args:
       config: size, channels, fit and normalisation are read from it.
       predictor: of the method.
-      measure: the uncertainty, computed on clean features; None for the entropy of the
+      uncertainty: the uncertainty, computed on clean features; None for the entropy of the
         probabilities.
       variables: of the checkpoint.
       class_names: by class id.
@@ -76,12 +75,10 @@ def to_onnx(
     x, sizes = images.network_input(graph, config)
     logits = networks.logits(graph, config, predictor, variables, x)
     probabilities = _probabilities(graph, logits, predictor)
-    name, description = (
-        ("entropy", ENTROPY) if measure is None else (measure.kind.name, measure.description)
-    )
-    uncertainty = uncertainty_lib.uncertainty(graph, config, measure, variables, x, probabilities)
-    probabilities, uncertainty = (
-        images.upright(graph, config, value, sizes) for value in (probabilities, uncertainty)
+    kind = kind_of(uncertainty)
+    unsure = uncertainty_lib.uncertainty(graph, config, uncertainty, variables, x, probabilities)
+    probabilities, unsure = (
+        images.upright(graph, config, value, sizes) for value in (probabilities, unsure)
     )
     mask = graph.add("ArgMax", probabilities, axis=1, keepdims=0)
     mask = images.at_original_size(graph, mask, sizes)
@@ -90,8 +87,8 @@ def to_onnx(
         "probabilities",
         images.at_original_size(graph, probabilities, sizes, 2) if full_size else probabilities,
     )
-    uncertainty = graph.add("Squeeze", uncertainty, graph.constant([1], np.int64))
-    graph.output("uncertainty", images.at_original_size(graph, uncertainty, sizes))
+    unsure = graph.add("Squeeze", unsure, graph.constant([1], np.int64))
+    graph.output("uncertainty", images.at_original_size(graph, unsure, sizes))
     pixels = config.data.height * config.data.width if config.data.fit == "resize" else None
     score = image_score.scores(graph, probabilities, rule, pixels)
     graph.output("score", score)
@@ -106,7 +103,7 @@ def to_onnx(
             graph.nodes,
             "uaps_jax",
             _inputs(),
-            _output_infos(config, class_names, description, rule, decision, full_size=full_size),
+            _output_infos(config, class_names, kind, rule, decision, full_size=full_size),
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
@@ -123,7 +120,7 @@ def to_onnx(
         "classes": classes,
         "input": exported_input.of_config(config).to_json(),
         "score_rule": json.dumps(dataclasses.asdict(rule)),
-        "uncertainty": name,
+        "uncertainty": kind.name,
     }
     if decision is not None:
         props["decision"] = decision.to_json()
@@ -140,7 +137,7 @@ def _inputs() -> list[onnx.ValueInfoProto]:
 def _output_infos(
     config: Config,
     class_names: Sequence[str],
-    uncertainty: str,
+    kind: UncertaintyKind,
     rule: ScoreRule,
     decision: Decision | None,
     *,
@@ -171,7 +168,7 @@ def _output_infos(
             "uncertainty",
             TensorProto.FLOAT,
             ["N", "H", "W"],
-            f"The uncertainty of each pixel: {uncertainty}.",
+            f"The uncertainty of each pixel: {uncertainty_lib.DESCRIPTIONS[kind]}.",
         ),
         (
             "score",

@@ -7,14 +7,20 @@ from collections.abc import Sequence
 from uaps_jax.config import Config
 from uaps_jax.inference.onnx_file import networks
 from uaps_jax.inference.onnx_file.graph import Graph
-from uaps_jax.methods.uncertainties import Divergence, Exportable
+from uaps_jax.methods.uncertainties import DIVERGENCE, ENTROPY, VARIANCE, Divergence, Exportable
 from uaps_jax.trees import Tree
+
+DESCRIPTIONS = {
+    ENTROPY: "the entropy of the probabilities, in nats",
+    DIVERGENCE: "the mean KL divergence of the decoders to their mean, on clean features, in nats",
+    VARIANCE: "the predicted variance of the logits, the mean of the networks",
+}
 
 
 def uncertainty(
     graph: Graph,
     config: Config,
-    measure: Exportable | None,
+    of_method: Exportable | None,
     variables: Tree,
     x: str,
     probabilities: str,
@@ -24,22 +30,22 @@ def uncertainty(
     Args:
       graph: the nodes are added to.
       config: of the run.
-      measure: of the uncertainty; None for the entropy.
+      of_method: the uncertainty of the method; None for the entropy.
       variables: of the checkpoint.
       x: name of the normalised images `[N, C, h, w]`.
       probabilities: name of theirs, `[N, C, h, w]`.
     """
-    if measure is None:
+    if of_method is None:
         return _entropy(graph, probabilities)
-    if isinstance(measure, Divergence):
-        logits = networks.logits(graph, config, measure.predictor, variables, x)
+    if isinstance(of_method, Divergence):
+        logits = networks.logits(graph, config, of_method.predictor, variables, x)
         return _divergence(graph, logits)
     maps = networks.outputs(
         graph,
         config,
-        measure.network,
-        lambda network, images: [measure.of_network(network, images)],
-        measure.networks(variables),
+        of_method.network,
+        lambda network, images: [of_method.of_network(network, images)],
+        of_method.networks(variables),
         x,
     )
     return graph.mean(*maps)
