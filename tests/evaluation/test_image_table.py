@@ -16,7 +16,8 @@ def test_every_image_has_its_score_verdict_truth_and_overlap():
     confusions = np.zeros((3, 3, 3), int)  # truth, prediction
     confusions[0] = [[90, 2, 0], [3, 5, 0], [0, 0, 0]]  # dent: 5 of 10
     confusions[1] = [[96, 0, 4], [0, 0, 0], [0, 0, 0]]  # good, with four false pixels
-    measured = Measured(confusions=confusions, image_scores=np.array([0.75, 0.5, 0.25], np.float32))
+    of_images = np.array([0.75, 0.5, 0.25], np.float32)
+    measured = Measured(confusions=confusions, image_scores=of_images, near=None)
     names, groups = ("a", "below/b", "c"), (7, -1, 3)
     rows = list(csv.DictReader(io.StringIO(table(names, groups, measured, NAMES, DECISION))))
     assert rows[0] == {

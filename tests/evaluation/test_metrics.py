@@ -8,7 +8,7 @@ from numpy.testing import assert_array_equal
 
 from tests import oracles, tiny
 from uaps_jax.data.source import Pool
-from uaps_jax.evaluation import evaluate, metrics
+from uaps_jax.evaluation import binary, evaluate, metrics
 from uaps_jax.labels import IGNORE
 
 NAMES = ("background", "inclusion", "patch", "scratch")
@@ -193,13 +193,17 @@ def test_the_last_batch_is_filled_up_and_its_filling_not_counted(size):
 def test_dice_and_auroc_is_their_mean_and_image_dice_without_good_images():
     defective, good = [[2, 0], [1, 1]], [[4, 0], [0, 0]]  # Dice 2/3
     measured = evaluate.Measured(
-        confusions=np.array([defective, good, good]), image_scores=np.array([0.5, 0.7, 0.1])
+        confusions=np.array([defective, good, good]),
+        image_scores=np.array([0.5, 0.7, 0.1]),
+        near=np.array([[1, 2], [0, 0], [0, 0]]),
     )
     result = evaluate.scores(measured, NAMES[:2])
     assert result["auroc"] == 50
     assert result["dice_and_auroc"] == pytest.approx((100 * 2 / 3 + 50) / 2)
     alone = evaluate.Measured(
-        confusions=np.array([defective]), image_scores=np.array([0.5], np.float32)
+        confusions=np.array([defective]),
+        image_scores=np.array([0.5], np.float32),
+        near=np.array([[1, 2]]),
     )
     assert evaluate.scores(alone, NAMES[:2])["dice_and_auroc"] == pytest.approx(100 * 2 / 3)
 
@@ -220,4 +224,5 @@ def test_scores_of_which_more_is_better_have_their_names_without_an_image():
     random = np.random.default_rng(0)
     found = metrics.scores(random.integers(1, 9, (3, 2, 2)), names)
     others = {"images", "images_without_defect", "clean_image_false_positive_rate"}
-    assert set(metrics.growing(names)) == set(found) - others
+    assert set(metrics.growing(names)) == set(found) - others | set(binary.NAMES)
+    assert set(metrics.growing(NAMES)).isdisjoint(binary.NAMES)

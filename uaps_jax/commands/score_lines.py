@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from uaps_jax.evaluation import binary
 from uaps_jax.evaluation.decision import Decision
 from uaps_jax.evaluation.image_level import Count, Judged
 from uaps_jax.evaluation.intervals import Interval
@@ -31,7 +32,8 @@ def of_pixels(scores: Mapping[str, Any], confusions: np.ndarray) -> list[str]:
       confusions: `[N, C, C]`.
     """
     by_class = [name for name in scores if name.partition("/")[0] in PIXEL_SCORES_BY_CLASS]
-    names = [*PIXEL_SCORES, *(name for name in by_class if "/" in name)]
+    of_one_class = [name for name in binary.NAMES if name in scores]
+    names = [*PIXEL_SCORES, *of_one_class, *(name for name in by_class if "/" in name)]
     without = int(scores["images_without_defect"])
     lines = ["  of the pixels, in percent:"]
     lines += [f"    {name:32s} {scores[name]:6.2f}" for name in names]

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +15,7 @@ import numpy as np
 from uaps_jax import compiler
 from uaps_jax.data.source import Pool
 from uaps_jax.data.whole_images import WholeImages
-from uaps_jax.evaluation import image_level, image_score, metrics, whole_images
+from uaps_jax.evaluation import binary, image_level, image_score, metrics, whole_images
 from uaps_jax.evaluation.image_score import ScoreRule
 from uaps_jax.labels import IGNORE
 from uaps_jax.trees import Tree
@@ -27,15 +28,15 @@ class MeasureFunction:
     """From variables and images to what is measured; a part is compiled when it is used first.
 
     Attributes:
-      of_batch: jitted: variables, network inputs and masks to confusion matrices `[B, C, C]` and
-        image scores `[B]`.
+      of_batch: jitted: variables, network inputs and masks to what is `Measured` of them.
       probabilities: jitted: variables and network inputs to probabilities `[B, H, W, C]`.
       classes: C.
       rule: of the image scores.
     """
 
     of_batch: Callable[
-        [Tree, jax.Array | np.ndarray, jax.Array | np.ndarray], tuple[jax.Array, jax.Array]
+        [Tree, jax.Array | np.ndarray, jax.Array | np.ndarray],
+        tuple[jax.Array, jax.Array, jax.Array | None],
     ]
     probabilities: whole_images.Probabilities
     classes: int
@@ -49,10 +50,12 @@ class Measured:
     Attributes:
       confusions: integer `[N, C, C]` (truth, prediction).
       image_scores: float32 `[N]`; pixels without a label do not count.
+      near: of two classes `[N, 2]`, `binary.near`; else None.
     """
 
     confusions: np.ndarray
     image_scores: np.ndarray
+    near: np.ndarray | None
 
 
 def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Array:
@@ -84,10 +87,11 @@ def make_measure_function(
 
     def of_batch(
         variables: Tree, images: jax.Array, masks: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
+    ) -> tuple[jax.Array, jax.Array, jax.Array | None]:
         found = predictor(variables, images)
-        confusions = confusion(masks, found.argmax(-1), classes)
-        return confusions, image_score.scores(found, rule, masks != IGNORE)
+        predicted = found.argmax(-1)
+        of_images = image_score.scores(found, rule, masks != IGNORE)
+        return confusion(masks, predicted, classes), of_images, _near(masks, predicted, classes)
 
     def probabilities(variables: Tree, images: jax.Array) -> jax.Array:
         return predictor(variables, images)
@@ -104,22 +108,38 @@ def measure(
     batch_size: int,
 ) -> Measured:
     """Confusion matrices and scores of the images of a pool; of whole images at their own size."""
-    confusions: list[np.ndarray] = []
-    scores: list[np.ndarray] = []
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]] = []
+    classes = measure_function.classes
     if isinstance(pool, WholeImages):
         for one in whole_images.predicted(
             measure_function.probabilities, variables, pool, pool.names, batch_size
         ):
-            found = metrics.confusion(one.truth, one.mask, measure_function.classes)
-            confusions.append(found[None])
             score = whole_images.score(one, measure_function.rule)
-            scores.append(np.array([score], np.float32))
+            parts.append(
+                (
+                    metrics.confusion(one.truth, one.mask, classes)[None],
+                    np.array([score], np.float32),
+                    _near(one.truth[None], one.mask[None], classes),
+                )
+            )
     else:
         for images, masks, count in batches(pool, batch_size):
-            matrices, of_images = measure_function.of_batch(variables, images, masks)
-            confusions.append(np.asarray(matrices)[:count])
-            scores.append(np.asarray(of_images)[:count])
-    return Measured(confusions=np.concatenate(confusions), image_scores=np.concatenate(scores))
+            matrices, of_images, near = measure_function.of_batch(variables, images, masks)
+            kept = None if near is None else np.asarray(near)[:count]
+            parts.append((np.asarray(matrices)[:count], np.asarray(of_images)[:count], kept))
+    confusions, scores, counts = zip(*parts, strict=True)
+    return Measured(
+        confusions=np.concatenate(confusions),
+        image_scores=np.concatenate(scores),
+        near=np.concatenate(counts) if classes == 2 else None,
+    )
+
+
+def _near(masks: Any, predicted: Any, classes: int) -> Any:
+    """`binary.near` of class ids `[B, H, W]`, of numpy or JAX; None with several defect classes."""
+    if classes != 2:
+        return None
+    return binary.near(masks == 1, (predicted == 1) & (masks != IGNORE))
 
 
 def evaluate(
@@ -136,10 +156,14 @@ def evaluate(
 def scores(measured: Measured, class_names: Sequence[str]) -> dict[str, float]:
     """The metrics of `metrics.scores` and of `image_level.separation`, and `dice_and_auroc`.
 
+    With one defect class also those of `binary.scores`.
+
     `dice_and_auroc` is the mean of `image_dice`, for which only images with a defect count, and of
     `auroc`, for which those without one count as well; without these it is `image_dice`.
     """
     of_pixels = metrics.scores(measured.confusions, class_names)
+    if measured.near is not None:
+        of_pixels |= binary.scores(measured.confusions, measured.near)
     of_images = image_level.separation(
         measured.image_scores, image_level.truth(measured.confusions)
     )

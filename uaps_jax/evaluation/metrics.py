@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from uaps_jax.evaluation import binary
 from uaps_jax.labels import IGNORE
 
 EPSILON = 1e-10
@@ -89,7 +90,8 @@ def growing(class_names: Sequence[str]) -> list[str]:
     """The names of the scores of which a higher value is better."""
     none = np.zeros((0, len(class_names), len(class_names)), np.int64)
     others = ("images", "images_without_defect", "clean_image_false_positive_rate")
-    return [name for name in scores(none, class_names) if name not in others]
+    own = binary.NAMES if len(class_names) == 2 else ()
+    return [*(name for name in scores(none, class_names) if name not in others), *own]
 
 
 def mean(values: np.ndarray) -> float:
