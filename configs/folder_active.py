@@ -16,6 +16,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "folder",
         argument,
+        small=active.Small(widths=active.SMALL_WIDTHS, size=64, batch=8, steps=1500),
         annotation="files",
         baselines=(),
         start="typiclust",

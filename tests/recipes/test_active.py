@@ -34,6 +34,7 @@ def recipe(root, **settings):
     base.train.steps = base.train.eval_every = base.checkpoint.every = 2
     base.train.batch_labeled = base.train.batch_unlabeled = 2
     base.evaluation.batch_size = 4
+    made.acquisition.features = "texture"
     simulated = {"annotation": "simulated", "start": "random", "baselines": ("random",)}
     usual = {"start_images": 2, "added": (2.0,), "metric": "dataset_iou"}
     for name, value in (usual | simulated | settings).items():
@@ -206,7 +207,7 @@ def test_the_published_recipes_are_valid(name, argument, tmp_path):
     stages = stage.checked(made, tmp_path)
     folders = stage.folders(stages, tmp_path)
     trainings = [one.configure(folders) for one in stages if isinstance(one, stage.Training)]
-    assert len(trainings) == (4 if name == "folder_active" else 18)
+    assert len(trainings) == (4 if name == "folder_active" else 19)
     assert len({training.train.steps for training in trainings}) == 1
     assert {training.method.name for training in trainings} == {
         "uaps" if "uaps" in argument else "supervised"
@@ -221,7 +222,7 @@ def test_the_published_recipes_are_valid(name, argument, tmp_path):
         ({"added": (1.5,)}, "added = .* images are whole numbers"),
         ({"baselines": ("best",)}, "baselines = .* must be some of random, class_aware_random"),
         ({"baselines": ("random", "random")}, "baselines = .* each once"),
-        ({"start": "typiclust", "start_features": "encoder"}, "set base.network.pretrained"),
+        ({"start": "typiclust", "acquisition.features": "network"}, "set base.network.pretrained"),
         ({"annotation": "files"}, "baselines = .* compare strategies where the masks are known"),
         ({"metric": "dataset_iuo"}, "metric = 'dataset_iuo': must be one of image_iou, "),
         ({"start_images": 5}, "are 7 images, and there are 6 to choose from"),

@@ -30,7 +30,7 @@ def k_center(features: np.ndarray, count: int, chosen: Sequence[int] = ()) -> li
     """
     check_choice("features", features, count, chosen)
     picked: list[int] = []
-    nearest = _nearest(features, chosen)
+    nearest = to_nearest(features, chosen)
     for _ in range(count):
         if not chosen and not picked:
             index = int(distance.cdist(features, features.mean(0)[None])[:, 0].argmin())
@@ -51,7 +51,7 @@ def k_means_plus_plus(
     """
     check_choice("features", features, count, chosen)
     picked: list[int] = []
-    nearest = _nearest(features, chosen)
+    nearest = to_nearest(features, chosen)
     for _ in range(count):
         free = np.setdiff1d(np.arange(len(features)), [*chosen, *picked])
         weight = np.square(nearest[free]) if chosen or picked else np.ones(len(free))
@@ -128,7 +128,7 @@ def distances(features: np.ndarray, order: Sequence[int], chosen: Sequence[int] 
 
     Infinite for the first one where nothing is chosen.
     """
-    nearest, found = _nearest(features, chosen), []
+    nearest, found = to_nearest(features, chosen), []
     for index in order:
         found.append(nearest[index])
         nearest = np.minimum(nearest, distance.cdist(features, features[index][None])[:, 0])
@@ -148,7 +148,7 @@ def check_choice(name: str, values: np.ndarray, count: int, chosen: Sequence[int
         raise ValueError(f"{count} images are to be chosen, and {free} are not annotated")
 
 
-def _nearest(features: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
+def to_nearest(features: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
     """The distance of every image to the nearest chosen one; infinite without one."""
     nearest = np.full(len(features), np.inf)
     for index in chosen:

@@ -7,10 +7,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 
-from uaps_jax.acquisition import diversity
-
-SHORTLIST = 4
-"""Images of the shortlist of `hybrid` at most, for each that is chosen."""
+from uaps_jax.acquisition import coverage, diversity
 
 
 def highest(scores: np.ndarray, count: int, chosen: Sequence[int] = ()) -> list[int]:
@@ -61,40 +58,27 @@ def stochastic(
 
 
 def hybrid(
-    scores: np.ndarray,
-    features: np.ndarray,
-    count: int,
-    random: np.random.Generator,
-    chosen: Sequence[int] = (),
+    scores: np.ndarray, features: np.ndarray, count: int, chosen: Sequence[int] = ()
 ) -> list[int]:
-    """The default: a shortlist of uncertain images, and of these the ones that differ most.
+    """The default: the images that stand for the ones of which the network is unsure.
 
-    `stochastic` draws 4 images for each that is wanted, but at most half of those that are left, so
-    that the scores count in a small pool, too; `diversity.k_center` chooses among them, from the
-    annotated ones on. The order is that of the choice. Where more than half of the images are
-    wanted, the shortlist is the batch, and the scores alone decide.
+    `coverage.facility_location` with the scores as weights: each time the image that brings the
+    uncertain images nearest to an annotated one.
 
-    The reason: the images of the highest scores are often copies of one scene, of which one would
-    be enough, and k-center alone chooses outliers, whether the network knows them or not. The
-    shortlist leaves out what the network knows, k-center what is shown already. It is for rounds
-    with a trained network; the first round is `diversity.typiclust`'s, because uncertainty of a
-    network without training, or with a handful of images, was worse than random choice in several
-    studies.
+    The reason: the highest scores are often copies of one scene, of which one would be enough, or
+    outliers that no other image is like. Here an image is chosen because many uncertain ones are
+    like it, and none of them is annotated. A shortlist of the highest scores, from which k-center
+    took the images that differ most, was the choice before: it took outliers, and was worse than
+    random images on NEU-Seg.
 
     Args:
       scores: `[N]`, not negative.
       features: `[N, D]`.
       count: of the images.
-      random: of this draw.
       chosen: that are annotated already.
     """
     diversity.check_choice("scores", scores, count, chosen)
-    left = len(scores) - len(set(chosen))
-    length = max(count, min(SHORTLIST * count, left // 2))
-    shortlist = stochastic(scores, length, random, chosen)
-    places = [*chosen, *shortlist]
-    picked = diversity.k_center(features[places], count, range(len(chosen)))
-    return [places[place] for place in picked]
+    return coverage.facility_location(features, count, chosen, scores)
 
 
 def uniform(

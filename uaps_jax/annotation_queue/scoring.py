@@ -118,14 +118,13 @@ def _pixels(source: Source) -> np.ndarray:
     return source.read().pixels
 
 
-def choose(scored: Scored, annotated: frozenset[str], count: int, seed: int) -> list[Choice]:
+def choose(scored: Scored, annotated: frozenset[str], count: int) -> list[Choice]:
     """The images to annotate next, in the order of the choice (`selection.hybrid`).
 
     Args:
       scored: all images.
       annotated: names of those that are annotated already.
       count: how many to choose; all others if there are fewer.
-      seed: of the draw.
     """
     names = [source.name for source in scored.sources]
     chosen = [row for row, name in enumerate(names) if name in annotated]
@@ -133,7 +132,6 @@ def choose(scored: Scored, annotated: frozenset[str], count: int, seed: int) -> 
         np.array([one.score for one in scored.terms]),
         scored.features,
         min(count, len(names) - len(chosen)),
-        np.random.default_rng(seed),
         chosen,
     )
     apart = diversity.distances(scored.features, order, chosen)

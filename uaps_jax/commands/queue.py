@@ -71,7 +71,7 @@ def queue(request: Request) -> None:
         run = ensemble.make(model.method, model.predictor)
         scored = scoring.score_images(model, run, sources, problems)
         count = COUNT if request.count is None else request.count
-        choices = scoring.choose(scored, annotated, count, model.config.train.seed)
+        choices = scoring.choose(scored, annotated, count)
         written = list(writing.write_images(model, run, choices, paths, partial, problems))
         if not written:
             raise DataError(problems, "Give images that can be read.")

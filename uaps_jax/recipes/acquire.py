@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from uaps_jax import config as config_lib
-from uaps_jax.acquisition import cost, diversity, selection
+from uaps_jax.acquisition import cost, coverage, diversity, selection
 from uaps_jax.acquisition.cost import Cost, Work
 from uaps_jax.acquisition.score import Aggregation, Score
 from uaps_jax.acquisition.uncertainty import Uncertainty
@@ -24,12 +24,14 @@ Selection = Literal[
     "k_center",
     "k_means_plus_plus",
     "typiclust",
+    "facility_location",
     "hybrid",
 ]
+Features = Literal["texture", "network", "efficientnet_lite0"]
 Members = Literal["prediction", "decoders", "flips", "checkpoints"]
 
 BY_SCORE = ("highest", "stochastic", "hybrid")
-BY_FEATURES = ("k_center", "k_means_plus_plus", "typiclust", "hybrid")
+BY_FEATURES = ("k_center", "k_means_plus_plus", "typiclust", "facility_location", "hybrid")
 BY_TRUTH = ("class_aware_random",)
 """Selections that need a score of each image, its features, or the classes in its truth."""
 
@@ -42,6 +44,10 @@ class AcquisitionConfig(Section):
     """Which images a round chooses; the names are those of `uaps_jax.acquisition`."""
 
     selection: Selection  # of the images, from scores or features
+    # of images, for selections and a start that compare them: an encoder with pretrained weights
+    # ("efficientnet_lite0", which needs the extra `pretrained`); "texture", brightness and edges;
+    # "network", the encoder of the training before, at the start the recipe's with initial weights
+    features: Features
     # of a pixel; "highest", "stochastic" and "hybrid" score images
     uncertainty: Uncertainty
     aggregation: Aggregation  # of the uncertainties of the pixels to one number
@@ -71,6 +77,8 @@ class AcquisitionConfig(Section):
     def unused(self) -> Iterator[tuple[str, str]]:
         """Name of a setting that has no effect with the others, and why."""
         by_score = self.selection in BY_SCORE
+        if self.selection not in BY_FEATURES:
+            yield "features", f"has no effect with acquisition.selection = {self.selection!r}"
         needs = {
             "share": ("aggregation", "top_share"),
             "border": ("aggregation", "predicted_foreground"),
@@ -157,13 +165,16 @@ def choose(
         case "k_means_plus_plus":
             assert features is not None
             return diversity.k_means_plus_plus(features, count, random, chosen)
+        case "facility_location":
+            assert features is not None
+            return coverage.facility_location(features, count, chosen)
         case "typiclust":
             assert features is not None
             return diversity.typiclust(features, count, random, chosen)
         case "hybrid":
             assert scores is not None
             assert features is not None
-            return selection.hybrid(scores, features, count, random, chosen)
+            return selection.hybrid(scores, features, count, chosen)
 
 
 def choose_for_minutes(

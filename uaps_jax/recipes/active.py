@@ -19,7 +19,7 @@ from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import PARTS, Split
 from uaps_jax.evaluation import metrics
-from uaps_jax.recipes import acquire, images, knowledge, observe
+from uaps_jax.recipes import acquire, image_features, images, knowledge, observe
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
 from uaps_jax.recipes.rounds import BASELINES, Chain, Plan, Start, stages, strategies
 from uaps_jax.recipes.stage import Recipe, Stage
@@ -34,12 +34,10 @@ class Active(Recipe):
     # strategies that run besides, in a simulation: "random", "class_aware_random", which sees the
     # classes of each image, and "mean_entropy", the highest mean entropy over all pixels
     baselines: tuple[str, ...]
-    # the images of the start: random ones, as for the baseline of that name, or the most typical
-    # of clusters ("typiclust")
+    # the images of the start: random ones, as for the baseline of that name; the most typical of
+    # clusters ("typiclust"); or those that the others are nearest to ("facility_location")
     start: Start
     start_images: int = dataclasses.field(metadata=config_lib.at_least(1))  # labeled at the start
-    # "typiclust": brightness and edges, or the encoder with pretrained weights
-    start_features: Literal["texture", "encoder"]
     # what each further round adds
     added: tuple[float, ...] = dataclasses.field(
         metadata=config_lib.rule(lambda v: bool(v) and min(v) > 0, "must be numbers above 0")
@@ -113,13 +111,15 @@ class Active(Recipe):
         )
         yield from config_lib.check(
             self,
-            "start_features",
-            self.start != "typiclust"
-            or self.start_features == "texture"
+            "acquisition.features",
+            self.start not in acquire.BY_FEATURES
+            or own.features != "network"
             or bool(config.network.pretrained),
-            "a network with random weights does not tell images apart: set "
-            "base.network.pretrained, or choose 'texture'",
+            f"start = {self.start!r} compares images, and a network with random weights does not "
+            "tell them apart: set base.network.pretrained, or choose 'texture'",
         )
+        if {self.start, own.selection} & {*acquire.BY_FEATURES}:
+            yield from image_features.problems(own.features)
         steps = self._compared()
         yield from config_lib.check(
             self,
@@ -170,8 +170,8 @@ class Active(Recipe):
     def unused(self) -> Mapping[str, str]:
         """Settings of choices that are not made."""
         found = {f"acquisition.{name}": why for name, why in self.acquisition.unused()}
-        if self.start != "typiclust":
-            found["start_features"] = "is for start = 'typiclust'"
+        if self.start in acquire.BY_FEATURES:
+            found.pop("acquisition.features", None)
         if "acquisition.members" in found or self.acquisition.members != "checkpoints":
             found["checkpoints"] = "is for acquisition.members = 'checkpoints'"
         return found
@@ -209,7 +209,6 @@ class Active(Recipe):
         plan = Plan(
             base=self.base,
             start_images=self.start_images,
-            start_features=self.start_features,
             added=self.added,
             in_hours=self.unit == "hours",
             cost=self.cost.model(),

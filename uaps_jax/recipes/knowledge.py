@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
-from uaps_jax import config as config_lib
-from uaps_jax import methods
 from uaps_jax.acquisition.cost import NONE, Cost, Work
 from uaps_jax.config import Config
 from uaps_jax.data import prepare, protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import open_image, read_mask
 from uaps_jax.inference import TrainedModel
-from uaps_jax.recipes import acquire, candidates, observe, target_files
+from uaps_jax.recipes import acquire, candidates, image_features, observe
 from uaps_jax.recipes.acquire import AcquisitionConfig, Known
-from uaps_jax.training import pretrained
 
 
 def candidates_of(
@@ -47,7 +43,7 @@ def pool(dataset: Dataset, base: Config, names: Sequence[str]) -> list[str]:
 def known(
     options: AcquisitionConfig,
     cost: Cost,
-    start_features: str,
+    features: str,
     base: Config,
     dataset: Dataset,
     names: Sequence[str],
@@ -58,13 +54,15 @@ def known(
     Args:
       options: the choice.
       cost: of annotation; before there is a network, every image has one object.
-      start_features: "texture" or "encoder", before there is a network.
+      features: of `image_features`, in place of those of the training; "": none.
       base: the settings of the recipe's trainings.
       dataset: of the candidates.
       names: of the candidates.
       trained: checkpoints, the newest last; empty before there is one.
     """
-    classes = None
+    classes, compared = None, None
+    if features:
+        compared = image_features.of_images(features, base, dataset, names)
     if options.selection in acquire.BY_TRUTH:
         classes = list(protocols.classes_of(dataset, names).values())
     if trained:
@@ -75,45 +73,11 @@ def known(
             for name, label in zip(names, found.labels, strict=True)
         ]
         minutes = np.array([cost.of_work(one) for one in work])
-        return Known(found.scores, found.features, classes, minutes, work), found.labels
-    features = None
-    if options.selection in acquire.BY_FEATURES:
-        features = _first_features(start_features, base, dataset, names)
+        of_images = found.features if compared is None else compared
+        return Known(found.scores, of_images, classes, minutes, work), found.labels
     first = Work(images=1, objects=1, boundary=0)
     minutes = np.full(len(names), cost.of_work(first))
-    return Known(None, features, classes, minutes, [first] * len(names)), None
-
-
-def first_options(features: str, base: Config) -> dict[str, Any]:
-    """What the features of the start depend on besides the images; nothing without features.
-
-    Raises:
-      WeightsError, CheckpointError: pretrained weights cannot be read.
-    """
-    if not features:
-        return {}
-    size = {**target_files.of_size(base.data), "channels": base.data.channels}
-    if features == "texture":
-        return size
-    return {
-        **size,
-        **config_lib.flatten(base.network, "network."),
-        "weights": pretrained.digest(base.network),
-        "method": base.method.name,
-        "initial_seed": base.train.seed,
-    }
-
-
-def _first_features(
-    features: str, base: Config, dataset: Dataset, names: Sequence[str]
-) -> np.ndarray:
-    """The features of the start, for which there is no trained network."""
-    if features == "texture":
-        return observe.textures_of(base, dataset, names)
-    config = config_lib.with_classes(base, dataset.class_names)
-    method = methods.build(config, pretrained.load(config))
-    variables = method.variables(*method.init(config.train.seed))
-    return observe.features_of(config, method, variables, dataset, names)
+    return Known(None, compared, classes, minutes, [first] * len(names)), None
 
 
 def own_size(dataset: Dataset, name: str, label: np.ndarray, base: Config) -> np.ndarray:

@@ -15,7 +15,7 @@ from uaps_jax.recipes.select import Round, select
 from uaps_jax.recipes.stage import Folders, Stage, Training
 from uaps_jax.reports.learning_curves import Question
 
-Start = Literal["random", "class_aware_random", "typiclust"]
+Start = Literal["random", "class_aware_random", "typiclust", "facility_location"]
 
 BASELINES: Mapping[str, Start] = {
     "random": "random",
@@ -65,7 +65,6 @@ class Plan:
     Attributes:
       base: the settings of every training.
       start_images: labeled images of the start.
-      start_features: "texture" or "encoder".
       added: images or hours that each further round adds.
       in_hours: whether these are hours.
       cost: of annotation.
@@ -77,7 +76,6 @@ class Plan:
 
     base: Config
     start_images: int
-    start_features: str
     added: Sequence[float]
     in_hours: bool
     cost: Cost
@@ -156,7 +154,6 @@ def _round(
         acquisition=acquisition,
         count=0 if in_minutes else int(plan.added[number - 1]) if number else plan.start_images,
         minutes=60 * sum(plan.added[:number]) if in_minutes else 0.0,
-        features=plan.start_features if acquisition.selection == "typiclust" and not number else "",
         cost=plan.cost,
         simulated=plan.simulated,
         steps=_compared(plan, acquisition) if number else (),

@@ -16,7 +16,7 @@ from uaps_jax.acquisition.cost import NONE, Cost, Work
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import protocols
 from uaps_jax.inference import TrainedModel
-from uaps_jax.recipes import acquire, candidates, curve, knowledge, shown
+from uaps_jax.recipes import acquire, candidates, curve, image_features, knowledge, shown
 from uaps_jax.recipes.acquire import AcquisitionConfig, Known
 from uaps_jax.recipes.candidates import ANNOTATED, CHOSEN, OTHER, Row
 from uaps_jax.recipes.stage import Pass, Place
@@ -33,7 +33,6 @@ class Round:
       count: images that it adds; of the start, images that are labeled after it; 0 if minutes
         decide.
       minutes: of annotation after it, in total, without the start.
-      features: of a start that needs them: "texture" or "encoder"; else "".
       cost: of annotation.
       simulated: whether the chosen images are annotated by the masks of the dataset.
       steps: of the checkpoints that are compared besides the last one.
@@ -43,10 +42,16 @@ class Round:
     acquisition: AcquisitionConfig
     count: int
     minutes: float
-    features: str
     cost: Cost
     simulated: bool
     steps: tuple[int, ...]
+
+    @property
+    def features(self) -> str:
+        """Of the images, where they are not those of the training before; "" if none are used."""
+        own = self.acquisition
+        of_training = own.features == "network" and self.number > 0
+        return "" if own.selection not in acquire.BY_FEATURES or of_training else own.features
 
     def options(self) -> dict[str, Any]:
         """What the choice depends on, for `stage.json`: on the cost only where minutes decide."""
@@ -55,6 +60,7 @@ class Round:
             del found["cost"]
         return found | {
             "pass": "select",
+            "features": self.features,
             "acquisition": dict(acquire.description(self.acquisition)),
         }
 
@@ -130,7 +136,7 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
         inputs=(before, model) if model else (),
         options=round_.options()
         | {"entry": entry, "seed": base.data.split_seed}
-        | knowledge.first_options(round_.features, base),
+        | (image_features.options(round_.features, base) if round_.features else {}),
         write=write,
     )
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from uaps_jax import config as config_lib
+from uaps_jax.evaluation import binary
 from uaps_jax.reports import tables
 from uaps_jax.study.budgets import Budget
 from uaps_jax.study.kind import Study
@@ -204,8 +205,8 @@ def problems(grid: Grid) -> Iterator[str]:
     if not grid.metrics:
         yield "metrics = (): must have at least one, such as image_iou"
     for name in grid.metrics:
-        if not name.startswith(METRICS) and name not in OF_IMAGES:
-            known = ", ".join((*METRICS, *OF_IMAGES))
+        if not name.startswith(METRICS) and name not in (*OF_IMAGES, *binary.NAMES):
+            known = ", ".join((*METRICS, *OF_IMAGES, *binary.NAMES))
             yield f"metrics: there is no {name!r}; choose from {known}"
 
 
