@@ -2,8 +2,9 @@
 
     python run.py --config=configs/neu_active.py:small
 
-Compares the default choice with random, class-aware random and mean entropy. Other methods:
-`neu_active.py:small,recommended`. Several seeds: `configs/studies/neu_active.py`.
+Compares the default choice with random, class-aware random and mean entropy, from the same start
+where they have one. Other methods: `neu_active.py:small,recommended`. Several seeds:
+`configs/studies/neu_active.py`.
 
 A training of the small variant takes one to two minutes of one CPU core.
 """
@@ -18,7 +19,6 @@ def get_config(argument: str = "") -> Active:
         "neu",
         argument,
         small=active.Small(widths=(16, 32, 64, 128), size=32, batch=8, steps=1500),
-        start="typiclust",
         start_images=8,
         added=(8.0, 16.0, 32.0, 64.0),
     )

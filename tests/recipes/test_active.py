@@ -207,7 +207,7 @@ def test_the_published_recipes_are_valid(name, argument, tmp_path):
     stages = stage.checked(made, tmp_path)
     folders = stage.folders(stages, tmp_path)
     trainings = [one.configure(folders) for one in stages if isinstance(one, stage.Training)]
-    assert len(trainings) == (4 if name == "folder_active" else 19)
+    assert len(trainings) == (4 if name == "folder_active" else 18)
     assert len({training.train.steps for training in trainings}) == 1
     assert {training.method.name for training in trainings} == {
         "uaps" if "uaps" in argument else "supervised"
