@@ -99,7 +99,7 @@ def said(output):
 def listed(folder):
     """The first files of each folder below a folder."""
     lines = []
-    for below in sorted(Path(folder).iterdir()):
+    for below in sorted(path for path in Path(folder).iterdir() if path.is_dir()):
         files = sorted(file.name for file in below.iterdir())
         lines += [f"{below}: {len(files)} files", *(f"  {name}" for name in files[:4]), "  ..."]
     return "\n".join(lines)
