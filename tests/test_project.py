@@ -131,11 +131,13 @@ LAYERS = {
         "inference",
         "labels",
         "methods",
+        "models",
         "palette",
         "reports",
         "training",
         "trees",
         "weak_supervision",
+        "weights",
     },
     "annotations": {"datasets", "files", "labels", "palette"},
     "annotation_queue": {

@@ -41,6 +41,8 @@ def facility_location(
       ValueError: features or weights that are not finite, a negative weight, or fewer images left.
     """
     diversity.check_choice("features", features, count, chosen)
+    if not count:
+        return []
     wide = np.asarray(features, np.float64)
     of_images = _weights(weights, len(wide))
     nearest = _nearest(wide, chosen)
