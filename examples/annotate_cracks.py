@@ -31,9 +31,13 @@ TRAINING = (
     "--config.data.data_dir=built",
     "--config.data.fit=crop",
     "--config.data.defect_crops=0.5",
-    "--config.data.shares=(0.8,0.1,0.1)",
+    "--config.data.shares=(0.7,0.2,0.1)",
 )
-LENGTH = ("--config.train.minutes=2",)
+LENGTH = (
+    "--config.train.steps=1500",
+    "--config.train.eval_every=500",
+    "--config.optimizer.learning_rate=0.003",
+)
 
 
 def unpack(archive):

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.annotations import exports
-from uaps_jax.annotations import formats
+from uaps_jax.annotations import formats, mask_form
+from uaps_jax.annotations.mask_form import MaskForm
 from uaps_jax.commands.import_annotations import import_annotations
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
@@ -113,6 +114,32 @@ class TestQueue:
         given = exports.write(kind, masks, tmp_path / "export")
         check(run(given, queue, tmp_path / "mine"), masks)
         assert class_map.from_file(tmp_path / "mine" / "classes.yaml").names == names
+
+    @pytest.mark.parametrize("kind", ["labelme", "coco", "png"])
+    def test_masks_have_the_values_and_names_of_the_data_set(self, kind, queue, tmp_path):
+        """They can be put beside its masks, as those of the review page."""
+        values = {"background": 0, "pit": 200, "Kratzer tief": 1, "ignore": 254}
+        listed = [(name, [str(value)]) for name, value in values.items()]
+        mask_form.write(queue, MaskForm(class_map.parse(listed), "_m"))
+        masks = exports.masks(seed=2)
+        got = run(exports.write(kind, masks, tmp_path / "export"), queue, tmp_path / "mine")
+        table = np.zeros(256, np.uint8)
+        table[[0, 1, 2, 255]] = tuple(values.values())
+        assert got.keys() == {f"{name.rsplit('.', 1)[0]}_m.png" for name in masks}
+        for name, mask in masks.items():
+            np.testing.assert_array_equal(got[f"{name.rsplit('.', 1)[0]}_m.png"], table[mask])
+        classes = class_map.from_file(tmp_path / "mine" / "classes.yaml")
+        assert classes == class_map.parse(listed)
+
+    def test_a_damaged_form_of_masks_is_named(self, queue, tmp_path):
+        given = exports.write("coco", exports.masks(), tmp_path / "export")
+        (queue / "dataset.json").write_text("{}")
+        with pytest.raises(DataError, match=r"dataset.json: does not describe masks"):
+            run(given, queue, tmp_path / "mine")
+        others = [("background", ["0"]), ("pit", ["1"]), ("ignore", ["9"])]
+        mask_form.write(queue, MaskForm(class_map.parse(others), ""))
+        with pytest.raises(DataError, match=r"dataset.json has other classes than classes.yaml"):
+            run(given, queue, tmp_path / "mine")
 
     def test_everything_that_does_not_fit_is_named_at_once(self, queue, tmp_path):
         file = tmp_path / "coco.json"

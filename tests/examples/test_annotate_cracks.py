@@ -46,6 +46,10 @@ def test_photographs_that_nobody_has_annotated_are_queued_corrected_and_learnt(
         with Image.open(Path("cracks/masks", f"{name}.png")) as mask:
             values = np.unique(np.asarray(mask))
         assert set(values) <= {0, 255}
+    assert (Path("annotated/classes.yaml").read_text().split("\n")[:2]) == [
+        '"background": 0',
+        '"crack": 255',
+    ]
     assert len(list(Path("cracks/masks").iterdir())) == 15
     labeled = [
         json.loads(Path(f"runs/cracks_{number}/split.json").read_text()) for number in (1, 2)

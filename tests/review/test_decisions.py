@@ -9,6 +9,7 @@ from PIL import Image
 
 from tests.review import folders
 from uaps_jax.annotation_queue import dataset, entry
+from uaps_jax.annotations import mask_form
 from uaps_jax.config import ConfigError
 from uaps_jax.config.data import FolderConfig
 from uaps_jax.datasets.common import UnreadableError
@@ -146,7 +147,7 @@ def test_masks_have_the_values_and_names_of_the_data_set(tmp_path):
         images="", masks="", mask_suffix="_m", table="", classes=(), group="", white=65535
     )
     found = dataset.find(root / "images", settings)
-    dataset.write(tmp_path, dataset.mask_form(found, settings, folders.CLASSES))
+    mask_form.write(tmp_path, dataset.mask_form(found, settings, folders.CLASSES))
     assert dataset.mask_form(found, settings, ("background", "dent", "scratch")) is None
     opened(tmp_path).change(1, "accept", 0, None)
     opened(tmp_path).change(2, "accept", 0, painted(2))

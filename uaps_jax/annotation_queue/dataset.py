@@ -1,12 +1,7 @@
-"""The data set that the images of a queue are of: its folders, and how its masks are written.
-
-`dataset.json` in the folder of a queue has the latter, so that masks that are made of the queue can
-be put beside those of the data set.
-"""
+"""The data set that the images of a queue are of: its folders, and how its masks are written."""
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,15 +9,12 @@ from typing import NamedTuple
 
 from absl import logging
 
-from uaps_jax import files
+from uaps_jax.annotations.mask_form import MaskForm
 from uaps_jax.config import ConfigError
 from uaps_jax.config.data import FolderConfig
 from uaps_jax.datasets.folder import class_map, encode, mask_names, scan
-from uaps_jax.datasets.folder.class_map import IGNORE_NAME, ClassMap, ClassMapError, Value
-from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
+from uaps_jax.datasets.folder.class_map import ClassMap, ClassMapError, Value
 from uaps_jax.labels import IGNORE
-
-FILE = "dataset.json"
 
 
 class Dataset(NamedTuple):
@@ -58,25 +50,6 @@ class Dataset(NamedTuple):
             if self.mask_suffix:
                 _, by_name = mask_names.divided(by_name, self.mask_suffix)
         return images, frozenset(by_name.keys() & images.keys())
-
-
-class MaskForm(NamedTuple):
-    """How the masks of a data set are written.
-
-    Attributes:
-      classes: the classes of their values; pixels without a label have a value, too.
-      suffix: what the name of a mask has behind the name of its image.
-    """
-
-    classes: ClassMap
-    suffix: str
-
-    def class_file(self) -> str:
-        """The content of a `classes.yaml` of these masks."""
-        return "".join(
-            f"{json.dumps(name, ensure_ascii=False)}: {_listed(values)}\n"
-            for name, values in _entries(self.classes)
-        )
 
 
 def find(given: Path, settings: FolderConfig) -> Dataset | None:
@@ -133,50 +106,6 @@ def mask_form(
     if IGNORE not in classes.ids.values():
         classes = ClassMap(classes.names, {**classes.ids, _free(classes): IGNORE})
     return MaskForm(classes, dataset.mask_suffix)
-
-
-def write(folder: Path, form: MaskForm) -> None:
-    """Writes `dataset.json` into the folder of a queue."""
-    content = {"mask_suffix": form.suffix, "classes": _entries(form.classes)}
-    files.write_text(folder / FILE, json.dumps(content, ensure_ascii=False) + "\n")
-
-
-def read(folder: Path) -> MaskForm | None:
-    """What `write` wrote into the folder of a queue; None if it did not.
-
-    Raises:
-      ConfigError: the file is damaged.
-    """
-    file = folder / FILE
-    if not file.exists():
-        return None
-    try:
-        content = json.loads(read_regular(file, MOST_TEXT_BYTES))
-        classes = class_map.parse([(str(n), [*map(str, v)]) for n, v in content["classes"]])
-        suffix = str(content["mask_suffix"])
-        if {*range(len(classes.names)), IGNORE} != set(classes.ids.values()):
-            raise ValueError("a class has no value")
-        if "/" in suffix or "\0" in suffix:
-            raise ValueError(f"{suffix!r} is no part of a name")
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise ConfigError(f"{file}: does not describe masks: {error}") from error
-    return MaskForm(classes, suffix)
-
-
-def _entries(classes: ClassMap) -> list[tuple[str, list[str]]]:
-    """Each class with its values, as `class_map.parse` reads them."""
-    named = [*enumerate(classes.names), (IGNORE, IGNORE_NAME)]
-    return [(n, [_text(v) for v, i in classes.ids.items() if i == label]) for label, n in named]
-
-
-def _text(value: Value) -> str:
-    return "#{:02x}{:02x}{:02x}".format(*value) if isinstance(value, tuple) else str(value)
-
-
-def _listed(values: Sequence[str]) -> str:
-    """Values in YAML, where a colour needs quotes."""
-    texts = [json.dumps(value) if value.startswith("#") else value for value in values]
-    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def _free(classes: ClassMap) -> Value:

@@ -13,9 +13,10 @@ from tqdm import tqdm
 
 from uaps_jax.annotations import class_list
 from uaps_jax.annotations import shapes as shape_lib
+from uaps_jax.annotations.mask_form import MaskForm
 from uaps_jax.annotations.shapes import Annotated, Shape
 from uaps_jax.datasets.common import DataError, Problem, UnreadableError, open_image
-from uaps_jax.datasets.folder import class_map
+from uaps_jax.datasets.folder import class_map, encode
 from uaps_jax.datasets.folder.images import UPRIGHT, named_orientation
 from uaps_jax.datasets.regular_files import read_regular
 
@@ -49,6 +50,7 @@ def write(
     folder: Path,
     given: str,
     background: str,
+    form: MaskForm | None = None,
 ) -> Written:
     """Copies the images, and writes a mask for each that is annotated.
 
@@ -59,6 +61,7 @@ def write(
       folder: exists, and has neither `images` nor `masks`.
       given: where the annotations are, for messages.
       background: name of the class of value 0.
+      form: values and endings of the masks, of these classes; None: class ids and none.
 
     Raises:
       DataError: there are problems, or no image, an image that cannot be opened or does not fit its
@@ -91,12 +94,18 @@ def write(
         for shape in image.shapes:
             if not shape_lib.draw(mask, shape, of[shape.label]):
                 lost.append(image.name)
-        path = folder / "masks" / f"{image.name}.png"
+        path = folder / "masks" / f"{image.name}{form.suffix if form else ''}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(mask).save(path)
+        if form:
+            path.write_bytes(encode.encoded(mask, form.classes))
+        else:
+            Image.fromarray(mask).save(path)
         annotated += 1
         clean += not mask.any()
-    class_list.write(folder, listed)
+    if form:
+        (folder / class_map.CLASSES_FILE).write_text(form.class_file(), encoding="utf-8")
+    else:
+        class_list.write(folder, listed)
     known = tuple(name for name in listed if name != class_map.IGNORE_NAME)
     return Written(len(images), annotated, clean, known, tuple(lost))
 

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from uaps_jax.annotations import shapes
+from uaps_jax.annotations import mask_form, shapes
+from uaps_jax.annotations.mask_form import MaskForm, MaskFormError
 from uaps_jax.annotations.shapes import BACKGROUND, Annotated
 from uaps_jax.datasets.common import DataError, Problem
 from uaps_jax.datasets.folder import class_map
@@ -26,11 +27,13 @@ class Queue(NamedTuple):
       images: the folder of its images.
       classes: names by class id, background first.
       digests: name of an image without suffix -> SHA-256 of its file, hexadecimal.
+      form: how masks are written that are made of it; None: by class ids.
     """
 
     images: Path
     classes: tuple[str, ...]
     digests: dict[str, str]
+    form: MaskForm | None
 
 
 def read(folder: Path) -> Queue | None:
@@ -46,9 +49,12 @@ def read(folder: Path) -> Queue | None:
         classes = class_map.from_file(folder / CLASSES_FILE).names
         entries = map(json.loads, read_regular(lines, MOST_TEXT_BYTES).splitlines())
         digests = {_stem(str(entry["image"])): str(entry["sha256"]) for entry in entries}
+        form = mask_form.read(folder, classes)
+    except MaskFormError as error:
+        raise DataError([Problem(str(folder / mask_form.FILE), str(error))], REMEDY) from error
     except (ClassMapError, *shapes.FAILURES) as error:
         raise DataError([Problem(str(lines), shapes.reason(error))], REMEDY) from error
-    return Queue(folder / "images", classes, digests)
+    return Queue(folder / "images", classes, digests, form)
 
 
 def problems(queue: Queue, images: Sequence[Annotated]) -> Iterator[Problem]:

@@ -73,14 +73,14 @@ def _written(given: Path, images: Path | None, queue: Queue | None, partial: Pat
         read = reading.read(source, images, beside)
         problems = list(read.problems)
         classes: Sequence[str] = read.classes
-        background = BACKGROUND
+        background, form = BACKGROUND, None
         if queue is not None:
-            classes, background = queue.classes, queue.classes[0]
+            classes, background, form = queue.classes, queue.classes[0], queue.form
             # Without annotations that could be read, no image was looked for.
             if read.images or not problems:
                 problems += queue_folder.problems(queue, read.images)
         written = dataset_folder.write(
-            read.images, classes, problems, partial, str(given), background
+            read.images, classes, problems, partial, str(given), background, form
         )
     except UnknownFormatError as error:
         raise ConfigError(f"--input: {_named(str(error), unpacked, given)}") from error

@@ -15,7 +15,7 @@ from uaps_jax.annotation_queue import dataset as dataset_lib
 from uaps_jax.annotation_queue import entry as entries_lib
 from uaps_jax.annotation_queue import pre_annotations, scoring, writing
 from uaps_jax.annotation_queue.entry import Entry
-from uaps_jax.annotations import class_list
+from uaps_jax.annotations import class_list, mask_form
 from uaps_jax.commands import loading, output_folder
 from uaps_jax.commands.predictions import UnpredictedFiles
 from uaps_jax.commands.request import Request
@@ -78,7 +78,7 @@ def queue(request: Request) -> None:
         facts = _facts(model, len(scored.sources), len(annotated))
         _write_lists(partial, model.class_names, written)
         if form is not None:
-            dataset_lib.write(partial, form)
+            mask_form.write(partial, form)
         pre_annotations.write(partial, model.class_names, written)
         page = queue_page.Page(
             title=str(request.input),

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from uaps_jax import files
-from uaps_jax.annotation_queue.dataset import MaskForm
 from uaps_jax.annotation_queue.entry import IMAGES, Entry
+from uaps_jax.annotations.mask_form import MaskForm
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.datasets.folder import class_map

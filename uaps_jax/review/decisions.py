@@ -20,9 +20,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from uaps_jax import files, palette
-from uaps_jax.annotation_queue import dataset
 from uaps_jax.annotation_queue import entry as entries_lib
 from uaps_jax.annotation_queue.entry import Entry, Queue
+from uaps_jax.annotations import mask_form
+from uaps_jax.annotations.mask_form import MaskForm, MaskFormError
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.datasets.folder import class_map, encode
@@ -78,12 +79,11 @@ class Decisions:
         self._lock = threading.Lock()
         ids = [*range(len(queue.class_names)), IGNORE]
         self._classes = class_map.ClassMap(queue.class_names, {i: i for i in ids})
-        form = dataset.read(queue.folder)
-        if form is not None and form.classes.names != queue.class_names:
-            raise ConfigError(
-                f"{queue.folder}: {dataset.FILE} has other classes than {class_map.CLASSES_FILE}"
-            )
-        self._form = form or dataset.MaskForm(self._classes, "")
+        try:
+            form = mask_form.read(queue.folder, queue.class_names)
+        except MaskFormError as error:
+            raise ConfigError(str(error)) from error
+        self._form = form or MaskForm(self._classes, "")
         self._annotated = AnnotatedFolder(queue.folder, self._form)
         self._decisions = [self._read(entry) for entry in queue.entries]
 
