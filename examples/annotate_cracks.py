@@ -2,10 +2,10 @@
 
     python annotate_cracks.py CrackForest-dataset-master.zip
 
-trains on 30 annotated photographs of CrackForest, queues 10 of the 37 that nobody has annotated,
-corrects their proposed masks as a person would in labelme, imports them, and trains again. Both
-networks are scored on 20 annotated photographs that no training sees. It prints every command with
-what it says and how long it took. Lies beside `own_parts.py`.
+trains on 30 annotated photographs of CrackForest, validation and test among them, queues 10 of the
+37 that nobody has annotated, removes specks from their proposed masks in labelme's files, imports
+them, and trains again. Both networks are scored on 20 annotated photographs that no training sees.
+It prints every command with what it says and how long it took. Lies beside `own_parts.py`.
 """
 
 import io
@@ -69,11 +69,15 @@ def area(points):
 
 
 def correct(folder):
-    """What a person does in labelme: specks that are no crack are removed."""
+    """A small part of what a person does in labelme: specks are removed."""
     removed = 0
     for file in sorted(Path(folder).glob("*.json")):
         annotation = json.loads(file.read_text())
-        kept = [shape for shape in annotation["shapes"] if area(shape["points"]) >= SPECK]
+        kept = [
+            shape
+            for shape in annotation["shapes"]
+            if shape["label"] == "_background_" or area(shape["points"]) >= SPECK  # or a hole
+        ]
         removed += len(annotation["shapes"]) - len(kept)
         file.write_text(json.dumps(annotation | {"shapes": kept}))
     print(f"(in labelme: {removed} regions are removed)\n", flush=True)

@@ -42,7 +42,7 @@ class Small(NamedTuple):
 def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active:
     """A recipe of rounds with the default choice, and the three baselines of a simulation.
 
-    Every training is evaluated once, at its end.
+    Every training is evaluated once, at its end. The medium variant has a U-Net of half the widths.
 
     Args:
       dataset: a name of `datasets.DATASETS`.
@@ -67,6 +67,9 @@ def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active
     base = train.build(dataset=dataset, method=method.replace(RECOMMENDED, ""), **chosen)
     if is_small:
         _shorten(base, small)
+    elif "variant" in chosen:
+        assert isinstance(base.network, UNetConfig)
+        base.network.widths = SMALL_WIDTHS
     base.data.protocol, base.data.labeled_ratio = "grouped", 1.0
     base.optimizer.schedule = "cosine"  # a plateau would need evaluations on the way
     base.train.eval_every = base.checkpoint.every = base.train.steps

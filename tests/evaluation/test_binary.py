@@ -26,7 +26,9 @@ def test_pixels_have_a_counterpart_within_two_pixels(xp):
         np.stack([random.uniform(size=(11, 17)) < pair[side] for pair in shares]) for side in (0, 1)
     )
     expected = [counted(*pair) for pair in zip(truth, prediction, strict=True)]
-    np.testing.assert_array_equal(binary.near(xp.asarray(truth), xp.asarray(prediction)), expected)
+    known = xp.ones(truth.shape, bool)
+    found = binary.near_counts(xp.asarray(truth), xp.asarray(prediction), known)
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_crack_that_is_predicted_beside_its_place_counts_with_the_tolerance_alone():
@@ -34,7 +36,8 @@ def test_a_crack_that_is_predicted_beside_its_place_counts_with_the_tolerance_al
     truth[0, :, 4] = prediction[0, :10, 6] = True  # 2 px away, half as long
     prediction[0, :5, 15] = True
     confusions = np.array([[[400 - 20 - 15, 15], [20, 0]]])
-    found = binary.scores(confusions, binary.near(truth, prediction))
+    known = np.ones(truth.shape, bool)
+    found = binary.scores(confusions, binary.near_counts(truth, prediction, known))
     assert tuple(found) == binary.NAMES
     exact = {name: 0.0 for name in ("dataset_precision", "dataset_recall", "dataset_f1")}
     precision, recall = 100 * 10 / 15, 100 * 10 / 20
@@ -44,6 +47,13 @@ def test_a_crack_that_is_predicted_beside_its_place_counts_with_the_tolerance_al
         "dataset_f1_2px": 2 * precision * recall / (precision + recall),
     }
     assert found == pytest.approx(exact | near)
+
+
+def test_a_prediction_beside_the_crack_where_nothing_is_labeled_finds_it_and_is_not_counted():
+    truth, prediction, known = np.zeros((3, 9, 9), bool)
+    truth[:, 4], prediction[:, 5], known[:] = True, True, True
+    known[:, 5] = False
+    assert binary.near_counts(truth, prediction, known).tolist() == [0, 9]
 
 
 @pytest.mark.parametrize(
@@ -73,9 +83,11 @@ def test_an_evaluation_has_them_where_there_is_one_defect_class():
     pool = Pool(names=tuple("abcde"), images=images, masks=masks)
     function = evaluate.make_measure_function(predictor, 2, tiny.SCORE)
     found = evaluate.evaluate(function, jnp.float32(1), pool, ("background", "crack"), 2)
-    truth, prediction = masks == 1, (images[..., 0] == 1) & (masks != IGNORE)
+    truth, everywhere, known = masks == 1, images[..., 0] == 1, masks != IGNORE
+    prediction = everywhere & known
     both, predicted, true = (truth & prediction).sum(), prediction.sum(), truth.sum()
-    near, reached = np.sum([counted(*p) for p in zip(truth, prediction, strict=True)], 0)
+    near = sum(counted(*pair)[0] for pair in zip(truth, prediction, strict=True))
+    reached = sum(counted(*pair)[1] for pair in zip(truth, everywhere, strict=True))
     expected = {
         "dataset_precision": both / predicted,
         "dataset_recall": both / true,

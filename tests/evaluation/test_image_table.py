@@ -17,7 +17,7 @@ def test_every_image_has_its_score_verdict_truth_and_overlap():
     confusions[0] = [[90, 2, 0], [3, 5, 0], [0, 0, 0]]  # dent: 5 of 10
     confusions[1] = [[96, 0, 4], [0, 0, 0], [0, 0, 0]]  # good, with four false pixels
     of_images = np.array([0.75, 0.5, 0.25], np.float32)
-    measured = Measured(confusions=confusions, image_scores=of_images, near=None)
+    measured = Measured(confusions=confusions, image_scores=of_images, near_counts=None)
     names, groups = ("a", "below/b", "c"), (7, -1, 3)
     rows = list(csv.DictReader(io.StringIO(table(names, groups, measured, NAMES, DECISION))))
     assert rows[0] == {

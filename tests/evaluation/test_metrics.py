@@ -195,7 +195,7 @@ def test_dice_and_auroc_is_their_mean_and_image_dice_without_good_images():
     measured = evaluate.Measured(
         confusions=np.array([defective, good, good]),
         image_scores=np.array([0.5, 0.7, 0.1]),
-        near=np.array([[1, 2], [0, 0], [0, 0]]),
+        near_counts=np.array([[1, 2], [0, 0], [0, 0]]),
     )
     result = evaluate.scores(measured, NAMES[:2])
     assert result["auroc"] == 50
@@ -203,7 +203,7 @@ def test_dice_and_auroc_is_their_mean_and_image_dice_without_good_images():
     alone = evaluate.Measured(
         confusions=np.array([defective]),
         image_scores=np.array([0.5], np.float32),
-        near=np.array([[1, 2]]),
+        near_counts=np.array([[1, 2]]),
     )
     assert evaluate.scores(alone, NAMES[:2])["dice_and_auroc"] == pytest.approx(100 * 2 / 3)
 

@@ -222,7 +222,6 @@ def test_the_published_recipes_are_valid(name, argument, tmp_path):
         ({"added": (1.5,)}, "added = .* images are whole numbers"),
         ({"baselines": ("best",)}, "baselines = .* must be some of random, class_aware_random"),
         ({"baselines": ("random", "random")}, "baselines = .* each once"),
-        ({"start": "typiclust", "acquisition.features": "network"}, "set base.network.pretrained"),
         ({"annotation": "files"}, "baselines = .* compare strategies where the masks are known"),
         ({"metric": "dataset_iuo"}, "metric = 'dataset_iuo': must be one of image_iou, "),
         ({"start_images": 5}, "are 7 images, and there are 6 to choose from"),

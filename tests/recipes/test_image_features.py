@@ -58,6 +58,24 @@ def test_the_size_of_the_images_that_a_pretrained_encoder_sees(root, settings, s
     assert (found["height"], found["width"]) == size
 
 
+def test_the_recipes_own_predictor_has_no_part_in_them(root):
+    base = recipe(root).base
+    other = dataclasses.replace(
+        base, evaluation=dataclasses.replace(base.evaluation, predictor="ensemble")
+    )
+    config = image_features._with_encoder(other, "efficientnet_lite0")
+    assert config.evaluation.predictor == ""
+    options = [image_features.options("efficientnet_lite0", one) for one in (base, other)]
+    assert options[0] == options[1]
+
+
+def test_the_features_of_the_recipes_own_network(root):
+    base = recipe(root).base
+    _, dataset = opening.open_dataset(base)
+    names = sorted(dataset.groups)[:3]
+    assert image_features.of_images("network", base, dataset, names).shape == (3, 6)
+
+
 def test_options_name_the_weights_and_the_network_that_is_used(root):
     base = recipe(root).base
     options = {name: image_features.options(name, base) for name in ("texture", "network")}
@@ -81,6 +99,21 @@ def test_weights_that_are_not_installed_are_named_before_anything_is_written(roo
     stage.checked(config, root / "run")
 
 
+def test_a_choice_is_outdated_by_what_it_depends_on_alone(root):
+    def options(name, **settings):
+        config = recipe(root, start="typiclust")
+        for key, value in settings.items():
+            setattr(config.acquisition, key, value)
+        return stage._plain({one.name: one for one in config.stages()}[name].options)
+
+    start, second = "start_typiclust/select", "hybrid/round_1/select"
+    # As earlier versions recorded it.
+    assert options(start)["acquisition"] == {"selection": "typiclust"}
+    assert options(second)["acquisition"]["version"] == 2
+    assert options(second) != options(second, features="network")
+    assert options("random/round_1/select") == options("random/round_1/select", features="network")
+
+
 def test_the_features_of_a_choice_are_named_where_they_are_not_those_of_the_training(root):
     def of_stage(name, **settings):
         config = recipe(root, start="typiclust")
@@ -90,6 +123,8 @@ def test_the_features_of_a_choice_are_named_where_they_are_not_those_of_the_trai
 
     start, second = "start_typiclust/select", "hybrid/round_1/select"
     assert (of_stage(start), of_stage(second)) == ("texture", "texture")
+    # A network with random weights does not tell images apart.
+    assert of_stage(start, features="network") == "texture"
     assert of_stage(second, features="network") == ""
     assert of_stage("random/round_1/select") == ""
     assert of_stage(start, selection="highest") == "texture"

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.spatial import distance
 
 from uaps_jax.acquisition import diversity
 
 BLOCK = 256
-"""Images whose distances to all others are in memory at once."""
+"""Images whose gains are computed at once."""
 
 
 def facility_location(
@@ -19,13 +18,13 @@ def facility_location(
     chosen: Sequence[int] = (),
     weights: np.ndarray | None = None,
 ) -> list[int]:
-    """Each time the image that brings the others nearest to a chosen one.
+    """Each time the image that most reduces the distances of all to their nearest chosen image.
 
     Greedy maximization of sum_i w_i max(0, n_i - d(i, j)) over the images j, with n_i the distance
     of image i to the nearest chosen one: the (weighted) facility location, or k-medoids. Without a
     chosen image, the first is the one with the smallest weighted sum of distances to all. Gains
-    only shrink while images are chosen, so that those of few images are computed anew each time
-    (lazy greedy, Minoux 1978). Wei, Iyer and Bilmes (2015) choose so for active learning.
+    only shrink while images are chosen, so that those of the best images alone are computed anew
+    each time (lazy greedy, Minoux 1978). Wei, Iyer and Bilmes (2015) choose so for active learning.
 
     Args:
       features: `[N, D]`; distances are Euclidean.
@@ -44,32 +43,32 @@ def facility_location(
     if not count:
         return []
     wide = np.asarray(features, np.float64)
+    wide = wide - wide.mean(0)
     of_images = _weights(weights, len(wide))
     nearest = _nearest(wide, chosen)
-    gains = np.concatenate(
-        [
-            _gains(wide, nearest, of_images, np.arange(start, min(start + BLOCK, len(wide))))
-            for start in range(0, len(wide), BLOCK)
-        ]
-    )
+    gains = np.full(len(wide), np.inf)
     gains[list(chosen)] = -np.inf
-    is_exact = np.ones(len(wide), bool)
+    is_exact = np.zeros(len(wide), bool)
     picked: list[int] = []
     while len(picked) < count:
         index = int(gains.argmax())
         if not is_exact[index]:
-            gains[index] = _gains(wide, nearest, of_images, np.array([index]))[0]
-            is_exact[index] = True
+            best = np.argsort(-gains, kind="stable")
+            stale = best[~is_exact[best]][:BLOCK]
+            gains[stale] = np.where(
+                gains[stale] > -np.inf, _gains(wide, nearest, of_images, stale), -np.inf
+            )
+            is_exact[stale] = True
             continue
         picked.append(index)
-        nearest = np.minimum(nearest, distance.cdist(wide, wide[index][None])[:, 0])
+        nearest = np.minimum(nearest, _distances(wide, np.array([index]))[:, 0])
         gains[index] = -np.inf
         is_exact[:] = False
     return picked
 
 
 def _weights(weights: np.ndarray | None, count: int) -> np.ndarray:
-    """Weights with the mean 1."""
+    """Weights with the maximum 1."""
     if weights is None:
         return np.ones(count)
     wide = np.asarray(weights, np.float64)
@@ -77,22 +76,33 @@ def _weights(weights: np.ndarray | None, count: int) -> np.ndarray:
         raise ValueError("the weights of some images are not finite")
     if (wide < 0).any():
         raise ValueError("weights must not be negative")
-    total = wide.sum()
-    return wide * (count / total) if total > 0 else np.ones(count)
+    return wide / wide.max() if wide.any() else np.ones(count)
 
 
 def _nearest(features: np.ndarray, chosen: Sequence[int]) -> np.ndarray:
-    """Of every image to the nearest chosen one; without one, no less than any distance."""
+    """Of every image to the nearest chosen one; without one, no less than any distance.
+
+    Features have the mean 0.
+    """
     if len(chosen):
         return diversity.to_nearest(features, chosen)
-    from_mean = np.linalg.norm(features - features.mean(0), axis=1)
-    return np.full(len(features), 2 * from_mean.max(initial=0))
+    return np.full(len(features), 2 * np.linalg.norm(features, axis=1).max(initial=0))
 
 
 def _gains(
     features: np.ndarray, nearest: np.ndarray, weights: np.ndarray, candidates: np.ndarray
 ) -> np.ndarray:
     """By how much each of the candidates would bring all images nearer, `[len(candidates)]`."""
-    nearer = nearest[:, None] - distance.cdist(features, features[candidates])
+    nearer = nearest[:, None] - _distances(features, candidates)
     gains: np.ndarray = weights @ np.maximum(nearer, 0)
     return gains
+
+
+def _distances(features: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """Of all images to each of the candidates, `[N, len(candidates)]`, by a product of matrices."""
+    squares = np.square(features).sum(1)
+    both = features @ features[candidates].T
+    squared = squares[:, None] + squares[candidates] - 2 * both
+    squared[candidates, np.arange(len(candidates))] = 0
+    found: np.ndarray = np.sqrt(np.maximum(squared, 0))
+    return found

@@ -129,8 +129,8 @@ def _facts(model: TrainedModel, images: int, annotated: int) -> dict[str, str]:
         "images": f"{images} scored{left_out}",
         "score": f"entropy of the most uncertain {scores.DEFAULT.share:.0%} of the pixels, in "
         "nats: ambiguity that all members of the ensemble share, plus their disagreement",
-        "choice": "a shortlist of uncertain images, and of these the ones that differ most from "
-        "annotated images and from each other, in this order",
+        "choice": "each time the image to which many uncertain images are similar, if no annotated "
+        "or chosen image is similar to them already, in this order",
         "minutes": f"an estimate: {price.per_image:g} an image, {price.per_object:g} an object, "
         f"{price.per_100_pixels:g} for 100 px of the boundary of objects",
     }

@@ -20,24 +20,27 @@ NAMES = tuple(
 )
 
 
-def near(truth: Any, prediction: Any) -> Any:
+def near_counts(truth: Any, prediction: Any, known: Any) -> Any:
     """Defect pixels that have a counterpart within `TOLERANCE`, by Euclidean distance.
+
+    A predicted pixel without a label is not counted, and can be the counterpart of a true one.
 
     Args:
       truth: bool `[..., H, W]`, the pixels of the defect; of numpy or JAX.
-      prediction: likewise, the predicted ones; pixels without a label are left out before.
+      prediction: likewise, the predicted ones.
+      known: likewise, those that have a label.
 
     Returns:
       Integer `[..., 2]`: predicted pixels with a true one near, true pixels with a predicted one
       near.
     """
     xp = truth.__array_namespace__()
-    correct = prediction & _within(truth, TOLERANCE)
+    correct = prediction & known & _within(truth, TOLERANCE)
     found = truth & _within(prediction, TOLERANCE)
     return xp.stack([correct.sum((-2, -1)), found.sum((-2, -1))], axis=-1)
 
 
-def scores(confusions: np.ndarray, near_counts: np.ndarray) -> dict[str, float]:
+def scores(confusions: np.ndarray, near: np.ndarray) -> dict[str, float]:
     """Precision, recall and F1 of the defect, exact and with the tolerance.
 
     With the counts of all images together: precision is the share of the predicted pixels that are
@@ -47,7 +50,7 @@ def scores(confusions: np.ndarray, near_counts: np.ndarray) -> dict[str, float]:
 
     Args:
       confusions: integer `[N, 2, 2]` (truth, prediction).
-      near_counts: `[N, 2]` of `near`.
+      near: `[N, 2]`, `near_counts` of the images.
 
     Returns:
       A value for each of `NAMES`; NaN for the precision if nothing is predicted, for the recall if
@@ -55,7 +58,7 @@ def scores(confusions: np.ndarray, near_counts: np.ndarray) -> dict[str, float]:
     """
     total = confusions.sum(0)
     predicted, true, both = int(total[:, 1].sum()), int(total[1].sum()), int(total[1, 1])
-    correct, found = (int(number) for number in near_counts.sum(0))
+    correct, found = (int(number) for number in near.sum(0))
     values = (
         *_precision_recall_f1(both, predicted, both, true),
         *_precision_recall_f1(correct, predicted, found, true),

@@ -28,7 +28,8 @@ class MeasureFunction:
     """From variables and images to what is measured; a part is compiled when it is used first.
 
     Attributes:
-      of_batch: jitted: variables, network inputs and masks to what is `Measured` of them.
+      of_batch: jitted: variables, network inputs and masks to confusion matrices `[B, C, C]`, image
+        scores `[B]`, and `near_counts` `[B, 2]` or None.
       probabilities: jitted: variables and network inputs to probabilities `[B, H, W, C]`.
       classes: C.
       rule: of the image scores.
@@ -50,12 +51,12 @@ class Measured:
     Attributes:
       confusions: integer `[N, C, C]` (truth, prediction).
       image_scores: float32 `[N]`; pixels without a label do not count.
-      near: of two classes `[N, 2]`, `binary.near`; else None.
+      near_counts: of two classes `[N, 2]`, `binary.near_counts`; else None.
     """
 
     confusions: np.ndarray
     image_scores: np.ndarray
-    near: np.ndarray | None
+    near_counts: np.ndarray | None
 
 
 def confusion(labels: jax.Array, prediction: jax.Array, classes: int) -> jax.Array:
@@ -91,7 +92,11 @@ def make_measure_function(
         found = predictor(variables, images)
         predicted = found.argmax(-1)
         of_images = image_score.scores(found, rule, masks != IGNORE)
-        return confusion(masks, predicted, classes), of_images, _near(masks, predicted, classes)
+        return (
+            confusion(masks, predicted, classes),
+            of_images,
+            _near_counts(masks, predicted, classes),
+        )
 
     def probabilities(variables: Tree, images: jax.Array) -> jax.Array:
         return predictor(variables, images)
@@ -119,7 +124,7 @@ def measure(
                 (
                     metrics.confusion(one.truth, one.mask, classes)[None],
                     np.array([score], np.float32),
-                    _near(one.truth[None], one.mask[None], classes),
+                    _near_counts(one.truth[None], one.mask[None], classes),
                 )
             )
     else:
@@ -131,15 +136,15 @@ def measure(
     return Measured(
         confusions=np.concatenate(confusions),
         image_scores=np.concatenate(scores),
-        near=np.concatenate(counts) if classes == 2 else None,
+        near_counts=np.concatenate(counts) if classes == 2 else None,
     )
 
 
-def _near(masks: Any, predicted: Any, classes: int) -> Any:
-    """`binary.near` of class ids `[B, H, W]`, of numpy or JAX; None with several defect classes."""
+def _near_counts(masks: Any, predicted: Any, classes: int) -> Any:
+    """Of class ids `[B, H, W]`, of numpy or JAX; None with several defect classes."""
     if classes != 2:
         return None
-    return binary.near(masks == 1, (predicted == 1) & (masks != IGNORE))
+    return binary.near_counts(masks == 1, predicted == 1, masks != IGNORE)
 
 
 def evaluate(
@@ -162,8 +167,8 @@ def scores(measured: Measured, class_names: Sequence[str]) -> dict[str, float]:
     `auroc`, for which those without one count as well; without these it is `image_dice`.
     """
     of_pixels = metrics.scores(measured.confusions, class_names)
-    if measured.near is not None:
-        of_pixels |= binary.scores(measured.confusions, measured.near)
+    if measured.near_counts is not None:
+        of_pixels |= binary.scores(measured.confusions, measured.near_counts)
     of_images = image_level.separation(
         measured.image_scores, image_level.truth(measured.confusions)
     )

@@ -35,6 +35,9 @@ BY_FEATURES = ("k_center", "k_means_plus_plus", "typiclust", "facility_location"
 BY_TRUTH = ("class_aware_random",)
 """Selections that need a score of each image, its features, or the classes in its truth."""
 
+HYBRID = 2
+"""Version of the choice `hybrid`, so that the files of another one are outdated."""
+
 OF_ENSEMBLES = ("bald", "vote_entropy", "temporal_disagreement")
 """Uncertainties that compare the members of an ensemble."""
 
@@ -46,7 +49,8 @@ class AcquisitionConfig(Section):
     selection: Selection  # of the images, from scores or features
     # of images, for selections and a start that compare them: an encoder with pretrained weights
     # ("efficientnet_lite0", which needs the extra `pretrained`); "texture", brightness and edges;
-    # "network", the encoder of the training before, at the start the recipe's with initial weights
+    # "network", the encoder of the training before, and at the start that with its pretrained
+    # weights, or "texture" where the network has none
     features: Features
     # of a pixel; "highest", "stochastic" and "hybrid" score images
     uncertainty: Uncertainty

@@ -35,7 +35,8 @@ class Active(Recipe):
     # classes of each image, and "mean_entropy", the highest mean entropy over all pixels
     baselines: tuple[str, ...]
     # the images of the start: random ones, as for the baseline of that name; the most typical of
-    # clusters ("typiclust"); or those that the others are nearest to ("facility_location")
+    # clusters ("typiclust"); or the ones to which the distances of all others are smallest
+    # ("facility_location")
     start: Start
     start_images: int = dataclasses.field(metadata=config_lib.at_least(1))  # labeled at the start
     # what each further round adds
@@ -108,15 +109,6 @@ class Active(Recipe):
             "baselines",
             len(set(names)) == len(names),
             "each once, and without acquisition.selection",
-        )
-        yield from config_lib.check(
-            self,
-            "acquisition.features",
-            self.start not in acquire.BY_FEATURES
-            or own.features != "network"
-            or bool(config.network.pretrained),
-            f"start = {self.start!r} compares images, and a network with random weights does not "
-            "tell them apart: set base.network.pretrained, or choose 'texture'",
         )
         if {self.start, own.selection} & {*acquire.BY_FEATURES}:
             yield from image_features.problems(own.features)
@@ -222,7 +214,10 @@ class Active(Recipe):
     @property
     def chains(self) -> Sequence[Chain]:
         """The strategies: the recipe's own first, then the baselines."""
-        return strategies(self.acquisition, self.start, self.baselines)
+        at_start = self.acquisition.features
+        if at_start == "network" and not self.base.network.pretrained:
+            at_start = "texture"
+        return strategies(self.acquisition, self.start, at_start, self.baselines)
 
     @property
     def question(self) -> Question:

@@ -83,9 +83,11 @@ def _scores(chosen: Path, question: Question) -> str:
 
     Scores on test would decide when to stop, and no longer be independent of the rounds.
     """
+    before = curve.rows_before(chosen)
+    curve.require_metric(before, question.metric)
     rows = [
         row
-        for row in curve.rows_before(chosen)
+        for row in before
         if row["checkpoint"] == question.checkpoint
         and row["part"] == "val"
         and row[question.metric] is not None

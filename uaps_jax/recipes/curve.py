@@ -14,6 +14,7 @@ from absl import logging
 
 from uaps_jax import files
 from uaps_jax.acquisition.cost import Cost, Work
+from uaps_jax.config import ConfigError
 from uaps_jax.recipes import candidates
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.reports import learning_curves, learning_page
@@ -54,6 +55,21 @@ def rows_of(run: Path, entry: str, number: int, labels: Path, cost: Cost) -> lis
         if scores is not None
         for which in results.CHECKPOINTS
     ]
+
+
+def require_metric(rows: Sequence[Row], metric: str) -> None:
+    """Checks that all rows have a metric; those of an older version may lack a new one.
+
+    Raises:
+      ConfigError: some have not.
+    """
+    lacking = {f"{row['entry']}, round {row['round']}" for row in rows if metric not in row}
+    if lacking:
+        raise ConfigError(
+            f"metric = {metric!r}: {len(lacking)} trainings, such as {min(lacking)}, were scored "
+            "by an older version that did not have it: choose another metric, or run them again "
+            "by --stage"
+        )
 
 
 def rows_before(folder: Path) -> list[Row]:
@@ -98,6 +114,7 @@ def report(
             for row in rows_of(place.inputs[model], entry, number, place.inputs[labels], cost)
         ]
         write_rows(place.folder, rows)
+        require_metric(rows, question.metric)
         shown = [row for row in rows if row["checkpoint"] == question.checkpoint]
         of_test = [row for row in shown if row["part"] == "test"]
         files.write_text(place.folder / TABLE, table(of_test, question.metric))

@@ -74,14 +74,14 @@ def options(features: str, base: Config) -> dict[str, Any]:
     if features == "texture":
         return {**target_files.of_size(base.data), "channels": base.data.channels}
     config = base if features == "network" else _with_encoder(base, features)
-    return {
+    found = {
         **target_files.of_size(config.data),
         "channels": config.data.channels,
         **config_lib.flatten(config.network, "network."),
         "weights": pretrained.digest(config.network),
         "method": config.method.name,
-        "initial_seed": config.train.seed,
     }
+    return found | ({"initial_seed": base.train.seed} if features == "network" else {})
 
 
 def _with_encoder(base: Config, encoder: str) -> Config:
@@ -91,6 +91,7 @@ def _with_encoder(base: Config, encoder: str) -> Config:
         data=_seen(base.data, encoders.ENCODERS[encoder]),
         network=_network(encoder),
         method=SupervisedConfig(loss="cross_entropy", ema_decay=0.0),
+        evaluation=dataclasses.replace(base.evaluation, predictor=""),
     )
 
 
@@ -114,7 +115,7 @@ def _network(encoder: str) -> UNetDecoderConfig:
 
 
 def _seen(data: DataConfig, encoder: encoders.Encoder) -> DataConfig:
-    """RGB of a shorter side of 128 px; where images are padded, of their own size."""
+    """RGB of a shorter side of 128 px; of padded images, the network's input, not scaled."""
     shorter = min(data.height, data.width)
     factor = SIDE / shorter if data.fit == "resize" else 1
     height, width = (

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from uaps_jax.acquisition.cost import Cost
 from uaps_jax.config import Config
 from uaps_jax.recipes import acquire, candidates, curve
-from uaps_jax.recipes.acquire import AcquisitionConfig
+from uaps_jax.recipes.acquire import AcquisitionConfig, Features
 from uaps_jax.recipes.annotate import annotate
 from uaps_jax.recipes.select import Round, select
 from uaps_jax.recipes.stage import Folders, Stage, Training
@@ -39,9 +39,19 @@ class Chain(NamedTuple):
     acquisition: AcquisitionConfig
 
 
-def strategies(own: AcquisitionConfig, start: Start, baselines: Sequence[str]) -> list[Chain]:
-    """The strategy of a recipe, named by its selection, and its baselines."""
-    found = [Chain(own.selection, dataclasses.replace(own, selection=start), own)]
+def strategies(
+    own: AcquisitionConfig, start: Start, features: Features, baselines: Sequence[str]
+) -> list[Chain]:
+    """The strategy of a recipe, named by its selection, and its baselines.
+
+    Args:
+      own: the choice of its rounds.
+      start: of its first images.
+      features: of the start.
+      baselines: names of `BASELINES`.
+    """
+    first = dataclasses.replace(own, selection=start, features=features)
+    found = [Chain(own.selection, first, own)]
     for name in baselines:
         first = dataclasses.replace(own, selection=BASELINES[name])
         if name == "mean_entropy":

@@ -58,11 +58,10 @@ class Round:
         found = dataclasses.asdict(self)
         if self.count:
             del found["cost"]
-        return found | {
-            "pass": "select",
-            "features": self.features,
-            "acquisition": dict(acquire.description(self.acquisition)),
-        }
+        own = {k: v for k, v in acquire.description(self.acquisition).items() if k != "features"}
+        if self.acquisition.selection == "hybrid":
+            own["version"] = acquire.HYBRID
+        return found | {"pass": "select", "features": self.features, "acquisition": own}
 
 
 def select(*, name: str, entry: str, base: Config, round_: Round, before: str, model: str) -> Pass:

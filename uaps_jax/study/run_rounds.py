@@ -108,6 +108,7 @@ def write(
     """
     rows = rows_of(finished, directory)
     question = finished[0].recipe.question
+    curve.require_metric(rows, question.metric)
     shown = [row for row in rows if row["checkpoint"] == question.checkpoint]
     found = learning_curves.compare(
         shown, [chain.name for chain in finished[0].recipe.chains], question
