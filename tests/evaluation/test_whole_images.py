@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from tests import tiny
+from uaps_jax.commands import score_lines
 from uaps_jax.data.whole_images import WholeImages
-from uaps_jax.evaluation import evaluate, metrics, whole_images
+from uaps_jax.evaluation import binary, evaluate, metrics, whole_images
 from uaps_jax.evaluation.image_score import ScoreRule
 
 NAMES = ("background", "dark", "bright")
@@ -54,6 +55,28 @@ def test_scores_are_those_of_each_pixel_of_images_of_any_size():
     marked = matrices[:, :, 1:].sum((1, 2))  # pixels of label 255 are in no matrix
     np.testing.assert_array_equal(measured.image_scores, marked)
     assert function.probabilities._cache_size() == 1  # batches of one shape
+
+
+def test_one_class_of_defects_is_scored_with_a_tolerance_at_the_size_of_the_images():
+    def dark(variables, images):
+        grey = images.astype(jnp.float32).mean(-1) + variables
+        return jax.nn.one_hot((grey < 60).astype(jnp.int32), 2)
+
+    given = images_of([(50, 33), (9, 70)])
+    loaded = {n: (given.load(n)[0], np.minimum(given.load(n)[1], 1)) for n in given.names}
+    images = WholeImages(names=given.names, load=loaded.__getitem__, data=given.data)
+    function = evaluate.make_measure_function(dark, 2, RULE)
+    found = evaluate.measure(function, jnp.float32(0), images, 5).near_counts
+    expected = [
+        binary.near_counts(truth == 1, pixels.mean(-1) < 60, truth != 255)
+        for pixels, truth in map(loaded.__getitem__, images.names)
+    ]
+    np.testing.assert_array_equal(found, expected)
+    scores = evaluate.evaluate(function, jnp.float32(0), images, NAMES[:2], 5)
+    assert {*binary.NAMES} < scores.keys()
+    lines = "\n".join(score_lines.of_pixels(scores, np.zeros((2, 2, 2), int)))
+    for name in binary.NAMES:
+        assert f"{name:32s} {scores[name]:6.2f}" in lines
 
 
 def test_at_a_scale_results_are_of_the_size_of_the_image():

@@ -10,7 +10,7 @@ from uaps_jax.commands import study as commands_study
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import first, neu_uaps
-from uaps_jax.configs.studies import base
+from uaps_jax.configs.studies import base, u2pl
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import figures, outcome, report
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
@@ -38,6 +38,23 @@ def test_every_study_of_the_project_can_be_run(name):
     shown = {entry for figure in grid.figures for entry in entries_of(figure)}
     assert shown <= {row for cell in cells for row in cell.rows or (cell.entry,)}
     assert len({cell.folder for cell in cells}) == len(cells)
+
+
+def test_the_study_of_u2pl_differs_in_the_methods_and_their_loss():
+    for argument, percentile, metric in (
+        ("neu", "all", "image_iou"),
+        ("cracks", "class", "dataset_iou_foreground"),
+    ):
+        grid = u2pl.get_config(argument)
+        cells = {cell.entry: cell.config for cell in cells_lib.cells(grid) if cell.seed == 2}
+        assert grid.metrics[0] == metric
+        assert cells["U2PL"].method.percentile == percentile
+        assert cells["U2PL"].method.weight_contrast > 0
+        assert cells["U2PL, no contrast"].method.weight_contrast == 0
+        assert {c.train.steps for c in cells.values()} == {1500}
+        assert {c.data.split_seed for c in cells.values()} == {2}
+    with pytest.raises(ConfigError, match="there is no dataset 'crack'; choose one of neu, cracks"):
+        u2pl.get_config("crack")
 
 
 def test_the_first_study_differs_in_the_method_alone():
