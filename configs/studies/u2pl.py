@@ -1,15 +1,15 @@
-"""What U2PL adds, and its contrastive loss, at a size that a CPU trains; three draws of labels.
+"""What U2PL adds, and its contrastive loss, at a size that a CPU trains; three seeds.
 
 Supervised learning, Mean Teacher, U2PL without its contrastive loss, and U2PL; the same steps and
-optimizer for all, scores of the last step.
+optimizer for all, scores of the last step. Each seed has labels of its own.
 
-    python run.py --config=configs/studies/u2pl.py
-    python run.py --config=configs/studies/u2pl.py:cracks
+    python run.py --config=configs/studies/u2pl.py --config.manual_dir=FOLDER
+    python run.py --config=configs/studies/u2pl.py:cracks --config.manual_dir=FOLDER
 
 - `neu`, which is taken where none is named: NEU-Seg at 32 px, one labeled image of each of 30
-  leakage groups, four classes, a percentile of all pixels.
-- `cracks`: CrackForest in crops of 64 px at full scale, 16 labeled photographs, two classes, a
-  percentile of each pseudo-label. Whole photographs are scored, in tiles.
+  leakage groups, four classes. The teacher's entropies are compared with one percentile.
+- `cracks`: CrackForest in crops of 64 px at full scale, 16 labeled photographs, two classes, with
+  a percentile for each predicted one. Whole photographs are scored, in tiles.
 """
 
 from typing import Any, NamedTuple
