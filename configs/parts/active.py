@@ -60,14 +60,16 @@ def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active
         if word not in known:
             raise c.ConfigError(choices.unknown("method or variant", word, known))
     chosen = {"variant" if word in variants.VARIANTS else "method": word for word in words}
-    method = chosen.pop("method", USUAL)
-    is_small = chosen.get("variant") == "small"
-    if is_small:
-        del chosen["variant"]
-    base = train.build(dataset=dataset, method=method.replace(RECOMMENDED, ""), **chosen)
-    if is_small:
+    method = chosen.get("method", USUAL)
+    variant = chosen.get("variant", "")
+    base = train.build(
+        dataset=dataset,
+        method=method.replace(RECOMMENDED, ""),
+        variant="" if variant == "small" else variant,
+    )
+    if variant == "small":
         _shorten(base, small)
-    elif "variant" in chosen:
+    elif variant:
         assert isinstance(base.network, UNetConfig)
         base.network.widths = SMALL_WIDTHS
     base.data.protocol, base.data.labeled_ratio = "grouped", 1.0

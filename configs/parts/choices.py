@@ -38,6 +38,17 @@ def unknown(what: str, name: str, names: Iterable[str]) -> str:
     return f"{what} = {name!r}: must be one of {', '.join(known)}{hint}"
 
 
+def require(what: str, name: str, names: Iterable[str]) -> None:
+    """Checks that there is a part of a study of this name.
+
+    Raises:
+      ConfigError: there is none.
+    """
+    known = list(names)
+    if name not in known:
+        raise ConfigError(f"there is no {what} {name!r}; choose one of {', '.join(known)}")
+
+
 def _problems(
     given: Sequence[tuple[str, str, str]],
     parts: Mapping[str, Iterable[str]],

@@ -20,7 +20,7 @@ part. The first two data sets have a U-Net of half the widths.
 
 from typing import Any, NamedTuple
 
-from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import choices
 from uaps_jax.configs.parts.active import SMALL_WIDTHS
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid
@@ -90,8 +90,7 @@ def get_config(chosen: str = "synthetic") -> Grid:
     Raises:
       ConfigError: there is no such data set.
     """
-    if chosen not in SETS:
-        raise ConfigError(f"there is no data set {chosen!r}; choose one of {', '.join(SETS)}")
+    choices.require("data set", chosen, SETS)
     data = SETS[chosen]
     usual = f"configs/train.py:dataset={{dataset}},network={data.network},variant={{variant}}"
     entries = {

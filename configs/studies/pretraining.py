@@ -12,7 +12,7 @@ Behind the colon: `64` or `128` for one size of the images. It needs the extra `
 
 from typing import Any
 
-from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import choices
 from uaps_jax.configs.studies import base
 from uaps_jax.models.encoders import ENCODERS
 from uaps_jax.study.grid import Bars, Block, Entry, Grid
@@ -50,8 +50,8 @@ def get_config(size: str = "") -> Grid:
     Raises:
       ConfigError: there is no such size.
     """
-    if size and size not in map(str, SIZES):
-        raise ConfigError(f"there is no size {size!r}; choose one of {', '.join(map(str, SIZES))}")
+    if size:
+        choices.require("size", size, map(str, SIZES))
     sizes = (int(size),) if size else SIZES
     entries = {name: entry for size in sizes for name, entry in _entries(size).items()}
     grid = base.study("NEU-Seg, 30 labeled pictures, pretrained encoder, 1500 steps", entries)

@@ -16,7 +16,7 @@ initialisations), `ablation`; without a colon all of them, about fifteen hours o
 Parts in one work directory share their trainings.
 """
 
-from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import choices
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Entry, Figure, Grid, LabelEquivalence, Panels
 
@@ -90,8 +90,8 @@ def get_config(part: str = "") -> Grid:
     Raises:
       ConfigError: there is no such part.
     """
-    if part and part not in BLOCKS:
-        raise ConfigError(f"there is no part {part!r}; choose one of {', '.join(BLOCKS)}")
+    if part:
+        choices.require("part", part, BLOCKS)
     grid = base.study(
         "NEU-Seg, 8 and 30 labeled pictures, 64 px, 3000 steps", ENTRIES | SINGLE | ABLATION
     )

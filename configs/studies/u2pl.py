@@ -14,7 +14,7 @@ optimizer for all, scores of the last step. Each seed has labels of its own.
 
 from typing import Any, NamedTuple
 
-from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import choices
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Grid
 
@@ -77,8 +77,7 @@ def get_config(chosen: str = "neu") -> Grid:
     Raises:
       ConfigError: there is no such dataset.
     """
-    if chosen not in SETS:
-        raise ConfigError(f"there is no dataset {chosen!r}; choose one of {', '.join(SETS)}")
+    choices.require("dataset", chosen, SETS)
     data = SETS[chosen]
     grid = base.study(f"U2PL on {data.title}, {data.labeled} labeled", dict(ENTRIES))
     grid.variant = "small"

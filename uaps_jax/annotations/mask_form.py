@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from uaps_jax import files
+from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.folder import class_map
 from uaps_jax.datasets.folder.class_map import IGNORE_NAME, ClassMap, Value
 from uaps_jax.datasets.regular_files import MOST_TEXT_BYTES, read_regular
@@ -45,7 +46,11 @@ def write(folder: Path, form: MaskForm) -> None:
 
 
 class MaskFormError(ValueError):
-    """The file is damaged, or of other classes."""
+    """The file is damaged, or of other classes; `problem` says where and why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+        self.problem = Problem(str(path), reason)
 
 
 def read(folder: Path, class_names: Sequence[str]) -> MaskForm | None:
@@ -70,9 +75,9 @@ def read(folder: Path, class_names: Sequence[str]) -> MaskForm | None:
         if "/" in suffix or "\0" in suffix:
             raise ValueError(f"{suffix!r} is no part of a name")
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise MaskFormError(f"{file}: does not describe masks: {error}") from error
+        raise MaskFormError(file, f"does not describe masks: {error}") from error
     if classes.names != tuple(class_names):
-        raise MaskFormError(f"{folder}: {FILE} has other classes than {class_map.CLASSES_FILE}")
+        raise MaskFormError(folder, f"{FILE} has other classes than {class_map.CLASSES_FILE}")
     return MaskForm(classes, suffix)
 
 

@@ -51,7 +51,7 @@ def read(folder: Path) -> Queue | None:
         digests = {_stem(str(entry["image"])): str(entry["sha256"]) for entry in entries}
         form = mask_form.read(folder, classes)
     except MaskFormError as error:
-        raise DataError([Problem(str(folder / mask_form.FILE), str(error))], REMEDY) from error
+        raise DataError([error.problem], REMEDY) from error
     except (ClassMapError, *shapes.FAILURES) as error:
         raise DataError([Problem(str(lines), shapes.reason(error))], REMEDY) from error
     return Queue(folder / "images", classes, digests, form)

@@ -35,8 +35,8 @@ BY_FEATURES = ("k_center", "k_means_plus_plus", "typiclust", "facility_location"
 BY_TRUTH = ("class_aware_random",)
 """Selections that need a score of each image, its features, or the classes in its truth."""
 
-HYBRID = 2
-"""Version of the choice `hybrid`, so that the files of another one are outdated."""
+HYBRID_VERSION = 2
+"""Of the choice `hybrid`: what an earlier one chose is outdated."""
 
 OF_ENSEMBLES = ("bald", "vote_entropy", "temporal_disagreement")
 """Uncertainties that compare the members of an ensemble."""

@@ -60,7 +60,7 @@ class Round:
             del found["cost"]
         own = {k: v for k, v in acquire.description(self.acquisition).items() if k != "features"}
         if self.acquisition.selection == "hybrid":
-            own["version"] = acquire.HYBRID
+            own["version"] = acquire.HYBRID_VERSION
         return found | {"pass": "select", "features": self.features, "acquisition": own}
 
 
