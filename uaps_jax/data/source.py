@@ -123,6 +123,12 @@ def open_dataset(data: DataConfig) -> Dataset:
     )
 
 
+def pixels(dataset: Dataset, name: str) -> np.ndarray:
+    """An image, uint8 RGB `[H, W, 3]`, at its own size."""
+    part, index = dataset.position[name]
+    return read_image(dataset.records[part][index]["image"])
+
+
 def decoded(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     """An image, uint8 RGB `[H, W, 3]`, and its mask, uint8 `[H, W]`, at their own size."""
     part, index = dataset.position[name]

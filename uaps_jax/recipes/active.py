@@ -19,7 +19,7 @@ from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import PARTS, Split
 from uaps_jax.evaluation import metrics
-from uaps_jax.recipes import acquire, image_features, images, knowledge, observe
+from uaps_jax.recipes import acquire, image_features, knowledge, observe
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
 from uaps_jax.recipes.rounds import BASELINES, Chain, Plan, Start, stages, strategies
 from uaps_jax.recipes.stage import Recipe, Stage
@@ -65,7 +65,6 @@ class Active(Recipe):
 
     def problems(self, config: Config) -> Iterator[str]:
         """Settings of `base` that choose labels themselves, and what does not fit together."""
-        yield from images.fit_problems(config.data)
         yield from config_lib.check(
             self,
             "base.train.minutes",

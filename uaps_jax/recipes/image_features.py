@@ -71,11 +71,13 @@ def options(features: str, base: Config) -> dict[str, Any]:
     Raises:
       WeightsError, CheckpointError: pretrained weights cannot be read.
     """
+    scale = {} if base.data.scale == 1 else {"scale": base.data.scale}
     if features == "texture":
-        return {**target_files.of_size(base.data), "channels": base.data.channels}
+        return {**target_files.of_size(base.data), **scale, "channels": base.data.channels}
     config = base if features == "network" else _with_encoder(base, features)
     found = {
         **target_files.of_size(config.data),
+        **scale,
         "channels": config.data.channels,
         **config_lib.flatten(config.network, "network."),
         "weights": pretrained.digest(config.network),
@@ -115,9 +117,9 @@ def _network(encoder: str) -> UNetDecoderConfig:
 
 
 def _seen(data: DataConfig, encoder: encoders.Encoder) -> DataConfig:
-    """RGB of a shorter side of 128 px; of padded images, the network's input, not scaled."""
-    shorter = min(data.height, data.width)
-    factor = SIDE / shorter if data.fit == "resize" else 1
+    """RGB of a shorter side of 128 px, of tiles at least that; padded as the network's input is."""
+    factor = SIDE / min(data.height, data.width)
+    factor = {"resize": factor, "crop": max(factor, 1.0), "pad": 1.0}[data.fit]
     height, width = (
         STRIDE * max(1, int(np.ceil(round(factor * side) / STRIDE)))
         for side in (data.height, data.width)

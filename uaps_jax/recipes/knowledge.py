@@ -8,12 +8,13 @@ import numpy as np
 
 from uaps_jax.acquisition.cost import NONE, Cost, Work
 from uaps_jax.config import Config
-from uaps_jax.data import prepare, protocols
+from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
-from uaps_jax.datasets.common import open_image, read_mask
+from uaps_jax.datasets.common import read_mask
 from uaps_jax.inference import TrainedModel
 from uaps_jax.recipes import acquire, candidates, image_features, observe
 from uaps_jax.recipes.acquire import AcquisitionConfig, Known
+from uaps_jax.recipes.observe import Observed
 
 
 def candidates_of(
@@ -48,8 +49,8 @@ def known(
     dataset: Dataset,
     names: Sequence[str],
     trained: Sequence[TrainedModel],
-) -> tuple[Known, np.ndarray | None]:
-    """What the choice may use, and the predicted masks, uint8 `[N, H, W]`, if there is a network.
+) -> tuple[Known, Observed | None]:
+    """What the choice may use, and what the network finds, if there is one.
 
     Args:
       options: the choice.
@@ -68,23 +69,13 @@ def known(
     if trained:
         score = options.score if options.selection in acquire.BY_SCORE else None
         found = observe.observed(trained, dataset, names, score, options.members)
-        work = [
-            Work.of(own_size(dataset, name, label, base))
-            for name, label in zip(names, found.labels, strict=True)
-        ]
+        work = [Work.of(read_mask(mask)) for mask in found.masks]
         minutes = np.array([cost.of_work(one) for one in work])
         of_images = found.features if compared is None else compared
-        return Known(found.scores, of_images, classes, minutes, work), found.labels
+        return Known(found.scores, of_images, classes, minutes, work), found
     first = Work(images=1, objects=1, boundary=0)
     minutes = np.full(len(names), cost.of_work(first))
     return Known(None, compared, classes, minutes, [first] * len(names)), None
-
-
-def own_size(dataset: Dataset, name: str, label: np.ndarray, base: Config) -> np.ndarray:
-    """A predicted mask at the size of its image."""
-    part, index = dataset.position[name]
-    width, height = open_image(dataset.records[part][index]["image"]).size
-    return prepare.restored(label, (height, width), base.data)
 
 
 def true_work(dataset: Dataset, names: Sequence[str]) -> Work:

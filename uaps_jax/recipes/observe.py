@@ -10,10 +10,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from uaps_jax import compiler
+from uaps_jax import compiler, palette
 from uaps_jax.acquisition import texture as textures
 from uaps_jax.acquisition.score import Score
 from uaps_jax.config import Config
+from uaps_jax.data import tiling
 from uaps_jax.data.source import Dataset
 from uaps_jax.inference import TrainedModel
 from uaps_jax.inference import members as members_lib
@@ -30,14 +31,24 @@ class Observed(NamedTuple):
     """What was found for the N images.
 
     Attributes:
-      labels: predicted class ids, uint8 `[N, H, W]`.
+      masks: predicted, at the size of the images, as PNG of class ids (`palette.png`).
+      shares: of the pixels that are predicted as a defect, `[N]`.
       scores: `[N]`, not negative; None where none were asked for.
       features: of unit length, `[N, D]`.
     """
 
-    labels: np.ndarray
+    masks: list[bytes]
+    shares: np.ndarray
     scores: np.ndarray | None
     features: np.ndarray
+
+
+class _Look(NamedTuple):
+    """What a network says of B inputs: probabilities, features, and its members if asked for."""
+
+    probabilities: jax.Array
+    features: jax.Array
+    members: jax.Array | None
 
 
 def observed(
@@ -49,6 +60,9 @@ def observed(
 ) -> Observed:
     """Predictions, scores and features of images.
 
+    An image that is resized has the score of its network input; one that is covered by tiles that
+    of the members' probabilities, blended where tiles overlap.
+
     Args:
       models: the checkpoints of a run, the newest last, for "checkpoints"; else one.
       dataset: of the images.
@@ -58,28 +72,52 @@ def observed(
     """
     last = models[-1]
     config, method = last.config, last.method
-    size = config.evaluation.batch_size
+    size, data = config.evaluation.batch_size, config.data
+    is_resized = data.fit == "resize"
     predictor = method.predictor(last.predictor)
     ensemble, encode = make_ensemble(method, predictor, members), make_encoder(predictor)
+    of_inputs: list[np.ndarray] = []
+    scores: list[float] = []
 
     @functools.partial(compiler.jit_optimized, deterministic=config.train.deterministic)
-    def look(variables: Tree, batch: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array | None]:
-        own = predictor(variables, batch).argmax(-1).astype(np.uint8)
-        return own, encode(variables, batch), ensemble(variables, batch) if score else None
+    def look(variables: Tree, batch: jax.Array) -> _Look:
+        return _Look(
+            probabilities=predictor(variables, batch),
+            features=encode(variables, batch),
+            members=ensemble(variables, batch) if score else None,
+        )
 
-    labels, scores, features = [], [], []
-    for pool in images.pools(dataset, names, config.data, size, "scoring"):
-        batch, count = images.padded(pool.images, size), len(pool.names)
-        looked = [look(model.variables, batch) for model in models]
-        labels.append(np.asarray(looked[-1][0])[:count])
-        features.append(np.asarray(looked[-1][1])[:count])
-        if score is not None:
-            found = np.concatenate([np.asarray(of_model[2]) for of_model in looked])
-            scores += [max(score(found[:, row]), 0.0) for row in range(count)]
+    def of_tiles(tiles: np.ndarray, number: int) -> list[np.ndarray]:
+        del number
+        count = len(tiles)
+        looked = [look(model.variables, images.padded(tiles, size)) for model in models]
+        of_inputs.append(np.asarray(looked[-1].features)[:count])
+        own = np.asarray(looked[-1].probabilities)[:count]
+        outputs = [own.argmax(-1).astype(np.uint8) if is_resized else own]
+        if score is None:
+            return outputs
+        found = np.concatenate([np.asarray(of_model.members) for of_model in looked])[:, :count]
+        if not is_resized:
+            return outputs + list(found)
+        scores.extend(max(score(found[:, row]), 0.0) for row in range(count))
+        return outputs
+
+    masks, shares, counts = [], [], []
+    for whole in tiling.assembled(
+        images.tiled(dataset, names, data, size, "scoring"), of_tiles, data, size
+    ):
+        own, *own_members = whole.outputs
+        mask = own if is_resized else tiling.likeliest(own)
+        masks.append(palette.png(mask))
+        shares.append(float((mask > 0).mean()))
+        counts.append(len(whole.image.corners))
+        if score is not None and not is_resized:
+            scores.append(max(score(np.stack(own_members)), 0.0))
     return Observed(
-        labels=np.concatenate(labels),
+        masks=masks,
+        shares=np.array(shares),
         scores=None if score is None else np.array(scores),
-        features=np.concatenate(features),
+        features=_unit(images.means(np.concatenate(of_inputs), counts)),
     )
 
 
@@ -124,24 +162,26 @@ def features_of(
     config: Config, method: Method, variables: Tree, dataset: Dataset, names: Sequence[str]
 ) -> np.ndarray:
     """The features of images by a network before its training, `[N, D]`."""
-    size = config.evaluation.batch_size
+    size, data = config.evaluation.batch_size, config.data
     predictor = method.predictor(config.evaluation.predictor)
     encode = compiler.jit_optimized(
         make_encoder(predictor), deterministic=config.train.deterministic
     )
-    return np.concatenate(
-        [
-            np.asarray(encode(variables, images.padded(pool.images, size)))[: len(pool.names)]
-            for pool in images.pools(dataset, names, config.data, size, "encoding")
-        ]
-    )
+
+    def of_inputs(inputs: np.ndarray) -> np.ndarray:
+        return np.asarray(encode(variables, images.padded(inputs, size)))[: len(inputs)]
+
+    return _unit(images.described(dataset, names, data, size, "encoding", of_inputs))
 
 
 def textures_of(config: Config, dataset: Dataset, names: Sequence[str]) -> np.ndarray:
     """`acquisition.texture` of images at the network's size, standardized: `[N, D]`."""
     size = config.evaluation.batch_size
-    found = [
-        textures.texture(pool.images)
-        for pool in images.pools(dataset, names, config.data, size, "describing")
-    ]
-    return textures.standardized(np.concatenate(found))
+    found = images.described(dataset, names, config.data, size, "describing", textures.texture)
+    return textures.standardized(found)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """`[N, D]`, each of length 1."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(length, np.finfo(vectors.dtype).tiny)

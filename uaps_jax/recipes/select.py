@@ -19,6 +19,7 @@ from uaps_jax.inference import TrainedModel
 from uaps_jax.recipes import acquire, candidates, curve, image_features, knowledge, shown
 from uaps_jax.recipes.acquire import AcquisitionConfig, Known
 from uaps_jax.recipes.candidates import ANNOTATED, CHOSEN, OTHER, Row
+from uaps_jax.recipes.observe import Observed
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.training import checkpoints
 
@@ -115,7 +116,7 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
         if not round_.simulated:
             candidates.write_split(place.folder, split)
             if predicted is not None:
-                shown.propose(place, config, names, chosen, predicted)
+                shown.propose(place, config, names, chosen, predicted.masks)
         summary = _summary(round_, place, before, labeled, picked, known, chosen)
         candidates.write_summary(place.folder, summary)
         logging.info(
@@ -127,7 +128,8 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
             known.minutes[chosen].sum(),
         )
         if picked:
-            shown.draw(place, config, names, chosen, rows_of_images, predicted)
+            masks = None if predicted is None else predicted.masks
+            shown.draw(place, config, names, chosen, rows_of_images, masks)
 
     return Pass(
         name=name,
@@ -198,7 +200,7 @@ def _rows(
     labeled: Collection[str],
     chosen: Sequence[int],
     known: Known,
-    predicted: np.ndarray | None,
+    predicted: Observed | None,
 ) -> list[Row]:
     order = {index: number for number, index in enumerate(chosen, start=1)}
     annotated = set(labeled)
@@ -208,7 +210,7 @@ def _rows(
             state=CHOSEN if index in order else ANNOTATED if name in annotated else OTHER,
             order=order.get(index, 0),
             score=None if known.scores is None else float(known.scores[index]),
-            share=None if predicted is None else 100 * float((predicted[index] > 0).mean()),
+            share=None if predicted is None else 100 * float(predicted.shares[index]),
             minutes=float(known.minutes[index]),
         )
         for index, name in enumerate(names)
