@@ -16,7 +16,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "crackforest",
         argument,
-        small=active.Small(widths=(8, 16, 32, 64), size=96, batch=4, steps=500),
+        small=active.Small(widths=(8, 16, 32, 64), size=64, batch=8, steps=800, crops=True),
         start_images=4,
         added=(4.0, 8.0, 16.0, 32.0),
         metric="dataset_iou_foreground",

@@ -17,7 +17,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "folder",
         argument,
-        small=active.Small(widths=active.SMALL_WIDTHS, size=64, batch=8, steps=1500),
+        small=active.Small(widths=active.SMALL_WIDTHS, size=64, batch=8, steps=1500, crops=False),
         annotation="files",
         baselines=(),
         start="typiclust",

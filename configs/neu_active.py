@@ -20,7 +20,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "neu",
         argument,
-        small=active.Small(widths=(16, 32, 64, 128), size=32, batch=8, steps=1500),
+        small=active.Small(widths=(16, 32, 64, 128), size=32, batch=8, steps=1500, crops=False),
         start_images=8,
         added=(8.0, 16.0, 32.0, 64.0),
     )

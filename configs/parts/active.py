@@ -31,12 +31,15 @@ class Small(NamedTuple):
       size: of the shorter side of the images, in pixels.
       batch: images of a step.
       steps: of each training.
+      crops: whether the network sees square crops of `size` of the images at their own scale, half
+        of them with a defect, in place of whole images that are resized.
     """
 
     widths: tuple[int, ...]
     size: int
     batch: int
     steps: int
+    crops: bool
 
 
 def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active:
@@ -106,5 +109,9 @@ def _shorten(base: c.Config, small: Small) -> None:
     assert isinstance(base.network, UNetConfig)
     base.network.widths, base.network.dropout = small.widths, (0.0,) * len(small.widths)
     variants.shorten(base, size=small.size, batch=small.batch, steps=small.steps)
-    base.data.resampling = "area"
     base.optimizer.learning_rate = 3e-3
+    if small.crops:
+        base.data.fit, base.data.defect_crops = "crop", 0.5
+        base.data.height = base.data.width = small.size
+    else:
+        base.data.resampling = "area"

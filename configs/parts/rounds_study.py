@@ -13,14 +13,18 @@ def study(
     Args:
       title: of the report.
       recipe: its file.
-      method: "" for supervised learning at all budgets of the recipe, or a method, which takes
-        longer, at `two_budgets`.
+      method: "" for supervised learning at all budgets of the recipe and with all strategies, or a
+        method, which takes longer, at `two_budgets`, with the default choice and random images.
       seeds: of the study.
       two_budgets: numbers of labeled images.
     """
     argument = ",".join(filter(None, ("small", method)))
     first, second = two_budgets
-    two = {"start_images": first, "added": (float(second - first),)}
+    two = {
+        "start_images": first,
+        "added": (float(second - first),),
+        "baselines": ("random",),
+    }
     return Rounds(
         title=f"{title}, {method}" if method else title,
         config=f"configs/{recipe}.py:{argument}",

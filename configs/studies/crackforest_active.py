@@ -7,7 +7,8 @@ trainings.
     python run.py --config=configs/studies/crackforest_active.py:recommended \
         --config.manual_dir=FOLDER
 
-The second one has the recommended semi-supervised method at two budgets, 16 and 64: 18 trainings.
+The second one has the recommended semi-supervised method at two budgets, 16 and 64, with the
+default and random images: 9 trainings.
 """
 
 from uaps_jax.configs.parts import rounds_study

@@ -42,14 +42,19 @@ def test_the_published_studies_can_run(module, method, tmp_path):
         assert base.method.name == ("fixmatch" if method else "supervised")
         assert f"--config.base.train.seed={run.seed}" in run.flags
     stages = [stage for stage in runs[0].recipe.stages() if isinstance(stage, Training)]
-    # Five budgets of four strategies, or two; three of these share their start.
-    assert len(stages) == (4 if method else 4 * 4) + 2
-    assert [chain.name for chain in runs[0].recipe.chains] == [
-        "hybrid",
-        "random",
-        "class_aware_random",
-        "mean_entropy",
-    ]
+    # Five budgets of four strategies, three of which share their start; or two of two that do.
+    assert len(stages) == (2 + 1 if method else 4 * 4 + 2)
+    others = [] if method else ["class_aware_random", "mean_entropy"]
+    assert [chain.name for chain in runs[0].recipe.chains] == ["hybrid", "random", *others]
+
+
+def test_further_seeds_have_the_default_and_random_images(tmp_path):
+    study = neu_active.get_config("further")
+    runs = rounds.runs(study, tmp_path)
+    assert not {run.seed for run in runs} & {*neu_active.get_config().seeds}
+    assert [chain.name for chain in runs[0].recipe.chains] == ["hybrid", "random"]
+    stages = [stage for stage in runs[0].recipe.stages() if isinstance(stage, Training)]
+    assert len(stages) == 2 * 4 + 1
 
 
 @pytest.mark.parametrize(
