@@ -41,7 +41,7 @@ def asked(tmp_path, monkeypatch):
     model.__dict__.update(record=tiny.record(), decision=None)
     monkeypatch.setattr(type(model), "predictor", "main")
     monkeypatch.setattr(loading, "load", lambda request, checkpoint: model)
-    monkeypatch.setattr(ensemble, "make", lambda method, predictor: by_brightness(2))
+    monkeypatch.setattr(ensemble, "make", lambda *_, **__: by_brightness(2))
     return Request(
         config=None, workdir=tmp_path / "run", checkpoint="best", input=tmp_path / "mine"
     )

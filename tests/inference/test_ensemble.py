@@ -22,7 +22,7 @@ def test_the_members_are_decoders_or_predictors(method, expected):
     if expected == "both":
         variables = {**variables, "teacher": jax.tree.map(lambda x: 1.1 * x, variables["teacher"])}
     images = jnp.asarray(tiny.pool(2).images)
-    found = ensemble.make(built, "")(variables, images)
+    found = ensemble.make(built, "", "decoders", deterministic=True)(variables, images)
     of = {name: predictor(variables, images) for name, predictor in built.predictors.items()}
     if expected == "both":
         members = [of["student"], of["teacher"]]
@@ -74,16 +74,17 @@ def test_images_of_several_tiles_are_assembled(tmp_path, members):
     assert corners == {"a": 1, "b": 9, "c": 1}
     model = model_of(config, None, {}, tmp_path)
     run = by_brightness(members)
-    found = {out.image.name: out for out in ensemble.outputs(model, run, tiled)}
+    every = ensemble.outputs([model], run, tiled, config.data, ensemble.entropy_and_disagreement)
+    found = {out.image.name: out for out in every}
     for name, image in rgb.items():
         whole = run({}, image[None]).members[:, 0]
         out = found[name]
-        np.testing.assert_allclose(out.probabilities, whole[0], atol=1e-6)
-        np.testing.assert_allclose(out.entropy, uncertainty.entropy(whole), atol=1e-5)
-        if members == 1:
-            assert out.disagreement is None
-        else:
-            np.testing.assert_allclose(out.disagreement, uncertainty.bald(whole), atol=1e-5)
+        probabilities, entropy, *disagreement = out.whole.outputs
+        np.testing.assert_allclose(probabilities, whole[0], atol=1e-6)
+        np.testing.assert_allclose(entropy, uncertainty.entropy(whole), atol=1e-5)
+        assert len(disagreement) == members - 1
+        for one in disagreement:
+            np.testing.assert_allclose(one, uncertainty.bald(whole), atol=1e-5)
         assert np.linalg.norm(out.features) == pytest.approx(1, abs=1e-5)
     own = run({}, rgb["a"][None]).features[0]
     np.testing.assert_allclose(found["a"].features, own / np.linalg.norm(own), rtol=1e-5)

@@ -1,4 +1,4 @@
-"""Rounds whose network sees crops: whole images are scored, proposed and drawn, by their tiles."""
+"""Rounds whose network sees crops: whole images are predicted, proposed and drawn."""
 
 import io
 import json
@@ -14,10 +14,10 @@ from uaps_jax import inference
 from uaps_jax.acquisition.score import DEFAULT
 from uaps_jax.commands import opening
 from uaps_jax.data import source
-from uaps_jax.recipes import images as recipe_images
-from uaps_jax.recipes import observe
+from uaps_jax.recipes import observe, shown
+from uaps_jax.recipes.stage import Place
 
-SIZE = 48
+SIDE = 48
 """Of the images; the network sees 16 x 16 pixels."""
 
 
@@ -32,64 +32,49 @@ def root(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def trained(root):
-    """The network of the first round, the dataset, and the images that could be chosen."""
+def found(root):
+    """The network of the start, the dataset, the names of the candidates, and what it finds."""
     folder = root / "run" / "hybrid" / "round_1" / "select"
     model = inference.load(root / "run" / "start_random" / "train", "latest")
     _, dataset = opening.open_dataset(model.config)
-    return model, dataset, sorted(row["name"] for row in images(folder))
+    names = sorted(row["name"] for row in images(folder))
+    return model, dataset, names, observe.observed([model], dataset, names, DEFAULT, "prediction")
 
 
-@pytest.mark.parametrize("members", ["prediction", "flips"])
-def test_whole_images_are_scored_by_their_tiles(trained, members):
-    model, dataset, names = trained
-    found = observe.observed([model], dataset, names, DEFAULT, members)
+def test_the_masks_are_those_of_the_predictions(found):
+    model, dataset, names, observed = found
     predictions = model.predict([source.pixels(dataset, name) for name in names])
-    masks = [np.asarray(Image.open(io.BytesIO(mask))) for mask in found.masks]
+    masks = [np.asarray(Image.open(io.BytesIO(mask))) for mask in observed.masks]
     assert_array_equal(masks, [prediction.mask for prediction in predictions])
-    assert masks[0].shape == (SIZE, SIZE)
-    assert_allclose(found.shares, [(mask > 0).mean() for mask in masks])
-    assert_allclose(np.linalg.norm(found.features, axis=1), 1, rtol=1e-6)
-    assert np.ptp(found.features, axis=0).max() > 1e-4
-    expected = [DEFAULT(prediction.probabilities[None]) for prediction in predictions]
-    if members == "prediction":
-        assert_allclose(found.scores, expected, rtol=1e-4)
-    else:
-        assert (np.abs(found.scores - expected) > 1e-6).any()
+    assert masks[0].shape == (SIDE, SIDE)
 
 
-def test_a_round_knows_the_shares_of_whole_images(root, trained):
-    model, dataset, names = trained
-    folder = root / "run" / "hybrid" / "round_1" / "select"
-    shares = {row["name"]: float(row["predicted_percent"]) for row in images(folder)}
-    found = observe.observed([model], dataset, names, None, "prediction")
-    assert found.scores is None
-    assert_allclose([shares[name] for name in names], 100 * found.shares, atol=0.01)
+def test_a_round_has_the_scores_and_shares_of_whole_images(root, found):
+    _, _, names, observed = found
+    rows = {row["name"]: row for row in images(root / "run" / "hybrid" / "round_1" / "select")}
+    shares = [float(rows[name]["predicted_percent"]) for name in names]
+    assert_allclose(shares, 100 * observed.shares)
+    assert_allclose([float(rows[name]["score"]) for name in names], observed.scores, rtol=1e-5)
+    summary = (root / "run" / "hybrid" / "round_1" / "select" / "summary.json").read_text()
+    assert json.loads(summary)["chosen"] == 2
 
 
-def test_chosen_images_are_drawn_whole(root):
-    folder = root / "run" / "hybrid" / "round_1"
-    chosen = json.loads((folder / "select" / "summary.json").read_text())["chosen"]
-    with Image.open(folder / "select" / "chosen.png") as sheet:
-        assert sheet.size[1] > 100 * chosen
-
-
-def test_the_vector_of_an_image_is_the_mean_of_those_of_its_tiles(trained):
-    model, dataset, names = trained
-    seen = []
-
-    def brightness(inputs):
-        seen.append(len(inputs))
-        return inputs.mean((1, 2), dtype=np.float64)
-
-    data = model.config.data
-    found = recipe_images.described(dataset, names[:3], data, 4, "describing", brightness)
-    tiles = [
-        np.stack([*image.tiles])
-        for image in recipe_images.tiled(dataset, names[:3], data, 4, "reading")
+def test_chosen_images_are_drawn_whole_and_thin_defects_stay(found, monkeypatch, tmp_path):
+    _, dataset, names, observed = found
+    drawn = []
+    monkeypatch.setattr(shown.ranking_sheet, "draw", lambda *given: drawn.append(given))
+    monkeypatch.setattr(shown, "SIDE", 12)
+    thin = np.zeros((SIDE, SIDE), np.uint8)
+    thin[:, 21] = 2
+    masks = [*observed.masks[:-1], shown.palette.png(thin)]
+    rows = [
+        shown.Row(name=name, state="chosen", order=1, score=0.5, share=1.0, minutes=1.0)
+        for name in names
     ]
-    assert max(seen) == 4
-    assert sum(seen) == sum(map(len, tiles)) > 3
-    assert_allclose(found, [own.mean((0, 1, 2)) for own in tiles])
-    alone = recipe_images.means(np.arange(12.0).reshape(6, 2), (1, 2, 3))
-    assert_allclose(alone, [[0, 1], [3, 4], [8, 9]])
+    place = Place(folder=tmp_path, inputs={}, dataset=dataset, split={})
+    shown.draw(place, names, [len(names) - 1], rows, masks)
+    [([picture], [label], [truth], [title], target)] = drawn
+    assert picture.shape[:2] == label.shape == truth.shape == (12, 12)
+    assert (label == 2).sum(1).tolist() == [1] * 12
+    assert title == f"1. 0.500\n{names[-1]}"
+    assert target == tmp_path / "chosen.png"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
@@ -60,20 +61,36 @@ class Score:
                 f"probabilities have the shape {probabilities.shape}: must be [M, H, W, C], of the "
                 "M members of an ensemble for one image"
             )
+        return self.of_maps(*self.maps(probabilities))
+
+    def maps(self, probabilities: np.ndarray) -> Sequence[np.ndarray]:
+        """What the score of images is made of, from the M members' probabilities, `[M, ..., C]`.
+
+        Returns:
+          The uncertainty of each pixel, `[...]`, and, for an aggregation that looks at predicted
+          classes, the members' mean, `[..., C]`.
+
+        Raises:
+          ValueError: fewer members than the uncertainty needs.
+        """
         of_pixels = UNCERTAINTIES[self.uncertainty](probabilities)
+        if self.aggregation in ("predicted_foreground", "class_balanced"):
+            return of_pixels, probabilities.mean(0)
+        return (of_pixels,)
+
+    def of_maps(self, of_pixels: np.ndarray, mean: np.ndarray | None = None) -> float:
+        """Of one image, from its `maps`, `[H, W]` and `[H, W, C]`."""
         match self.aggregation:
             case "mean":
                 return aggregation.mean(of_pixels)
             case "top_share":
                 return aggregation.top_share(of_pixels, self.share)
-            case "predicted_foreground":
-                return aggregation.predicted_foreground(
-                    of_pixels, probabilities.mean(0), self.border
-                )
-            case "class_balanced":
-                return aggregation.class_balanced(of_pixels, probabilities.mean(0))
             case "worst_window":
                 return aggregation.worst_window(of_pixels, self.side)
+        assert mean is not None
+        if self.aggregation == "class_balanced":
+            return aggregation.class_balanced(of_pixels, mean)
+        return aggregation.predicted_foreground(of_pixels, mean, self.border)
 
 
 DEFAULT = Score(uncertainty="entropy", aggregation="top_share", share=0.05, border=2, side=64)

@@ -80,9 +80,12 @@ def score_images(
                 read.append(source)
                 yield image
 
-        for output in ensemble.outputs(model, run, tiled()):
+        for output in ensemble.outputs(
+            [model], run, tiled(), data, ensemble.entropy_and_disagreement
+        ):
+            _, entropy, *disagreement = output.whole.outputs
             share = score.DEFAULT.share
-            found.append(terms.of_top_share(output.entropy, output.disagreement, share))
+            found.append(terms.of_top_share(entropy, next(iter(disagreement), None), share))
             features.append(output.features)
             bar.update()
     return Scored(read, found, np.stack(features) if features else np.empty((0, 0)))

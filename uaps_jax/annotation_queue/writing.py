@@ -18,7 +18,7 @@ from uaps_jax.datasets.common import Problem
 from uaps_jax.datasets.pieces import count_values
 from uaps_jax.datasets.regular_files import read_regular
 from uaps_jax.inference import TrainedModel, ensemble, files, images, tiles
-from uaps_jax.inference.ensemble import Output, Run
+from uaps_jax.inference.ensemble import Run
 from uaps_jax.inference.images import ImageError
 from uaps_jax.inference.predict_images import progress_bar
 from uaps_jax.methods.uncertainties import ENTROPY
@@ -74,19 +74,13 @@ def write_images(
                 failed(name, error)
 
     with progress_bar("writing", len(choices)) as bar:
-        for output in ensemble.outputs(model, run, tiled()):
+        for output in ensemble.outputs([model], run, tiled(), data, ensemble.entropy):
             name = output.image.name
+            probabilities, entropy = output.whole.outputs
             try:
-                mask = _mask(model, output)
-                files.write(
-                    folder,
-                    name,
-                    output.image.pixels(),
-                    mask,
-                    output.entropy,
-                    ENTROPY.white,
-                    (),
-                )
+                predicted = tiles.Output(output.image, probabilities, entropy, 0.0)
+                mask = tiling.likeliest(model.refined(predicted).values)
+                files.write(folder, name, output.image.pixels(), mask, entropy, ENTROPY.white, ())
             except (ImageError, OSError) as error:
                 failed(name, error)
                 continue
@@ -116,12 +110,6 @@ def write_images(
                 },
                 notes=notes[name],
             )
-
-
-def _mask(model: TrainedModel, output: Output) -> np.ndarray:
-    """Class ids, uint8 `[H, W]`."""
-    predicted = tiles.Output(output.image, output.probabilities, output.entropy, 0.0)
-    return tiling.likeliest(model.refined(predicted).values)
 
 
 def _copy(folder: Path, name: str, paths: Mapping[str, Path]) -> Path:

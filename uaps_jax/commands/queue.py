@@ -68,7 +68,12 @@ def queue(request: Request) -> None:
             )
     sources = [scoring.source(name, file, root, settings.white) for name, file in paths.items()]
     with contextlib.ExitStack() as until_replaced, output_folder.replaced(target) as partial:
-        run = ensemble.make(model.method, model.predictor)
+        run = ensemble.make(
+            model.method,
+            model.predictor,
+            "decoders",
+            deterministic=model.config.train.deterministic,
+        )
         scored = scoring.score_images(model, run, sources, problems)
         count = COUNT if request.count is None else request.count
         choices = scoring.choose(scored, annotated, count)

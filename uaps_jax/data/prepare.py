@@ -169,7 +169,7 @@ class TileAssembler:
         data = self._data
         piece = output.swapaxes(0, 1) if data.transpose else output
         if data.fit == "resize":
-            self._sum = resample.nearest(piece, *self._size)
+            self._sum = piece
             return
         if self._sum is None:
             self._sum = np.zeros((*self._seen, *piece.shape[2:]), np.float32)
@@ -183,7 +183,7 @@ class TileAssembler:
         self._sum[target] += _expanded(weight, piece) * piece[part]
 
     def blended(self) -> np.ndarray:
-        """The result at `data.scale`, or, of "resize", `[H, W, ...]`; nothing is added after it."""
+        """The result at `data.scale`; with "resize", the one tile. Nothing is added after it."""
         assert self._sum is not None
         if self._data.fit != "resize" and not self._is_blended:
             self._sum /= _expanded(self._total, self._sum)
@@ -193,7 +193,7 @@ class TileAssembler:
     def result(self) -> np.ndarray:
         """The result `[H, W, ...]`; nothing is added after it."""
         blended = self.blended()
-        is_whole = self._data.fit == "resize" or self._seen == self._size
+        is_whole = blended.shape[:2] == self._size
         return blended if is_whole else resample.nearest(blended, *self._size)
 
 

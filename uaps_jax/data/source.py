@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 from uaps_jax.config import DataConfig
 from uaps_jax.data import build, prepare
 from uaps_jax.data.crops import Crops
-from uaps_jax.datasets.common import read_image, read_mask
+from uaps_jax.datasets.common import open_image, read_image, read_mask
 
 READ_THREADS = 4
 
@@ -127,6 +127,13 @@ def pixels(dataset: Dataset, name: str) -> np.ndarray:
     """An image, uint8 RGB `[H, W, 3]`, at its own size."""
     part, index = dataset.position[name]
     return read_image(dataset.records[part][index]["image"])
+
+
+def size(dataset: Dataset, name: str) -> tuple[int, int]:
+    """Height and width of an image."""
+    part, index = dataset.position[name]
+    width, height = open_image(dataset.records[part][index]["image"]).size
+    return height, width
 
 
 def decoded(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:

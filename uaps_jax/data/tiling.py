@@ -43,13 +43,21 @@ class Assembled(NamedTuple):
 
     Attributes:
       image: the image.
-      outputs: `[H, W, ...]` each.
-      blended: the first of them at `data.scale`; with `data.fit` "resize" as it is in `outputs`.
+      parts: an output each.
     """
 
     image: Tiled
-    outputs: tuple[np.ndarray, ...]
-    blended: np.ndarray
+    parts: Sequence[prepare.TileAssembler]
+
+    @property
+    def outputs(self) -> tuple[np.ndarray, ...]:
+        """`[H, W, ...]` each."""
+        return tuple(part.result() for part in self.parts)
+
+    @property
+    def blended(self) -> tuple[np.ndarray, ...]:
+        """At `data.scale`; with `data.fit` "resize" at the size of the network's input."""
+        return tuple(part.blended() for part in self.parts)
 
 
 def tiled(name: str, read: Callable[[], np.ndarray], data: InputSettings, batch_size: int) -> Tiled:
@@ -132,5 +140,4 @@ def _whole(
         assemblers = assemblers or [prepare.TileAssembler(image.size, data) for _ in outputs]
         for assembler, output in zip(assemblers, outputs, strict=True):
             assembler.add(output, corner)
-    blended = assemblers[0].blended()
-    return Assembled(image, tuple(one.result() for one in assemblers), blended)
+    return Assembled(image, assemblers)

@@ -68,8 +68,9 @@ def predicted(
     tiled = (
         tiling.tiled(name, functools.partial(read, name), images.data, batch_size) for name in names
     )
-    for image, (values,), seen in tiling.assembled(tiled, of_tiles, images.data, batch_size):
-        mask = tiling.likeliest(values)
+    for whole in tiling.assembled(tiled, of_tiles, images.data, batch_size):
+        (values,), (seen,) = whole.outputs, whole.blended
+        image, mask = whole.image, tiling.likeliest(values)
         yield Predicted(image.name, image.pixels(), truths.pop(image.name), mask, seen)
 
 

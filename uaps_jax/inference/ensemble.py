@@ -1,9 +1,9 @@
-"""The members of a method's ensemble on images of any size, and features of the images."""
+"""What the members of an ensemble find in images of any size, and features of the images."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,8 +13,10 @@ import numpy as np
 from uaps_jax import compiler
 from uaps_jax.acquisition import uncertainty
 from uaps_jax.data import tiling
-from uaps_jax.data.tiling import Tiled
+from uaps_jax.data.input_settings import InputSettings
+from uaps_jax.data.tiling import Assembled, Tiled
 from uaps_jax.inference import members as members_lib
+from uaps_jax.inference.members import Kind
 from uaps_jax.inference.trained import TrainedModel
 from uaps_jax.methods.base import Method
 from uaps_jax.trees import Tree
@@ -37,82 +39,108 @@ class Batch(NamedTuple):
 Run = Callable[[Tree, jax.Array], Batch]
 """Of variables and images `[B, h, w, channels]` on the 0..255 scale."""
 
+OfMembers = Callable[[np.ndarray], Sequence[np.ndarray]]
+"""Members' probabilities `[M, B, h, w, C]` to maps `[B, h, w, ...]`."""
+
 
 class Output(NamedTuple):
-    """What is known of an image of `[H, W]` pixels.
+    """What is known of an image.
 
     Attributes:
-      image: the image.
-      probabilities: of the predictor, float32 `[H, W, C]`.
-      entropy: of the mean of the members, in nats, float32 `[H, W]`.
-      disagreement: of the members (BALD), in nats, at most the entropy, `[H, W]`; None for a
-        single member.
+      whole: the image, with the probabilities of the predictor, `[..., C]`, and the maps of
+        `OfMembers` as its outputs.
       features: of unit length, float32 `[D]`; of several tiles their mean, scaled.
     """
 
-    image: Tiled
-    probabilities: np.ndarray
-    entropy: np.ndarray
-    disagreement: np.ndarray | None
+    whole: Assembled
     features: np.ndarray
 
+    @property
+    def image(self) -> Tiled:
+        return self.whole.image
 
-def make(method: Method, predictor: str) -> Run:
+
+def make(method: Method, predictor: str, kind: Kind, *, deterministic: bool) -> Run:
     """The jitted function.
 
     Args:
       method: of the model.
       predictor: one of its names, or "" for the first.
+      kind: of the members.
+      deterministic: see `compiler.jit_optimized`.
     """
     chosen = method.predictor(predictor)
-    decoders, encode = members_lib.decoders(method), members_lib.encoder_features(chosen)
+    of_members, encode = (
+        members_lib.of(method, chosen, kind),
+        members_lib.encoder_features(chosen),
+    )
 
-    @compiler.jit_optimized
     def run(variables: Tree, images: jax.Array) -> Batch:
         return Batch(
             probabilities=chosen(variables, images),
-            members=decoders(variables, images),
+            members=of_members(variables, images),
             features=encode(variables, images),
         )
 
-    return run
+    jitted: Run = compiler.jit_optimized(run, deterministic=deterministic)
+    return jitted
 
 
-def outputs(model: TrainedModel, run: Run, images: Iterable[Tiled]) -> Iterator[Output]:
+def entropy(members: np.ndarray) -> list[np.ndarray]:
+    """The entropy of the members' mean, in nats, float32."""
+    return [uncertainty.entropy(members).astype(np.float32)]
+
+
+def entropy_and_disagreement(members: np.ndarray) -> list[np.ndarray]:
+    """The entropy and, of several members, their disagreement (BALD), in nats, float32."""
+    is_one = len(members) == 1
+    others = [] if is_one else [uncertainty.bald(members).astype(np.float32)]
+    return [*entropy(members), *others]
+
+
+def outputs(
+    models: Sequence[TrainedModel],
+    run: Run,
+    images: Iterable[Tiled],
+    data: InputSettings,
+    of_members: OfMembers,
+) -> Iterator[Output]:
     """The outputs of images, in their order; no more of them are held than fill a batch.
 
-    Uncertainties are those of the tiles, blended where these overlap.
+    Maps are those of the tiles, blended where these overlap.
 
     Args:
-      model: the model.
-      run: what `make` gives for it.
-      images: with the tiles of `model.config.data`.
+      models: checkpoints of a run, whose members are put together; the last one predicts.
+      run: what `make` gives for them.
+      images: with their tiles.
+      data: the settings that the tiles were made with.
+      of_members: the maps.
     """
-    data, size = model.config.data, model.config.evaluation.batch_size
+    last = models[-1]
+    size = last.config.evaluation.batch_size
     features: deque[np.ndarray] = deque()
 
     def of_tiles(tiles: np.ndarray, number: int) -> list[np.ndarray]:
         del number
         count = len(tiles)
-        padded = np.concatenate([tiles, np.zeros((size - count, *tiles.shape[1:]), tiles.dtype)])
-        found = run(model.variables, jnp.asarray(padded))
-        members = np.asarray(found.members)[:, :count]
-        features.extend(np.asarray(found.features)[:count])
-        maps = [uncertainty.entropy(members)]
-        if len(members) > 1:
-            maps.append(uncertainty.bald(members))
-        return [
-            np.asarray(found.probabilities)[:count],
-            *(of_pixels.astype(np.float32) for of_pixels in maps),
-        ]
+        padded = jnp.asarray(padded_to(tiles, size))
+        found = [run(model.variables, padded) for model in models]
+        members = np.concatenate([np.asarray(one.members)[:, :count] for one in found])
+        features.extend(np.asarray(found[-1].features)[:count])
+        return [np.asarray(found[-1].probabilities)[:count], *of_members(members)]
 
     for whole in tiling.assembled(images, of_tiles, data, size):
-        probabilities, entropy, *others = whole.outputs
         mean = np.mean([features.popleft() for _ in whole.image.corners], 0)
-        yield Output(
-            image=whole.image,
-            probabilities=probabilities,
-            entropy=entropy,
-            disagreement=others[0] if others else None,
-            features=mean / max(float(np.linalg.norm(mean)), np.finfo(np.float32).tiny),
-        )
+        yield Output(whole, of_unit_length(mean))
+
+
+def padded_to(inputs: np.ndarray, size: int) -> np.ndarray:
+    """A batch of `size` inputs, filled up with zeros, so that one program serves all."""
+    missing = size - len(inputs)
+    return np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
+
+
+def of_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Vectors `[..., D]`, scaled."""
+    length = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.maximum(length, np.finfo(vectors.dtype).tiny)

@@ -71,5 +71,5 @@ def outputs(
         values, uncertainty = whole.outputs
         of_its_tiles = [scores.popleft() for _ in whole.image.corners]
         is_one = data.fit == "resize"
-        score = of_its_tiles[0] if is_one else image_score.score(whole.blended, rule)
+        score = of_its_tiles[0] if is_one else image_score.score(whole.blended[0], rule)
         yield Output(whole.image, values, uncertainty, score)

@@ -19,6 +19,7 @@ from uaps_jax.data import protocols
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import PARTS, Split
 from uaps_jax.evaluation import metrics
+from uaps_jax.inference import members
 from uaps_jax.recipes import acquire, image_features, knowledge, observe
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
 from uaps_jax.recipes.rounds import BASELINES, Chain, Plan, Start, stages, strategies
@@ -70,6 +71,12 @@ class Active(Recipe):
             "base.train.minutes",
             not config.train.minutes,
             "every round has the same steps; set base.train.steps",
+        )
+        yield from config_lib.check(
+            self,
+            "base.data.scale",
+            config.data.scale == 1 or config.data.fit == "crop",
+            'must be 1 with base.data.fit = "pad"',
         )
         yield from self._label_problems(config)
         yield from self._choice_problems(config)
@@ -125,7 +132,7 @@ class Active(Recipe):
             known = (
                 config_lib.with_classes(config, ("",) * 2) if not config.data.classes else config
             )
-            found = observe.count_members(known, methods.build(known), own.members)
+            found = members.count(known, methods.build(known), observe.kind_of(own.members))
             yield from config_lib.check(
                 self,
                 "acquisition.members",

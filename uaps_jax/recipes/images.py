@@ -1,16 +1,18 @@
-"""The images of a pass, in batches that are the same each time."""
+"""The images of a pass, as its network sees them."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from tqdm import tqdm
 
 from uaps_jax.config import ConfigError, DataConfig
-from uaps_jax.data import source, tiling
+from uaps_jax.data import prepare, resample, source, tiling
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.data.tiling import Tiled
 
@@ -19,12 +21,13 @@ def fit_problems(data: DataConfig) -> Iterator[str]:
     """Settings with which an image has no predicted mask of its own size, one line each."""
     if data.fit == "crop":
         yield (
-            "base.data.fit = 'crop': a recipe predicts images as a whole; choose 'resize' or 'pad'"
+            "base.data.fit = 'crop': this recipe predicts images in one piece; choose 'resize' or "
+            "'pad'"
         )
     if data.scale != 1:
         yield (
-            f"base.data.scale = {data.scale}: a recipe predicts images that are not scaled; set it "
-            "to 1"
+            f"base.data.scale = {data.scale}: this recipe predicts images that are not scaled; set "
+            "it to 1"
         )
 
 
@@ -49,17 +52,45 @@ def pools(
             bar.update(len(pool.names))
 
 
-def tiled(
+def inputs(
     dataset: Dataset, names: Sequence[str], data: DataConfig, size: int, what: str
 ) -> Iterator[Tiled]:
-    """The images with their network inputs, for batches of `size`, behind a progress bar."""
+    """The images with their network inputs: tiles of a whole one with `fit` "crop", else one.
+
+    Args:
+      dataset: of the images.
+      names: of the images.
+      data: how the network sees them.
+      size: inputs at once, at most.
+      what: a text for the progress bar.
+    """
+    if data.fit != "crop":
+        for pool in pools(dataset, names, data, size, what):
+            for name, image in zip(pool.names, pool.images, strict=True):
+                read = functools.partial(source.pixels, dataset, name)
+                yield Tiled(name, source.size(dataset, name), ((0, 0),), iter([image]), read)
+        return
     with tqdm(total=len(names), desc=what, unit="image") as bar:
         for name in names:
             yield tiling.tiled(name, functools.partial(source.pixels, dataset, name), data, size)
             bar.update()
 
 
-def described(
+def settings_of_inputs(data: DataConfig) -> DataConfig:
+    """The settings with which the outputs of `inputs` are put together (`tiling.assembled`)."""
+    if data.fit == "crop":
+        return data
+    return dataclasses.replace(data, fit="resize", transpose=False)
+
+
+def own_size(label: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+    """The mask of an image of `size`, from that of its network input or, of tiles, at its scale."""
+    if data.fit == "crop":
+        return resample.nearest(label, *size)
+    return prepare.restored(label, size, data)
+
+
+def vectors(
     dataset: Dataset,
     names: Sequence[str],
     data: DataConfig,
@@ -67,7 +98,7 @@ def described(
     what: str,
     of_inputs: Callable[[np.ndarray], np.ndarray],
 ) -> np.ndarray:
-    """A vector of each image: the mean of those of its network inputs, `[N, D]`.
+    """A vector of each image, the mean of those of its network inputs, `[N, D]`.
 
     Args:
       dataset: of the images.
@@ -77,29 +108,21 @@ def described(
       what: a text for the progress bar.
       of_inputs: `[b, h, w, channels]` to `[b, D]`.
     """
-    counts: list[int] = []
+    counts: deque[int] = deque()
+    waiting: deque[np.ndarray] = deque()
+    found: list[np.ndarray] = []
 
-    def inputs() -> Iterator[np.ndarray]:
-        for image in tiled(dataset, names, data, size, what):
+    def every_input() -> Iterator[np.ndarray]:
+        for image in inputs(dataset, names, data, size, what):
             counts.append(len(image.corners))
             yield from image.tiles
 
-    left, found = inputs(), []
+    left = every_input()
     while batch := list(itertools.islice(left, size)):
-        found.append(of_inputs(np.stack(batch)))
-    return means(np.concatenate(found), counts)
-
-
-def means(vectors: np.ndarray, counts: Sequence[int]) -> np.ndarray:
-    """The mean of each image, `[N, D]`, of the vectors `[T, D]` of all its network inputs.
-
-    Args:
-      vectors: of the inputs, those of an image behind each other.
-      counts: of the inputs of each image, at least 1.
-    """
-    begins = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    total: np.ndarray = np.add.reduceat(vectors, begins, axis=0)
-    return total / np.asarray(counts, vectors.dtype)[:, None]
+        waiting.extend(of_inputs(np.stack(batch)))
+        while counts and len(waiting) >= counts[0]:
+            found.append(np.mean([waiting.popleft() for _ in range(counts.popleft())], 0))
+    return np.stack(found)
 
 
 def padded(images: np.ndarray, size: int) -> np.ndarray:

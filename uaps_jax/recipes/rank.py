@@ -151,8 +151,9 @@ def _draw(place: Place, model: TrainedModel, rows: Sequence[Row], found: Scored)
     pool = source.read(place.dataset, [row.name for row in ends], model.config.data)
     at = {name: index for index, name in enumerate(found.names)}
     ranking_sheet.draw(
-        pool,
-        np.stack([found.labels[at[row.name]] for row in ends]),
+        pool.images,
+        [found.labels[at[row.name]] for row in ends],
+        pool.masks,
         [f"{row.rank}. {row.score:.3f} {row.part}\n{row.name}" for row in ends],
         place.folder / SHEET,
     )

@@ -129,7 +129,7 @@ def select(*, name: str, entry: str, base: Config, round_: Round, before: str, m
         )
         if picked:
             masks = None if predicted is None else predicted.masks
-            shown.draw(place, config, names, chosen, rows_of_images, masks)
+            shown.draw(place, names, chosen, rows_of_images, masks)
 
     return Pass(
         name=name,

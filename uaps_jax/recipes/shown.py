@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
+from PIL import Image
 
-from uaps_jax import files
+from uaps_jax import files, palette
 from uaps_jax.config import Config, DataConfig
-from uaps_jax.data import prepare, source
+from uaps_jax.data import source
 from uaps_jax.data.paths import raw_folder
-from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import read_mask
 from uaps_jax.datasets.folder import class_map, encode
 from uaps_jax.datasets.folder.class_map import ClassMap
@@ -24,7 +23,7 @@ SHOWN = 16
 """Chosen images at most that are drawn."""
 
 SIDE = 256
-"""Longer side, in pixels, of an image that is drawn smaller than it is."""
+"""Longer side of a drawn image, in pixels, at most."""
 
 
 def propose(
@@ -64,40 +63,23 @@ def _classes(data: DataConfig) -> ClassMap:
 
 def draw(
     place: Place,
-    config: Config,
     names: Sequence[str],
     chosen: Sequence[int],
     rows: Sequence[Row],
     masks: Sequence[bytes] | None,
 ) -> None:
-    """Draws the first of the chosen images whole, with `masks` as `observe.Observed` has them."""
+    """Draws the first of the chosen images, with `masks` as `observe.Observed` has them."""
     shown = list(chosen[:SHOWN])
-    whole = _whole(place.dataset, names[shown[0]], config.data)
-    images = source.read(place.dataset, [names[index] for index in shown], whole)
-    labels = np.zeros(images.masks.shape, np.uint8)
-    if masks is not None:
-        labels = np.stack([prepare.mask(read_mask(masks[index]), whole) for index in shown])
-    titles = []
+    pictures, labels, truths, titles = [], [], [], []
     for index in shown:
         row = rows[index]
         score = "" if row.score is None else f" {row.score:.3f}"
         titles.append(f"{row.order}.{score}\n{row.name}")
-    ranking_sheet.draw(images, labels, titles, place.folder / SHEET)
-
-
-def _whole(dataset: Dataset, name: str, data: DataConfig) -> DataConfig:
-    """How images are drawn: as the network sees them, or, where it sees tiles, in the form of one.
-
-    Its longer side has `SIDE` pixels then.
-    """
-    if data.fit == "resize":
-        return data
-    height, width = source.pixels(dataset, name).shape[:2]
-    factor = SIDE / max(height, width)
-    return dataclasses.replace(
-        data,
-        fit="resize",
-        scale=1.0,
-        height=max(1, round(factor * height)),
-        width=max(1, round(factor * width)),
-    )
+        pixels, truth = source.decoded(place.dataset, names[index])
+        label = np.zeros_like(truth) if masks is None else read_mask(masks[index])
+        small = Image.fromarray(pixels)
+        small.thumbnail((SIDE, SIDE))
+        pictures.append(np.asarray(small))
+        labels.append(palette.shrunk(label, (small.height, small.width)))
+        truths.append(palette.shrunk(truth, (small.height, small.width)))
+    ranking_sheet.draw(pictures, labels, truths, titles, place.folder / SHEET)
