@@ -28,11 +28,11 @@ class Small(NamedTuple):
 
     Attributes:
       widths: of the U-Net.
-      size: of the shorter side of the images, in pixels.
+      size: of the shorter side of the images, or of the sides of the crops, in pixels.
       batch: images of a step.
       steps: of each training.
-      crops: whether the network sees square crops of `size` of the images at their own scale, half
-        of them with a defect, in place of whole images that are resized.
+      crops: whether the network sees square crops of the images at their own scale, half of them
+        with a defect, in place of whole images that are resized.
     """
 
     widths: tuple[int, ...]

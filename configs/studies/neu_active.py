@@ -1,4 +1,4 @@
-"""Does a choice of images beat random ones? NEU-Seg, five budgets, ten seeds.
+"""Does a choice of images beat random ones? NEU-Seg, five budgets, five seeds, and five more.
 
 The recipe of `configs/neu_active.py:small`: of 8, 16, 32, 64 and 128 leakage groups one image each
 is labeled. The hybrid default, random and mean entropy begin with the same random images of a seed;

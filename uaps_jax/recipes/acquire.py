@@ -57,9 +57,10 @@ class AcquisitionConfig(Section):
     aggregation: Aggregation  # of the uncertainties of the pixels to one number
     # "top_share": share of the pixels
     share: float = dataclasses.field(metadata=config_lib.rule(lambda v: 0 < v <= 1, "in (0, 1]"))
-    # "predicted_foreground": border around predicted defects, in pixels
+    # "predicted_foreground": border around predicted defects, in pixels of the network's input
     border: int = dataclasses.field(metadata=config_lib.at_least(0))
-    side: int = dataclasses.field(metadata=config_lib.at_least(1))  # "worst_window": in pixels
+    # "worst_window": in pixels of the network's input
+    side: int = dataclasses.field(metadata=config_lib.at_least(1))
     # "stochastic": draws are in proportion to score^power
     power: float = dataclasses.field(metadata=config_lib.at_least(0))
     # the ensemble: "prediction", one member; "decoders", all decoders or networks, or teacher and

@@ -26,8 +26,9 @@ from uaps_jax.weights import WeightsError
 PRETRAINED = ("efficientnet_lite0",)
 """Features of a pretrained encoder."""
 
-SIDE, STRIDE = 128, 32
-"""Shorter side of the images that a pretrained encoder sees, and its stride, in pixels."""
+SIDE, CROPPED_SIDE, STRIDE = 128, 256, 32
+"""Shorter side of the images that a pretrained encoder sees, the sides of those of which the
+network sees crops, and the encoder's stride, in pixels."""
 
 
 def problems(features: str) -> Iterator[str]:
@@ -71,19 +72,22 @@ def options(features: str, base: Config) -> dict[str, Any]:
     Raises:
       WeightsError, CheckpointError: pretrained weights cannot be read.
     """
-    scale = {} if base.data.scale == 1 else {"scale": base.data.scale}
     if features == "texture":
-        return {**target_files.of_size(base.data), **scale, "channels": base.data.channels}
+        return _of_data(base.data)
     config = base if features == "network" else _with_encoder(base, features)
     found = {
-        **target_files.of_size(config.data),
-        **scale,
-        "channels": config.data.channels,
+        **_of_data(config.data),
         **config_lib.flatten(config.network, "network."),
         "weights": pretrained.digest(config.network),
         "method": config.method.name,
     }
     return found | ({"initial_seed": base.train.seed} if features == "network" else {})
+
+
+def _of_data(data: DataConfig) -> dict[str, Any]:
+    # The scale is named only where it is another one, so that records of before stay valid.
+    scale = {} if data.scale == 1 else {"scale": data.scale}
+    return {**target_files.of_size(data), **scale, "channels": data.channels}
 
 
 def _with_encoder(base: Config, encoder: str) -> Config:
@@ -117,17 +121,25 @@ def _network(encoder: str) -> UNetDecoderConfig:
 
 
 def _seen(data: DataConfig, encoder: encoders.Encoder) -> DataConfig:
-    """RGB of a shorter side of 128 px, of tiles at least that; padded as the network's input is."""
-    factor = SIDE / min(data.height, data.width)
-    factor = {"resize": factor, "crop": max(factor, 1.0), "pad": 1.0}[data.fit]
-    height, width = (
-        STRIDE * max(1, int(np.ceil(round(factor * side) / STRIDE)))
-        for side in (data.height, data.width)
-    )
+    """RGB. Resized images have a shorter side of 128 px, padded ones are as the network sees them.
+
+    Of a photograph that the network sees in crops, it is the whole, at 256 x 256 px: hundreds of
+    tiles would take as many times as long.
+    """
+    sides: Sequence[float] = (data.height, data.width)
+    if data.fit == "resize":
+        sides = [SIDE / min(sides) * side for side in sides]
+    elif data.fit == "crop":
+        sides = (CROPPED_SIDE, CROPPED_SIDE)
+    height, width = (STRIDE * max(1, int(np.ceil(round(side) / STRIDE))) for side in sides)
+    is_cropped = data.fit == "crop"
     return dataclasses.replace(
         data,
         height=height,
         width=width,
+        fit="resize" if is_cropped else data.fit,
+        scale=1.0 if is_cropped else data.scale,
+        transpose=False if is_cropped else data.transpose,
         resampling="area",
         channels=3,
         mean=encoder.mean,
