@@ -242,10 +242,13 @@ def test_the_list_shows_states_inputs_and_folders(dataset, run, tmp_path):
     _, data = run_recipe.split_of(recipe, opened)
     lines = listing.table(run_recipe.open_recipe(recipe, tmp_path / "run", data)).splitlines()
     words = [line.split() for line in lines]
-    assert words[0] == ["stage", "kind", "state", "reads", "folder", "files", "time", "finished"]
-    assert words[1][:6] == ["a", "pass", "done", "data", "a", "1"]
-    assert "outdated (other settings: text: x -> y)  a      texts/b  1" in lines[2]
-    assert words[3][:6] == ["c", "pass", "waiting", "(for", "b)", "b"]
+    assert words[0] == ["stage", "kind", "state", "folder", "files", "time", "finished", "reads"]
+    assert [*words[1][:5], words[1][-1]] == ["a", "pass", "done", "a", "1", "data"]
+    assert "outdated (other settings: text: x -> y)  texts/b  1" in lines[2]
+    assert lines[2].endswith("  a")
+    assert [*words[3][:5], words[3][-1]] == ["c", "pass", "waiting", "(for", "b)", "b"]
+    assert listing._named(("a", "b", "c", "d")) == "a, b, c, d"
+    assert listing._named(tuple("abcdef")) == "a, b, c, d, 2 more"
     assert texts(tmp_path / "run") == FIRST
 
 

@@ -9,7 +9,9 @@ from uaps_jax.recipes.run_recipe import Opened
 from uaps_jax.recipes.stage import Training
 from uaps_jax.training.progress import duration
 
-HEADER = ("stage", "kind", "state", "reads", "folder", "files", "time", "finished")
+HEADER = ("stage", "kind", "state", "folder", "files", "time", "finished", "reads")
+NAMED = 4
+"""Inputs of a stage that are named at most."""
 
 
 def table(opened: Opened) -> str:
@@ -26,13 +28,18 @@ def table(opened: Opened) -> str:
                 stage.name,
                 "training" if isinstance(stage, Training) else "pass",
                 state.kind + (reason and f" ({reason})"),
-                ", ".join(stage.inputs) or "data",
                 stage.folder,
                 "" if record is None or record.outputs is None else str(len(record.outputs)),
                 "" if record is None else duration(record.seconds),
                 "" if record is None else record.finished,
+                _named(stage.inputs) or "data",
             )
         )
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
     return "\n".join(lines)
+
+
+def _named(inputs: Sequence[str]) -> str:
+    more = len(inputs) - NAMED
+    return ", ".join([*inputs[:NAMED], *([f"{more} more"] if more > 0 else [])])
