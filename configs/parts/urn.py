@@ -34,10 +34,12 @@ SETTINGS: dict[str, Any] = {
     "views": URN_SCALES,
     "powers": VOC_SCALES,
     "form": "repaired",
+    "restored": 0.25,
     "least_confidence": 0.7245,
     "weightings": ("hard",),
 }
-"""URN's on PASCAL VOC, repaired: classes that an image has are examined, and no other."""
+"""URN's on PASCAL VOC, repaired: classes that an image has are examined, and no other, and those
+that its cyclic mask has lost get their rough mask."""
 
 
 def segmentor(config: c.Config) -> c.Config:

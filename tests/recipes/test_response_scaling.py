@@ -32,6 +32,7 @@ from uaps_jax.recipes.stage import Place, Training
 from uaps_jax.recipes.uncertainty_report import Maps
 from uaps_jax.study import pseudo_labels
 from uaps_jax.training import checkpoints
+from uaps_jax.weak_supervision.lost_classes import restored
 from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_weights
 
 LAST = str(of_user_urn.STEPS)
@@ -164,13 +165,16 @@ def test_cyclic_masks_and_weights_are_those_of_the_formula(root, opened, tmp_pat
         scales=recipe.powers,
         form="repaired",
     )
+    learnt = target_files.read(folder.parent / "phase_0", targets.MASKS, name, data)
+    expected_mask, is_restored = restored(np.asarray(expected.mask), learnt, recipe.restored)
     mask = target_files.read(folder, targets.MASKS, name, data)
-    np.testing.assert_array_equal(mask, expected.mask)
+    np.testing.assert_array_equal(mask, expected_mask)
     weight = target_files.read(folder, targets.WEIGHTS, name, data)
     expected_weight = stored_weights(expected.variance, recipe.powers, "repaired")
-    np.testing.assert_array_equal(weight, expected_weight)
+    np.testing.assert_array_equal(weight, np.where(is_restored, 255, expected_weight))
     confidence = target_files.read_grey(target_files.file_of(folder, "confidence", name))
-    np.testing.assert_allclose(confidence / 65535, mean[0].max(-1), atol=2e-5)
+    largest = np.where(is_restored, 1, mean[0].max(-1))
+    np.testing.assert_allclose(confidence / 65535, largest, atol=2e-5)
     stages = {stage.name: stage for stage in stage_lib.checked(recipe, tmp_path)}
     for stage, is_kept in (
         ("threshold", confidence / 65535 >= 0.7245),
@@ -395,6 +399,8 @@ def test_settings_without_an_effect_are_those_of_phases_that_are_left_out(root):
 
     assert "base.data.rough.kind" in unused(masks="given")
     assert "base.data.rough.kind" not in unused(masks="given", start="labeled")
+    assert "restored" in unused(masks="given", start="labeled")
+    assert "restored" not in unused()
     assert "maps.steps" in unused(masks="given", start="image_labels")
     assert "maps.steps" not in unused(start="image_labels")
 

@@ -23,6 +23,7 @@ from uaps_jax.recipes.rough_masks import CONFIDENCE
 from uaps_jax.recipes.stage import Pass, Place
 from uaps_jax.training import checkpoints
 from uaps_jax.trees import Tree
+from uaps_jax.weak_supervision import lost_classes
 from uaps_jax.weak_supervision.response_scaling import scaled_responses, stored_weights
 from uaps_jax.weak_supervision.views import mean_over_views, view_sizes
 
@@ -48,12 +49,14 @@ class Scaling:
       powers: of the probability of a class.
       form: see `response_scaling`.
       crf: none for no iterations.
+      restored: the share of `lost_classes.restored`, for images with a mask in the first phase.
     """
 
     views: tuple[float, ...]
     powers: tuple[float, ...]
     form: Form
     crf: CRFConfig
+    restored: float
 
 
 def cyclic_masks(
@@ -72,7 +75,8 @@ def cyclic_masks(
     """The cyclic masks of training images, their weights, and what is known about these.
 
     Writes `mask/NAME.png`; `weight/NAME.png` (`stored_weights`); `confidence/NAME.png`, the largest
-    probability times 65535, at the network's size; and the files of `uncertainty_report`.
+    probability times 65535, at the network's size; and the files of `uncertainty_report`. Restored
+    pixels have the largest weight and confidence.
 
     Args:
       name: of the stage.
@@ -100,12 +104,13 @@ def cyclic_masks(
         for one in known if keeps_masks else ():
             _copy(place, place.inputs[masks], one, data)
         tags = _tags(place, place.inputs[masks], names, are_known=not keeps_masks)
-        _write_masks(place, trained, names, tags, scaling)
+        learnt = None if keeps_masks else place.inputs[masks]
+        _write_masks(place, trained, names, tags, scaling, learnt)
         uncertainty_report.write(
             place,
             names,
             data,
-            rough=None if keeps_masks else place.inputs[masks],
+            rough=learnt,
             is_exact=is_exact,
             least=least,
         )
@@ -123,6 +128,7 @@ def cyclic_masks(
             "views": list(scaling.views),
             "powers": list(scaling.powers),
             "form": scaling.form,
+            "restored": 0.0 if keeps_masks else scaling.restored,
             "least": least,
             **target_files.of_size(data),
             **config_lib.flatten(scaling.crf, "crf."),
@@ -165,8 +171,12 @@ def _write_masks(
     names: Sequence[str],
     tags: Mapping[str, np.ndarray],
     scaling: Scaling,
+    learnt: Path | None,
 ) -> None:
-    """Writes the files that an interrupted pass has not written."""
+    """Writes the files that an interrupted pass has not written.
+
+    `learnt` is the folder of the masks of the first phase; None where the images had none.
+    """
     config = trained.config
     data, size = config.data, config.evaluation.batch_size
     predict = compiler.jit_optimized(
@@ -183,6 +193,11 @@ def _write_masks(
             mask, weight, confidence = map(
                 np.asarray, scale(pool.images[row], probabilities[row], tags[name])
             )
+            if learnt is not None:
+                rough = target_files.read(learnt, targets.MASKS, name, data)
+                mask, is_restored = lost_classes.restored(mask, rough, scaling.restored)
+                weight = np.where(is_restored, np.uint8(255), weight)
+                confidence = np.where(is_restored, np.uint16(MOST_CONFIDENT), confidence)
             target_files.write(place.folder, targets.MASKS, name, mask, place.dataset, data)
             _write_weights(place, name, weight, confidence, data)
 

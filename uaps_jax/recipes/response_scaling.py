@@ -54,6 +54,9 @@ class ResponseScaling(Recipe):
         metadata=config_lib.rule(lambda v: len(v) > 1 and min(v) > 0, "must be two powers or more")
     )
     form: Form  # of response scaling
+    # a class of which a cyclic mask has a smaller share of the pixels than the mask of phase 0 gets
+    # that mask; 0: never, as in URN
+    restored: float = dataclasses.field(metadata=config_lib.within(0, 1))
     crf: CRFConfig  # of cyclic masks, response scaling and the second scores of each model
     # largest probability below which a pixel weighs less with the weighting "threshold"
     least_confidence: float = dataclasses.field(metadata=config_lib.probability())
@@ -95,11 +98,15 @@ class ResponseScaling(Recipe):
                 f"base.data.rough.{field.name}": f"has no effect with masks = {self.masks!r}"
                 for field in dataclasses.fields(self.base.data.rough)
             }
+        if self.start == "labeled":
+            found["restored"] = f"has no effect with start = {self.start!r}"
         if self.model:
             found["phase_1_steps"] = f"has no effect with model = {self.model!r}"
         if self.cyclic:
             reason = f"has no effect with cyclic = {self.cyclic!r}"
-            found |= dict.fromkeys(("model", "phase_1_steps", "views", "powers", "form"), reason)
+            found |= dict.fromkeys(
+                ("model", "phase_1_steps", "views", "powers", "form", "restored"), reason
+            )
         return found
 
     def split(self, dataset: Dataset) -> Split:
@@ -200,7 +207,13 @@ class ResponseScaling(Recipe):
             yield given.run_of(name="phase_1", source=Path(self.model))
         else:
             yield self._training("phase_1", "phase_0", self._method, self.phase_1_steps)
-        scaling = Scaling(views=self.views, powers=self.powers, form=self.form, crf=self.crf)
+        scaling = Scaling(
+            views=self.views,
+            powers=self.powers,
+            form=self.form,
+            crf=self.crf,
+            restored=self.restored,
+        )
         rough = self.base.data.rough.kind
         yield cyclic_masks(
             name="cyclic",
