@@ -79,7 +79,7 @@ def test_images_of_several_tiles_are_assembled(tmp_path, members):
     for name, image in rgb.items():
         whole = run({}, image[None]).members[:, 0]
         out = found[name]
-        probabilities, entropy, *disagreement = out.whole.outputs
+        probabilities, entropy, *disagreement = out.whole.outputs()
         np.testing.assert_allclose(probabilities, whole[0], atol=1e-6)
         np.testing.assert_allclose(entropy, uncertainty.entropy(whole), atol=1e-5)
         assert len(disagreement) == members - 1

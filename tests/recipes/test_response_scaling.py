@@ -25,7 +25,14 @@ from uaps_jax.data import protocols, rough, source, targets
 from uaps_jax.datasets.common import DataError, read_mask
 from uaps_jax.evaluation import metrics, ranking
 from uaps_jax.labels import IGNORE
-from uaps_jax.recipes import given_checks, run_recipe, target_files, uncertainty_report, work
+from uaps_jax.recipes import (
+    cyclic_masks,
+    given_checks,
+    run_recipe,
+    target_files,
+    uncertainty_report,
+    work,
+)
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes.response_scaling import ResponseScaling
 from uaps_jax.recipes.stage import Place, Training
@@ -166,7 +173,7 @@ def test_cyclic_masks_and_weights_are_those_of_the_formula(root, opened, tmp_pat
         form="repaired",
     )
     learnt = target_files.read(folder.parent / "phase_0", targets.MASKS, name, data)
-    expected_mask, is_restored = restored(np.asarray(expected.mask), learnt, recipe.restored)
+    expected_mask, is_restored = restored(np.asarray(expected.mask), learnt, tags, recipe.restored)
     mask = target_files.read(folder, targets.MASKS, name, data)
     np.testing.assert_array_equal(mask, expected_mask)
     weight = target_files.read(folder, targets.WEIGHTS, name, data)
@@ -188,6 +195,48 @@ def test_cyclic_masks_and_weights_are_those_of_the_formula(root, opened, tmp_pat
         np.testing.assert_array_equal(other, np.where(is_kept, 255, 0))
         again = target_files.read(tmp_path / stage, targets.MASKS, name, data)
         np.testing.assert_array_equal(again, mask)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_lost_classes_are_restored_and_others_are_not(root, opened, tmp_path, monkeypatch, share):
+    dataset, split, data = opened
+    whole = root / "whole"
+    names = target_files.names_in(whole / "targets" / "phase_0")
+    rough_of = {
+        name: target_files.read(whole / "targets" / "phase_0", targets.MASKS, name, data)
+        for name in names
+    }
+    images = source.read(dataset, names, data).images
+    found = np.stack([rough_of[name] > 0 for name in names])
+    found[::2] = False  # the network sees nothing in half of the images
+
+    def mean_prediction(trained, views):
+        def predict(variables, batch):
+            rows = [int(np.abs(images - one).sum((1, 2, 3)).argmin()) for one in np.asarray(batch)]
+            classes = np.stack([rough_of[names[row]] for row in rows])
+            own = np.where(found[rows], classes, 0)
+            return 0.9 * np.eye(3, dtype=np.float32)[own] + 0.1 / 3
+
+        return predict
+
+    monkeypatch.setattr(cyclic_masks, "mean_prediction", mean_prediction)
+    monkeypatch.setattr(cyclic_masks.compiler, "jit_optimized", lambda f, **_: f)
+    recipe = of_user_urn.of(str(root), restored=share)
+    recipe.crf.iterations = 0
+    [stage] = [one for one in recipe.stages() if one.name == "cyclic"]
+    assert stage.options.get("restored") == (share or None)
+    inputs = {"phase_0": whole / "targets" / "phase_0", "phase_1": whole / "phase_1"}
+    stage.write(Place(folder=tmp_path, inputs=inputs, dataset=dataset, split=split))
+    for row, name in enumerate(names):
+        mask = target_files.read(tmp_path, targets.MASKS, name, data)
+        weight = target_files.read(tmp_path, targets.WEIGHTS, name, data)
+        is_expected = found[row].any() or share > 0
+        np.testing.assert_array_equal(mask, np.where(is_expected, rough_of[name], 0))
+        if share and not found[row].any():
+            confidence = target_files.read_grey(target_files.file_of(tmp_path, "confidence", name))
+            assert (weight[mask > 0] == 255).all()
+            assert (confidence[mask > 0] == 65535).all()
+            assert (confidence[mask == 0] < 65535).all()
 
 
 def test_the_report_compares_with_the_hidden_masks(root, opened):

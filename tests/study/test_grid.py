@@ -41,9 +41,9 @@ def test_every_study_of_the_project_can_be_run(name):
 
 
 def test_the_study_of_u2pl_differs_in_the_methods_and_their_loss():
-    for argument, percentile, metric in (
-        ("neu", "all", "image_iou"),
-        ("cracks", "class", "dataset_iou_foreground"),
+    for argument, percentile, metric, steps in (
+        ("neu", "all", "image_iou", 1500),
+        ("cracks", "class", "dataset_iou_foreground", 600),
     ):
         grid = u2pl.get_config(argument)
         cells = {cell.entry: cell.config for cell in cells_lib.cells(grid) if cell.seed == 2}
@@ -51,7 +51,9 @@ def test_the_study_of_u2pl_differs_in_the_methods_and_their_loss():
         assert cells["U2PL"].method.percentile == percentile
         assert cells["U2PL"].method.weight_contrast > 0
         assert cells["U2PL, no contrast"].method.weight_contrast == 0
-        assert {c.train.steps for c in cells.values()} == {1500}
+        assert {c.train.steps for c in cells.values()} == {steps}
+        for entry in ("U2PL", "U2PL, no contrast"):
+            assert cells[entry].method.warm_up == steps // 3
         assert {c.data.split_seed for c in cells.values()} == {2}
     with pytest.raises(ConfigError, match="there is no dataset 'crack'; choose one of neu, cracks"):
         u2pl.get_config("crack")

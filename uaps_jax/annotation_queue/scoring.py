@@ -83,7 +83,7 @@ def score_images(
         for output in ensemble.outputs(
             [model], run, tiled(), data, ensemble.entropy_and_disagreement
         ):
-            _, entropy, *disagreement = output.whole.outputs
+            _, entropy, *disagreement = output.whole.outputs()
             share = score.DEFAULT.share
             found.append(terms.of_top_share(entropy, next(iter(disagreement), None), share))
             features.append(output.features)

@@ -76,7 +76,7 @@ def write_images(
     with progress_bar("writing", len(choices)) as bar:
         for output in ensemble.outputs([model], run, tiled(), data, ensemble.entropy):
             name = output.image.name
-            probabilities, entropy = output.whole.outputs
+            probabilities, entropy = output.whole.outputs()
             try:
                 predicted = tiles.Output(output.image, probabilities, entropy, 0.0)
                 mask = tiling.likeliest(model.refined(predicted).values)

@@ -63,6 +63,8 @@ def restored(ids: np.ndarray, size: tuple[int, int], data: InputSettings) -> np.
         whole = np.full(size, IGNORE, np.uint8)
         whole[np.ix_(rows[known[0]], columns[known[1]])] = ids[np.ix_(*known)]
         return whole
+    if data.resampling == "area":
+        return resample.nearest_centres(ids, *size)
     rows, columns = (
         _last_taken(n, resample.sources(n, m, data.resampling))
         for n, m in zip(size, ids.shape, strict=True)

@@ -143,6 +143,12 @@ def decoded(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     return read_image(example["image"]), read_mask(example["mask"])
 
 
+def padded(images: np.ndarray, size: int) -> np.ndarray:
+    """A batch of `size` images, filled up with the first one, so that one program serves all."""
+    missing = size - len(images)
+    return np.concatenate([images, np.repeat(images[:1], missing, axis=0)]) if missing else images
+
+
 def files(
     dataset: Dataset, names: Sequence[str], data: DataConfig, targets: Targets | None = None
 ) -> Files:

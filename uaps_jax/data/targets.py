@@ -18,10 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from uaps_jax.config import ConfigError, DataConfig
+from uaps_jax.data import source
 from uaps_jax.data.paths import expanded
 from uaps_jax.data.source import Dataset
 from uaps_jax.data.splits import Split
-from uaps_jax.datasets.common import DataError, UnreadableError, open_image, read_bytes, read_mask
+from uaps_jax.datasets.common import DataError, UnreadableError, read_bytes, read_mask
 from uaps_jax.datasets.pieces import count_values
 from uaps_jax.datasets.protocols import read_list
 from uaps_jax.labels import IGNORE
@@ -198,8 +199,7 @@ def _weight_file(folder: Path, name: str) -> Path:
 def _checked(dataset: Dataset, name: str, files: Files, problems: _Problems) -> Iterator[bytes]:
     """The contents of the files of an image, checked."""
     class_count = len(dataset.class_names)
-    part, index = dataset.position[name]
-    width, height = open_image(dataset.records[part][index]["image"]).size
+    height, width = source.size(dataset, name)
     for file in (files.mask, files.weight):
         if file is None:
             continue

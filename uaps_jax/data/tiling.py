@@ -43,21 +43,19 @@ class Assembled(NamedTuple):
 
     Attributes:
       image: the image.
-      parts: an output each.
+      assemblers: of an output each, to which all tiles are added.
     """
 
     image: Tiled
-    parts: Sequence[prepare.TileAssembler]
+    assemblers: Sequence[prepare.TileAssembler]
 
-    @property
     def outputs(self) -> tuple[np.ndarray, ...]:
         """`[H, W, ...]` each."""
-        return tuple(part.result() for part in self.parts)
+        return tuple(one.result() for one in self.assemblers)
 
-    @property
     def blended(self) -> tuple[np.ndarray, ...]:
         """At `data.scale`; with `data.fit` "resize" at the size of the network's input."""
-        return tuple(part.blended() for part in self.parts)
+        return tuple(one.blended() for one in self.assemblers)
 
 
 def tiled(name: str, read: Callable[[], np.ndarray], data: InputSettings, batch_size: int) -> Tiled:

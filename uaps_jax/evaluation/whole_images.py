@@ -69,7 +69,7 @@ def predicted(
         tiling.tiled(name, functools.partial(read, name), images.data, batch_size) for name in names
     )
     for whole in tiling.assembled(tiled, of_tiles, images.data, batch_size):
-        (values,), (seen,) = whole.outputs, whole.blended
+        (values,), (seen,) = whole.outputs(), whole.blended()
         image, mask = whole.image, tiling.likeliest(values)
         yield Predicted(image.name, image.pixels(), truths.pop(image.name), mask, seen)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from uaps_jax import compiler
 from uaps_jax.acquisition import uncertainty
-from uaps_jax.data import tiling
+from uaps_jax.data import source, tiling
 from uaps_jax.data.input_settings import InputSettings
 from uaps_jax.data.tiling import Assembled, Tiled
 from uaps_jax.inference import members as members_lib
@@ -40,7 +40,7 @@ Run = Callable[[Tree, jax.Array], Batch]
 """Of variables and images `[B, h, w, channels]` on the 0..255 scale."""
 
 OfMembers = Callable[[np.ndarray], Sequence[np.ndarray]]
-"""Members' probabilities `[M, B, h, w, C]` to maps `[B, h, w, ...]`."""
+"""Members' probabilities for an input, `[M, h, w, C]`, to maps `[h, w, ...]`."""
 
 
 class Output(NamedTuple):
@@ -123,21 +123,17 @@ def outputs(
     def of_tiles(tiles: np.ndarray, number: int) -> list[np.ndarray]:
         del number
         count = len(tiles)
-        padded = jnp.asarray(padded_to(tiles, size))
+        padded = jnp.asarray(source.padded(tiles, size))
         found = [run(model.variables, padded) for model in models]
         members = np.concatenate([np.asarray(one.members)[:, :count] for one in found])
         features.extend(np.asarray(found[-1].features)[:count])
-        return [np.asarray(found[-1].probabilities)[:count], *of_members(members)]
+        # One image at a time: in float64, those of a batch would take much memory.
+        maps = zip(*(of_members(members[:, row]) for row in range(count)), strict=True)
+        return [np.asarray(found[-1].probabilities)[:count], *map(np.stack, maps)]
 
     for whole in tiling.assembled(images, of_tiles, data, size):
         mean = np.mean([features.popleft() for _ in whole.image.corners], 0)
         yield Output(whole, of_unit_length(mean))
-
-
-def padded_to(inputs: np.ndarray, size: int) -> np.ndarray:
-    """A batch of `size` inputs, filled up with zeros, so that one program serves all."""
-    missing = size - len(inputs)
-    return np.concatenate([inputs, np.zeros((missing, *inputs.shape[1:]), inputs.dtype)])
 
 
 def of_unit_length(vectors: np.ndarray) -> np.ndarray:

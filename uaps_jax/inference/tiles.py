@@ -68,8 +68,8 @@ def outputs(
         return predicted.values, predicted.uncertainty
 
     for whole in tiling.assembled(images, of_tiles, data, batch_size):
-        values, uncertainty = whole.outputs
+        values, uncertainty = whole.outputs()
         of_its_tiles = [scores.popleft() for _ in whole.image.corners]
         is_one = data.fit == "resize"
-        score = of_its_tiles[0] if is_one else image_score.score(whole.blended[0], rule)
+        score = of_its_tiles[0] if is_one else image_score.score(whole.blended()[0], rule)
         yield Output(whole.image, values, uncertainty, score)

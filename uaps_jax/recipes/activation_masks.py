@@ -14,9 +14,8 @@ from uaps_jax import compiler, files, inference, palette
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError, CRFConfig, MethodConfig, Section
 from uaps_jax.crf.refine import pairwise_terms
-from uaps_jax.data import protocols, targets
+from uaps_jax.data import protocols, source, targets
 from uaps_jax.datasets import image_labels
-from uaps_jax.datasets.common import open_image
 from uaps_jax.inference import TrainedModel
 from uaps_jax.methods import seam
 from uaps_jax.methods.seam import ActivationPredictor
@@ -66,8 +65,7 @@ def labels_as_masks(*, name: str, folder: str) -> Pass:
                 f"classifier could learn. Label further images in {image_labels.FILE}"
             )
         for one, classes in labels.items():
-            part, index = place.dataset.position[one]
-            width, height = open_image(place.dataset.records[part][index]["image"]).size
+            height, width = source.size(place.dataset, one)
             columns = np.arange(width) * max(len(classes), 1) // width
             mask = np.tile(np.array(classes or (0,), np.uint8)[columns], (height, 1))
             file = target_files.file_of(place.folder, targets.MASKS, one)
@@ -137,8 +135,8 @@ def _write_masks(
         of_batch = np.stack([tags[name] for name in pool.names])
         maps = find(
             trained.variables,
-            images.padded(pool.images, size),
-            images.padded(of_batch.astype(np.float32), size),
+            source.padded(pool.images, size),
+            source.padded(of_batch.astype(np.float32), size),
         )
         for row, name in enumerate(pool.names):
             mask = np.asarray(decide(pool.images[row], maps[row], tags[name]))

@@ -16,7 +16,7 @@ from uaps_jax import compiler, inference
 from uaps_jax import config as config_lib
 from uaps_jax.config import CRFConfig, DataConfig, Form
 from uaps_jax.crf.refine import pairwise_terms
-from uaps_jax.data import targets
+from uaps_jax.data import source, targets
 from uaps_jax.inference import TrainedModel
 from uaps_jax.recipes import images, rough_masks, target_files, uncertainty_report
 from uaps_jax.recipes.rough_masks import CONFIDENCE
@@ -128,7 +128,8 @@ def cyclic_masks(
             "views": list(scaling.views),
             "powers": list(scaling.powers),
             "form": scaling.form,
-            "restored": 0.0 if keeps_masks else scaling.restored,
+            # Named only where something can be restored, so that records of before stay valid.
+            **({} if keeps_masks or not scaling.restored else {"restored": scaling.restored}),
             "least": least,
             **target_files.of_size(data),
             **config_lib.flatten(scaling.crf, "crf."),
@@ -188,14 +189,14 @@ def _write_masks(
     kinds = (targets.MASKS, targets.WEIGHTS, CONFIDENCE)
     left = target_files.missing(place.folder, kinds, names, size)
     for pool in images.pools(place.dataset, left, data, size, "response scaling"):
-        probabilities = predict(trained.variables, images.padded(pool.images, size))
+        probabilities = predict(trained.variables, source.padded(pool.images, size))
         for row, name in enumerate(pool.names):
             mask, weight, confidence = map(
                 np.asarray, scale(pool.images[row], probabilities[row], tags[name])
             )
             if learnt is not None:
                 rough = target_files.read(learnt, targets.MASKS, name, data)
-                mask, is_restored = lost_classes.restored(mask, rough, scaling.restored)
+                mask, is_restored = lost_classes.restored(mask, rough, tags[name], scaling.restored)
                 weight = np.where(is_restored, np.uint8(255), weight)
                 confidence = np.where(is_restored, np.uint16(MOST_CONFIDENT), confidence)
             target_files.write(place.folder, targets.MASKS, name, mask, place.dataset, data)

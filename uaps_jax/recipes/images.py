@@ -15,6 +15,7 @@ from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import prepare, resample, source, tiling
 from uaps_jax.data.source import Dataset, Pool
 from uaps_jax.data.tiling import Tiled
+from uaps_jax.labels import IGNORE
 
 
 def fit_problems(data: DataConfig) -> Iterator[str]:
@@ -77,17 +78,28 @@ def inputs(
 
 
 def settings_of_inputs(data: DataConfig) -> DataConfig:
-    """The settings with which the outputs of `inputs` are put together (`tiling.assembled`)."""
+    """The settings with which the outputs of `inputs` are put together (`tiling.assembled`).
+
+    With one input an image, `Assembled.blended` is of it, and `Assembled.outputs` has no meaning.
+    """
     if data.fit == "crop":
         return data
     return dataclasses.replace(data, fit="resize", transpose=False)
 
 
 def own_size(label: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
-    """The mask of an image of `size`, from that of its network input or, of tiles, at its scale."""
+    """The mask of an image of `size`, from that of its one input or of its blended tiles."""
     if data.fit == "crop":
         return resample.nearest(label, *size)
     return prepare.restored(label, size, data)
+
+
+def without_padding(array: np.ndarray, size: tuple[int, int], data: DataConfig) -> np.ndarray:
+    """The part of a network input `[h, w, ...]` that shows an image of `size`, with `fit` "pad"."""
+    if data.fit != "pad":
+        return array
+    known = prepare.mask(np.zeros(size, np.uint8), data) != IGNORE
+    return array[np.ix_(known.any(1), known.any(0))]
 
 
 def vectors(
@@ -123,9 +135,3 @@ def vectors(
         while counts and len(waiting) >= counts[0]:
             found.append(np.mean([waiting.popleft() for _ in range(counts.popleft())], 0))
     return np.stack(found)
-
-
-def padded(images: np.ndarray, size: int) -> np.ndarray:
-    """A batch of `size` images, filled up with the first one, so that one program serves all."""
-    missing = size - len(images)
-    return np.concatenate([images, np.repeat(images[:1], missing, axis=0)]) if missing else images

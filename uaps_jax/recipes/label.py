@@ -136,7 +136,7 @@ def _write_masks(
 
     left = target_files.missing(place.folder, (targets.MASKS,), names, size)
     for pool in images.pools(place.dataset, left, data, size, "labeling"):
-        found = np.asarray(probabilities(trained.variables, images.padded(pool.images, size)))
+        found = np.asarray(probabilities(trained.variables, source.padded(pool.images, size)))
         for name, image, values in zip(pool.names, pool.images, found, strict=False):
             mask = tiling.likeliest(refine(image, values)) if refine else values
             target_files.write(place.folder, targets.MASKS, name, mask, place.dataset, data)

@@ -11,10 +11,12 @@ from uaps_jax import compiler, palette
 from uaps_jax.acquisition import texture as textures
 from uaps_jax.acquisition.score import Score
 from uaps_jax.config import Config
+from uaps_jax.data import source, tiling
 from uaps_jax.data.source import Dataset
 from uaps_jax.inference import TrainedModel, ensemble
 from uaps_jax.inference import members as members_lib
 from uaps_jax.inference.members import Kind
+from uaps_jax.labels import IGNORE
 from uaps_jax.methods.base import Method
 from uaps_jax.recipes import images
 from uaps_jax.recipes.acquire import Members
@@ -25,8 +27,9 @@ class Observed(NamedTuple):
     """What was found for the N images.
 
     Attributes:
-      masks: predicted, at the size of the images, as PNG of class ids (`palette.png`).
-      shares: of the pixels that are predicted as a defect, `[N]`.
+      masks: predicted, at the size of the images, as PNG of class ids (`palette.png`); 255 where
+        the network does not see an image that is padded or cropped.
+      shares: of the pixels that the network sees, those that are predicted as a defect, `[N]`.
       scores: `[N]`, not negative; None where none were asked for.
       features: of unit length, `[N, D]`.
     """
@@ -68,13 +71,15 @@ def observed(
     for output in ensemble.outputs(
         models, run, inputs, images.settings_of_inputs(data), score.maps if score else _no_maps
     ):
-        probabilities, *maps = output.whole.blended
-        label = probabilities.argmax(-1).astype(np.uint8)
-        masks.append(palette.png(images.own_size(label, output.image.size, data)))
-        shares.append(float((label > 0).mean()))
+        probabilities, *maps = output.whole.blended()
+        size = output.image.size
+        mask = images.own_size(tiling.likeliest(probabilities), size, data)
+        masks.append(palette.png(mask))
+        shares.append(float((mask[mask != IGNORE] > 0).mean()))
         features.append(output.features)
         if score:
-            scores.append(max(score.of_maps(*maps), 0.0))
+            seen = [images.without_padding(one, size, data) for one in maps]
+            scores.append(max(score.of_maps(*seen), 0.0))
     return Observed(
         masks=masks,
         shares=np.array(shares),
@@ -99,7 +104,7 @@ def features_of(
     )
 
     def of_inputs(inputs: np.ndarray) -> np.ndarray:
-        return np.asarray(encode(variables, ensemble.padded_to(inputs, size)))[: len(inputs)]
+        return np.asarray(encode(variables, source.padded(inputs, size)))[: len(inputs)]
 
     found = images.vectors(dataset, names, config.data, size, "encoding", of_inputs)
     return ensemble.of_unit_length(found)

@@ -114,7 +114,7 @@ def _scored(place: Place, models: Sequence[TrainedModel], terms: Terms) -> Score
     values: list[dict[str, np.ndarray]] = []
     labels: list[np.ndarray] = []
     for pool in images.pools(place.dataset, names, config.data, size, "ranking"):
-        batch = images.padded(pool.images, size)
+        batch = source.padded(pool.images, size)
         found = score([predict(model.variables, batch) for model in models])
         count = len(pool.names)
         values.append({name: np.asarray(term)[:count] for name, term in found[0].items()})

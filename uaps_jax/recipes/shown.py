@@ -14,6 +14,7 @@ from uaps_jax.data.paths import raw_folder
 from uaps_jax.datasets.common import read_mask
 from uaps_jax.datasets.folder import class_map, encode
 from uaps_jax.datasets.folder.class_map import ClassMap
+from uaps_jax.labels import IGNORE
 from uaps_jax.recipes.candidates import Row
 from uaps_jax.recipes.stage import Place
 from uaps_jax.reports import ranking_sheet
@@ -35,7 +36,8 @@ def propose(
 ) -> None:
     """Writes the predicted masks of the chosen images, with the values of the user's own masks.
 
-    Values that are class ids have a palette, in which a viewer shows them.
+    Values that are class ids have a palette, in which a viewer shows them. What the network does
+    not see of an image is background.
 
     Args:
       place: of the pass.
@@ -48,10 +50,11 @@ def propose(
     values = encode.first_values(classes)
     are_ids = all(value == label for label, value in values.items())
     for index in chosen:
-        mask = masks[index]
+        predicted = read_mask(masks[index])
+        mask = np.where(predicted == IGNORE, np.uint8(0), predicted)
         file = place.folder / PROPOSALS / f"{names[index]}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
-        files.write_bytes(file, mask if are_ids else encode.encoded(read_mask(mask), classes))
+        files.write_bytes(file, palette.png(mask) if are_ids else encode.encoded(mask, classes))
 
 
 def _classes(data: DataConfig) -> ClassMap:

@@ -12,9 +12,9 @@ from PIL import Image
 
 from uaps_jax import files, palette
 from uaps_jax.config import DataConfig
-from uaps_jax.data import prepare, targets
+from uaps_jax.data import prepare, source, targets
 from uaps_jax.data.source import Dataset
-from uaps_jax.datasets.common import open_image, read_mask
+from uaps_jax.datasets.common import read_mask
 
 
 def file_of(folder: Path, kind: str, name: str) -> Path:
@@ -41,9 +41,7 @@ def write(
       dataset: has the image.
       data: the settings of that size.
     """
-    part, index = dataset.position[name]
-    width, height = open_image(dataset.records[part][index]["image"]).size
-    restored = prepare.restored(values, (height, width), data)
+    restored = prepare.restored(values, source.size(dataset, name), data)
     content = palette.png(restored) if kind == targets.MASKS else grey_png(restored)
     write_content(file_of(folder, kind, name), content)
 

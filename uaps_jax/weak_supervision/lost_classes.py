@@ -4,29 +4,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from uaps_jax.labels import IGNORE
 
-
-def restored(mask: np.ndarray, rough: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+def restored(
+    mask: np.ndarray, rough: np.ndarray, classes: np.ndarray, share: float
+) -> tuple[np.ndarray, np.ndarray]:
     """A pseudo-mask with the rough mask of each class of which it has next to nothing left.
 
     Not part of URN. A network does not find faint defects in its own training images, and their
     cyclic masks are empty; since the images are known to have them, a rough mask is nearer the
-    truth than none.
+    truth than none. A class that loses its pixels to a restored one is restored, too.
 
     Args:
-      mask: class ids, `[H, W]`, with background 0.
+      mask: class ids, `[H, W]`.
       rough: the mask that the network learnt, likewise; 255 where there is no label.
-      share: a class is restored if `mask` has fewer pixels of it than this share of those of
+      classes: which classes the image has, bool `[C]`; the background, 0, is not restored.
+      share: a class is restored if the mask has fewer pixels of it than this share of those of
         `rough`.
 
     Returns:
       The mask, and which of its pixels are restored, bool `[H, W]`.
     """
     result, changed = mask.copy(), np.zeros(mask.shape, bool)
-    for label in np.setdiff1d(rough, (0, IGNORE)):
-        own = rough == label
-        if (mask == label).sum() < share * own.sum():
+    left = [label for label in np.flatnonzero(classes) if label != 0]
+    while True:
+        lost = [c for c in left if (result == c).sum() < share * (rough == c).sum()]
+        if not lost:
+            return result, changed
+        for label in lost:
+            own = rough == label
             result[own] = label
             changed |= own
-    return result, changed
+        left = [label for label in left if label not in lost]
