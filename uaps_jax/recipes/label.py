@@ -13,7 +13,7 @@ from absl import logging
 from uaps_jax import compiler, files, inference
 from uaps_jax import config as config_lib
 from uaps_jax.config import CRFConfig
-from uaps_jax.data import targets, tiling
+from uaps_jax.data import source, targets, tiling
 from uaps_jax.datasets.pieces import count_values
 from uaps_jax.inference import TrainedModel, refinement
 from uaps_jax.inference.augmented import augmented
