@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,13 +10,13 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from tests.commands import mine
-from tests.recipes.test_active import images, recipe, run
+from tests.recipes.test_active import images, labels, recipe, run
 from uaps_jax import inference
 from uaps_jax.acquisition.score import DEFAULT
 from uaps_jax.commands import opening
 from uaps_jax.data import source
 from uaps_jax.recipes import observe, shown
-from uaps_jax.recipes.stage import Place
+from uaps_jax.recipes.stage import Place, Waiting
 
 SIDE = 48
 """Of the images; the network sees 16 x 16 pixels."""
@@ -78,3 +79,34 @@ def test_chosen_images_are_drawn_whole_and_thin_defects_stay(found, monkeypatch,
     assert (label == 2).sum(1).tolist() == [1] * 12
     assert title == f"1. 0.500\n{names[-1]}"
     assert target == tmp_path / "chosen.png"
+
+
+def test_proposals_of_photographs_have_their_size_and_the_values_of_the_folder(root, tmp_path):
+    shutil.copytree(root / "mine" / "images", tmp_path / "mine" / "images")
+    values = {0: 0, 1: 100, 2: 200}
+    (tmp_path / "mine" / "classes.yaml").write_text("background: 0\nscratch: 100\ndent: 200\n")
+    (tmp_path / "mine" / "masks").mkdir()
+
+    def again():
+        made = recipe(tmp_path, annotation="files", baselines=(), start="random")
+        made.start_images, made.added = 7, (2.0,)
+        made.base.data.fit = "crop"
+        with pytest.raises(Waiting) as asked:
+            run(tmp_path, made)
+        return str(asked.value)
+
+    assert "chosen 7 images" in again()
+    for index, name in enumerate(labels(tmp_path / "run" / "start_random" / "select")):
+        mask = np.zeros((SIDE, SIDE), np.uint8)
+        mask[8:20, 8:20] = values[1 + index % 2]
+        Image.fromarray(mask).save(tmp_path / "mine" / "masks" / f"{name}.png")
+    assert "chosen 2 images" in again()
+    selected = tmp_path / "run" / "hybrid" / "round_1" / "select"
+    model = inference.load(tmp_path / "run" / "start_random" / "train", "latest")
+    _, dataset = opening.open_dataset(model.config)
+    proposals = sorted((selected / "proposals").iterdir())
+    assert len(proposals) == 2
+    for file in proposals:
+        mask = model.predict(source.pixels(dataset, file.stem)).mask
+        with Image.open(file) as proposal:
+            assert_array_equal(np.asarray(proposal), np.vectorize(values.get)(mask))
