@@ -43,6 +43,20 @@ def test_a_pretrained_encoder_tells_kinds_of_image_apart(root, channels):
     )
 
 
+def test_a_pretrained_encoder_sees_the_whole_of_what_the_network_sees_in_crops(root):
+    base = recipe(root).base
+    cropped = with_data(base, fit="crop", scale=0.5, defect_crops=0.5, crop_scale_range=(0.8, 1.2))
+    _, dataset = opening.open_dataset(base)
+    names = sorted(dataset.groups)[:3]
+    found = image_features.of_images("efficientnet_lite0", cropped, dataset, names)
+    whole = with_data(base, height=512, width=512)
+    seen = image_features._with_encoder(cropped, "efficientnet_lite0").data
+    assert seen == dataclasses.replace(
+        image_features._with_encoder(whole, "efficientnet_lite0").data, height=256, width=256
+    )
+    assert found.shape == (3, 320)
+
+
 @pytest.mark.parametrize(
     ("settings", "size"),
     [

@@ -132,14 +132,17 @@ def _seen(data: DataConfig, encoder: encoders.Encoder) -> DataConfig:
     elif data.fit == "crop":
         sides = (CROPPED_SIDE, CROPPED_SIDE)
     height, width = (STRIDE * max(1, int(np.ceil(round(side) / STRIDE))) for side in sides)
-    is_cropped = data.fit == "crop"
+    whole: dict[str, Any] = {
+        "fit": "resize",
+        "scale": 1.0,
+        "crop_scale_range": (1.0, 1.0),
+        "defect_crops": 0.0,
+    }
     return dataclasses.replace(
         data,
+        **(whole if data.fit == "crop" else {}),
         height=height,
         width=width,
-        fit="resize" if is_cropped else data.fit,
-        scale=1.0 if is_cropped else data.scale,
-        transpose=False if is_cropped else data.transpose,
         resampling="area",
         channels=3,
         mean=encoder.mean,
