@@ -125,22 +125,25 @@ def open_dataset(data: DataConfig) -> Dataset:
 
 def pixels(dataset: Dataset, name: str) -> np.ndarray:
     """An image, uint8 RGB `[H, W, 3]`, at its own size."""
-    part, index = dataset.position[name]
-    return read_image(dataset.records[part][index]["image"])
+    return read_image(_example(dataset, name)["image"])
 
 
 def size(dataset: Dataset, name: str) -> tuple[int, int]:
     """Height and width of an image."""
-    part, index = dataset.position[name]
-    width, height = open_image(dataset.records[part][index]["image"]).size
+    width, height = open_image(_example(dataset, name)["image"]).size
     return height, width
 
 
 def decoded(dataset: Dataset, name: str) -> tuple[np.ndarray, np.ndarray]:
     """An image, uint8 RGB `[H, W, 3]`, and its mask, uint8 `[H, W]`, at their own size."""
-    part, index = dataset.position[name]
-    example = dataset.records[part][index]
+    example = _example(dataset, name)
     return read_image(example["image"]), read_mask(example["mask"])
+
+
+def _example(dataset: Dataset, name: str) -> Mapping[str, Any]:
+    part, index = dataset.position[name]
+    example: Mapping[str, Any] = dataset.records[part][index]
+    return example
 
 
 def padded(images: np.ndarray, size: int) -> np.ndarray:

@@ -194,7 +194,7 @@ def _write_masks(
             mask, weight, confidence = map(
                 np.asarray, scale(pool.images[row], probabilities[row], tags[name])
             )
-            if learnt is not None:
+            if learnt is not None and scaling.restored:
                 rough = target_files.read(learnt, targets.MASKS, name, data)
                 mask, is_restored = lost_classes.restored(mask, rough, tags[name], scaling.restored)
                 weight = np.where(is_restored, np.uint8(255), weight)

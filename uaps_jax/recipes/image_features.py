@@ -123,24 +123,25 @@ def _network(encoder: str) -> UNetDecoderConfig:
 def _seen(data: DataConfig, encoder: encoders.Encoder) -> DataConfig:
     """RGB. Resized images have a shorter side of 128 px, padded ones are as the network sees them.
 
-    Of a photograph that the network sees in crops, it is the whole, at 256 x 256 px: hundreds of
-    tiles would take as many times as long.
+    A photograph that the network sees in crops is seen whole, at 256 x 256 px: its tiles, of which
+    there may be hundreds, would take as many times as long.
     """
     sides: Sequence[float] = (data.height, data.width)
+    whole: dict[str, Any] = {}
     if data.fit == "resize":
         sides = [SIDE / min(sides) * side for side in sides]
     elif data.fit == "crop":
         sides = (CROPPED_SIDE, CROPPED_SIDE)
+        whole = {
+            "fit": "resize",
+            "scale": 1.0,
+            "crop_scale_range": (1.0, 1.0),
+            "defect_crops": 0.0,
+        }
     height, width = (STRIDE * max(1, int(np.ceil(round(side) / STRIDE))) for side in sides)
-    whole: dict[str, Any] = {
-        "fit": "resize",
-        "scale": 1.0,
-        "crop_scale_range": (1.0, 1.0),
-        "defect_crops": 0.0,
-    }
     return dataclasses.replace(
         data,
-        **(whole if data.fit == "crop" else {}),
+        **whole,
         height=height,
         width=width,
         resampling="area",
