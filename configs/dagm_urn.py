@@ -5,7 +5,7 @@
 
 FILE has torchvision's ResNet-101. There are no exact masks, of the test images neither: a mask that
 follows the defect has a lower score than its ellipse. Look at `targets/cyclic`. No published score.
-The variant is a run of minutes on the U-Net at 64 px.
+The variants are runs of minutes on a U-Net at 64 px.
 """
 
 from uaps_jax.configs.parts import datasets, urn

@@ -5,7 +5,7 @@
 
 FILE has torchvision's ResNet-101. The ellipses are made of the masks, which are hidden from the
 training; one image is learnt of every leakage group of the training part but one, which a ratio
-leaves out. No published score. The variant is a run of minutes on the U-Net at 64 px.
+leaves out. No published score. The variants are runs of minutes on a U-Net at 64 px.
 """
 
 from uaps_jax.configs.parts import datasets, urn

@@ -11,7 +11,7 @@ core. With 8, 16, 32, 64 and 128 random images it has 45.9, 53.5, 57.9, 61.2 and
 (mean of ten seeds).
 """
 
-from uaps_jax.configs.parts import active
+from uaps_jax.configs.parts import active, fitting
 from uaps_jax.recipes.active import Active
 
 
@@ -20,7 +20,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "neu",
         argument,
-        small=active.Small(widths=(16, 32, 64, 128), size=32, batch=8, steps=1500, crops=False),
+        small=fitting.Fitting(widths=(16, 32, 64, 128), size=32),
         start_images=8,
         added=(8.0, 16.0, 32.0, 64.0),
     )

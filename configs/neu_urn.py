@@ -6,10 +6,10 @@
 FILE has torchvision's ResNet-101. The ellipses are made of the masks, which are hidden from the
 training; one image is learnt of every leakage group of the training part but one, which a ratio
 leaves out. No published score: URN's segmentor and its settings are those of PASCAL VOC. The
-variant is a run of minutes on the U-Net at 64 px.
+small variant is a run of minutes on a U-Net at 32 px, the medium one at 64 px.
 """
 
-from uaps_jax.configs.parts import datasets, urn
+from uaps_jax.configs.parts import datasets, fitting, urn
 from uaps_jax.recipes.response_scaling import ResponseScaling
 
 
@@ -21,4 +21,4 @@ def get_config(variant: str = "") -> ResponseScaling:
         # 200 px, which the stride does not divide, are padded.
         base.data.fit, base.data.height, base.data.width = "pad", 224, 224
         urn.segmentor(base)
-    return urn.urn(base, variant)
+    return urn.urn(base, variant, fitting.Fitting(widths=(16, 32, 64, 128), size=32))

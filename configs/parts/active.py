@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import Any
 
 from uaps_jax import config as c
 from uaps_jax.acquisition import cost
 from uaps_jax.configs import train
-from uaps_jax.configs.parts import choices, methods, variants
+from uaps_jax.configs.parts import choices, fitting, methods, variants
 from uaps_jax.models.unet import UNetConfig
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
 from uaps_jax.recipes.active import Active
@@ -16,33 +16,8 @@ from uaps_jax.recipes.active import Active
 USUAL, RECOMMENDED = "supervised", "recommended"
 """The method of a recipe whose argument names none, and the word for `methods.recommended`."""
 
-SMALL_WIDTHS = (8, 16, 32, 64, 128)
-"""Of a U-Net: half of UAPS's."""
 
-
-class Small(NamedTuple):
-    """The trainings of the small variant, with Adam at 3e-3 and without dropout.
-
-    On NEU-Seg, with 1e-3, dropout and 4 images, 800 steps did not fit the labels of the later
-    rounds, and scores hardly grew.
-
-    Attributes:
-      widths: of the U-Net.
-      size: of the shorter side of the images, or of the sides of the crops, in pixels.
-      batch: images of a step.
-      steps: of each training.
-      crops: whether the network sees square crops of the images at their own scale, half of them
-        with a defect, in place of whole images that are resized.
-    """
-
-    widths: tuple[int, ...]
-    size: int
-    batch: int
-    steps: int
-    crops: bool
-
-
-def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active:
+def active(dataset: str, argument: str, small: fitting.Fitting, **settings: Any) -> Active:
     """A recipe of rounds with the default choice, and the three baselines of a simulation.
 
     Every training is evaluated once, at its end. The medium variant has a U-Net of half the widths.
@@ -71,10 +46,10 @@ def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active
         variant="" if variant == "small" else variant,
     )
     if variant == "small":
-        _shorten(base, small)
+        fitting.shorten(base, small)
     elif variant:
         assert isinstance(base.network, UNetConfig)
-        base.network.widths = SMALL_WIDTHS
+        base.network.widths = fitting.HALF_WIDTHS
     base.data.protocol, base.data.labeled_ratio = "grouped", 1.0
     base.optimizer.schedule = "cosine"  # a plateau would need evaluations on the way
     base.train.eval_every = base.checkpoint.every = base.train.steps
@@ -103,15 +78,3 @@ def active(dataset: str, argument: str, small: Small, **settings: Any) -> Active
         "smallest_gain": 0.5,
     }
     return Active(base=base, **(usual | settings))
-
-
-def _shorten(base: c.Config, small: Small) -> None:
-    assert isinstance(base.network, UNetConfig)
-    base.network.widths, base.network.dropout = small.widths, (0.0,) * len(small.widths)
-    variants.shorten(base, size=small.size, batch=small.batch, steps=small.steps)
-    base.optimizer.learning_rate = 3e-3
-    if small.crops:
-        base.data.fit, base.data.defect_crops = "crop", 0.5
-        base.data.height = base.data.width = small.size
-    else:
-        base.data.resampling = "area"

@@ -21,7 +21,7 @@ part. The first two data sets have a U-Net of half the widths.
 from typing import Any, NamedTuple
 
 from uaps_jax.configs.parts import choices
-from uaps_jax.configs.parts.active import SMALL_WIDTHS
+from uaps_jax.configs.parts.fitting import HALF_WIDTHS
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid
 
@@ -53,7 +53,7 @@ SETS = {
         labeled=64,
         network="unet",
         steps=1500,
-        settings={"network.widths": SMALL_WIDTHS},
+        settings={"network.widths": HALF_WIDTHS},
     ),
     "cracks": Data(
         title="tiles of CrackForest",
@@ -61,7 +61,7 @@ SETS = {
         labeled=30,
         network="unet",
         steps=1500,
-        settings={"data.folder.group": "^(.+)_", "network.widths": SMALL_WIDTHS},
+        settings={"data.folder.group": "^(.+)_", "network.widths": HALF_WIDTHS},
     ),
     "mtiles": Data(
         title="magnetic tiles with good ones",
