@@ -10,7 +10,7 @@ from uaps_jax.commands import study as commands_study
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import first, neu_uaps
-from uaps_jax.configs.studies import base, u2pl
+from uaps_jax.configs.studies import base, thirty, u2pl
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import figures, outcome, report
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
@@ -57,6 +57,22 @@ def test_the_study_of_u2pl_differs_in_the_methods_and_their_loss():
         assert {c.data.split_seed for c in cells.values()} == {2}
     with pytest.raises(ConfigError, match="there is no dataset 'crack'; choose one of neu, cracks"):
         u2pl.get_config("crack")
+
+
+def test_the_study_of_few_labels_has_parts_and_a_short_form():
+    def settings(argument):
+        found = {}
+        for cell in cells_lib.cells(thirty.get_config(argument)):
+            found[cell.entry, cell.budget, cell.seed] = cell.config
+        return found
+
+    whole, short = settings("methods,ablation"), settings("ablation,32px,methods")
+    assert whole.keys() == short.keys() == settings("methods").keys() | settings("ablation").keys()
+    assert {(c.data.height, c.train.steps) for c in whole.values()} == {(64, 3000)}
+    assert {(c.data.height, c.train.steps) for c in short.values()} == {(32, 1500)}
+    assert {c.data.labeled_count for c in short.values()} == {8, 30}
+    with pytest.raises(ConfigError, match="'method'; choose one of methods, single, .*, 32px"):
+        thirty.get_config("method,32px")
 
 
 def test_the_first_study_differs_in_the_method_alone():
