@@ -15,7 +15,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "crackforest",
         argument,
-        small=fitting.Fitting(widths=(8, 16, 32, 64), steps=800, crops=True),
+        small=fitting.USUAL._replace(widths=(8, 16, 32, 64), steps=800, crops=True),
         start_images=4,
         added=(4.0, 8.0, 16.0, 32.0),
         metric="dataset_iou_foreground",

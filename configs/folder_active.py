@@ -17,7 +17,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "folder",
         argument,
-        small=fitting.Fitting(),
+        small=fitting.USUAL,
         annotation="files",
         baselines=(),
         start="typiclust",

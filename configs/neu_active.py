@@ -20,7 +20,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "neu",
         argument,
-        small=fitting.Fitting(widths=(16, 32, 64, 128), size=32),
+        small=fitting.NEU,
         start_images=8,
         added=(8.0, 16.0, 32.0, 64.0),
     )

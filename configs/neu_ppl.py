@@ -5,7 +5,7 @@
 
 FILE has torchvision's ResNet-18. No published score could be had. PPL's images have 200 px; here
 they are padded to 224, a multiple of the stride of the network. The variant is a run of minutes on
-the U-Net at 64 px.
+a U-Net at 32 px (small) or 64 px.
 """
 
 from uaps_jax.configs.parts import ppl, progressive

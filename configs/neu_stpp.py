@@ -4,7 +4,8 @@
     python run.py --config=configs/neu_stpp.py:1_8 --config.base.network.pretrained=FILE
 
 No published score. The lengths are PPL's; its images have 200 px, here they are padded to 224, a
-multiple of the stride of the network. The variant is a run of minutes on the U-Net at 64 px.
+multiple of the stride of the network. The variants are runs of minutes on a U-Net at 32 px
+(small) or 64 px.
 """
 
 from uaps_jax.configs.parts import ppl, progressive

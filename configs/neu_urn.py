@@ -21,4 +21,4 @@ def get_config(variant: str = "") -> ResponseScaling:
         # 200 px, which the stride does not divide, are padded.
         base.data.fit, base.data.height, base.data.width = "pad", 224, 224
         urn.segmentor(base)
-    return urn.urn(base, variant, fitting.Fitting(widths=(16, 32, 64, 128), size=32))
+    return urn.urn(base, variant, fitting.NEU)

@@ -1,4 +1,4 @@
-"""Shortened runs that fit their labels: the small variants of rounds of annotation and of URN."""
+"""Shortened runs that fit their labels: the small variants of the recipes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,30 @@ class Fitting(NamedTuple):
         with a defect, in place of whole images that are resized.
     """
 
-    widths: tuple[int, ...] = HALF_WIDTHS
-    size: int = 64
-    batch: int = 8
-    steps: int = 1500
-    crops: bool = False
+    widths: tuple[int, ...]
+    size: int
+    batch: int
+    steps: int
+    crops: bool
+
+
+USUAL = Fitting(widths=HALF_WIDTHS, size=64, batch=8, steps=1500, crops=False)
+
+NEU = USUAL._replace(widths=(16, 32, 64, 128), size=32)
+"""A minute of one CPU core for supervised learning."""
+
+
+def apply(config: c.Config, variant: str, small: Fitting) -> c.Config:
+    """As `variants.apply`, with a small variant that is evaluated once, at its end.
+
+    Raises:
+      ConfigError: there is no such variant.
+    """
+    if variant != "small":
+        return variants.apply(config, variant)
+    shorten(config, small)
+    config.train.eval_every = config.train.steps
+    return config
 
 
 def shorten(config: c.Config, fitting: Fitting) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import choices, methods, networks, refinement, variants
+from uaps_jax.configs.parts import choices, fitting, methods, networks, refinement, variants
 from uaps_jax.configs.parts import ppl as settings_of_ppl
 from uaps_jax.configs.parts.ppl import Setting
 from uaps_jax.recipes.progressive import Progressive
@@ -31,21 +31,34 @@ Make = Callable[..., Progressive]
 """`stpp` or `ppl`."""
 
 
-def stpp(base: c.Config, steps: Sequence[int], variant: str, **settings: Any) -> Progressive:
+def stpp(
+    base: c.Config,
+    steps: Sequence[int],
+    variant: str,
+    small: fitting.Fitting = fitting.USUAL,
+    **settings: Any,
+) -> Progressive:
     """ST++ with cross-entropy throughout.
 
     Args:
       base: the dataset with its network, its views and its optimizer.
       steps: of the teacher and of each student; in a shortened run, all have those of the variant.
       variant: "", or a shortened run, on UAPS's U-Net.
+      small: the trainings of the small variant.
       **settings: of `Progressive`, which replace those of ST++.
     """
-    return _in_stages(base, steps, variant, methods.self_training, STPP | settings)
+    return _in_stages(base, steps, variant, small, methods.self_training, STPP | settings)
 
 
-def ppl(base: c.Config, steps: Sequence[int], variant: str, **settings: Any) -> Progressive:
+def ppl(
+    base: c.Config,
+    steps: Sequence[int],
+    variant: str,
+    small: fitting.Fitting = fitting.USUAL,
+    **settings: Any,
+) -> Progressive:
     """PPL, repaired; arguments as for `stpp`."""
-    return _in_stages(base, steps, variant, methods.ppl, PPL | settings)
+    return _in_stages(base, steps, variant, small, methods.ppl, PPL | settings)
 
 
 def published(make: Make, setting: Setting, argument: str) -> Progressive:
@@ -73,6 +86,7 @@ def published(make: Make, setting: Setting, argument: str) -> Progressive:
         base,
         [length.steps for length in lengths],
         variant,
+        setting.small,
         checkpoints=thirds(lengths.teacher.epochs),
     )
 
@@ -86,13 +100,14 @@ def _in_stages(
     base: c.Config,
     steps: Sequence[int],
     variant: str,
+    small: fitting.Fitting,
     of_student: Callable[[c.Config], c.Config],
     settings: dict[str, Any],
 ) -> Progressive:
     if variant:
         base.network = networks.unet()
     of_student(base)
-    variants.apply(base, variant)
+    fitting.apply(base, variant, small)
     student = base.method
     methods.supervised(base, loss="cross_entropy")
     if variant:

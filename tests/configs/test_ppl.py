@@ -64,7 +64,7 @@ def test_the_longest_training_of_every_list_has_about_as_many_steps():
 def test_a_shortened_run_is_on_the_u_net_and_shortens_the_strong_views():
     recipe = progressive.published(progressive.ppl, ppl.NEU, "small")
     assert recipe.base.network.name == "unet"
-    assert (recipe.base.data.height, recipe.base.data.fit) == (64, "resize")
+    assert (recipe.base.data.height, recipe.base.data.fit) == (32, "resize")
     assert recipe.base.data.labeled_count == 453
     assert recipe.student_steps == (recipe.base.train.steps,) * 2
     assert recipe.student.strong.gaussian_blur == 0
