@@ -6,7 +6,7 @@ As `neu_active.py`; its score is the IoU of cracks over all pixels. The small va
 crops of the photographs at full scale, a minute and a half of one CPU core each.
 """
 
-from uaps_jax.configs.parts import active, fitting
+from uaps_jax.configs.parts import active, small_runs
 from uaps_jax.recipes.active import Active
 
 
@@ -15,7 +15,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "crackforest",
         argument,
-        small=fitting.USUAL._replace(widths=(8, 16, 32, 64), steps=800, crops=True),
+        small=small_runs.CRACKS,
         start_images=4,
         added=(4.0, 8.0, 16.0, 32.0),
         metric="dataset_iou_foreground",

@@ -5,7 +5,7 @@
 
 FILE has torchvision's ResNet-18. Learning rate and epochs are not published for this dataset; they
 are those of the magnetic tiles. Which image has which number in the lists is an assumption, see
-datasets/dagm/README.md. The variant is a run of minutes on the U-Net at 64 px.
+datasets/dagm/README.md. The variants are runs of minutes on a U-Net at 64 px.
 """
 
 from uaps_jax.configs.parts import ppl, progressive

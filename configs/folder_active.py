@@ -8,7 +8,7 @@ command again. Masks that are there already count for the start. It needs pretra
 `pip install -e ".[pretrained]"`; without them, add `--config.acquisition.features=texture`.
 """
 
-from uaps_jax.configs.parts import active, fitting
+from uaps_jax.configs.parts import active, small_runs
 from uaps_jax.recipes.active import Active
 
 
@@ -17,7 +17,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "folder",
         argument,
-        small=fitting.USUAL,
+        small=small_runs.USUAL,
         annotation="files",
         baselines=(),
         start="typiclust",

@@ -11,7 +11,7 @@ core. With 8, 16, 32, 64 and 128 random images it has 45.9, 53.5, 57.9, 61.2 and
 (mean of ten seeds).
 """
 
-from uaps_jax.configs.parts import active, fitting
+from uaps_jax.configs.parts import active, small_runs
 from uaps_jax.recipes.active import Active
 
 
@@ -20,7 +20,7 @@ def get_config(argument: str = "") -> Active:
     return active.active(
         "neu",
         argument,
-        small=fitting.NEU,
+        small=small_runs.NEU,
         start_images=8,
         added=(8.0, 16.0, 32.0, 64.0),
     )

@@ -4,7 +4,7 @@
     python run.py --config=configs/neu_ppl.py:1_8 --config.base.network.pretrained=FILE
 
 FILE has torchvision's ResNet-18. No published score could be had. PPL's images have 200 px; here
-they are padded to 224, a multiple of the stride of the network. The variant is a run of minutes on
+they are padded to 224, a multiple of the stride of the network. The variants are runs of minutes on
 a U-Net at 32 px (small) or 64 px.
 """
 

@@ -9,7 +9,7 @@ leaves out. No published score: URN's segmentor and its settings are those of PA
 small variant is a run of minutes on a U-Net at 32 px, the medium one at 64 px.
 """
 
-from uaps_jax.configs.parts import datasets, fitting, urn
+from uaps_jax.configs.parts import datasets, small_runs, urn
 from uaps_jax.recipes.response_scaling import ResponseScaling
 
 
@@ -21,4 +21,4 @@ def get_config(variant: str = "") -> ResponseScaling:
         # 200 px, which the stride does not divide, are padded.
         base.data.fit, base.data.height, base.data.width = "pad", 224, 224
         urn.segmentor(base)
-    return urn.urn(base, variant, fitting.NEU)
+    return urn.urn(base, variant, small_runs.NEU)

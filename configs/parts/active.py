@@ -8,7 +8,7 @@ from typing import Any
 from uaps_jax import config as c
 from uaps_jax.acquisition import cost
 from uaps_jax.configs import train
-from uaps_jax.configs.parts import choices, fitting, methods, variants
+from uaps_jax.configs.parts import choices, methods, networks, small_runs, variants
 from uaps_jax.models.unet import UNetConfig
 from uaps_jax.recipes.acquire import AcquisitionConfig, CostConfig
 from uaps_jax.recipes.active import Active
@@ -17,7 +17,7 @@ USUAL, RECOMMENDED = "supervised", "recommended"
 """The method of a recipe whose argument names none, and the word for `methods.recommended`."""
 
 
-def active(dataset: str, argument: str, small: fitting.Fitting, **settings: Any) -> Active:
+def active(dataset: str, argument: str, small: small_runs.SmallRun, **settings: Any) -> Active:
     """A recipe of rounds with the default choice, and the three baselines of a simulation.
 
     Every training is evaluated once, at its end. The medium variant has a U-Net of half the widths.
@@ -46,10 +46,10 @@ def active(dataset: str, argument: str, small: fitting.Fitting, **settings: Any)
         variant="" if variant == "small" else variant,
     )
     if variant == "small":
-        fitting.shorten(base, small)
+        small_runs.shorten(base, small)
     elif variant:
         assert isinstance(base.network, UNetConfig)
-        base.network.widths = fitting.HALF_WIDTHS
+        base.network.widths = networks.HALF_WIDTHS
     base.data.protocol, base.data.labeled_ratio = "grouped", 1.0
     base.optimizer.schedule = "cosine"  # a plateau would need evaluations on the way
     base.train.eval_every = base.checkpoint.every = base.train.steps

@@ -26,6 +26,10 @@ COMMON: dict[str, Any] = {
 """What all networks have; the perturbations are UAPS's."""
 
 
+HALF_WIDTHS = (8, 16, 32, 64, 128)
+"""Of a U-Net: half of UAPS's."""
+
+
 def unet(**settings: Any) -> UNetConfig:
     """UAPS's U-Net; settings that are named replace its own. Methods add auxiliary decoders."""
     released: dict[str, Any] = {

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import datasets, fitting, networks, ppl_lengths
+from uaps_jax.configs.parts import datasets, networks, ppl_lengths, small_runs
 from uaps_jax.configs.parts.ppl_lengths import Lengths
 from uaps_jax.configs.parts.views import view
 
@@ -40,7 +40,7 @@ class Setting(NamedTuple):
     train: int
     learning_rate: float
     epochs_at_half: int
-    small: fitting.Fitting
+    small: small_runs.SmallRun
 
     def lengths(self, ratio: str) -> Lengths:
         """The lengths of the trainings with a list."""
@@ -63,7 +63,7 @@ NEU = Setting(
     train=3630,
     learning_rate=0.01,
     epochs_at_half=100,
-    small=fitting.NEU,
+    small=small_runs.NEU,
 )
 MTILES = Setting(
     dataset=datasets.mtiles,
@@ -73,7 +73,7 @@ MTILES = Setting(
     train=1073,
     learning_rate=0.001,
     epochs_at_half=200,
-    small=fitting.USUAL,
+    small=small_runs.USUAL,
 )
 DAGM = Setting(
     dataset=datasets.dagm,
@@ -84,7 +84,7 @@ DAGM = Setting(
     # Not published; those of the magnetic tiles, of which there are as many images.
     learning_rate=0.001,
     epochs_at_half=200,
-    small=fitting.USUAL,
+    small=small_runs.USUAL,
 )
 
 

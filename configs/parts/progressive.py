@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import choices, fitting, methods, networks, refinement, variants
+from uaps_jax.configs.parts import choices, methods, networks, refinement, small_runs, variants
 from uaps_jax.configs.parts import ppl as settings_of_ppl
 from uaps_jax.configs.parts.ppl import Setting
 from uaps_jax.recipes.progressive import Progressive
@@ -35,7 +35,7 @@ def stpp(
     base: c.Config,
     steps: Sequence[int],
     variant: str,
-    small: fitting.Fitting = fitting.USUAL,
+    small: small_runs.SmallRun = small_runs.USUAL,
     **settings: Any,
 ) -> Progressive:
     """ST++ with cross-entropy throughout.
@@ -43,7 +43,7 @@ def stpp(
     Args:
       base: the dataset with its network, its views and its optimizer.
       steps: of the teacher and of each student; in a shortened run, all have those of the variant.
-      variant: "", or a shortened run, on UAPS's U-Net.
+      variant: "", or a shortened run, on a U-Net.
       small: the trainings of the small variant.
       **settings: of `Progressive`, which replace those of ST++.
     """
@@ -54,7 +54,7 @@ def ppl(
     base: c.Config,
     steps: Sequence[int],
     variant: str,
-    small: fitting.Fitting = fitting.USUAL,
+    small: small_runs.SmallRun = small_runs.USUAL,
     **settings: Any,
 ) -> Progressive:
     """PPL, repaired; arguments as for `stpp`."""
@@ -100,14 +100,14 @@ def _in_stages(
     base: c.Config,
     steps: Sequence[int],
     variant: str,
-    small: fitting.Fitting,
+    small: small_runs.SmallRun,
     of_student: Callable[[c.Config], c.Config],
     settings: dict[str, Any],
 ) -> Progressive:
     if variant:
         base.network = networks.unet()
     of_student(base)
-    fitting.apply(base, variant, small)
+    small_runs.apply(base, variant, small)
     student = base.method
     methods.supervised(base, loss="cross_entropy")
     if variant:

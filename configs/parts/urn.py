@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import fitting, methods, networks, refinement
+from uaps_jax.configs.parts import methods, networks, refinement, small_runs
 from uaps_jax.configs.parts.views import view
 from uaps_jax.methods.seam import SeamConfig
 from uaps_jax.recipes.activation_masks import MapsConfig
@@ -60,13 +60,16 @@ def segmentor(config: c.Config) -> c.Config:
 
 
 def urn(
-    base: c.Config, variant: str, small: fitting.Fitting = fitting.USUAL, **settings: Any
+    base: c.Config,
+    variant: str,
+    small: small_runs.SmallRun = small_runs.USUAL,
+    **settings: Any,
 ) -> ResponseScaling:
     """URN with the network, the views and the optimizer of a base configuration.
 
     Args:
       base: the dataset.
-      variant: "", or a shortened run, on UAPS's U-Net with UAPS's loss.
+      variant: "", or a shortened run, on a U-Net with UAPS's loss.
       small: the trainings of the small variant.
       **settings: of `ResponseScaling`, which replace those of `SETTINGS`.
     """
@@ -75,7 +78,7 @@ def urn(
     is_unet = base.network.name == "unet"
     published = {} if is_unet else {"loss": "cross_entropy", "weight_fcn": 0.4}
     methods.urn(base, **published)
-    fitting.apply(base, variant, small)
+    small_runs.apply(base, variant, small)
     crf, of_maps = refinement.no_crf(), refinement.no_crf()
     crf.iterations = of_maps.iterations = 10
     of_maps.position_weight, of_maps.position_sigma = 10.0, 3.0

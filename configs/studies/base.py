@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from uaps_jax.configs.parts import small_runs
+from uaps_jax.configs.parts.small_runs import SmallRun
 from uaps_jax.study.grid import Bars, Block, Decoders, Entry, Figure, Grid, Lines, Panels
 
 METHODS = {
@@ -123,6 +125,18 @@ def paper(title: str, dataset: str, ratios: tuple[float, ...]) -> Grid:
     )
     grid.figures = figures
     return grid
+
+
+def short(small: SmallRun) -> dict[str, Any]:
+    """A small run of square images as overrides of a study of the variant `small`."""
+    return {
+        "data.height": small.size,
+        "data.width": small.size,
+        "train.steps": small.steps,
+        "train.batch_labeled": small.batch,
+        "train.batch_unlabeled": small.batch,
+        **small_runs.settings(small),
+    }
 
 
 def study(title: str, entries: dict[str, Entry]) -> Grid:

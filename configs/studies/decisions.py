@@ -21,7 +21,7 @@ part. The first two data sets have a U-Net of half the widths.
 from typing import Any, NamedTuple
 
 from uaps_jax.configs.parts import choices
-from uaps_jax.configs.parts.fitting import HALF_WIDTHS
+from uaps_jax.configs.parts.networks import HALF_WIDTHS
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid
 

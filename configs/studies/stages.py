@@ -5,23 +5,24 @@
     python run.py --config=configs/studies/stages.py:mtiles
     python run.py --config=configs/studies/stages.py:mtiles,grouped
 
-The first word is the dataset, with PPL's list of 1/8 labeled images: 453 of NEU-Seg, 137 of the
-magnetic tiles. With `grouped` one image each of 30 leakage groups of NEU-Seg is labeled, or of 137
-of the magnetic tiles, and each seed draws them anew. The trainings are those of the small variants
-of `configs/neu_stpp.py` and the others, 1500 steps each; the teacher, which ST++ and PPL share,
-learns the labeled images alone.
+The first word is the dataset; its labeled images are PPL's list of 1/8: 453 of NEU-Seg, 137 of the
+magnetic tiles. With `grouped`, which needs a work directory of its own, one image each of 30
+leakage groups is labeled, and each seed draws them anew; of the magnetic tiles, the other
+photographs of a labeled tile are unlabeled ones. The trainings are those of the small variants of
+`configs/neu_stpp.py` and the others; the teacher, which ST++ and PPL share, learns the labeled
+images alone.
 """
 
 from typing import Any, NamedTuple
 
-from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import choices, ppl, small_runs
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Entry, Grid
 
 ENTRIES = {
     "ST": Entry(
         config="configs/{dataset}_stpp.py",
-        overrides={"student_steps": (1500,)},
+        overrides={"student_steps": (small_runs.USUAL.steps,)},
         stages={"ST": "student"},
     ),
     "ST++": Entry(
@@ -37,15 +38,28 @@ ROWS = ("supervised", "ST", "ST++, one stage", "ST++", "PPL, one stage", "PPL")
 GROUPED = "grouped"
 
 
+GROUPED_COUNT = 30
+
+
 class Data(NamedTuple):
-    """A dataset of the study: its title, and how many images are labeled in either protocol."""
+    """A dataset of the study.
+
+    Attributes:
+      title: what the report calls it.
+      listed: its published setting, which has the list.
+      copies: what the other images of a labeled group are under the protocol `grouped`.
+    """
 
     title: str
-    listed: int
-    grouped: int
+    listed: ppl.Setting
+    copies: str
 
 
-SETS = {"neu": Data("NEU-Seg", 453, 30), "mtiles": Data("Magnetic tiles", 137, 137)}
+SETS = {
+    "neu": Data("NEU-Seg, 32 px", ppl.NEU, "exclude"),
+    "mtiles": Data("Magnetic tiles, 64 px", ppl.MTILES, "unlabeled"),
+}
+ARGUMENTS = tuple(word for name in SETS for word in (name, f"{name},{GROUPED}"))
 
 
 def get_config(argument: str = "neu") -> Grid:
@@ -54,17 +68,19 @@ def get_config(argument: str = "neu") -> Grid:
     Raises:
       ConfigError: another dataset or protocol.
     """
+    choices.require("argument", argument, ARGUMENTS)
     dataset, _, protocol = argument.partition(",")
-    if dataset not in SETS or protocol not in ("", GROUPED):
-        raise ConfigError(
-            f"there is no {argument!r}; choose one of {', '.join(SETS)}, or one with ,{GROUPED}"
-        )
     data = SETS[dataset]
-    labeled = data.grouped if protocol else data.listed
-    grid = base.study(f"{data.title} in stages, {labeled} labeled, {protocol or 'list'}", ENTRIES)
+    labeled = GROUPED_COUNT if protocol else data.listed.labeled["1_8"]
+    of_what = "one of a leakage group" if protocol else "PPL's list"
+    grid = base.study(f"{data.title}, in stages, {labeled} labeled images, {of_what}", ENTRIES)
     grid.variant = "small"
     grid.ramp_share = 0.0
-    grouped: dict[str, Any] = {"data.protocol": GROUPED, "data.labeled_count": labeled}
+    grouped: dict[str, Any] = {
+        "data.protocol": GROUPED,
+        "data.labeled_count": labeled,
+        "data.labeled_group_copies": data.copies,
+    }
     grid.overrides = grouped if protocol else {}
     grid.split_follows_seed = bool(protocol)
     grid.checkpoint = "latest"

@@ -11,17 +11,17 @@ and the tiles of cracks, by single runs whose test scores were seen.
     python run.py --config=configs/studies/thirty.py:methods
     python run.py --config=configs/studies/thirty.py:methods,32px
 
-Behind the colon: `methods`, `single` (further methods with one draw), `labels` (the curve of
-supervised learning, for label equivalence), `chance` (draws of labels crossed with
-initialisations), `ablation`; without a part all of them, about fifteen hours on two CPU cores.
-With `32px`, alone or behind a part and a comma, the same trainings take a fifth of the time: 32 px,
-8 + 8 images, 1500 steps at 3e-3, a U-Net of four levels without dropout. Parts in one work
-directory share their trainings.
+Behind the colon, in any order, with commas: `methods`, `single` (further methods with one draw),
+`labels` (the curve of supervised learning, for label equivalence), `chance` (draws of labels
+crossed with initialisations), `ablation`; without a part all of them, about seventeen hours on two
+CPU cores, estimated. With `32px` the trainings are those of `configs/neu_active.py:small`: 32 px,
+8 + 8 images, 1500 steps at 3e-3, a U-Net of four levels without dropout; nothing was chosen there.
+Parts in one work directory share their trainings; each size needs a work directory of its own.
 """
 
 from typing import Any
 
-from uaps_jax.configs.parts import choices
+from uaps_jax.configs.parts import choices, small_runs
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Entry, Figure, Grid, LabelEquivalence, Panels
 
@@ -49,19 +49,10 @@ SETTINGS: dict[str, Any] = {
 }
 SHORT = "32px"
 SHORT_SETTINGS: dict[str, Any] = {
-    "data.height": 32,
-    "data.width": 32,
-    "data.resampling": "area",
-    "network.widths": (16, 32, 64, 128),
-    "network.dropout": (0.0,) * 4,
-    "optimizer.learning_rate": 3e-3,
-    "train.steps": 1500,
-    "train.batch_labeled": 8,
-    "train.batch_unlabeled": 8,
+    **base.short(small_runs.NEU),
     "train.eval_every": 500,
     "checkpoint.every": 500,
 }
-"""As in the small variant of `configs/neu_active.py`."""
 
 SINGLE = {
     name: base.METHODS[name] for name in ("Mean Teacher", "UniMatch", "AugSeg", "BCP", "PrevMatch")
@@ -140,8 +131,8 @@ def get_config(argument: str = "") -> Grid:
 
 
 def _figures(parts: tuple[str, ...], entries: tuple[str, ...]) -> list[Figure]:
-    both = {"methods", "single"} & set(parts)
-    budgets = (8, 30) if both else (8,) if "ablation" in parts else ()
+    of_methods = {"methods", "single"} & set(parts)
+    budgets = (8, 30) if of_methods else (8,) if "ablation" in parts else ()
     figures: list[Figure] = [
         Bars(title=f"{budget} labeled pictures", dataset="neu", budget=budget, entries=entries)
         for budget in budgets

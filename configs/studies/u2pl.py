@@ -15,9 +15,10 @@ of the class inclusion.
 """
 
 import dataclasses
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from uaps_jax.configs.parts import choices
+from uaps_jax.configs.parts import choices, small_runs
+from uaps_jax.configs.parts.small_runs import SmallRun
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Block, Entry, Grid
 
@@ -32,19 +33,15 @@ class Data(NamedTuple):
       title: what the report calls it.
       dataset: its name in `configs/train.py`.
       labeled: number of labeled images.
-      steps: of each training.
-      batch: labeled images of a step, and unlabeled ones.
+      run: of each training.
       metrics: of the report.
-      settings: that differ from those of the short run.
     """
 
     title: str
     dataset: str
     labeled: int
-    steps: int
-    batch: int
+    run: SmallRun
     metrics: tuple[str, ...]
-    settings: dict[str, Any]
 
 
 SETS = {
@@ -52,22 +49,14 @@ SETS = {
         title="NEU-Seg",
         dataset="neu",
         labeled=30,
-        steps=1500,
-        batch=8,
+        run=small_runs.NEU,
         metrics=("image_iou", "image_dice", "dataset_iou", "dataset_iou_foreground"),
-        settings={
-            "data.height": 32,
-            "data.width": 32,
-            "data.resampling": "area",
-            "network.widths": (16, 32, 64, 128),
-        },
     ),
     "cracks": Data(
         title="CrackForest",
         dataset="crackforest",
         labeled=16,
-        steps=600,
-        batch=4,
+        run=small_runs.CRACKS._replace(steps=600, batch=4),
         metrics=(
             "dataset_iou_foreground",
             "dataset_precision",
@@ -75,13 +64,6 @@ SETS = {
             "dataset_f1",
             "dataset_f1_2px",
         ),
-        settings={
-            "data.height": 64,
-            "data.width": 64,
-            "data.fit": "crop",
-            "data.defect_crops": 0.5,
-            "network.widths": (8, 16, 32, 64),
-        },
     ),
 }
 
@@ -94,19 +76,14 @@ def get_config(chosen: str = "neu") -> Grid:
     """
     choices.require("dataset", chosen, SETS)
     data = SETS[chosen]
-    entries = _entries(data.steps)
+    entries = _entries(data.run.steps)
     grid = base.study(f"U2PL on {data.title}, {data.labeled} labeled", entries)
     grid.variant = "small"
     grid.overrides = {
         "data.protocol": "grouped",
-        "network.dropout": (0.0,) * 4,
-        "optimizer.learning_rate": 3e-3,
-        "train.steps": data.steps,
-        "train.eval_every": data.steps,
-        "checkpoint.every": data.steps,
-        "train.batch_labeled": data.batch,
-        "train.batch_unlabeled": data.batch,
-        **data.settings,
+        "train.eval_every": data.run.steps,
+        "checkpoint.every": data.run.steps,
+        **base.short(data.run),
     }
     grid.ramp_share = 0.0
     grid.split_follows_seed = True
