@@ -10,7 +10,7 @@ from uaps_jax.commands import study as commands_study
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import first, neu_uaps
-from uaps_jax.configs.studies import base, thirty, u2pl
+from uaps_jax.configs.studies import base, stages, thirty, u2pl
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import figures, outcome, report
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
@@ -73,6 +73,32 @@ def test_the_study_of_few_labels_has_parts_and_a_short_form():
     assert {c.data.labeled_count for c in short.values()} == {8, 30}
     with pytest.raises(ConfigError, match="'method'; choose one of methods, single, .*, 32px"):
         thirty.get_config("method,32px")
+
+
+@pytest.mark.parametrize(
+    ("argument", "labeled", "copies"),
+    [
+        ("neu", 453, "exclude"),
+        ("neu,grouped", 30, "exclude"),
+        ("mtiles", 137, "exclude"),
+        ("mtiles,grouped", 30, "unlabeled"),
+    ],
+)
+def test_the_study_of_stages_has_lists_and_groups(argument, labeled, copies):
+    cells = cells_lib.cells(stages.get_config(argument))
+    configs = [cell.config for cell in cells]
+    assert len(cells) == 9
+    assert {c.data.labeled_count for c in configs} == {labeled}
+    assert {c.data.labeled_group_copies for c in configs} == {copies}
+    assert {c.train.steps for c in configs} == {1500}
+    assert {c.data.height for c in configs} == {32 if argument.startswith("neu") else 64}
+    splits = {c.data.split_seed for c in configs}
+    assert len(splits) == (3 if argument.endswith("grouped") else 1)
+
+
+def test_the_study_of_stages_refuses_another_argument():
+    with pytest.raises(ConfigError, match="'neu,group'; choose one of neu, neu,grouped, mtiles"):
+        stages.get_config("neu,group")
 
 
 def test_the_first_study_differs_in_the_method_alone():

@@ -1,0 +1,31 @@
+"""The small variants of the recipes."""
+
+import pytest
+
+from uaps_jax.config import ConfigError
+from uaps_jax.configs.parts import datasets, small_runs
+
+
+@pytest.mark.parametrize(
+    ("small", "fit", "resampling", "size"),
+    [
+        (small_runs.USUAL, "resize", "area", (64, 96)),
+        (small_runs.CRACKS, "crop", "nearest", (64, 64)),
+    ],
+)
+def test_a_small_run_has_its_network_and_its_size(small, fit, resampling, size):
+    config = small_runs.apply(datasets.crackforest(), "small", small)
+    assert config.network.widths == small.widths
+    assert config.network.dropout == (0,) * len(small.widths)
+    assert (config.optimizer.learning_rate, config.optimizer.schedule) == (3e-3, "cosine")
+    assert (config.train.steps, config.train.batch_unlabeled) == (small.steps, 8)
+    assert (config.data.fit, config.data.resampling) == (fit, resampling)
+    assert (config.data.height, config.data.width) == size
+
+
+def test_the_medium_variant_is_that_of_all_trainings():
+    config = small_runs.apply(datasets.neu_seg(), "medium", small_runs.NEU)
+    assert (config.train.steps, config.data.height) == (2500, 64)
+    assert config.network.dropout[-1] > 0
+    with pytest.raises(ConfigError, match="variant = 'tiny': must be one of small, medium"):
+        small_runs.apply(datasets.neu_seg(), "tiny", small_runs.NEU)
