@@ -198,7 +198,9 @@ def test_cyclic_masks_and_weights_are_those_of_the_formula(root, opened, tmp_pat
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25])
-def test_lost_classes_are_restored_and_others_are_not(root, opened, tmp_path, monkeypatch, share):
+def test_lost_classes_are_restored_and_others_are_not(
+    root, opened, tmp_path, monkeypatch, share, caplog
+):
     dataset, split, data = opened
     whole = root / "whole"
     names = target_files.names_in(whole / "targets" / "phase_0")
@@ -237,6 +239,21 @@ def test_lost_classes_are_restored_and_others_are_not(root, opened, tmp_path, mo
             assert (weight[mask > 0] == 255).all()
             assert (confidence[mask > 0] == 65535).all()
             assert (confidence[mask == 0] < 65535).all()
+    counts = {
+        dataset.class_names[label]: [
+            sum((rough_of[name] == label).any() for name in names[::2]),
+            sum((rough_of[name] == label).any() for name in names),
+        ]
+        for label in (1, 2)
+    }
+    expected = {name: row for name, row in counts.items() if share and row[0]}
+    assert json.loads((tmp_path / "summary.json").read_text())["restored"] == expected
+    with (tmp_path / "uncertainty.csv").open() as file:
+        lines = {line["name"]: line["restored"] for line in csv.DictReader(file)}
+    assert all(bool(lines[name]) == (share > 0) for name in names[::2] if rough_of[name].any())
+    assert not any(lines[name] for name in names[1::2])
+    for name, (count, of) in expected.items():
+        assert f"{name}: {count} of {of} images have the rough mask back" in caplog.text
 
 
 def test_the_report_compares_with_the_hidden_masks(root, opened):

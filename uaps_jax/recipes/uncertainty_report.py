@@ -9,7 +9,7 @@ import csv
 import dataclasses
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from uaps_jax.recipes.rough_masks import CONFIDENCE
 from uaps_jax.recipes.stage import Place
 from uaps_jax.reports import contact_sheet
 from uaps_jax.training.workdir import finite_or_none
+from uaps_jax.weak_supervision import lost_classes
 
 TABLE = "uncertainty.csv"
 SUMMARY = "summary.json"
@@ -59,6 +60,15 @@ class Maps:
     def seen(self) -> np.ndarray:
         """Pixels with a label, bool `[H, W]`; not those of padding."""
         return self.cyclic != IGNORE
+
+    @property
+    def restored(self) -> list[int]:
+        """The classes that have their rough mask back."""
+        if self.rough is None:
+            return []
+        return lost_classes.found_restored(
+            self.cyclic, self.rough, self.uncertainty["confidence"] == 0
+        )
 
     @property
     def compared(self) -> np.ndarray:
@@ -101,22 +111,42 @@ def write(
 
     # Each is read again where it is used: together they may be larger than the memory.
     low = int(255 * least)
-    rows = [_row(maps(name), low) for name in names]
+    rows = [_row(maps(name), low, place.dataset.class_names) for name in names]
     files.write_text(place.folder / TABLE, _to_csv(rows))
     errors = errors_found(map(maps, names), low)
     scores = {
         what: quality.quality(_compared(map(maps, names), what), place.dataset, data)
         for what in ("rough", "cyclic")
     }
-    summary = {"images": len(names), "uncertainty": errors, "quality": scores}
+    given_back = restored_counts(map(maps, names), place.dataset.class_names)
+    summary = {
+        "images": len(names),
+        "restored": given_back,
+        "uncertainty": errors,
+        "quality": scores,
+    }
     files.write_text(place.folder / SUMMARY, json.dumps(summary, indent=1) + "\n")
     quality.log(f"{len(names)} cyclic masks", scores["cyclic"])
+    _log_restored(given_back)
     _log(errors)
     rows.sort(key=lambda row: (-row["uncertainty"], row["name"]))
     count = min(SHOWN, (len(rows) + 1) // 2)
     ends = [*rows[:count], *rows[count:][-count:]]
     titles = [f"{row['uncertainty']:.3f}\n{row['name']}" for row in ends]
     _draw(place, data, [maps(row["name"]) for row in ends], titles)
+
+
+def restored_counts(every: Iterable[Maps], class_names: Sequence[str]) -> dict[str, list[int]]:
+    """A class -> in how many images it has its rough mask back, and how many rough masks have it.
+
+    Classes that are restored nowhere are left out.
+    """
+    counts = np.zeros((len(class_names), 2), int)
+    for one in every:
+        if one.rough is not None:
+            counts[one.restored, 0] += 1
+            counts[[label for label in np.unique(one.rough) if label != IGNORE], 1] += 1
+    return {name: row.tolist() for name, row in zip(class_names, counts, strict=True) if row[0]}
 
 
 def errors_found(every: Iterable[Maps], low_weight: int) -> dict[str, Any] | None:
@@ -170,8 +200,8 @@ def _ratio(part: np.integer[Any], whole: np.integer[Any]) -> float | None:
     return float(part / whole) if whole else None
 
 
-def _row(one: Maps, low_weight: int) -> dict[str, Any]:
-    """The line of the table of an image; shares of its pixels."""
+def _row(one: Maps, low_weight: int, class_names: Sequence[str]) -> dict[str, Any]:
+    """The line of the table of an image: shares of its pixels, and the restored classes."""
     seen = one.seen
     low = one.uncertainty["response_scaling"] >= 255 - low_weight
     row: dict[str, Any] = {
@@ -180,6 +210,7 @@ def _row(one: Maps, low_weight: int) -> dict[str, Any]:
         "low_weight": _mean(low, seen),
         "confidence": 1 - _mean(one.uncertainty["confidence"] / 65535, seen),
         "changed": None if one.rough is None else _mean(one.rough != one.cyclic, seen),
+        "restored": ", ".join(class_names[label] for label in one.restored),
         "wrong": None,
         "wrong_rough": None,
     }
@@ -210,6 +241,20 @@ def _compared(every: Iterable[Maps], what: str) -> Iterator[tuple[str, np.ndarra
         mask = one.rough if what == "rough" else one.cyclic
         if one.truth is not None and mask is not None:
             yield one.name, mask
+
+
+def _log_restored(counts: Mapping[str, Sequence[int]]) -> None:
+    """Names the classes with restored masks; as a warning where that is half of them or more."""
+    for name, (count, of) in counts.items():
+        text = f"{name}: {count} of {of} images have the rough mask back (restored)"
+        if 2 * count < of:
+            logging.info("%s", text)
+        else:
+            logging.warning(
+                "%s, since phase 1 finds next to nothing of this class in them. Look at its "
+                "scores; more steps (phase_1_steps) or larger images may help",
+                text,
+            )
 
 
 def _log(found: dict[str, Any] | None) -> None:
