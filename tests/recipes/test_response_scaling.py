@@ -438,6 +438,20 @@ def test_what_does_not_fit_the_data_is_found_before_the_first_stage(root, opened
         )
 
 
+def test_a_model_that_has_not_ended_is_warned_of(root, opened, tmp_path, caplog):
+    dataset = opened[0]
+    model = tmp_path / "model"
+    shutil.copytree(root / "whole" / "phase_1", model)
+    of_user_urn.of(str(root), model=str(model)).split(dataset)
+    assert "of its" not in caplog.text
+    first, *later = checkpoints.saved_steps(model)
+    assert later
+    for step in later:
+        shutil.rmtree(model / "checkpoints" / str(step))
+    of_user_urn.of(str(root), model=str(model)).split(dataset)
+    assert f"it was trained for {first} of its {of_user_urn.STEPS} steps" in caplog.text
+
+
 def test_labels_beside_given_masks_are_read_before_the_first_training(root, opened, tmp_path):
     dataset, split, _ = opened
     given = tmp_path / "given"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from pathlib import Path
 
+from absl import logging
+
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError, DataConfig, Section
 from uaps_jax.data import targets
@@ -89,6 +91,8 @@ def check_run(
 ) -> None:
     """Checks that a run that a person gives fits the data of a recipe, and saw no test image.
 
+    Warns of a run that has not ended.
+
     Args:
       source: its work directory.
       checkpoint: that is used, "best" or "latest"; "latest" where there is no best one.
@@ -102,10 +106,19 @@ def check_run(
     """
     try:
         step = checkpoints.find_step(source, checkpoints.existing(source, checkpoint))
-        trained = checkpoints.read_config(source, step).data
+        config = checkpoints.read_config(source, step)
         record = checkpoints.read_record(source, step)
     except CheckpointError as error:
         raise ConfigError(f"model = {str(source)!r}: {error}") from error
+    trained = config.data
+    if (last := max(checkpoints.saved_steps(source))) < config.train.steps:
+        logging.warning(
+            "model = %r: it was trained for %d of its %d steps; if it is still being trained, stop "
+            "this command and wait",
+            str(source),
+            last,
+            config.train.steps,
+        )
     if (known := list(record["classes"])) != list(dataset.class_names):
         raise ConfigError(
             f"model: it knows the classes {', '.join(known)}, and the dataset has "
