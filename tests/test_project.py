@@ -43,7 +43,7 @@ LAYERS = {
     "acquisition": {"labels"},
     "losses": {"labels"},
     "crf": {"config"},
-    "weak_supervision": {"config", "crf", "labels"},
+    "weak_supervision": {"config", "crf"},
     "weights": {"config"},
     "transforms": {"config", "labels"},
     "models": {"config", "external", "trees", "weights"},

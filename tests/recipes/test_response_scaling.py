@@ -471,6 +471,12 @@ def test_labels_beside_given_masks_are_read_before_the_first_training(root, open
         write("".join(lines[:-1]).encode())
     with pytest.raises(DataError, match="is not UTF-8"):
         write("".join(lines).replace("scratch", "Schl\u00e4ge").encode("cp1252"))
+    name = lines[1].split(",")[0]
+    file = target_files.file_of(given, targets.MASKS, name)
+    Image.fromarray(np.full((16, 16), 7, np.uint8)).save(file)
+    pass_of_masks = next(stage for stage in stages if stage.name == "phase_0")
+    with pytest.raises(DataError, match="the class id 7 does not exist"):
+        write("".join(lines).encode())
 
 
 def test_settings_without_an_effect_are_those_of_phases_that_are_left_out(root):

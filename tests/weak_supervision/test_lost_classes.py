@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from uaps_jax.weak_supervision.lost_classes import found_restored, restored
+from uaps_jax.weak_supervision.lost_classes import restored
 
 ROUGH = np.array([[1, 1, 1, 1, 2, 2, 0, 255]])
 ALL = (True, True, True, True)
@@ -31,10 +31,3 @@ def test_a_class_with_next_to_nothing_left_gets_its_rough_mask(
     assert_array_equal(found, [expected])
     assert_array_equal(given, [mask])
     assert_array_equal(changed, np.isin(ROUGH, lost))
-
-
-def test_restored_classes_are_found_again_in_what_was_stored():
-    certain = np.array([[True, True, True, True, True, False, True, True]])
-    assert found_restored(ROUGH, ROUGH, certain) == [1]
-    assert found_restored(ROUGH, ROUGH, ~certain) == []
-    assert found_restored(np.where(ROUGH == 1, 2, ROUGH), ROUGH, certain | True) == [2]

@@ -76,7 +76,8 @@ def cyclic_masks(
 
     Writes `mask/NAME.png`; `weight/NAME.png` (`stored_weights`); `confidence/NAME.png`, the largest
     probability times 65535, at the network's size; and the files of `uncertainty_report`. Restored
-    pixels have the largest weight and confidence.
+    pixels, and those of exact masks, have the weight 255 and the confidence 65535, which no
+    prediction has: its largest is 65534.
 
     Args:
       name: of the stage.
@@ -111,6 +112,7 @@ def cyclic_masks(
             names,
             data,
             rough=learnt,
+            tags=tags,
             is_exact=is_exact,
             least=least,
         )
@@ -232,6 +234,7 @@ def _scaled(
         scales=scaling.powers,
         form=scaling.form,
     )
-    confidence = jnp.round(MOST_CONFIDENT * probabilities.max(-1)).astype(jnp.uint16)
+    confidence = jnp.round(MOST_CONFIDENT * probabilities.max(-1))
+    confidence = jnp.minimum(confidence, MOST_CONFIDENT - 1).astype(jnp.uint16)
     weight = stored_weights(found.variance, scaling.powers, scaling.form)
     return found.mask.astype(jnp.uint8), weight, confidence

@@ -39,8 +39,9 @@ def targets_of(*, name: str, folder: str, source: Path, needs_labels: bool) -> P
                 str(source), f"{len(gone)} masks without an image, {gone[0]} among them"
             )
             raise DataError([problem], remedy="Remove these masks, then run the command again.")
+        classes = rough_masks.classes_in(place, known)
         if not (source / image_labels.FILE).exists():
-            rough_masks.write_labels(place, known)
+            rough_masks.write_labels(place, classes)
         elif needs_labels:
             labels = rough_masks.labels_of(source, place.dataset.class_names)
             if missing := [one for one in known if one not in labels]:

@@ -43,7 +43,7 @@ def masks_of_labeled(*, name: str, folder: str, data: DataConfig) -> Pass:
                 continue
             mask = rough.rough_mask(target_files.truth(place.dataset, one, data), one, settings)
             target_files.write(place.folder, targets.MASKS, one, mask, place.dataset, data)
-        write_labels(place, place.split["labeled"])
+        write_labels(place, classes_in(place, place.split["labeled"]))
 
     return Pass(
         name=name,
@@ -77,8 +77,12 @@ def labels_of(folder: Path, class_names: Sequence[str]) -> Mapping[str, tuple[in
     return found
 
 
-def write_labels(place: Place, names: Sequence[str]) -> None:
-    """Writes `image_labels.csv`, the classes in the masks of a folder."""
+def classes_in(place: Place, names: Sequence[str]) -> dict[str, list[str]]:
+    """Name of an image -> the classes in its mask in the folder of a pass.
+
+    Raises:
+      DataError: a mask cannot be read, or has an id that is no class.
+    """
 
     def classes(name: str) -> Iterator[str]:
         file = target_files.file_of(place.folder, targets.MASKS, name)
@@ -88,8 +92,12 @@ def write_labels(place: Place, names: Sequence[str]) -> None:
                 raise DataError([Problem(str(file), reason)], remedy="Correct the mask.")
             yield place.dataset.class_names[label]
 
-    text = image_labels.to_csv({name: list(classes(name)) for name in names})
-    files.write_text(place.folder / image_labels.FILE, text)
+    return {name: list(classes(name)) for name in names}
+
+
+def write_labels(place: Place, classes: Mapping[str, Sequence[str]]) -> None:
+    """Writes `image_labels.csv`, the classes in the masks of a folder."""
+    files.write_text(place.folder / image_labels.FILE, image_labels.to_csv(classes))
 
 
 def _mask(file: Path) -> np.ndarray:

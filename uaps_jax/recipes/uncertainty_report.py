@@ -26,13 +26,15 @@ from uaps_jax.recipes.rough_masks import CONFIDENCE
 from uaps_jax.recipes.stage import Place
 from uaps_jax.reports import contact_sheet
 from uaps_jax.training.workdir import finite_or_none
-from uaps_jax.weak_supervision import lost_classes
 
 TABLE = "uncertainty.csv"
 SUMMARY = "summary.json"
 SHEET = "uncertain_and_certain.png"
 SHOWN = 8
 """Images of each end of the order by uncertainty that are drawn."""
+
+NEARLY_ALL = 0.9
+"""Share of the rough masks of a class that are restored from which on the log warns."""
 
 LEVELS = {"response_scaling": 2**8, "confidence": 2**16}
 """The uncertainties, with the number of their values: 255 - weight, and 65535 - confidence."""
@@ -63,12 +65,10 @@ class Maps:
 
     @property
     def restored(self) -> list[int]:
-        """The classes that have their rough mask back."""
+        """The classes that have their rough mask back: a confidence that no prediction has."""
         if self.rough is None:
             return []
-        return lost_classes.found_restored(
-            self.cyclic, self.rough, self.uncertainty["confidence"] == 0
-        )
+        return np.unique(self.cyclic[self.uncertainty["confidence"] == 0]).tolist()
 
     @property
     def compared(self) -> np.ndarray:
@@ -83,6 +83,7 @@ def write(
     data: DataConfig,
     *,
     rough: Path | None,
+    tags: Mapping[str, np.ndarray],
     is_exact: bool,
     least: float,
 ) -> None:
@@ -93,6 +94,7 @@ def write(
       names: of the images.
       data: the settings of the network's input.
       rough: the folder of the masks of the first phase; None where the images had none.
+      tags: name of an image -> the classes that it can have, bool `[C]`.
       is_exact: whether the masks of the dataset are exact, and hidden from the training.
       least: weights up to it count less (`method.least`).
     """
@@ -118,7 +120,7 @@ def write(
         what: quality.quality(_compared(map(maps, names), what), place.dataset, data)
         for what in ("rough", "cyclic")
     }
-    given_back = restored_counts(map(maps, names), place.dataset.class_names)
+    given_back = restored_counts(map(maps, names), tags, place.dataset.class_names)
     summary = {
         "images": len(names),
         "restored": given_back,
@@ -136,8 +138,10 @@ def write(
     _draw(place, data, [maps(row["name"]) for row in ends], titles)
 
 
-def restored_counts(every: Iterable[Maps], class_names: Sequence[str]) -> dict[str, list[int]]:
-    """A class -> in how many images it has its rough mask back, and how many rough masks have it.
+def restored_counts(
+    every: Iterable[Maps], tags: Mapping[str, np.ndarray], class_names: Sequence[str]
+) -> dict[str, list[int]]:
+    """A class -> in how many images it has its rough mask back, and in how many it could have.
 
     Classes that are restored nowhere are left out.
     """
@@ -145,7 +149,7 @@ def restored_counts(every: Iterable[Maps], class_names: Sequence[str]) -> dict[s
     for one in every:
         if one.rough is not None:
             counts[one.restored, 0] += 1
-            counts[[label for label in np.unique(one.rough) if label != IGNORE], 1] += 1
+            counts[:, 1] += tags[one.name] & np.isin(np.arange(len(class_names)), one.rough)
     return {name: row.tolist() for name, row in zip(class_names, counts, strict=True) if row[0]}
 
 
@@ -244,15 +248,16 @@ def _compared(every: Iterable[Maps], what: str) -> Iterator[tuple[str, np.ndarra
 
 
 def _log_restored(counts: Mapping[str, Sequence[int]]) -> None:
-    """Names the classes with restored masks; as a warning where that is half of them or more."""
+    """Names the classes with restored masks; as a warning where that is nearly all of them."""
     for name, (count, of) in counts.items():
         text = f"{name}: {count} of {of} images have the rough mask back (restored)"
-        if 2 * count < of:
+        if count < NEARLY_ALL * of:
             logging.info("%s", text)
         else:
             logging.warning(
-                "%s, since phase 1 finds next to nothing of this class in them. Look at its "
-                "scores; more steps (phase_1_steps) or larger images may help",
+                "%s: after the first phase and the CRF, next to nothing of this class was left in "
+                "them. If the scores of the first phase are low, too, it needs more steps or "
+                "larger images",
                 text,
             )
 

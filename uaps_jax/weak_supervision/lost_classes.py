@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from uaps_jax.labels import IGNORE
-
 
 def restored(
     mask: np.ndarray, rough: np.ndarray, classes: np.ndarray, share: float
@@ -37,19 +35,3 @@ def restored(
             result[own] = label
             changed |= own
         left = [label for label in left if label not in lost]
-
-
-def found_restored(mask: np.ndarray, rough: np.ndarray, is_certain: np.ndarray) -> list[int]:
-    """The classes that `restored` gave back, read from a mask as it was stored.
-
-    Args:
-      mask: the pseudo-mask, `[H, W]`.
-      rough: the mask that the network learnt, likewise.
-      is_certain: where the stored confidence is 1, as that of restored pixels is, bool `[H, W]`.
-
-    Returns:
-      The classes all of whose rough pixels are in the mask with a confidence of 1.
-    """
-    labels = [int(label) for label in np.unique(rough) if label not in (0, IGNORE)]
-    is_kept = (mask == rough) & is_certain
-    return [label for label in labels if is_kept[rough == label].all()]
