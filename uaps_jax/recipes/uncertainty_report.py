@@ -68,7 +68,8 @@ class Maps:
         """The classes that have their rough mask back: a confidence that no prediction has."""
         if self.rough is None:
             return []
-        return np.unique(self.cyclic[self.uncertainty["confidence"] == 0]).tolist()
+        is_restored = self.seen & (self.uncertainty["confidence"] == 0)
+        return np.unique(self.cyclic[is_restored]).tolist()
 
     @property
     def compared(self) -> np.ndarray:
