@@ -114,14 +114,21 @@ def write(
 
     # Each is read again where it is used: together they may be larger than the memory.
     low = int(255 * least)
-    rows = [_row(maps(name), low, place.dataset.class_names) for name in names]
+    class_names = place.dataset.class_names
+    rows, counts = [], np.zeros((len(class_names), 2), int)
+    for name in names:
+        one = maps(name)
+        rows.append(_row(one, low, class_names))
+        counts += _restored_counts(one, tags[name])
+    given_back = {
+        name: row.tolist() for name, row in zip(class_names, counts, strict=True) if row[0]
+    }
     files.write_text(place.folder / TABLE, _to_csv(rows))
     errors = errors_found(map(maps, names), low)
     scores = {
         what: quality.quality(_compared(map(maps, names), what), place.dataset, data)
         for what in ("rough", "cyclic")
     }
-    given_back = restored_counts(map(maps, names), tags, place.dataset.class_names)
     summary = {
         "images": len(names),
         "restored": given_back,
@@ -139,19 +146,13 @@ def write(
     _draw(place, data, [maps(row["name"]) for row in ends], titles)
 
 
-def restored_counts(
-    every: Iterable[Maps], tags: Mapping[str, np.ndarray], class_names: Sequence[str]
-) -> dict[str, list[int]]:
-    """A class -> in how many images it has its rough mask back, and in how many it could have.
-
-    Classes that are restored nowhere are left out.
-    """
-    counts = np.zeros((len(class_names), 2), int)
-    for one in every:
-        if one.rough is not None:
-            counts[one.restored, 0] += 1
-            counts[:, 1] += tags[one.name] & np.isin(np.arange(len(class_names)), one.rough)
-    return {name: row.tolist() for name, row in zip(class_names, counts, strict=True) if row[0]}
+def _restored_counts(one: Maps, tags: np.ndarray) -> np.ndarray:
+    """Whether each class has its rough mask back in an image, and whether it could, `[C, 2]`."""
+    counts = np.zeros((len(tags), 2), int)
+    if one.rough is not None:
+        counts[one.restored, 0] = 1
+        counts[:, 1] = tags & np.isin(np.arange(len(tags)), one.rough)
+    return counts
 
 
 def errors_found(every: Iterable[Maps], low_weight: int) -> dict[str, Any] | None:
