@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import choices, methods, networks, refinement, small_runs, variants
+from uaps_jax.configs.parts import choices, methods, refinement, small_runs, variants
 from uaps_jax.configs.parts import ppl as settings_of_ppl
 from uaps_jax.configs.parts.ppl import Setting
 from uaps_jax.recipes.progressive import Progressive
@@ -43,7 +43,7 @@ def stpp(
     Args:
       base: the dataset with its network, its views and its optimizer.
       steps: of the teacher and of each student; in a shortened run, all have those of the variant.
-      variant: "", or a shortened run, on a U-Net.
+      variant: "", or a shortened run on a network of its own.
       small: the trainings of the small variant.
       **settings: of `Progressive`, which replace those of ST++.
     """
@@ -104,8 +104,7 @@ def _in_stages(
     of_student: Callable[[c.Config], c.Config],
     settings: dict[str, Any],
 ) -> Progressive:
-    if variant:
-        base.network = networks.unet()
+    small_runs.choose_network(base, variant, small)
     of_student(base)
     small_runs.apply(base, variant, small)
     student = base.method

@@ -1,4 +1,4 @@
-"""The small variants of the recipes: shortened trainings with a larger rate and no dropout."""
+"""The small variants of the recipes: shortened trainings on a network that a CPU trains."""
 
 from __future__ import annotations
 
@@ -6,33 +6,50 @@ from typing import Any, NamedTuple
 
 from uaps_jax import config as c
 from uaps_jax.configs.parts import networks, variants
+from uaps_jax.models import encoders
 from uaps_jax.models.unet import UNetConfig
 
 
 class SmallRun(NamedTuple):
-    """Network, size and length of a training, with Adam at 3e-3 and without dropout.
+    """Network, size and length of a training, with Adam and without dropout.
 
     The small variant of `variants` is shorter. On NEU-Seg, its 800 steps with 1e-3, dropout and 4
     images did not fit 128 labeled images, and scores hardly grew with the labels; with those here
-    they grow. The other datasets take the same settings.
+    they grow. The other datasets take the same settings, except the magnetic tiles, of which a
+    U-Net with random weights learns next to nothing at this size.
 
     Attributes:
-      widths: of the U-Net.
+      network: its name in `networks.NETWORKS`.
+      widths: of the U-Net, or of the decoder on an encoder.
       size: of the shorter side of the images, or of the sides of the crops, in pixels.
       batch: images of each stream.
       steps: of each training.
       crops: whether the network sees square crops of the images at their own scale, half of them
         with a defect, in place of whole images that are resized.
+      learning_rate: of the U-Net, or of the encoder.
+      decoder_multiple: of the learning rate.
     """
 
+    network: str
     widths: tuple[int, ...]
     size: int
     batch: int
     steps: int
     crops: bool
+    learning_rate: float
+    decoder_multiple: float
 
 
-USUAL = SmallRun(widths=networks.HALF_WIDTHS, size=64, batch=8, steps=1500, crops=False)
+USUAL = SmallRun(
+    network="unet",
+    widths=networks.HALF_WIDTHS,
+    size=64,
+    batch=8,
+    steps=1500,
+    crops=False,
+    learning_rate=3e-3,
+    decoder_multiple=1.0,
+)
 """Of the datasets that have no other one."""
 
 NEU = USUAL._replace(widths=(16, 32, 64, 128), size=32)
@@ -40,6 +57,33 @@ NEU = USUAL._replace(widths=(16, 32, 64, 128), size=32)
 
 CRACKS = USUAL._replace(widths=(8, 16, 32, 64), steps=800, crops=True)
 """Of CrackForest: a minute and a half."""
+
+
+MTILES = USUAL._replace(
+    network="efficientnet_lite0",
+    widths=(16, 32, 64, 128),
+    size=128,
+    batch=4,
+    steps=1500,
+    learning_rate=3e-4,
+    decoder_multiple=10.0,
+)
+"""Of the magnetic tiles: pretrained weights, which are in the extra `pretrained`."""
+
+
+def choose_network(config: c.Config, variant: str, small: SmallRun) -> None:
+    """Gives a configuration the network of a variant in place; without one, it keeps its own.
+
+    Methods add decoders to the network that they find: this comes before them.
+    """
+    if not variant:
+        return
+    if variant != "small":
+        config.network = networks.unet()
+        return
+    config.network = networks.NETWORKS[small.network]()
+    if config.network.pretrained == encoders.IMAGENET:
+        networks.normalize(config)
 
 
 def apply(config: c.Config, variant: str, small: SmallRun) -> c.Config:
@@ -54,8 +98,7 @@ def apply(config: c.Config, variant: str, small: SmallRun) -> c.Config:
 
 
 def shorten(config: c.Config, small: SmallRun) -> c.Config:
-    """Shortens a configuration on a U-Net in place, and returns it."""
-    assert isinstance(config.network, UNetConfig)
+    """Shortens a configuration on the network of the small run in place, and returns it."""
     variants.shorten(config, size=small.size, batch=small.batch, steps=small.steps)
     for key, value in settings(small).items():
         c.assign(config, key, value)
@@ -73,9 +116,11 @@ def settings(small: SmallRun) -> dict[str, Any]:
         "data.height": small.size,
         "data.width": small.size,
     }
+    no_dropout = {"network.dropout": (0.0,) * len(small.widths)}
     return {
         "network.widths": small.widths,
-        "network.dropout": (0.0,) * len(small.widths),
-        "optimizer.learning_rate": 3e-3,
+        **(no_dropout if small.network == UNetConfig.name else {}),
+        "optimizer.learning_rate": small.learning_rate,
+        "optimizer.decoder_multiple": small.decoder_multiple,
         **(of_crops if small.crops else {"data.resampling": "area"}),
     }

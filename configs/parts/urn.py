@@ -9,6 +9,7 @@ from uaps_jax import config as c
 from uaps_jax.configs.parts import methods, networks, refinement, small_runs
 from uaps_jax.configs.parts.views import view
 from uaps_jax.methods.seam import SeamConfig
+from uaps_jax.models.unet import UNetConfig
 from uaps_jax.recipes.activation_masks import MapsConfig
 from uaps_jax.recipes.response_scaling import ResponseScaling
 from uaps_jax.weak_supervision.response_scaling import VOC_SCALES
@@ -69,14 +70,13 @@ def urn(
 
     Args:
       base: the dataset.
-      variant: "", or a shortened run, on a U-Net with UAPS's loss.
+      variant: "", or a shortened run on a network of its own, with UAPS's loss.
       small: the trainings of the small variant.
       **settings: of `ResponseScaling`, which replace those of `SETTINGS`.
     """
-    if variant:
-        base.network = networks.unet()
-    is_unet = base.network.name == "unet"
-    published = {} if is_unet else {"loss": "cross_entropy", "weight_fcn": 0.4}
+    small_runs.choose_network(base, variant, small)
+    of_uaps = variant or base.network.name == UNetConfig.name
+    published = {} if of_uaps else {"loss": "cross_entropy", "weight_fcn": 0.4}
     methods.urn(base, **published)
     small_runs.apply(base, variant, small)
     crf, of_maps = refinement.no_crf(), refinement.no_crf()

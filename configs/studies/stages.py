@@ -15,25 +15,10 @@ images alone.
 
 from typing import Any, NamedTuple
 
-from uaps_jax.configs.parts import choices, ppl, small_runs
+from uaps_jax.configs.parts import choices, ppl
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Entry, Grid
 
-ENTRIES = {
-    "ST": Entry(
-        config="configs/{dataset}_stpp.py",
-        overrides={"student_steps": (small_runs.USUAL.steps,)},
-        stages={"ST": "student"},
-    ),
-    "ST++": Entry(
-        config="configs/{dataset}_stpp.py",
-        stages={"supervised": "teacher", "ST++, one stage": "student_1", "ST++": "student_2"},
-    ),
-    "PPL": Entry(
-        config="configs/{dataset}_ppl.py",
-        stages={"PPL, one stage": "student_1", "PPL": "student_2"},
-    ),
-}
 ROWS = ("supervised", "ST", "ST++, one stage", "ST++", "PPL, one stage", "PPL")
 GROUPED = "grouped"
 
@@ -56,10 +41,28 @@ class Data(NamedTuple):
 
 
 SETS = {
-    "neu": Data("NEU-Seg, 32 px", ppl.NEU, "exclude"),
-    "mtiles": Data("Magnetic tiles, 64 px", ppl.MTILES, "unlabeled"),
+    "neu": Data("NEU-Seg", ppl.NEU, "exclude"),
+    "mtiles": Data("Magnetic tiles", ppl.MTILES, "unlabeled"),
 }
 ARGUMENTS = tuple(word for name in SETS for word in (name, f"{name},{GROUPED}"))
+
+
+def _entries(steps: int) -> dict[str, Entry]:
+    return {
+        "ST": Entry(
+            config="configs/{dataset}_stpp.py",
+            overrides={"student_steps": (steps,)},
+            stages={"ST": "student"},
+        ),
+        "ST++": Entry(
+            config="configs/{dataset}_stpp.py",
+            stages={"supervised": "teacher", "ST++, one stage": "student_1", "ST++": "student_2"},
+        ),
+        "PPL": Entry(
+            config="configs/{dataset}_ppl.py",
+            stages={"PPL, one stage": "student_1", "PPL": "student_2"},
+        ),
+    }
 
 
 def get_config(argument: str = "neu") -> Grid:
@@ -73,7 +76,10 @@ def get_config(argument: str = "neu") -> Grid:
     data = SETS[dataset]
     labeled = GROUPED_COUNT if protocol else data.listed.labeled["1_8"]
     of_what = "one of a leakage group" if protocol else "PPL's list"
-    grid = base.study(f"{data.title}, in stages, {labeled} labeled images, {of_what}", ENTRIES)
+    small = data.listed.small
+    title = f"{data.title}, {small.size} px, in stages, {labeled} labeled images, {of_what}"
+    entries = _entries(small.steps)
+    grid = base.study(title, entries)
     grid.variant = "small"
     grid.ramp_share = 0.0
     grouped: dict[str, Any] = {
@@ -84,7 +90,7 @@ def get_config(argument: str = "neu") -> Grid:
     grid.overrides = grouped if protocol else {}
     grid.split_follows_seed = bool(protocol)
     grid.checkpoint = "latest"
-    grid.blocks = (Block(entries=tuple(ENTRIES), datasets=(dataset,), seeds=(0, 1, 2)),)
+    grid.blocks = (Block(entries=tuple(entries), datasets=(dataset,), seeds=(0, 1, 2)),)
     grid.metrics = ("dataset_iou", "dataset_iou_foreground", "image_iou", "pixel_accuracy")
     grid.figures = (Bars(title="Stages", dataset=dataset, budget=labeled, entries=ROWS),)
     return grid
