@@ -87,7 +87,8 @@ def get_config(argument: str = "neu") -> Grid:
         "data.labeled_count": labeled,
         "data.labeled_group_copies": data.copies,
     }
-    grid.overrides = grouped if protocol else {}
+    every = small.steps // 2
+    grid.overrides = {"train.eval_every": every, **(grouped if protocol else {})}
     grid.split_follows_seed = bool(protocol)
     grid.checkpoint = "latest"
     grid.blocks = (Block(entries=tuple(entries), datasets=(dataset,), seeds=(0, 1, 2)),)
