@@ -4,7 +4,8 @@
     python run.py --config=configs/mtiles_stpp.py:1_8 --config.base.network.pretrained=FILE
 
 Published, MTD 1/8, ResNet-18: none for ST++ itself; PPL, which adds to it, 53.66 dataset_iou. The
-lengths are PPL's. The variants are runs of minutes on a U-Net at 64 px.
+lengths are PPL's. The small variant is a run on EfficientNet-Lite0 at 128 px, which needs the extra
+`pretrained`; the medium one is on a U-Net at 64 px.
 """
 
 from uaps_jax.configs.parts import ppl, progressive

@@ -2,8 +2,10 @@
 
 import pytest
 
-from uaps_jax.config import ConfigError
+from uaps_jax.config import ConfigError, validate
+from uaps_jax.configs import mtiles_ppl, mtiles_urn
 from uaps_jax.configs.parts import datasets, small_runs
+from uaps_jax.models import encoders
 
 
 @pytest.mark.parametrize(
@@ -21,6 +23,17 @@ def test_a_small_run_has_its_network_and_its_size(small, fit, resampling, size):
     assert (config.train.steps, config.train.batch_unlabeled) == (small.steps, 8)
     assert (config.data.fit, config.data.resampling) == (fit, resampling)
     assert (config.data.height, config.data.width) == size
+
+
+@pytest.mark.parametrize("make", [mtiles_ppl.get_config, mtiles_urn.get_config])
+def test_the_small_run_of_the_tiles_has_a_pretrained_encoder(make):
+    base = make("small").base
+    assert base.network.encoder == "efficientnet_lite0"
+    assert base.network.pretrained == encoders.IMAGENET
+    assert (base.data.channels, base.data.height) == (3, 128)
+    assert (base.optimizer.learning_rate, base.optimizer.decoder_multiple) == (3e-4, 10.0)
+    assert validate(base) is base
+    assert make("medium").base.network.name == "unet"
 
 
 def test_the_medium_variant_is_that_of_all_trainings():
