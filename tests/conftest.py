@@ -11,15 +11,19 @@ import pytest
 
 from uaps_jax.training import sharding
 
-# One folder a session: the same program, traced again from another closure, is not compiled again.
-COMPILED = tempfile.TemporaryDirectory(prefix="uaps_jax_tests_", ignore_cleanup_errors=True)
+# One folder a session: the same program, traced again from another closure or in another process of
+# pytest, is not compiled again. The processes of pytest-xdist inherit the name of the folder.
+COMPILED = "UAPS_JAX_TESTS_COMPILED"
+if COMPILED not in os.environ:
+    FOLDER = tempfile.TemporaryDirectory(prefix="uaps_jax_tests_", ignore_cleanup_errors=True)
+    os.environ[COMPILED] = FOLDER.name
 
 for option, value in {
     "jax_platforms": "cpu",
     "jax_num_cpu_devices": 4,
     "jax_disable_most_optimizations": True,
     "jax_numpy_rank_promotion": "raise",
-    "jax_compilation_cache_dir": COMPILED.name,
+    "jax_compilation_cache_dir": os.environ[COMPILED],
     "jax_persistent_cache_min_compile_time_secs": 0.0,
     "jax_persistent_cache_min_entry_size_bytes": -1,
 }.items():
