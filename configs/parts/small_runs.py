@@ -64,7 +64,6 @@ MTILES = USUAL._replace(
     widths=(16, 32, 64, 128),
     size=128,
     batch=4,
-    steps=1200,
     learning_rate=3e-4,
     decoder_multiple=10.0,
 )
