@@ -9,8 +9,8 @@ of the image,
     r     = PCM(v), by features of a second head,   r' of x'
     L     = mean of both views of [L_tags + L_low] + lambda (ER + ECR),   L_low = lambda low(r)
 
-b is not in the maps. The encoder sees the views with a mirrored margin, which its maps do not have
-(`with_margin`, `without_margin`).
+b is not in the maps. Without it, an encoder whose convolutions are padded with zeros makes the
+constant at the border of the image, where the maps are largest then.
 
 `uaps_jax/weak_supervision/equivariant_attention.py` has the terms. With lambda = 0 there is no
 second view, and this is a classifier with class activation maps (Zhou et al. 2016).
@@ -46,9 +46,6 @@ from uaps_jax.weak_supervision import equivariant_attention as attention
 LABELS, OFFSET, CORRELATION = "labels", "offset", "correlation"
 """The heads: activation maps, b, and features that are compared by PCM."""
 
-MARGIN = 1
-"""Width of the margin, in positions of the maps."""
-
 EPSILON = 1e-5
 LEAST = 1e-30
 """The least probability whose logarithm is taken."""
@@ -69,26 +66,6 @@ class SeamConfig(c.MethodConfig):
             OFFSET: c.Head("offset", config.data.classes - 1),
             CORRELATION: c.Head("class_activation", self.correlation),
         }
-
-
-def with_margin(images: jax.Array, stride: int) -> jax.Array:
-    """Images `[B, H, W, channels]` with a mirrored margin, `stride * MARGIN` pixels wide.
-
-    Where convolutions are padded with zeros, an encoder can tell the border of the image, and makes
-    there what the logits of all images share: the maps are largest at the border. A mean without
-    the positions of the margin leaves no gain in that.
-
-    Args:
-      images: their sides are multiples of the stride.
-      stride: of the maps.
-    """
-    width = (stride * MARGIN,) * 2
-    return jnp.pad(images, ((0, 0), width, width, (0, 0)), mode="symmetric")
-
-
-def without_margin(maps: jax.Array) -> jax.Array:
-    """The positions `[..., h, w, K]` of the images within `[..., h + 2, w + 2, K]`."""
-    return maps[..., MARGIN:-MARGIN, MARGIN:-MARGIN, :]
 
 
 def activations(maps: jax.Array, tags: jax.Array) -> jax.Array:
@@ -142,11 +119,6 @@ def objective(
     return loss + equivariance * (parts["low"] + parts["equivariance"] + parts["cross"]), parts
 
 
-def of_maps(heads: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
-    """a `[B, h, w, K]` and the features of PCM `[B, h, w, F]`, of the outputs of the heads."""
-    return without_margin(heads[LABELS][0]), without_margin(heads[CORRELATION][0])
-
-
 def of_offset(heads: Mapping[str, jax.Array]) -> jax.Array:
     """b, `[B, K]`, of the outputs of the heads."""
     return heads[OFFSET][0, :, 0, 0]
@@ -159,7 +131,7 @@ class ActivationPredictor(Predictor):
         """log(v / sum v), `[1, B, H, W, C]`; there is nothing that a key could perturb."""
         del key
         outputs = self._heads(variables, images)
-        maps, _ = of_maps(outputs)
+        maps = outputs[LABELS][0]
         is_there = image_logits(maps) + of_offset(outputs) > 0
         v = activations(maps, is_there.astype(maps.dtype))
         large = resize(v, *images.shape[1:3])
@@ -167,12 +139,12 @@ class ActivationPredictor(Predictor):
 
     def maps(self, variables: Tree, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """a and the features of PCM, of images `[B, H, W, channels]` on the 0..255 scale."""
-        return of_maps(self._heads(variables, images))
+        outputs = self._heads(variables, images)
+        return outputs[LABELS][0], outputs[CORRELATION][0]
 
     def _heads(self, variables: Tree, images: jax.Array) -> Mapping[str, jax.Array]:
         [network] = self.networks(variables)
-        shown = with_margin(self.normalize(images), self.network.stride)
-        return self.network.outputs(network, shown).heads
+        return self.network.outputs(network, self.normalize(images)).heads
 
 
 def make_views(config: Config) -> Views:
@@ -203,14 +175,11 @@ def build(config: Config, network: Network) -> Method:
         del inputs, keys
         images = views["labeled"]["image"]
         small = resize(images, shrunk(images.shape[1]), shrunk(images.shape[2]))
-        return views | {
-            name: {**views.get(name, {}), "image": with_margin(seen, network.stride)}
-            for name, seen in (("labeled", images), ("small", small))
-        }
+        return views | {"small": {"image": small}}
 
     def term(seen: Seen) -> Term:
         heads = [seen.outputs[name].heads for name in names]
-        views = [of_maps(of_view) for of_view in heads]
+        views = [(of_view[LABELS][0], of_view[CORRELATION][0]) for of_view in heads]
         tags = seen.views["labeled"]["tags"]
         offset = of_offset(heads[0])
         return Term(*objective(views, offset, tags, seen.hyperparameters["equivariance"]))
