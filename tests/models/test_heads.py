@@ -19,7 +19,6 @@ ALL = {
     "projection": Head("projection", 8),
     "fcn": Head("fcn", 3),
     "labels": Head("class_activation", 2),
-    "offset": Head("offset", 2),
 }
 DECODERS = 4
 
@@ -52,7 +51,6 @@ def test_every_network_has_every_head(name):
     assert sizes["projection"] == (DECODERS, 4, 64 // stride, 96 // stride, 8)
     assert sizes["fcn"] == (1, *pyramid[-2].shape[:3], 3)
     assert sizes["labels"] == (1, *pyramid[-1].shape[:3], 2)
-    assert sizes["offset"] == (1, 4, 1, 1, 2)
 
 
 def test_the_number_of_parameters_of_u2pls_heads_is_the_published_one():
@@ -90,7 +88,6 @@ def test_heads_in_evaluation_are_what_their_layers_compute(outputs):
     tree = {c: variables[c]["encoder"] for c in variables}
     pyramid = network.encoder.apply(tree, x, train=False)
     params = variables["params"]["heads"]
-    assert_array_equal(evaluated.heads["offset"], np.zeros((1, 4, 1, 1, 2)))
     maps = pyramid[-1] @ params["labels"]["output"]["kernel"][0, 0, 0]
     assert_allclose(evaluated.heads["labels"][0], maps, rtol=1e-4, atol=1e-5)
     assert_allclose(heads.image_logits(evaluated.heads["labels"]), maps.mean((1, 2))[None], 1e-4)

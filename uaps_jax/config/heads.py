@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal
 
-HeadKind = Literal["linear", "projection", "fcn", "class_activation", "offset"]
+HeadKind = Literal["linear", "projection", "fcn", "class_activation"]
 """What `uaps_jax.models.heads` builds."""
 
 

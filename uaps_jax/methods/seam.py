@@ -1,16 +1,12 @@
 """A classifier of image labels whose activation maps follow its views (SEAM, Wang et al. 2020).
 
 It learns which classes are in the mask of a labeled image, and not where. A head on the encoder's
-last level has a map a_k for each class without the background; the mean of a map, with a constant
-b_k that is learnt, is the logit of its class. With a view x, a smaller copy x' of it and the tags t
-of the image,
+last level has a map a_k for each class without the background; the mean of a map is the logit of
+its class. With a view x, a smaller copy x' of it and the tags t of the image,
 
     v     = [1 - max_k v_k, v_1, ..., v_K],   v_k = t_k relu(a_k) / max relu(a_k),   v' of x'
     r     = PCM(v), by features of a second head,   r' of x'
     L     = mean of both views of [L_tags + L_low] + lambda (ER + ECR),   L_low = lambda low(r)
-
-b is not in the maps. Without it, an encoder whose convolutions are padded with zeros makes the
-constant at the border of the image, where the maps are largest then.
 
 `uaps_jax/weak_supervision/equivariant_attention.py` has the terms. With lambda = 0 there is no
 second view, and this is a classifier with class activation maps (Zhou et al. 2016).
@@ -43,8 +39,8 @@ from uaps_jax.models.resize import resize
 from uaps_jax.trees import Tree
 from uaps_jax.weak_supervision import equivariant_attention as attention
 
-LABELS, OFFSET, CORRELATION = "labels", "offset", "correlation"
-"""The heads: activation maps, b, and features that are compared by PCM."""
+LABELS, CORRELATION = "labels", "correlation"
+"""The heads: activation maps, and features that are compared by PCM."""
 
 EPSILON = 1e-5
 LEAST = 1e-30
@@ -63,7 +59,6 @@ class SeamConfig(c.MethodConfig):
     def heads(self, config: Config) -> Mapping[str, c.Head]:
         return {
             LABELS: c.Head("class_activation", config.data.classes - 1),
-            OFFSET: c.Head("offset", config.data.classes - 1),
             CORRELATION: c.Head("class_activation", self.correlation),
         }
 
@@ -88,21 +83,16 @@ def refined(maps: jax.Array, features: jax.Array, tags: jax.Array) -> jax.Array:
 
 
 def objective(
-    views: Sequence[tuple[jax.Array, jax.Array]],
-    offset: jax.Array,
-    tags: jax.Array,
-    equivariance: jax.Array,
+    views: Sequence[tuple[jax.Array, jax.Array]], tags: jax.Array, equivariance: jax.Array
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
     """L and its terms.
 
     Args:
       views: a and the features of each view, `[B, h, w, K]` and `[B, h, w, F]`: one, or x and x'.
-      offset: b, `[B, K]`.
       tags: t, 0 or 1, `[B, K]`.
       equivariance: lambda, of the terms of two views.
     """
-    logits = [image_logits(maps) + offset for maps, _ in views]
-    of_tags = [attention.multilabel_soft_margin(one, tags) for one in logits]
+    of_tags = [attention.multilabel_soft_margin(image_logits(maps), tags) for maps, _ in views]
     loss = sum(of_tags, jnp.zeros(())) / len(views)
     parts = {"labels": loss}
     if len(views) == 1:
@@ -119,32 +109,22 @@ def objective(
     return loss + equivariance * (parts["low"] + parts["equivariance"] + parts["cross"]), parts
 
 
-def of_offset(heads: Mapping[str, jax.Array]) -> jax.Array:
-    """b, `[B, K]`, of the outputs of the heads."""
-    return heads[OFFSET][0, :, 0, 0]
-
-
 class ActivationPredictor(Predictor):
     """v as probabilities, with the classes whose logit is positive as tags."""
 
     def logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """log(v / sum v), `[1, B, H, W, C]`; there is nothing that a key could perturb."""
         del key
-        outputs = self._heads(variables, images)
-        maps = outputs[LABELS][0]
-        is_there = image_logits(maps) + of_offset(outputs) > 0
-        v = activations(maps, is_there.astype(maps.dtype))
+        maps = self.maps(variables, images)[0]
+        v = activations(maps, (image_logits(maps) > 0).astype(maps.dtype))
         large = resize(v, *images.shape[1:3])
         return jnp.log(jnp.maximum(large / large.sum(-1, keepdims=True), LEAST))[None]
 
     def maps(self, variables: Tree, images: jax.Array) -> tuple[jax.Array, jax.Array]:
         """a and the features of PCM, of images `[B, H, W, channels]` on the 0..255 scale."""
-        outputs = self._heads(variables, images)
-        return outputs[LABELS][0], outputs[CORRELATION][0]
-
-    def _heads(self, variables: Tree, images: jax.Array) -> Mapping[str, jax.Array]:
         [network] = self.networks(variables)
-        return self.network.outputs(network, self.normalize(images)).heads
+        heads = self.network.outputs(network, self.normalize(images)).heads
+        return heads[LABELS][0], heads[CORRELATION][0]
 
 
 def make_views(config: Config) -> Views:
@@ -181,8 +161,7 @@ def build(config: Config, network: Network) -> Method:
         heads = [seen.outputs[name].heads for name in names]
         views = [(of_view[LABELS][0], of_view[CORRELATION][0]) for of_view in heads]
         tags = seen.views["labeled"]["tags"]
-        offset = of_offset(heads[0])
-        return Term(*objective(views, offset, tags, seen.hyperparameters["equivariance"]))
+        return Term(*objective(views, tags, seen.hyperparameters["equivariance"]))
 
     loss = one_objective(network, term, run=show(*names), ramped=False, prepare=prepare)
     method = one_network.build(

@@ -6,7 +6,6 @@ projection        two 3x3 convolutions and a 1x1 one of the decoder's `joined` f
 fcn               a 3x3 and a 1x1 convolution of the encoder's last level but one (U2PL, URN).
 class_activation  1x1 convolution without bias of the encoder's last level: class activation maps,
                   whose mean over an image, `image_logits`, are the logits of its labels (URN).
-offset            a constant of each channel, which is learnt and reads nothing (URN).
 
 A head that reads a decoder is one of every decoder; one that reads the encoder is one of the
 network. The variables of both have a leading axis, over the decoders or of length 1.
@@ -86,20 +85,6 @@ class ClassActivation(nn.Module):
         return layers.conv(self.channels, 1, self.dtype, "output", bias=False)(x)
 
 
-class Offset(nn.Module):
-    """A parameter of each channel, 0 at the start; its place is `bias`."""
-
-    channels: int
-    dtype: Any = None
-
-    @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool, parts: int = 1) -> jax.Array:
-        """`[B, h, w, F]` to `[B, 1, 1, channels]`, the same for every image."""
-        del train, parts
-        bias = self.param("bias", nn.initializers.zeros, (self.channels,))
-        return jnp.broadcast_to(bias, (len(x), 1, 1, self.channels))
-
-
 def image_logits(maps: jax.Array) -> jax.Array:
     """Logits of the labels of an image `[..., channels]`, of its maps `[..., h, w, channels]`."""
     return maps.mean((-3, -2))
@@ -125,7 +110,6 @@ KINDS: Mapping[str, Kind] = {
     "projection": Kind("joined", lambda n, dtype: Convolutions((n, n), n, dtype)),
     "fcn": Kind("encoder", lambda n, dtype: Convolutions((FCN_WIDTH,), n, dtype), level=2),
     "class_activation": Kind("encoder", ClassActivation),
-    "offset": Kind("encoder", Offset),
 }
 
 
