@@ -115,15 +115,28 @@ class ActivationPredictor(Predictor):
     def logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """log(v / sum v), `[1, B, H, W, C]`; there is nothing that a key could perturb."""
         del key
-        maps = self.maps(variables, images)[0]
-        v = activations(maps, (image_logits(maps) > 0).astype(maps.dtype))
+        maps, _ = self._heads(variables, self.normalize(images))
+        is_there = (image_logits(maps) > 0).astype(maps.dtype)
+        v = activations(maps - self._of_flat(variables, images), is_there)
         large = resize(v, *images.shape[1:3])
         return jnp.log(jnp.maximum(large / large.sum(-1, keepdims=True), LEAST))[None]
 
     def maps(self, variables: Tree, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """a and the features of PCM, of images `[B, H, W, channels]` on the 0..255 scale."""
+        """a - a_0 and the features of PCM, of images `[B, H, W, channels]` on the 0..255 scale.
+
+        a_0 are the maps of an image without contrast, 0 everywhere behind the normalisation. Where
+        a class is in many images, its map is high at the border of every image: convolutions that
+        are padded with zeros can tell the border, and make there what the logits have in common.
+        """
+        maps, features = self._heads(variables, self.normalize(images))
+        return maps - self._of_flat(variables, images), features
+
+    def _of_flat(self, variables: Tree, images: jax.Array) -> jax.Array:
+        return self._heads(variables, jnp.zeros_like(self.normalize(images[:1])))[0]
+
+    def _heads(self, variables: Tree, normalized: jax.Array) -> tuple[jax.Array, jax.Array]:
         [network] = self.networks(variables)
-        heads = self.network.outputs(network, self.normalize(images)).heads
+        heads = self.network.outputs(network, normalized).heads
         return heads[LABELS][0], heads[CORRELATION][0]
 
 
