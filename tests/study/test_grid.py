@@ -91,7 +91,8 @@ def test_the_study_of_stages_has_lists_and_groups(argument, labeled, copies):
     assert {c.data.labeled_count for c in configs} == {labeled}
     assert {c.data.labeled_group_copies for c in configs} == {copies}
     assert {c.train.steps for c in configs} == {1500}
-    assert {c.data.height for c in configs} == {32 if argument.startswith("neu") else 64}
+    size, network = (32, "unet") if argument.startswith("neu") else (128, "unet_decoder")
+    assert {(c.data.height, c.network.name) for c in configs} == {(size, network)}
     splits = {c.data.split_seed for c in configs}
     assert len(splits) == (3 if argument.endswith("grouped") else 1)
 
