@@ -24,7 +24,6 @@ from uaps_jax.configs.parts import choices, networks, variants
 from uaps_jax.configs.parts.datasets import DATASETS
 from uaps_jax.configs.parts.methods import METHODS, recommended
 from uaps_jax.configs.parts.networks import NETWORKS
-from uaps_jax.models import encoders
 
 PARTS: dict[str, Iterable[str]] = {
     "dataset": DATASETS,
@@ -46,8 +45,6 @@ def get_config(argument: str = "") -> Config:
 def build(*, dataset: str, method: str = "", network: str = "unet", variant: str = "") -> Config:
     """The configuration of a method on a dataset, from Python."""
     config = DATASETS[dataset]()
-    config.network = NETWORKS[network]()
-    if config.network.pretrained == encoders.IMAGENET:
-        networks.normalize(config)
+    networks.choose(config, network)
     (METHODS[method] if method else recommended)(config)
     return variants.apply(config, variant)

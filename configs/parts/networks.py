@@ -146,3 +146,13 @@ NETWORKS: dict[str, Callable[..., c.NetworkConfig]] = {
         fpn_resnet50,
     )
 }
+
+
+def choose(config: c.Config, name: str) -> None:
+    """Gives a configuration a network of `NETWORKS` in place, and images as its weights need them.
+
+    Methods add decoders to the network that they find: this comes before them.
+    """
+    config.network = NETWORKS[name]()
+    if config.network.pretrained == encoders.IMAGENET:
+        normalize(config)

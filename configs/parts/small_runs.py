@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from uaps_jax import config as c
 from uaps_jax.configs.parts import networks, variants
-from uaps_jax.models import encoders
 from uaps_jax.models.unet import UNetConfig
 
 
@@ -71,18 +70,13 @@ MTILES = USUAL._replace(
 
 
 def choose_network(config: c.Config, variant: str, small: SmallRun) -> None:
-    """Gives a configuration the network of a variant in place; without one, it keeps its own.
-
-    Methods add decoders to the network that they find: this comes before them.
-    """
+    """Gives a configuration the network of a variant in place; without one, it keeps its own."""
     if not variant:
         return
     if variant != "small":
         config.network = networks.unet()
         return
-    config.network = networks.NETWORKS[small.network]()
-    if config.network.pretrained == encoders.IMAGENET:
-        networks.normalize(config)
+    networks.choose(config, small.network)
 
 
 def apply(config: c.Config, variant: str, small: SmallRun) -> c.Config:
@@ -98,6 +92,7 @@ def apply(config: c.Config, variant: str, small: SmallRun) -> c.Config:
 
 def shorten(config: c.Config, small: SmallRun) -> c.Config:
     """Shortens a configuration on the network of the small run in place, and returns it."""
+    assert isinstance(config.network, type(networks.NETWORKS[small.network]()))
     variants.shorten(config, size=small.size, batch=small.batch, steps=small.steps)
     for key, value in settings(small).items():
         c.assign(config, key, value)

@@ -73,7 +73,7 @@ def test_tags_are_the_classes_of_the_whole_mask_and_maps_are_a_prediction():
         method.variables(params, state), batch["labeled"]["image"]
     )
     np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-5)
-    heads = jax.jit(lambda v, x: method_heads(predictor, v, x))
+    heads = jax.jit(lambda v, x: predictor.network.outputs(v, x).heads["labels"][0])
     variables = method.variables(params, state)
     shown = heads(variables, predictor.normalize(batch["labeled"]["image"]))
     np.testing.assert_allclose(
@@ -82,7 +82,3 @@ def test_tags_are_the_classes_of_the_whole_mask_and_maps_are_a_prediction():
     absent = np.asarray(shown).mean((1, 2)) <= 0
     assert absent.any()
     assert (np.asarray(probabilities[..., 1:].max((1, 2)))[absent] < 1e-6).all()
-
-
-def method_heads(predictor, variables, normalized):
-    return predictor.network.outputs(variables, normalized).heads["labels"][0]
