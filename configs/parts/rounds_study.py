@@ -34,4 +34,5 @@ def study(
         manual_dir="",
         notes=(),
         workers=2,
+        per_gpu=1,
     )

@@ -158,4 +158,5 @@ def study(title: str, entries: dict[str, Entry]) -> Grid:
         notes=(),
         folders="runs",
         workers=1,
+        per_gpu=1,
     )

@@ -1,56 +1,53 @@
-"""Entries of a study side by side: their flags, and what is packed."""
+"""Studies on a GPU machine: their folders, their end, and what is packed."""
 
-import argparse
 import io
+import os
+import sys
 import tarfile
+
+import pytest
 
 from benchmarks import gpu_neu, gpu_study
 
-STUDY = "configs/studies/neu_weak_to_strong.py:published"
 
-
-def test_the_flags_are_those_of_the_study_with_other_steps(tmp_path):
-    given = argparse.Namespace(
-        study=STUDY,
-        entries=["UAPS", "UniMatch V2"],
-        steps=100,
-        data=tmp_path,
-        set=["network.dtype=bfloat16"],
+def test_each_study_has_a_folder_of_its_own():
+    assert gpu_study.name_of("configs/studies/thirty_256px.py") == "thirty_256px"
+    assert gpu_study.name_of("thirty_256px.py:efficientnet_lite0,30") == (
+        "thirty_256px_efficientnet_lite0_30"
     )
-    found = gpu_study.commands(given)
-    assert list(found) == ["UAPS", "UniMatch_V2"]
-    assert "--config.train.steps=100" in found["UAPS"]
-    assert "--config.method.ramp_length=34" in found["UAPS"]  # as long a share as before
-    assert f"--config.data.data_dir={tmp_path}" in found["UAPS"]
-    assert found["UAPS"][-1] == "--config.network.dtype=bfloat16"
-    assert "--config.data.labeled_ratio=0.1" in found["UAPS"]
 
 
-def test_what_is_packed_is_the_last_checkpoint_without_its_state(tmp_path, monkeypatch, capsys):
-    folder = tmp_path / "study"
-    for step in (5, 10):
-        for part in ("state", "variables"):
-            file = folder / "UAPS" / "checkpoints" / str(step) / part / "array"
-            file.parent.mkdir(parents=True)
-            file.write_bytes(b"0" * 1000)
-    (folder / "UAPS" / "evaluations.jsonl").write_text('{"image_iou": 12.345}\n')
-    (folder / "UAPS.log").write_text("done\n")
-    (folder / "CPS.log").write_text("failed before its first checkpoint\n")
+@pytest.mark.parametrize(
+    ("code", "seconds", "expected"),
+    [
+        ("raise SystemExit(3)", 60, 3),
+        ("import time; time.sleep(60)", 1, -15),
+        ("", 0, -1),
+    ],
+)
+def test_a_study_is_asked_to_stop_when_its_time_ends(code, seconds, expected):
+    assert gpu_study.run([sys.executable, "-c", code], dict(os.environ), seconds) == expected
+
+
+def test_what_is_packed_are_the_work_directories_without_checkpoints(tmp_path, monkeypatch):
+    run = tmp_path / "studies" / "thirty" / "runs" / "neu" / "supervised"
+    for name in ("checkpoints/10/variables/array", "result.json", "metrics.jsonl"):
+        (run / name).parent.mkdir(parents=True, exist_ok=True)
+        (run / name).write_bytes(os.urandom(3000))
+    (tmp_path / "studies" / "thirty" / "compiled").mkdir()
+    (tmp_path / "studies" / "thirty" / "compiled" / "program").write_bytes(b"0")
     monkeypatch.setattr(gpu_neu, "PART", 4096)
 
     (tmp_path / "out").mkdir()
-    gpu_study.pack(folder, ["UAPS", "CPS"], tmp_path / "out")
+    gpu_study.pack(tmp_path / "studies", tmp_path / "out")
 
     parts = sorted((tmp_path / "out").glob("study.tar.*"))
     assert len(parts) > 1
     assert max(part.stat().st_size for part in parts) == 4096
     content = io.BytesIO(b"".join(part.read_bytes() for part in parts))
     with tarfile.open(fileobj=content) as archive:
-        names = [member.name for member in archive.getmembers() if member.isfile()]
+        names = [member.name for member in archive.getmembers()]
     assert sorted(names) == [
-        "CPS.log",
-        "UAPS.log",
-        "UAPS/checkpoints/10/variables/array",
-        "UAPS/evaluations.jsonl",
+        "thirty/runs/neu/supervised/metrics.jsonl",
+        "thirty/runs/neu/supervised/result.json",
     ]
-    assert "UAPS [12.35]" in capsys.readouterr().out

@@ -178,7 +178,7 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
     assert pseudo_labels.rows(outcomes, tmp_path) == [row]
 
     of_recipe = (sys.executable, "-c", "raise SystemExit('error: a recipe')")
-    given = {"workers": 1, "command": (), "on_finish": lambda outcomes: None}
+    given = {"workers": 1, "per_gpu": 1, "command": (), "on_finish": lambda outcomes: None}
     [failed] = runner.run({cell_of(root, 3): data}, tmp_path, of_recipe=of_recipe, **given)
     assert failed.reason.startswith("exit status 1: error: a recipe (complete log: ")
 

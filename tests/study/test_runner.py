@@ -44,12 +44,25 @@ def test_a_training_has_the_cores_of_its_worker(tmp_path):
 def test_there_are_no_more_workers_than_gpus(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: "nvidia-smi")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    assert processes._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}]
+    assert processes._devices(2, 1) == [{"CUDA_VISIBLE_DEVICES": "3"}]
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5,6")
-    assert processes._devices(2) == [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}]
+    assert processes._devices(2, 1) == [
+        {"CUDA_VISIBLE_DEVICES": "3"},
+        {"CUDA_VISIBLE_DEVICES": "5"},
+    ]
     for none in ("", "-1", "-1,0"):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", none)
-        assert processes._devices(2) == [{}, {}]
+        assert processes._devices(2, 1) == [{}, {}]
+
+
+def test_trainings_that_share_a_gpu_take_memory_as_they_need_it(monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: "nvidia-smi")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3,5")
+    shared = {"CUDA_VISIBLE_DEVICES": "3", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    alone = {"CUDA_VISIBLE_DEVICES": "5"}
+    assert processes._devices(3, 2) == [shared, alone, shared]
+    assert len(processes._devices(9, 2)) == 4
+    assert processes._devices(2, 2) == [{"CUDA_VISIBLE_DEVICES": "3"}, alone]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +105,8 @@ def test_a_study_tells_how_far_its_trainings_are(tmp_path, monkeypatch):
     monkeypatch.setattr(processes, "SHOWN_EVERY_S", 0.05)
     monkeypatch.setattr(logging, "info", lambda text, *values: said.append(text % values))
     command = (sys.executable, "-c", "import time; time.sleep(1)")
-    given = {"workers": 1, "command": command, "of_recipe": (), "on_finish": lambda outcomes: None}
+    given = {"workers": 1, "per_gpu": 1, "command": command, "of_recipe": ()}
+    given["on_finish"] = lambda outcomes: None
     [outcome] = runner.run({cell: ""}, tmp_path, **given)
     assert outcome.result is None
     assert f"{cell.folder}: no step yet" in said

@@ -42,6 +42,7 @@ def run_jobs(
     jobs: Sequence[Job],
     *,
     workers: int,
+    per_gpu: int,
     compiled: Path,
     finish: Callable[[int, str], str],
     show: Callable[[Sequence[int]], None],
@@ -50,8 +51,9 @@ def run_jobs(
 
     Args:
       jobs: the commands.
-      workers: number of processes at a time, each on a GPU of its own if there are GPUs, and on its
-        share of the cores; no more than there are GPUs.
+      workers: number of processes at a time, each on its share of the cores.
+      per_gpu: of these, the largest number on one GPU, if there are GPUs. Processes that share a
+        GPU take memory as they need it, in place of three quarters of it at their start.
       compiled: folder of the compiled programs, unless the environment names one.
       finish: called after each, by one thread at a time, with the index of the job and the reason
         of its failure, "" after success; returns the reason that is logged.
@@ -60,7 +62,7 @@ def run_jobs(
     Raises:
       Stopped: by a signal; what ran has been terminated.
     """
-    devices = _devices(workers)
+    devices = _devices(workers, per_gpu)
     workers = len(devices)
     cores = shares_of_cores(workers)
     waiting: queue.SimpleQueue[int] = queue.SimpleQueue()
@@ -109,21 +111,27 @@ def run_jobs(
                     show(list(current.values()))
 
 
-def _devices(workers: int) -> list[dict[str, str]]:
-    """Environment variables of each worker, which select a GPU of its own if there are any.
+def _devices(workers: int, per_gpu: int) -> list[dict[str, str]]:
+    """Environment variables of each worker, which select its GPU if there are any.
 
-    There are no more workers than GPUs.
+    There are no more than `per_gpu` workers on a GPU.
     """
     if workers == 1 or shutil.which("nvidia-smi") is None:
         return [{}] * workers
     names = _gpus()
     if not names:
         return [{}] * workers
-    if workers > len(names):
-        logging.info(
-            "workers = %d: as many as there are GPUs run at a time, %d", workers, len(names)
-        )
-    return [{"CUDA_VISIBLE_DEVICES": name} for name in names[:workers]]
+    places = names * per_gpu
+    if workers > len(places):
+        text = "workers = %d: %d trainings run at a time, per_gpu = %d on each of %d GPUs"
+        logging.info(text, workers, len(places), per_gpu, len(names))
+    places = places[:workers]
+    return [_variables(name, is_shared=places.count(name) > 1) for name in places]
+
+
+def _variables(gpu: str, *, is_shared: bool) -> dict[str, str]:
+    memory = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"} if is_shared else {}
+    return {"CUDA_VISIBLE_DEVICES": gpu, **memory}
 
 
 def _gpus() -> list[str]:

@@ -64,6 +64,7 @@ def run_rounds(study: Rounds, directory: Path, command: Sequence[str]) -> None:
         processes.run_jobs(
             [_job(run, directory, command) for run in runs],
             workers=study.workers,
+            per_gpu=study.per_gpu,
             compiled=directory / "compiled",
             finish=finish,
             show=lambda indices: logging.info(

@@ -42,6 +42,7 @@ def run_study(
             cells,
             directory,
             workers=grid.workers,
+            per_gpu=grid.per_gpu,
             command=command,
             of_recipe=of_recipe,
             on_finish=lambda so_far: report.write(grid, so_far, directory, with_figures=False),

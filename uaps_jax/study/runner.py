@@ -22,6 +22,7 @@ def run(
     directory: Path,
     *,
     workers: int,
+    per_gpu: int,
     command: Sequence[str],
     of_recipe: Sequence[str],
     on_finish: Callable[[Sequence[Outcome]], None],
@@ -32,6 +33,7 @@ def run(
       cells: training or recipe -> digest of its data (`training.results.digest`).
       directory: of the study.
       workers: number of trainings at a time (`processes.run_jobs`).
+      per_gpu: number of trainings on a GPU, likewise.
       command: that starts a training, without its configuration: (python, its script).
       of_recipe: that starts a recipe, likewise.
       on_finish: called after each training, by one thread at a time, with all outcomes so far.
@@ -71,6 +73,7 @@ def run(
     processes.run_jobs(
         [job(cell) for cell in left],
         workers=workers,
+        per_gpu=per_gpu,
         compiled=directory / "compiled",
         finish=finish,
         show=lambda indices: _show([left[index] for index in indices], directory),
