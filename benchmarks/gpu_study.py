@@ -7,7 +7,7 @@
 When the time ends, the running trainings are asked to stop, which saves their step; the same
 command resumes them. `--out` gets the reports, scores, curves and logs, in parts below 16 MiB: put
 together, they are a tar of the work directories, from which the same study elsewhere makes its
-report. Checkpoints are left out. Needs the bundle of `benchmarks.gpu_neu gather`, and a folder of
+report. Checkpoints and predictions are left out. Needs the bundle of `benchmarks.gpu_neu gather`, and a folder of
 built data sets.
 """
 
@@ -30,7 +30,7 @@ from benchmarks import gpu_neu  # noqa: E402
 
 PACKING_SECONDS = 12
 STOPPING_SECONDS = 10
-WITHOUT = ("checkpoints", "compiled")  # folders that are too large to bring back
+WITHOUT = ("checkpoints", "compiled", "predictions")  # too large to bring back
 FOLDER = gpu_neu.SCRATCH / "studies"
 
 

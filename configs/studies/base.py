@@ -37,6 +37,19 @@ METHODS = {
 RECOMMENDED = Entry(config="configs/train.py:dataset={dataset},variant={variant}")
 """The method that `configs/train.py` takes where none is named, `methods.recommended`."""
 
+
+def of_thirty(network: str) -> dict[str, Entry]:
+    """Ours, the recommended method and supervised learning on a network of `configs/train.py`."""
+    file = f"configs/train.py:dataset={{dataset}},variant={{variant}},network={network}"
+    return {
+        "Dirichlet Match": Entry(config=f"{file},method=dirichlet_match"),
+        "recommended": Entry(config=file),
+        "supervised": Entry(
+            config=f"{file},method=supervised", overrides={"method.ema_decay": 0.99}
+        ),
+    }
+
+
 STUDY = ("supervised", "Mean Teacher", "UA-MT", "CCT", "CPS", "DCT", "UCC", "UAPS")
 """The methods that UAPS's paper compares."""
 

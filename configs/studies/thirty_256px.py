@@ -16,7 +16,7 @@ from typing import Any
 
 from uaps_jax.configs.parts import choices, small_runs
 from uaps_jax.configs.studies import base
-from uaps_jax.study.grid import Bars, Block, Entry, Grid, Panels
+from uaps_jax.study.grid import Bars, Block, Grid, Panels
 
 BUDGETS = {"30": 30, "8": 8}
 LEARNING_RATES: dict[str, dict[str, Any]] = {
@@ -39,14 +39,7 @@ def get_config(argument: str = "") -> Grid:
         choices.require("budget or network", word, (*BUDGETS, *LEARNING_RATES))
     [network] = [word for word in words if word in LEARNING_RATES] or ["unet"]
     budgets = [BUDGETS[word] for word in words if word in BUDGETS] or list(BUDGETS.values())
-    file = f"configs/train.py:dataset={{dataset}},network={network}"
-    entries = {
-        "Dirichlet Match": Entry(config=f"{file},method=dirichlet_match"),
-        "recommended": Entry(config=file),
-        "supervised": Entry(
-            config=f"{file},method=supervised", overrides={"method.ema_decay": 0.99}
-        ),
-    }
+    entries = base.of_thirty(network)
     grid = base.study(f"NEU-Seg, 8 and 30 labeled pictures, 256 px, {network}", entries)
     grid.overrides = {
         "data.protocol": "grouped",
