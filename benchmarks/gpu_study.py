@@ -7,8 +7,8 @@
 When the time ends, the running trainings are asked to stop, which saves their step; the same
 command resumes them. `--out` gets the reports, scores, curves and logs, in parts below 16 MiB: put
 together, they are a tar of the work directories, from which the same study elsewhere makes its
-report. Checkpoints and predictions are left out. Needs the bundle of `benchmarks.gpu_neu gather`, and a folder of
-built data sets.
+report. Checkpoints and predictions are left out. Needs the bundle of `benchmarks.gpu_neu gather`,
+and a folder of built data sets.
 """
 
 from __future__ import annotations
