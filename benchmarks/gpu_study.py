@@ -4,18 +4,17 @@
         --study=configs/studies/thirty_256px.py:30
 
 `--study` takes several, which run one after another, each with the command that a user would type.
-When the time ends, the running trainings are asked to stop, which saves their step; the same
-command resumes them. `--out` gets the reports, scores, curves and logs, in parts below 16 MiB: put
-together, they are a tar of the work directories, from which the same study elsewhere makes its
-report. Checkpoints and predictions are left out. Needs the bundle of `benchmarks.gpu_neu gather`,
-and a folder of built data sets.
+When the time ends, the running trainings are asked to stop, which saves their step, unless they
+take longer than half a minute; the same command resumes them. `--out` gets the reports, pictures,
+scores, curves and logs, in parts below 16 MiB: put together, they are a tar of the work
+directories, from which the same study elsewhere makes its tables. Checkpoints and predictions are
+left out. Needs the bundle of `benchmarks.gpu_neu gather`, and a folder of built data sets.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -29,7 +28,7 @@ sys.path.insert(0, str(PROJECT))
 from benchmarks import gpu_neu  # noqa: E402
 
 PACKING_SECONDS = 12
-STOPPING_SECONDS = 10
+STOPPING_SECONDS = 30
 WITHOUT = ("checkpoints", "compiled", "predictions")  # too large to bring back
 FOLDER = gpu_neu.SCRATCH / "studies"
 
@@ -58,8 +57,9 @@ def main() -> None:
             f"--workdir={folder}",
         ]
         status = run(command, environment, deadline - time.monotonic())
-        print(f"[{time.monotonic() - started:.0f} s] {study}: exit status {status}", flush=True)
-        failed += [study] if status else []
+        ended = "not started, no time is left" if status is None else f"exit status {status}"
+        print(f"[{time.monotonic() - started:.0f} s] {study}: {ended}", flush=True)
+        failed += [] if status == 0 else [study]
     pack(FOLDER, given.out)
     if failed:
         raise SystemExit(f"not finished: {', '.join(failed)}; the logs are in the tar")
@@ -71,12 +71,12 @@ def name_of(study: str) -> str:
     return "_".join([Path(file).stem, *argument.split(",")]).rstrip("_")
 
 
-def run(command: list[str], environment: dict[str, str], seconds: float) -> int:
-    """Runs a command, asks it to stop when its time ends; its exit status."""
+def run(command: list[str], environment: dict[str, str], seconds: float) -> int | None:
+    """Runs a command, asks it to stop when its time ends; its exit status, None without time."""
     if seconds <= 0:
-        return -1
+        return None
     print("$", *command, flush=True)
-    process = subprocess.Popen(command, env=environment, cwd=PROJECT, start_new_session=True)
+    process = subprocess.Popen(command, env=environment, cwd=PROJECT)
     try:
         return process.wait(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -84,7 +84,7 @@ def run(command: list[str], environment: dict[str, str], seconds: float) -> int:
     try:
         return process.wait(timeout=STOPPING_SECONDS)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process.kill()  # its trainings end with it
         return process.wait()
 
 

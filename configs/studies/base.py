@@ -38,15 +38,19 @@ RECOMMENDED = Entry(config="configs/train.py:dataset={dataset},variant={variant}
 """The method that `configs/train.py` takes where none is named, `methods.recommended`."""
 
 
-def of_thirty(network: str) -> dict[str, Entry]:
-    """Ours, the recommended method and supervised learning on a network of `configs/train.py`."""
+def with_network(network: str) -> dict[str, Entry]:
+    """Supervised learning, the recommended method and Dirichlet Match, on a network of
+    `configs/train.py`.
+
+    The unlabeled loss of the recommended method has its usual ramp, that of Dirichlet Match none.
+    """
     file = f"configs/train.py:dataset={{dataset}},variant={{variant}},network={network}"
     return {
-        "Dirichlet Match": Entry(config=f"{file},method=dirichlet_match"),
-        "recommended": Entry(config=file),
         "supervised": Entry(
             config=f"{file},method=supervised", overrides={"method.ema_decay": 0.99}
         ),
+        "recommended": Entry(config=file),
+        "Dirichlet Match": Entry(config=f"{file},method=dirichlet_match"),
     }
 
 

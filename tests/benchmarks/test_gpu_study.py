@@ -22,11 +22,32 @@ def test_each_study_has_a_folder_of_its_own():
     [
         ("raise SystemExit(3)", 60, 3),
         ("import time; time.sleep(60)", 1, -15),
-        ("", 0, -1),
+        ("import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(60)", 3, -9),
+        ("", 0, None),
     ],
 )
-def test_a_study_is_asked_to_stop_when_its_time_ends(code, seconds, expected):
+def test_a_study_is_asked_to_stop_when_its_time_ends(monkeypatch, code, seconds, expected):
+    monkeypatch.setattr(gpu_study, "STOPPING_SECONDS", 1)
     assert gpu_study.run([sys.executable, "-c", code], dict(os.environ), seconds) == expected
+
+
+def test_studies_run_in_their_order_and_those_that_did_not_end_are_named(
+    tmp_path, monkeypatch, capsys
+):
+    (tmp_path / "run.py").write_text(
+        "import sys\n"
+        "flags = dict(f.split('=', 1) for f in sys.argv[1:])\n"
+        "raise SystemExit(3 if flags['--config'].startswith('b') else 0)\n"
+    )
+    monkeypatch.setattr(gpu_study, "PROJECT", tmp_path)
+    monkeypatch.setattr(gpu_study, "FOLDER", tmp_path / "studies")
+    monkeypatch.setattr(gpu_neu, "install", lambda _: dict(os.environ))
+    given = f"x --data={tmp_path} --out={tmp_path / 'out'} --minutes=2 --study a.py b.py:8 a.py:30"
+    monkeypatch.setattr(sys, "argv", given.split())
+    with pytest.raises(SystemExit, match="not finished: b.py:8;"):
+        gpu_study.main()
+    said = [line.split("] ")[1] for line in capsys.readouterr().out.splitlines() if "] " in line]
+    assert said == ["a.py: exit status 0", "b.py:8: exit status 3", "a.py:30: exit status 0"]
 
 
 def test_what_is_packed_are_the_work_directories_without_checkpoints(tmp_path, monkeypatch):

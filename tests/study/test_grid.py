@@ -10,7 +10,15 @@ from uaps_jax.commands import study as commands_study
 from uaps_jax.commands.request import Request
 from uaps_jax.config import ConfigError
 from uaps_jax.configs import first, neu_uaps
-from uaps_jax.configs.studies import base, stages, thirty, u2pl
+from uaps_jax.configs.studies import (
+    base,
+    neu_weak_to_strong,
+    stages,
+    thirty,
+    thirty_256px,
+    thirty_pretrained,
+    u2pl,
+)
 from uaps_jax.study import cells as cells_lib
 from uaps_jax.study import figures, outcome, report
 from uaps_jax.study.grid import Bars, Block, Entry, LabelEquivalence, Lines, entries_of
@@ -73,6 +81,46 @@ def test_the_study_of_few_labels_has_parts_and_a_short_form():
     assert {c.data.labeled_count for c in short.values()} == {8, 30}
     with pytest.raises(ConfigError, match="'method'; choose one of methods, single, .*, 32px"):
         thirty.get_config("method,32px")
+
+
+@pytest.mark.parametrize(
+    ("study", "argument", "budgets", "size", "steps", "network"),
+    [
+        (thirty_256px, "", {30, 8}, 256, 3000, "unet"),
+        (thirty_256px, "budget=8", {8}, 256, 3000, "unet"),
+        (thirty_256px, "network=efficientnet_lite0,budget=30", {30}, 256, 3000, "unet_decoder"),
+        (thirty_pretrained, None, {30}, 128, 1500, "unet_decoder"),
+    ],
+)
+def test_larger_studies_of_few_labels(study, argument, budgets, size, steps, network):
+    grid = study.get_config() if argument is None else study.get_config(argument)
+    cells = cells_lib.cells(grid)
+    assert len(cells) == 9 * len(budgets)
+    configs = [cell.config for cell in cells]
+    assert {c.data.labeled_count for c in configs} == budgets
+    assert {(c.data.height, c.train.steps) for c in configs} == {(size, steps)}
+    assert {(c.network.name, c.optimizer.schedule) for c in configs} == {(network, "cosine")}
+    is_pretrained = network == "unet_decoder"
+    assert {bool(c.network.pretrained) for c in configs} == {is_pretrained}
+    assert {c.data.split_seed == c.train.seed for c in configs} == {True}
+    ramps = {
+        cell.entry: cell.config.method.ramp_length for cell in cells if cell.entry != "supervised"
+    }
+    assert ramps == {"recommended": 0.4 * steps, "Dirichlet Match": 0}
+
+
+def test_the_study_at_full_size_has_one_network():
+    with pytest.raises(ConfigError, match="network: is given 2 times"):
+        thirty_256px.get_config("network=unet,network=efficientnet_lite0")
+    with pytest.raises(ConfigError, match="budget = '80': must be one of 30, 8; did you mean 8"):
+        thirty_256px.get_config("budget=80")
+
+
+def test_the_short_study_of_the_weak_to_strong_family():
+    cells = cells_lib.cells(neu_weak_to_strong.get_config("short"))
+    assert [cell.entry for cell in cells] == ["supervised", "UAPS", "recommended"]
+    for cell in cells:
+        assert (cell.config.train.steps, cell.config.network.dtype) == (7500, "bfloat16")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_a_training_has_the_cores_of_its_worker(tmp_path):
     assert (tmp_path / child_process.LOG).read_text().endswith(f"{{{core}}}\n")
 
 
-def test_there_are_no_more_workers_than_gpus(monkeypatch):
+def test_each_training_has_a_gpu_of_its_own_if_per_gpu_is_1(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: "nvidia-smi")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     assert processes._devices(2, 1) == [{"CUDA_VISIBLE_DEVICES": "3"}]

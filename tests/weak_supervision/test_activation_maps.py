@@ -18,14 +18,6 @@ def random_maps(height=7, width=6, classes=3, seed=0):
     return random.beta(0.4, 1.5, (height, width, classes)).astype(np.float32)
 
 
-def test_a_map_is_the_classifier_at_every_position():
-    random = np.random.default_rng(0)
-    features, weights = random.normal(size=(2, 3, 4, 5)), random.normal(size=(5, 2))
-    maps = activation_maps.class_activation_maps(features, weights)
-    expected = np.maximum((features[:, :, :, :, None] * weights).sum(3), 0)
-    np.testing.assert_allclose(maps, expected, rtol=1e-4, atol=1e-6)
-
-
 def test_maps_extend_from_0_to_1_and_absent_classes_are_0():
     maps = np.stack(
         [random_maps()[..., 0] * 9 - 2, np.full((7, 6), 3.0), random_maps()[..., 1]], -1

@@ -110,29 +110,32 @@ def objective(
 
 
 class ActivationPredictor(Predictor):
-    """v as probabilities, with the classes whose logit is positive as tags."""
+    """v of a - a_0 as probabilities, with the classes whose logit, of a, is positive as tags.
+
+    a_0 are the maps of an image whose pixels all have the mean colour: what is left is 0 for such
+    an image, at its border and in its centre. Where a class is in many images, its map is high at
+    the border of every image: convolutions that are padded with zeros can tell the border, and
+    make there what the logits have in common. The border of an image inside its padding stays.
+    """
 
     def logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """log(v / sum v), `[1, B, H, W, C]`; there is nothing that a key could perturb."""
         del key
-        maps, _ = self._heads(variables, self.normalize(images))
+        maps, _ = self.maps(variables, images)
         is_there = (image_logits(maps) > 0).astype(maps.dtype)
-        v = activations(maps - self._of_flat(variables, images), is_there)
+        v = activations(maps - self.flat_maps(variables, images.shape[1:]), is_there)
         large = resize(v, *images.shape[1:3])
         return jnp.log(jnp.maximum(large / large.sum(-1, keepdims=True), LEAST))[None]
 
     def maps(self, variables: Tree, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """a - a_0 and the features of PCM, of images `[B, H, W, channels]` on the 0..255 scale.
+        """a and the features of PCM, of images `[B, H, W, channels]` on the 0..255 scale."""
+        return self._heads(variables, self.normalize(images))
 
-        a_0 are the maps of an image without contrast, 0 everywhere behind the normalisation. Where
-        a class is in many images, its map is high at the border of every image: convolutions that
-        are padded with zeros can tell the border, and make there what the logits have in common.
-        """
-        maps, features = self._heads(variables, self.normalize(images))
-        return maps - self._of_flat(variables, images), features
-
-    def _of_flat(self, variables: Tree, images: jax.Array) -> jax.Array:
-        return self._heads(variables, jnp.zeros_like(self.normalize(images[:1])))[0]
+    def flat_maps(self, variables: Tree, shape: Sequence[int]) -> jax.Array:
+        """a_0, `[1, h, w, K]`, of an image of the shape `(H, W, channels)`."""
+        normalized = jax.eval_shape(self.normalize, jax.ShapeDtypeStruct((1, *shape), jnp.float32))
+        maps, _ = self._heads(variables, jnp.zeros(normalized.shape, normalized.dtype))
+        return maps
 
     def _heads(self, variables: Tree, normalized: jax.Array) -> tuple[jax.Array, jax.Array]:
         [network] = self.networks(variables)

@@ -130,11 +130,13 @@ def _write_masks(
     data, size = config.data, config.evaluation.batch_size
     jit = functools.partial(compiler.jit_optimized, deterministic=config.train.deterministic)
     find, decide = jit(mean_maps(trained, settings)), jit(functools.partial(mask_of, settings))
+    flat = jit(flat_maps(trained, settings))(trained.variables)
     left = target_files.missing(place.folder, (targets.MASKS,), list(tags), size)
     for pool in images.pools(place.dataset, left, data, size, "activation maps"):
         of_batch = np.stack([tags[name] for name in pool.names])
         maps = find(
             trained.variables,
+            flat,
             source.padded(pool.images, size),
             source.padded(of_batch.astype(np.float32), size),
         )
@@ -143,22 +145,52 @@ def _write_masks(
             target_files.write(place.folder, targets.MASKS, name, mask, place.dataset, data)
 
 
+def flat_maps(
+    trained: TrainedModel, settings: MapsConfig
+) -> Callable[[Tree], dict[tuple[int, int], jax.Array]]:
+    """Variables to a_0 of the images of each view, `[1, h, w, K]`, by their size."""
+    predictor, sizes = _classifier(trained, settings)
+    channels = trained.config.data.channels
+    return lambda variables: {
+        size: predictor.flat_maps(variables, (*size, channels)) for size in sizes
+    }
+
+
 def mean_maps(
     trained: TrainedModel, settings: MapsConfig
-) -> Callable[[Tree, jax.Array, jax.Array], jax.Array]:
-    """Variables, images `[B, H, W, channels]` and tags `[B, K]` to maps `[B, H, W, K]`."""
-    predictor = trained.method.predictor("")
-    assert isinstance(predictor, ActivationPredictor)
-    sizes = view_sizes(trained.config.data.network_size, settings.views, predictor.network.stride)
+) -> Callable[[Tree, Mapping[tuple[int, int], jax.Array], jax.Array, jax.Array], jax.Array]:
+    """The mean over views of relu(a - a_0), refined by PCM if the settings say so.
 
-    def find(variables: Tree, batch: jax.Array, tags: jax.Array) -> jax.Array:
+    The function takes variables, the a_0 of `flat_maps`, images `[B, H, W, channels]` on the 0..255
+    scale, and tags without the background, 0 or 1, `[B, K]`. The maps are `[B, H, W, K]`, at least
+    0, and with PCM at most 1.
+    """
+    predictor, sizes = _classifier(trained, settings)
+
+    def find(
+        variables: Tree,
+        flat: Mapping[tuple[int, int], jax.Array],
+        batch: jax.Array,
+        tags: jax.Array,
+    ) -> jax.Array:
         def of_view(view: jax.Array) -> jax.Array:
             maps, features = predictor.maps(variables, view)
+            maps = maps - flat[view.shape[1], view.shape[2]]
             return seam.refined(maps, features, tags)[..., 1:] if settings.pcm else maps
 
         return mean_over_views(of_view, batch.astype(jnp.float32), sizes, jax.nn.relu)
 
     return find
+
+
+def _classifier(
+    trained: TrainedModel, settings: MapsConfig
+) -> tuple[ActivationPredictor, tuple[tuple[int, int], ...]]:
+    """The predictor that has maps, and the sizes of the views."""
+    predictor = trained.method.predictor("")
+    assert isinstance(predictor, ActivationPredictor)
+    stride = predictor.network.stride
+    return predictor, view_sizes(trained.config.data.network_size, settings.views, stride)
 
 
 def mask_of(settings: MapsConfig, image: jax.Array, maps: jax.Array, tags: jax.Array) -> jax.Array:

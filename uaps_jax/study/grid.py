@@ -156,10 +156,6 @@ class Grid(Study):
     # work directories of the trainings: "runs": runs/<dataset>/<entry>/<budget>/<run>; "entries":
     # <entry>, for a study with one training an entry
     folders: Literal["runs", "entries"]
-    # number of trainings at a time; if there are GPUs, no more than `per_gpu` on each
-    workers: int = dataclasses.field(metadata=config_lib.at_least(1))
-    # trainings that share a GPU: above 1, a GPU computes one while another compiles or evaluates
-    per_gpu: int = dataclasses.field(metadata=config_lib.at_least(1))
 
 
 METRICS = ("image_iou", "image_dice", "dataset_iou", "pixel_accuracy")

@@ -33,9 +33,6 @@ class Rounds(Study):
     data_dir: str  # folder of the built datasets
     manual_dir: str  # folder of the raw data; "": downloads, in the working directory
     notes: tuple[str, ...]  # sentences of the report besides its own
-    # number of recipes at a time; if there are GPUs, each has one, and no more run than there are
-    workers: int = dataclasses.field(metadata=config_lib.at_least(1))
-    per_gpu: int = dataclasses.field(metadata=config_lib.at_least(1))  # as `Grid.per_gpu`
 
 
 class Run(NamedTuple):

@@ -1,4 +1,4 @@
-"""Class activation maps, and pseudo-masks made of them (PMM: Li et al. 2021)."""
+"""Pseudo-masks made of class activation maps (PMM: Li et al. 2021)."""
 
 from __future__ import annotations
 
@@ -14,19 +14,6 @@ LEAST_ACTIVATION = 0.05
 
 VARIATION_FACTOR = 0.3
 """The factor of the coefficient of variation in `smoothed`."""
-
-
-def class_activation_maps(features: jax.Array, weights: jax.Array) -> jax.Array:
-    """relu(sum_f w_fk x_f), the classifier applied to every position (Zhou et al. 2016).
-
-    Args:
-      features: x, those that the classifier averages, `[..., h, w, F]`.
-      weights: w of the classifier, without its bias, `[F, K]`.
-
-    Returns:
-      `[..., h, w, K]`.
-    """
-    return jax.nn.relu(jnp.einsum("...f,fk->...k", features, weights))
 
 
 def normalized_maps(maps: jax.Array, tags: jax.Array) -> jax.Array:
