@@ -1,7 +1,7 @@
 """Studies on a GPU machine without network, in a given time.
 
     python3 benchmarks/gpu_study.py --data=bundle/data --out=$OUT --minutes=9.6 \
-        --study=configs/studies/thirty_256px.py:30
+        --study=configs/studies/thirty_256px.py:budget=30
 
 `--study` takes several, which run one after another, each with the command that a user would type.
 When the time ends, the running trainings are asked to stop, which saves their step, unless they

@@ -8,7 +8,7 @@ few labels, `methods.recommended`) with the other 504 training images besides, w
 
 `report.html` has the scores and the pictures; each training is an ordinary work directory. Both
 predict with an average of their weights, so that the unlabeled images make the difference. A number
-behind the colon, such as `configs/first.py:3`, is another draw of the 8 images, with other initial
+after the colon, such as `configs/first.py:3`, is another draw of the 8 images, with other initial
 weights. `docs/results` has five draws, and how these settings were chosen.
 """
 
@@ -45,7 +45,7 @@ def get_config(draw: str = "0") -> Grid:
       ConfigError: the draw is no number.
     """
     if not draw.isdecimal():
-        raise ConfigError(f"the draw behind the colon must be a number from 0, not {draw!r}")
+        raise ConfigError(f"the draw after the colon must be a number from 0, not {draw!r}")
     entries = {"supervised": base.METHODS["supervised, EMA"], "fixmatch": base.RECOMMENDED}
     title = f"{LABELED} labeled images, with and without 504 unlabeled ones"
     grid = study(title, entries, seeds=(int(draw),))

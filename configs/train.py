@@ -3,7 +3,7 @@
     python run.py --config=configs/train.py:dataset=folder,variant=small \
         --config.data.manual_dir=FOLDER
 
-Behind the colon, in any order:
+After the colon, in any order:
 
 - `dataset`: one of `configs/parts/datasets.py`, with its views, batch and steps.
 - `method`: one of `configs/parts/methods.py`, with its loss weights; ramps take the method's usual

@@ -1,4 +1,4 @@
-"""Names of parts, written behind the colon of `--config`."""
+"""Names of parts, written after the colon of `--config`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def parse(
     problems = list(_problems(given, parts, required))
     if problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
-        raise ConfigError(f"invalid text behind the colon of --config, {argument!r}:\n{lines}")
+        raise ConfigError(f"invalid text after the colon of --config, {argument!r}:\n{lines}")
     return {part: name for part, _, name in given if name}
 
 

@@ -1,4 +1,4 @@
-"""Shortened runs: the part behind the colon of `--config=configs/neu_uaps.py:small`."""
+"""Shortened runs: the part after the colon of `--config=configs/neu_uaps.py:small`."""
 
 from __future__ import annotations
 

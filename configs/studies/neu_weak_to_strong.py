@@ -1,7 +1,7 @@
 """The weak-to-strong family on NEU-Seg at full size: 20 trainings a protocol, for a GPU.
 
 256 px, 16 + 16 images, 47,141 steps of Adam at 1e-3 with a cosine to 0, 10, 20, 30 and 50 % of the
-training images labeled; last step. Behind the colon a protocol, `published` (the default) or
+training images labeled; last step. After the colon a protocol, `published` (the default) or
 `grouped`; `short` takes 7500 steps in bfloat16 of three entries at 10 %, side by side on a GPU, and
 `rehearsal` 12 steps at 32 px of every entry, both under `published`. Published test image_iou at
 10, 20, 30 and 50 % labels (ProMSC, another network): 77.65, 79.02, 79.95, 81.12.

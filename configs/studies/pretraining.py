@@ -7,7 +7,7 @@ the batch normalisations are frozen too.
 
     python run.py --config=configs/studies/pretraining.py
 
-Behind the colon: `64` or `128` for one size of the images. It needs the extra `pretrained`.
+After the colon: `64` or `128` for one size of the images. It needs the extra `pretrained`.
 """
 
 from typing import Any

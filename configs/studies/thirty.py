@@ -11,7 +11,7 @@ and the tiles of cracks, by single runs whose test scores were seen.
     python run.py --config=configs/studies/thirty.py:methods
     python run.py --config=configs/studies/thirty.py:methods,32px
 
-Behind the colon, in any order, with commas: `methods`, `single` (further methods with one draw),
+After the colon, in any order, with commas: `methods`, `single` (further methods with one draw),
 `labels` (the curve of supervised learning, for label equivalence), `chance` (draws of labels
 crossed with initialisations), `ablation`; without a part all of them, about seventeen hours on two
 CPU cores, estimated. With `32px` the trainings are those of `configs/neu_active.py:small`: 32 px,

@@ -10,7 +10,7 @@ this size.
     python run.py --config=configs/studies/thirty_256px.py
     python run.py --config=configs/studies/thirty_256px.py:network=efficientnet_lite0,budget=30
 
-Behind the colon, `network` (`unet` if left out) and `budget`, `30` or `8` (both if left out). Each
+After the colon, `network` (`unet` if left out) and `budget`, `30` or `8` (both if left out). Each
 network needs a work directory of its own. Trainings share a GPU.
 """
 

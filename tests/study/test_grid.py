@@ -12,6 +12,7 @@ from uaps_jax.config import ConfigError
 from uaps_jax.configs import first, neu_uaps
 from uaps_jax.configs.studies import (
     base,
+    folder,
     neu_weak_to_strong,
     stages,
     thirty,
@@ -107,6 +108,19 @@ def test_larger_studies_of_few_labels(study, argument, budgets, size, steps, net
         cell.entry: cell.config.method.ramp_length for cell in cells if cell.entry != "supervised"
     }
     assert ramps == {"recommended": 0.4 * steps, "Dirichlet Match": 0}
+
+
+def test_the_study_of_a_folder_keeps_the_ramp_and_divides_the_masks_anew():
+    cells = cells_lib.cells(folder.get_config("medium"))
+    assert [cell.entry for cell in cells] == 3 * ["supervised", "recommended"]
+    assert [cell.draw for cell in cells] == [0, 0, 1, 1, 2, 2]
+    for cell in cells:
+        assert cell.config.data.shares == (0.5, 0.25, 0.25)
+        assert cell.config.train.batch_labeled == 8
+    assert cells[0].config.evaluation.predictor == "ema"
+    assert cells[1].config.method.ramp_length == 0.4 * cells[1].config.train.steps
+    with pytest.raises(ConfigError, match="there is no variant 'large'; choose one of small, med"):
+        folder.get_config("large")
 
 
 def test_the_study_at_full_size_has_one_network():
