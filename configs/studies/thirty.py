@@ -3,7 +3,7 @@
 Protocol `grouped`: of 8 or 30 leakage groups one image each is labeled, and copies of labeled
 pictures are in no part. 64 px, 4 + 4 images, 3000 steps of Adam at 1e-3 with a cosine to 0, scores
 of the last step. Each seed draws its own labeled images. `recommended` is the method that
-`configs/train.py` takes where none is named: FixMatch with thresholds of classes, boxes from
+`configs/train.py` takes where none is named: FixMatch with class-wise thresholds, boxes from
 labeled images and a ramp of the unlabeled loss. Its thresholds and the number of steps were chosen
 on the validation images of seed 0 with 8 pictures; its ramp on this draw, the synthetic surfaces
 and the tiles of cracks, by single runs whose test scores were seen.
