@@ -148,7 +148,7 @@ def end_with_parent() -> None:
 
 @contextlib.contextmanager
 def terminated_on_signal(stopped: threading.Event, running: Running) -> Iterator[None]:
-    """Within this context, SIGTERM and SIGINT terminate the processes and then this one.
+    """Within this context, a stop signal terminates the processes and then this one.
 
     They have `SAVING_S` seconds to save, and are killed then. `stop_signals.caught` says what
     becomes of further signals.

@@ -2,11 +2,13 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from tests import tiny
+from tests import crashes, tiny
 from tests.training.test_loop import assert_equal, frozen, run
 from uaps_jax import stop_signals
 from uaps_jax.training import checkpoints, interrupt, progress
@@ -47,6 +49,41 @@ def test_an_ignored_signal_stays_ignored():
             assert request.number is None
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+IN_A_TERMINAL = """
+import os, pathlib, sys, time
+from uaps_jax import stop_signals
+
+terminal = os.open(sys.argv[1], os.O_RDWR)  # of this session, which has no other one
+os.dup2(terminal, 1)
+os.dup2(terminal, 2)
+numbers = []
+with stop_signals.caught(numbers.append):
+    print("begun", flush=True)
+    while not numbers:
+        time.sleep(0.01)
+    print("saving", flush=True)
+    print("saving", file=sys.stderr)
+pathlib.Path(sys.argv[2]).write_text(str(numbers))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_after_a_closed_terminal_a_run_can_still_save(tmp_path):
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", IN_A_TERMINAL, os.ttyname(theirs), tmp_path / "numbers"],
+        cwd=crashes.PROJECT,
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+    )
+    assert os.read(ours, 5) == b"begun"
+    os.close(theirs)
+    os.close(ours)
+    _, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (0, b"")
+    assert (tmp_path / "numbers").read_text() == f"[{signal.SIGHUP:d}]"
 
 
 def test_nothing_is_noted_in_another_thread_or_where_it_is_not_wanted():

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
-from uaps_jax import stop_signals
 from uaps_jax.config import ConfigError
 from uaps_jax.datasets.common import UnreadableError
 from uaps_jax.labels import IGNORE
@@ -230,7 +229,7 @@ def serve(decisions: Decisions) -> None:
 
     A program that a shell starts in the background ignores SIGINT, unless it asks for it.
     """
-    for number in stop_signals.SIGNALS:
+    for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler)
     with Server(decisions) as server:
         print(f"open this address in a browser: {server.address}", flush=True)

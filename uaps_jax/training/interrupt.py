@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT: the current step is finished and saved, then the run ends."""
+"""SIGTERM, SIGINT, SIGHUP: the current step is finished and saved, then the run ends."""
 
 from __future__ import annotations
 
