@@ -41,7 +41,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "resized": {"fit": "resize"},
     "resized_area": {"fit": "resize", "resampling": "area"},
     "pad": {"fit": "pad"},
-    "crops": {"fit": "crop", "defect_crops": 0.5},
+    "crops": {"fit": "crop", "defect_share": 0.5},
     "crops_uniform": {"fit": "crop"},
 }
 TOP_PIXELS = 25

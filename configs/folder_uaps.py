@@ -3,7 +3,7 @@ r"""UAPS on your own images: a folder with `images`, some `masks`, and `classes.
 python run.py --config=configs/folder_uaps.py:small --workdir=runs/mine_small \
     --config.data.manual_dir=FOLDER
 
-Large photographs with small defects: add --config.data.fit=crop --config.data.defect_crops=0.5
+Large photographs with small defects: add --config.data.fit=crop --config.data.defect_share=0.5
 """
 
 from uaps_jax.config import Config

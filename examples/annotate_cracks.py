@@ -30,7 +30,7 @@ TRAINING = (
     "--config.data.manual_dir=cracks",
     "--config.data.data_dir=built",
     "--config.data.fit=crop",
-    "--config.data.defect_crops=0.5",
+    "--config.data.defect_share=0.5",
     "--config.data.shares=(0.7,0.2,0.1)",
 )
 LENGTH = (

@@ -202,7 +202,7 @@ def _config(
         "scale": 1.0,
         "resampling": "nearest",
         "crop_scale_range": (1.0, 1.0),
-        "defect_crops": 0.0,
+        "defect_share": 0.0,
         "transpose": False,
         "channels": 3,
         "mean": (0.485, 0.456, 0.406),  # of ImageNet

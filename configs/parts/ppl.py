@@ -73,7 +73,7 @@ MTILES = Setting(
     train=1073,
     learning_rate=0.001,
     epochs_at_half=200,
-    small=small_runs.MTILES,
+    small=small_runs.ALL_MTILES,
 )
 DAGM = Setting(
     dataset=datasets.dagm,

@@ -10,7 +10,8 @@ magnetic tiles. With `grouped`, which needs a work directory of its own, one ima
 leakage groups is labeled, and each seed draws them anew; of the magnetic tiles, the other
 photographs of a labeled tile are unlabeled ones. The trainings are those of the small variants of
 `configs/neu_stpp.py` and the others; the teacher, which ST++ and PPL share, learns the labeled
-images alone.
+images alone. In `PPL, balanced` the easy images are half of each kind (the setting `balanced`): in
+PPL they may be those without a defect.
 """
 
 from typing import Any, NamedTuple
@@ -19,9 +20,18 @@ from uaps_jax.configs.parts import choices, ppl
 from uaps_jax.configs.studies import base
 from uaps_jax.study.grid import Bars, Block, Entry, Grid
 
-ROWS = ("supervised", "ST", "ST++, one stage", "ST++", "PPL, one stage", "PPL")
+BALANCED = "PPL, balanced"
+ROWS = (
+    "supervised",
+    "ST",
+    "ST++, one stage",
+    "ST++",
+    "PPL, one stage",
+    "PPL",
+    f"{BALANCED}, one stage",
+    BALANCED,
+)
 GROUPED = "grouped"
-
 
 GROUPED_COUNT = 30
 
@@ -61,6 +71,11 @@ def _entries(steps: int) -> dict[str, Entry]:
         "PPL": Entry(
             config="configs/{dataset}_ppl.py",
             stages={"PPL, one stage": "student_1", "PPL": "student_2"},
+        ),
+        BALANCED: Entry(
+            config="configs/{dataset}_ppl.py",
+            overrides={"balanced": True},
+            stages={f"{BALANCED}, one stage": "student_1", BALANCED: "student_2"},
         ),
     }
 

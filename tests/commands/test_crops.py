@@ -23,7 +23,7 @@ TIMES = ("waiting_for_data", "steps_per_second")
 
 def settings(root, resident_mib):
     config = mine.settings(root, folder_uaps)
-    changes = {"fit": "crop", "defect_crops": 0.5, "crop_scale_range": (0.8, 1.25)}
+    changes = {"fit": "crop", "defect_share": 0.5, "crop_scale_range": (0.8, 1.25)}
     for name, value in (changes | {"scale": 0.75, "resampling": "area"}).items():
         setattr(config.data, name, value)
     config.data.resident_mib = resident_mib

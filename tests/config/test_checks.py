@@ -77,7 +77,7 @@ BAD = {
     "data.scale": 0.5,  # with "resize"
     "data.resampling": "bicubic",
     "data.crop_scale_range": (0.5, 2.0),  # with "resize"
-    "data.defect_crops": 1.5,
+    "data.defect_share": 1.5,
     "network.dropout": [0.05, 0.1, 0.2, 0.3, 0.5],
 }
 

@@ -33,7 +33,7 @@ def marked(row):
 
 def settings(**data):
     config = tiny.config(steps=12)
-    chosen = {"fit": "crop", "height": 16, "width": 24, "defect_crops": 0.5}
+    chosen = {"fit": "crop", "height": 16, "width": 24, "defect_share": 0.5}
     for name, value in (chosen | data).items():
         setattr(config.data, name, value)
     for view in (config.views.labeled, config.views.unlabeled):
@@ -56,7 +56,7 @@ def drawn(pool, count, seed=0, stream="labeled"):
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1 / 3, 0.5, 1.0])
 def test_the_share_over_ten_thousand_draws(share):
-    pool = made(settings(defect_crops=share), count=9)
+    pool = made(settings(defect_share=share), count=9)
     found, cut = drawn(pool, 10_000)
     assert abs(found.holds_defect.sum() - 10_000 * share) < 1
     holds = np.array([((mask > 0) & (mask != IGNORE)).any() for _, mask in cut])
@@ -70,7 +70,7 @@ def test_the_share_over_ten_thousand_draws(share):
 
 def test_classes_of_an_image_are_drawn_equally_often():
     """One class of 4 pixels, one of 1: a pixel drawn of all would give 4 to 1."""
-    pool = made(settings(defect_crops=1.0, height=1, width=1), count=2)
+    pool = made(settings(defect_share=1.0, height=1, width=1), count=2)
     _, cut = drawn(pool, 2000)
     counts = np.bincount([mask[0, 0] for _, mask in cut], minlength=3)
     assert counts[0] == 0
@@ -120,7 +120,7 @@ def test_a_target_is_the_centre_of_a_pixel(size, wanted, factor, part, seed):
 
 @pytest.mark.parametrize("resampling", ["nearest", "area"])
 def test_scaled_crops_hold_their_defects_and_show_the_same_places(resampling):
-    config = settings(crop_scale_range=(0.5, 2.0), defect_crops=1.0, resampling=resampling)
+    config = settings(crop_scale_range=(0.5, 2.0), defect_share=1.0, resampling=resampling)
     pool = made(config)
     found, cut = drawn(pool, 200)
     widths = []
@@ -147,7 +147,7 @@ def test_a_defect_lies_anywhere_in_its_crop():
         names=("one",),
         load=lambda name: (image, mask),
         defects={0: crops.defect_pixels(mask)},
-        data=settings(defect_crops=1.0).data,
+        data=settings(defect_share=1.0).data,
     )
     _, cut = drawn(pool, 3000)
     places = np.array([np.argwhere(m)[0] for _, m in cut])
@@ -166,7 +166,7 @@ def test_places_of_defects_are_few_and_of_every_class():
 
 
 def test_without_defects_the_order_is_that_of_images():
-    pool = made(settings(defect_crops=0.0))
+    pool = made(settings(defect_share=0.0))
     plain = order.batch_indices(seed=3, stream="labeled", step=2, batch=5, size=8)
     found = crops.draw(pool, seed=3, stream="labeled", step=2, batch=5)
     np.testing.assert_array_equal(found.rows, plain)
@@ -209,7 +209,7 @@ def test_a_batch_depends_on_seed_and_step_alone():
 
 
 def test_settings_of_crops_are_valid_and_transposed_ones_too():
-    config = settings(transpose=True, defect_crops=1.0)
+    config = settings(transpose=True, defect_share=1.0)
     validate(config)
     pool = made(config)
     image, mask = crops.cut(pool, seed=0, stream="labeled", position=4, row=1, holds_defect=True)

@@ -79,7 +79,7 @@ def test_small_defects_in_large_photographs_ask_for_crops_at_full_scale():
     survey, found = dataset_of([25] * 10, np.full(10, 5))
     settings, why = audit_size.proposed(survey, np.arange(20), found)
     assert settings == {"fit": "crop", "scale": 1.0, "height": 256, "width": 256} | {
-        "defect_crops": 0.5
+        "defect_share": 0.5
     }
     # Half of the images: 260 * 260 places of 945 * 1745 touch the defect.
     assert f"about {50 * 260 * 260 / (945 * 1745):.1f} % of uniformly" in why
@@ -130,7 +130,7 @@ def test_findings_name_what_is_lost_and_what_to_write():
         "--config.data.scale=1.0",
         "--config.data.height=256",
         "--config.data.width=256",
-        "--config.data.defect_crops=0.5",
+        "--config.data.defect_share=0.5",
     ]
 
 
@@ -140,7 +140,7 @@ def test_crops_without_oversampling_are_found_and_with_it_nothing_is():
     few = "few images with a defect to score"
     titles = found_titles(survey, found, data)
     assert set(titles) == {few, "few crops hold a defect", "settings that fit these images"}
-    data.defect_crops = 0.5
+    data.defect_share = 0.5
     assert set(found_titles(survey, found, data)) == {few}
 
 
@@ -155,10 +155,10 @@ def test_the_chance_of_a_defect_is_that_of_drawn_crops():
 def test_a_proposal_takes_back_what_it_does_not_use():
     survey, found = dataset_of([25] * 10, np.full(10, 5), size=(300, 400))
     found = dataclasses.replace(found, left=np.zeros(10, int))
-    data = settings(fit="crop", scale=0.5, defect_crops=0.5, crop_scale_range=(0.5, 2.0))
+    data = settings(fit="crop", scale=0.5, defect_share=0.5, crop_scale_range=(0.5, 2.0))
     lines = found_titles(survey, found, data)["settings that fit these images"].text
     assert lines.endswith(
         "--config.data.fit=resize --config.data.resampling=area --config.data.height=320 "
         "--config.data.width=416 --config.data.scale=1.0 "
-        "'--config.data.crop_scale_range=(1.0, 1.0)' --config.data.defect_crops=0.0"
+        "'--config.data.crop_scale_range=(1.0, 1.0)'"
     )

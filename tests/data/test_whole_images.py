@@ -26,7 +26,7 @@ def opened(tmp_path_factory):
 
 def settings(opened, **changes):
     data = opened[0].data
-    chosen = {"fit": "crop", "height": 16, "width": 16, "scale": 0.75, "defect_crops": 0.5}
+    chosen = {"fit": "crop", "height": 16, "width": 16, "scale": 0.75, "defect_share": 0.5}
     changes = chosen | {"resampling": "area", "crop_scale_range": (0.7, 1.4)} | changes
     for name, value in changes.items():
         setattr(data, name, value)
@@ -102,5 +102,5 @@ def test_probe_crops_are_one_of_each_image(opened):
 def test_crops_cannot_hold_defects_where_there_are_none(opened):
     data, dataset = settings(opened), opened[1]
     good = [name for name in names(True) if int(name[-1]) % 2 == 0]
-    with pytest.raises(ConfigError, match=r"data\.defect_crops = 0\.5: none of the 5 labeled"):
+    with pytest.raises(ConfigError, match=r"data\.defect_share = 0\.5: none of the 5 labeled"):
         whole_images.to_crop(dataset, good, data, resident=False, labeled=True)

@@ -45,7 +45,7 @@ def test_a_pretrained_encoder_tells_kinds_of_image_apart(root, channels):
 
 def test_a_pretrained_encoder_sees_the_whole_of_what_the_network_sees_in_crops(root):
     base = recipe(root).base
-    cropped = with_data(base, fit="crop", scale=0.5, defect_crops=0.5, crop_scale_range=(0.8, 1.2))
+    cropped = with_data(base, fit="crop", scale=0.5, defect_share=0.5, crop_scale_range=(0.8, 1.2))
     _, dataset = opening.open_dataset(base)
     names = sorted(dataset.groups)[:3]
     found = image_features.of_images("efficientnet_lite0", cropped, dataset, names)

@@ -149,11 +149,13 @@ def test_the_short_study_of_the_weak_to_strong_family():
 def test_the_study_of_stages_has_lists_and_groups(argument, labeled, copies):
     cells = cells_lib.cells(stages.get_config(argument))
     configs = [cell.config for cell in cells]
-    assert len(cells) == 9
+    assert len(cells) == 12
     assert {c.data.labeled_count for c in configs} == {labeled}
     assert {c.data.labeled_group_copies for c in configs} == {copies}
-    assert {c.train.steps for c in configs} == {1500}
-    size, network = (32, "unet") if argument.startswith("neu") else (128, "unet_decoder")
+    is_neu = argument.startswith("neu")
+    assert {c.train.steps for c in configs} == {1500 if is_neu else 750}
+    assert {c.data.defect_share for c in configs} == {0.0 if is_neu else 0.5}
+    size, network = (32, "unet") if is_neu else (128, "unet_decoder")
     assert {(c.data.height, c.network.name) for c in configs} == {(size, network)}
     splits = {c.data.split_seed for c in configs}
     assert len(splits) == (3 if argument.endswith("grouped") else 1)

@@ -109,9 +109,9 @@ class DataConfig(Section):
     resampling: Literal["nearest", "area"]
     # "crop": range of a further factor, drawn for each training crop, uniform in its logarithm
     crop_scale_range: tuple[float, float] = field(metadata=positive_range())
-    # "crop": share of the labeled crops that are placed so that they hold a defect; the others are
-    # placed uniformly; 0: all of them are
-    defect_crops: float = field(metadata=rule(lambda v: 0 <= v <= 1, "is a share, 0 to 1"))
+    # share of a batch's labeled images that are drawn of those with a defect, and of its labeled
+    # crops that are placed so that they hold one; the others are drawn of all; 0: all of them are
+    defect_share: float = field(metadata=rule(lambda v: 0 <= v <= 1, "is a share, 0 to 1"))
     transpose: bool  # swap height and width after resizing, as the released KolektorSDD2 code does
     channels: int = field(metadata=rule(lambda v: v in (1, 3), "must be 1 or 3"))  # 1 for grey
     classes: int = field(  # number, background included; 0: that of the dataset
@@ -194,13 +194,12 @@ class DataConfig(Section):
             self.scale == 1 or self.fit != "resize",
             'can be set for data.fit = "crop" or "pad" only: "resize" has its own factors',
         )
-        for key, unused in (("data.crop_scale_range", (1.0, 1.0)), ("data.defect_crops", 0.0)):
-            yield from check(
-                config,
-                key,
-                self.fit == "crop" or lookup(config, key) == unused,
-                f'can be set for data.fit = "crop" only; set it to {unused}',
-            )
+        yield from check(
+            config,
+            "data.crop_scale_range",
+            self.fit == "crop" or self.crop_scale_range == (1.0, 1.0),
+            'can be set for data.fit = "crop" only; set it to (1.0, 1.0)',
+        )
         yield from check(
             config,
             "data.targets.folders",

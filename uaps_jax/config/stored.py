@@ -164,6 +164,7 @@ MIGRATIONS = (
         adjust=_supervised_with_one_loss,
     ),
     Migration(added={"data.targets.part": "unlabeled"}),
+    Migration(renamed={"data.defect_crops": "data.defect_share"}),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

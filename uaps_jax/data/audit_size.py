@@ -57,14 +57,14 @@ def at_the_networks_size(
     chance = visible.chance_of_a_defect(
         found, survey.sizes, labeled, (data.height, data.width), data.scale
     )
-    is_rare = data.fit == "crop" and data.defect_crops == 0 and chance < RARE
+    is_rare = data.fit == "crop" and data.defect_share == 0 and chance < RARE
     if is_rare:
         findings.append(
             Finding(
                 level="warning",
                 title="few crops hold a defect",
                 text=f"about {100 * chance:.1f} % of the labeled crops: the network sees little "
-                "else than background. data.defect_crops sets how many hold one.",
+                "else than background. data.defect_share sets how many hold one.",
             )
         )
     if len(found.image) and (problems or is_rare):
@@ -147,7 +147,7 @@ def _few_images(survey: Survey, split: splits.Split) -> Iterator[Finding]:
 def _proposal(survey: Survey, labeled: np.ndarray, data: DataConfig, found: Defects) -> Finding:
     settings, why = proposed(survey, labeled, found)
     if settings["fit"] == "resize":  # which does not use these
-        unused = {"scale": 1.0, "crop_scale_range": (1.0, 1.0), "defect_crops": 0.0}
+        unused = {"scale": 1.0, "crop_scale_range": (1.0, 1.0)}
         settings = {**settings, **{n: v for n, v in unused.items() if getattr(data, n) != v}}
     lines = " ".join(
         shlex.quote(f"--config.data.{name}={value}") for name, value in settings.items()
@@ -178,7 +178,7 @@ def proposed(survey: Survey, labeled: np.ndarray, found: Defects) -> tuple[Mappi
         del settings["resampling"]
     settings |= {"height": crop[0], "width": crop[1]}
     if chance < RARE:
-        settings["defect_crops"] = 0.5
+        settings["defect_share"] = 0.5
         why = f"{why} (about {100 * chance:.1f} % of uniformly placed crops touch a defect)"
     return settings, why
 

@@ -3,11 +3,10 @@
 The crop at a position of a stream does not depend on the crops before it, on the number of threads
 or processes, or on whether the images are in memory. So a run that resumes draws the same crops.
 
-Of every n labeled crops, `data.defect_crops` * n hold a defect (for a share such as 1/3, as evenly
-as whole numbers allow): their image is one that has a defect, the next in an order of these images
-of their own; one of its classes is drawn, then one pixel of that class, and the crop is placed
-around the pixel (as nnU-Net draws patches that hold foreground, Isensee et al. 2021). The other
-crops, and those of unlabeled images, take the next of all images and a uniformly drawn place.
+Of the labeled crops, the share `data.defect_share` holds a defect (`order.draw`): one of the
+classes of their image is drawn, then one pixel of that class, and the crop is placed around the
+pixel (as nnU-Net draws patches that hold foreground, Isensee et al. 2021). The other crops, and
+those of unlabeled images, take the next of all images and a uniformly drawn place.
 """
 
 from __future__ import annotations
@@ -16,18 +15,16 @@ import dataclasses
 import math
 import zlib
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
 from uaps_jax.config import DataConfig
 from uaps_jax.data import order, prepare, resample
+from uaps_jax.data.order import Draw
 from uaps_jax.labels import IGNORE
 
 MOST_PIXELS = 1000
 """Pixels of a class that are kept of an image, evenly spaced, as places for crops."""
-
-_PARTS = 10**6  # shares are whole numbers of millionths, so that no rounding error adds up
 
 Pixels = tuple[np.ndarray, ...]
 """For each class in an image, the places of its pixels, y * width + x, int32 `[P]`."""
@@ -52,36 +49,17 @@ class Crops:
     data: DataConfig
 
 
-class Draw(NamedTuple):
-    """The crops of a batch.
-
-    Attributes:
-      positions: in their stream, int64 `[B]`.
-      rows: of their images, int32 `[B]`.
-      holds_defect: whether they are placed around a defect, bool `[B]`.
-    """
-
-    positions: np.ndarray
-    rows: np.ndarray
-    holds_defect: np.ndarray
-
-
 def draw(crops: Crops, *, seed: int, stream: str, step: int, batch: int) -> Draw:
     """The images of the crops in the batch of a stream at a step; arguments as `batch_indices`."""
-    positions = step * batch + np.arange(batch, dtype=np.int64)
-    parts = round(crops.data.defect_crops * _PARTS) if crops.defects else 0
-    before = positions * parts // _PARTS  # crops that hold a defect
-    holds_defect = (positions + 1) * parts // _PARTS > before
-    rows = order.indices(
-        seed=seed, stream=stream, positions=positions - before, size=len(crops.names)
+    return order.draw(
+        seed=seed,
+        stream=stream,
+        step=step,
+        batch=batch,
+        size=len(crops.names),
+        defective=sorted(crops.defects),
+        share=crops.data.defect_share,
     )
-    if holds_defect.any():
-        defective = np.array(sorted(crops.defects), np.int32)
-        places = order.indices(
-            seed=seed, stream=f"{stream}/defects", positions=before, size=len(defective)
-        )
-        rows = np.where(holds_defect, defective[places], rows)
-    return Draw(positions, rows, holds_defect)
 
 
 def cut(

@@ -4,8 +4,66 @@ from __future__ import annotations
 
 import functools
 import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
+
+_PARTS = 10**6  # shares are whole numbers of millionths, so that no rounding error adds up
+
+
+class Draw(NamedTuple):
+    """The images of a batch.
+
+    Attributes:
+      positions: in their stream, int64 `[B]`.
+      rows: in their pool, int32 `[B]`.
+      holds_defect: whether they are drawn of those with a defect alone, bool `[B]`.
+    """
+
+    positions: np.ndarray
+    rows: np.ndarray
+    holds_defect: np.ndarray
+
+
+def draw(
+    *,
+    seed: int,
+    stream: str,
+    step: int,
+    batch: int,
+    size: int,
+    defective: Sequence[int],
+    share: float,
+) -> Draw:
+    """The images in the batch of a stream at a step, a share of which have a defect.
+
+    Of every n images, `share` * n (for a share such as 1/3, as evenly as whole numbers allow) are
+    the next in an order of their own of those with a defect; the others are the next of all images.
+
+    Args:
+      seed: of the run.
+      stream: its name; streams from the same pool have different orders.
+      step: 0-based.
+      batch: images per step.
+      size: images in the pool.
+      defective: rows of the images with a defect, ascending; empty: all images are drawn alike.
+      share: of the batch.
+
+    Raises:
+      ValueError: the pool is empty.
+    """
+    positions = step * batch + np.arange(batch, dtype=np.int64)
+    parts = round(share * _PARTS) if len(defective) else 0
+    before = positions * parts // _PARTS  # images of `defective`
+    holds_defect = (positions + 1) * parts // _PARTS > before
+    rows = indices(seed=seed, stream=stream, positions=positions - before, size=size)
+    if holds_defect.any():
+        places = indices(
+            seed=seed, stream=f"{stream}/defects", positions=before, size=len(defective)
+        )
+        rows = np.where(holds_defect, np.array(defective, np.int32)[places], rows)
+    return Draw(positions, rows, holds_defect)
 
 
 def batch_indices(*, seed: int, stream: str, step: int, batch: int, size: int) -> np.ndarray:

@@ -53,12 +53,15 @@ class Pool:
       images: uint8 `[N, H, W, C]`.
       masks: uint8 class ids `[N, H, W]`, 255 where there is no label.
       weights: of each pixel, uint8 `[N, H, W]`; None without.
+      defective: rows of the images with a defect, of which `data.defect_share` of a batch are
+        drawn; empty if all images are drawn alike.
     """
 
     names: tuple[str, ...]
     images: np.ndarray
     masks: np.ndarray
     weights: np.ndarray | None = None
+    defective: tuple[int, ...] = ()
 
     @property
     def fields(self) -> dict[str, np.ndarray]:
@@ -75,10 +78,12 @@ class Files:
       names: `[N]`.
       load: name -> `image` uint8 `[H, W, C]`, `mask` uint8 `[H, W]` and, with targets that have
         weights, `weight` uint8 `[H, W]`, as the network's input; called by several threads.
+      defective: as of `Pool`.
     """
 
     names: tuple[str, ...]
     load: Callable[[str], dict[str, np.ndarray]]
+    defective: tuple[int, ...] = ()
 
 
 Images = Pool | Files | Crops

@@ -1,6 +1,6 @@
 """The batches of a run, a pure function of the seed and the step.
 
-`order.batch_indices` gives the rows of each step. If the training images are in device memory, only
+`order.draw` gives the rows of each step. If the training images are in device memory, only
 these row numbers are transferred; otherwise, threads of Grain decode the images, or cut crops out
 of them, some steps ahead. All give the same images, whatever the number of threads, also after a
 resume.
@@ -128,7 +128,15 @@ def _rows(config: Config, name: str, stream: Stream, pool: Images, step: int) ->
     seed, batch = config.train.seed, stream.batch
     if isinstance(pool, Crops):
         return crops.draw(pool, seed=seed, stream=name, step=step, batch=batch).rows
-    return order.batch_indices(seed=seed, stream=name, step=step, batch=batch, size=len(pool.names))
+    return order.draw(
+        seed=seed,
+        stream=name,
+        step=step,
+        batch=batch,
+        size=len(pool.names),
+        defective=pool.defective,
+        share=config.data.defect_share,
+    ).rows
 
 
 def _fields(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from uaps_jax.config import DataConfig
+import numpy as np
+
+from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import rough, source, whole_images
-from uaps_jax.data.source import Dataset, Images, Targets
+from uaps_jax.data.crops import Crops
+from uaps_jax.data.source import Dataset, Images, Pool, Targets
+from uaps_jax.labels import IGNORE
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,7 +44,7 @@ def read(
       targets: of the pool `data.targets.part`.
 
     Raises:
-      ConfigError: crops are to hold defects, and no labeled image has one.
+      ConfigError: batches are to hold defects, and no labeled image has one.
     """
     every = [name for listed in names.values() for name in listed]
     has_weights = targets is not None and data.targets.weights
@@ -66,9 +70,32 @@ def read(
         pool: bring(dataset, listed, data, targets if pool == data.targets.part else None)
         for pool, listed in names.items()
     }
-    pools["labeled"] = rough.rough_images(pools["labeled"], data.rough)
+    labeled = rough.rough_images(pools["labeled"], data.rough)
+    pools["labeled"] = _with_defective(labeled, data) if data.defect_share else labeled
     return TrainingImages(
         pools=pools,
         mebibytes=size,
         where="live on the devices" if resident else "are streamed",
     )
+
+
+def _with_defective(images: Images, data: DataConfig) -> Images:
+    """Labeled images that know which of them have a defect; those on disk are read for it.
+
+    Raises:
+      ConfigError: none has one.
+    """
+    assert not isinstance(images, Crops)
+    if isinstance(images, Pool):
+        masks: Iterable[np.ndarray] = images.masks
+    else:
+        masks = (images.load(name)["mask"] for name in images.names)
+    has_defect = [((mask != 0) & (mask != IGNORE)).any() for mask in masks]
+    defective = tuple(row for row, found in enumerate(has_defect) if found)
+    if not defective:
+        raise ConfigError(
+            f"data.defect_share = {data.defect_share}: none of the {len(images.names)} labeled "
+            f"images has a defect at {data.width} x {data.height} px; set it to 0, or label images "
+            "with defects"
+        )
+    return dataclasses.replace(images, defective=defective)

@@ -61,7 +61,7 @@ def to_crop(
         pixels = prepare.channels(prepare.scaled(pixels, data), data)
         return np.ascontiguousarray(pixels), np.ascontiguousarray(prepare.scaled_mask(ids, data))
 
-    places_crops = labeled and data.defect_crops > 0
+    places_crops = labeled and data.defect_share > 0
     held: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     defects: dict[int, crops.Pixels] = {}
     if resident or places_crops:
@@ -73,7 +73,7 @@ def to_crop(
                 defects[row] = pixels
     if places_crops and not defects:
         raise ConfigError(
-            f"data.defect_crops = {data.defect_crops}: none of the {len(names)} labeled images has "
+            f"data.defect_share = {data.defect_share}: none of the {len(names)} labeled images has "
             f"a defect at data.scale = {data.scale}; set it to 0, or label images with defects"
         )
     return Crops(

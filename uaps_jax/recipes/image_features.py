@@ -136,7 +136,7 @@ def _seen(data: DataConfig, encoder: encoders.Encoder) -> DataConfig:
             "fit": "resize",
             "scale": 1.0,
             "crop_scale_range": (1.0, 1.0),
-            "defect_crops": 0.0,
+            "defect_share": 0.0,
         }
     height, width = (STRIDE * max(1, int(np.ceil(round(side) / STRIDE))) for side in sides)
     return dataclasses.replace(
