@@ -15,7 +15,6 @@ import numpy as np
 from benchmarks.sides import WEIGHTS
 from uaps_jax.methods import strong_views, uaps, weak_to_strong
 from uaps_jax.methods.base import Method
-from uaps_jax.methods.strong_views import StrongView
 from uaps_jax.trees import Tree
 
 Arrays = Mapping[str, np.ndarray]
@@ -63,12 +62,13 @@ def of_fixmatch(method: Method, options: Any, variables: Tree, batch: Arrays) ->
     box = np.zeros((count, height, width), bool)
     box[:, height // 4 : height // 2, width // 3 :] = True
     box[-1] = False
-    strong = strong_views.with_boxes({"box": jnp.asarray(box)}, StrongView(u, target))
+    view: Tree = {"image": u, "target": target}
+    strong = strong_views.with_boxes({"box": jnp.asarray(box)}, view)
     total, _ = weak_to_strong.objective(
         labeled[None],
         jnp.asarray(batch["mask"].astype(np.int32)),
-        [forward(variables, strong.image)[None]],
-        [strong.target],
+        [forward(variables, strong["image"])[None]],
+        [strong["target"]],
         jnp.asarray(options.weight, jnp.float32),
         options.unlabeled_loss,
     )

@@ -30,17 +30,13 @@ def objective(labeled, unlabeled, labels, weight):
     return supervised + weight * entropy, {"supervised": supervised, "entropy": entropy}
 
 
-def build(config, network):
+def build(config, network, options):
     def term(seen):
         labeled, unlabeled = (seen.logits(name)[0] for name in ("labeled", "unlabeled"))
-        return Term(*objective(labeled, unlabeled, seen.labels, seen.ramped("entropy")))
+        return Term(*objective(labeled, unlabeled, seen.labels, seen.ramped("weight")))
 
-    return one_network.build(
-        config,
-        network,
-        one_objective(network, term),
-        hyperparameters={"entropy": config.method.weight},
-    )
+    loss = one_objective(network, term)
+    return one_network.build(config, network, loss, hyperparameters=("weight",))
 
 
 def get_config(argument="dataset=synthetic"):

@@ -22,8 +22,7 @@ def batch_of(method, size=4):
 
 
 def views_of(method, key):
-    traced = traced_hyperparameters(method)
-    return jax.jit(method.views)(key, batch_of(method), jnp.asarray(0), traced)
+    return jax.jit(method.views)(key, batch_of(method))
 
 
 def inputs_of(method, params, state, views, key, step, hyperparameters=None):

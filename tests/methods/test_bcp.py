@@ -15,7 +15,7 @@ from uaps_jax import methods
 from uaps_jax.config import ConfigError
 from uaps_jax.labels import IGNORE
 from uaps_jax.methods import bcp
-from uaps_jax.methods.strong_views import next_image
+from uaps_jax.transforms.mixing import next_images
 
 
 def test_objective_and_gradients_equal_numpy():
@@ -90,8 +90,8 @@ def test_labeled_images_alone_in_the_first_steps(monkeypatch):
     labeled = np.asarray(views["labeled"]["image"])
     mask = np.asarray(views["box"]["outside"])[..., None]
     images = np.asarray(seen["images"]).reshape(len(labeled), 2, *labeled.shape[1:])
-    assert_allclose(images[:, 0], np.where(mask, labeled, next_image(labeled)))
-    assert_array_equal(seen["pseudo"], next_image(views["labeled"]["mask"]))
+    assert_allclose(images[:, 0], np.where(mask, labeled, next_images(labeled)))
+    assert_array_equal(seen["pseudo"], next_images(views["labeled"]["mask"]))
     assert float(seen["weight"]) == 1.0
 
 

@@ -28,7 +28,7 @@ def test_a_step_takes_views_of_the_size_of_the_crop(name):
         for stream, about in method.streams.items()
     }
     key, step, traced = jax.random.key(0), jnp.asarray(0), traced_hyperparameters(method)
-    views = jax.eval_shape(method.views, key, batch, step, traced)
+    views = jax.eval_shape(method.views, key, batch)
     assert all(x.shape[1:3] == CROP for x in jax.tree.leaves(views) if x.ndim > 2)
     params, state = jax.eval_shape(lambda: method.init(0))
     inputs = Inputs(params, state, method.memory(), views, key, step, traced)

@@ -65,7 +65,7 @@ def test_tags_are_the_classes_of_the_whole_mask_and_maps_are_a_prediction():
             "index": np.arange(3),
         }
     }
-    views = jax.jit(method.views)(jax.random.key(0), batch, jnp.asarray(0), {})
+    views = jax.jit(method.views)(jax.random.key(0), batch)
     np.testing.assert_array_equal(views["labeled"]["tags"], [[0, 1], [1, 0], [0, 0]])
     assert views["labeled"]["image"].shape == (3, 8, 8, 3)
     params, state = method.init(0)

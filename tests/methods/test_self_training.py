@@ -1,7 +1,6 @@
 """Self-training: one mean over the pixels of labeled and pseudo-labeled images."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -35,7 +34,7 @@ def test_the_loss_is_one_mean_over_the_labeled_pixels_of_both_batches():
 
     @jax.jit
     def run(batch):
-        views = method.views(jax.random.key(1), batch, jnp.asarray(0), {})
+        views = method.views(jax.random.key(1), batch)
         inputs = inputs_of(method, params, state, views, jax.random.key(2), 0)
         shown = (views["labeled"]["image"], views["unlabeled"]["image"])
         outputs, _ = passes.forward(
@@ -63,7 +62,7 @@ def test_strong_views_have_cutout_without_labels():
     pool = tiny.pool(4)
     stream = {"image": pool.images, "mask": pool.masks, "index": np.arange(4)}
     batch = {"labeled": stream, "unlabeled": stream}
-    views = jax.jit(method.views)(jax.random.key(0), batch, jnp.asarray(0), {})
+    views = jax.jit(method.views)(jax.random.key(0), batch)
     assert (views["labeled"]["mask"] != IGNORE).all()
     hidden = np.asarray(views["unlabeled"]["mask"] == IGNORE).mean((1, 2))
     assert (hidden > 0).all()

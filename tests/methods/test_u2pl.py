@@ -155,8 +155,9 @@ def teaching(classes, is_reliable=None, seed=10):
     return contrast.Teaching(of_labeled, of_unlabeled, labels, found.is_reliable, target, mixed)
 
 
-def numbers(ranks):
-    return contrast.Numbers(anchors=6, negatives=7, ranks=ranks, size=12, keys=4)
+def options(ranks):
+    sizes = {"anchors": 6, "negatives": 7, "bank_size": 12, "bank_keys": 4}
+    return settings_of(low_rank=ranks[0], high_rank=ranks[1], **sizes).method
 
 
 def filled_banks(classes, rows, seed=20):
@@ -168,7 +169,7 @@ def filled_banks(classes, rows, seed=20):
 
 @functools.cache
 def prepare(ranks):
-    return jax.jit(functools.partial(contrast.prepare, numbers=numbers(ranks)))
+    return jax.jit(functools.partial(contrast.prepare, options=options(ranks)))
 
 
 def prepared(classes, ranks, starts=True, rows=9, threshold=0.3):
@@ -370,7 +371,7 @@ def test_labels_are_read_at_the_pixels_of_the_projection(side, small):
     )
     empty = jnp.zeros((classes * 12, D)), jnp.zeros(classes, jnp.int32)
     shapes = jax.eval_shape(
-        functools.partial(contrast.prepare, numbers=numbers((1, 2))),
+        functools.partial(contrast.prepare, options=options((1, 2))),
         *(KEY, given, *empty, jnp.asarray(True), jnp.float32(0.3)),
     )
     assert shapes.anchors.shape == shapes.negatives.shape == (classes, 2 * B * small * SMALL)

@@ -381,7 +381,7 @@ def test_the_uncertainty_term_can_be_left_out_of_the_ramp():
 
 def test_hyperparameters_are_inputs_of_the_compiled_loss():
     base_total, _, _ = run(1000)
-    total, _, parts = run(1000, hyperparameters={"pseudo": 2.0})
+    total, _, parts = run(1000, hyperparameters={"weight_pseudo": 2.0})
     assert total - base_total == pytest.approx(1.9 * float(parts["pseudo"]), rel=1e-4)
 
 

@@ -62,7 +62,7 @@ def test_uncertain_pixels_of_a_step_weigh_less_and_a_head_on_the_encoder_learns_
 
     @jax.jit
     def run(batch):
-        views = method.views(jax.random.key(1), batch, jnp.asarray(0), {})
+        views = method.views(jax.random.key(1), batch)
         inputs = inputs_of(method, params, state, views, jax.random.key(2), 0)
         variables = {"params": params, "batch_stats": state["batch_stats"]}
         outputs, _ = network.train_outputs(

@@ -175,8 +175,7 @@ def test_normalize_casts_after_computing_in_float32():
 
 
 def views_of(config, *streams):
-    weak = method_views.weak_views(config, {stream.pool: stream for stream in streams})
-    return lambda key, batch: weak(key, batch, 0, {})
+    return method_views.weak_views(config, {stream.pool: stream for stream in streams})
 
 
 def test_each_stream_is_normalised_and_labeled_ones_keep_integer_masks():
@@ -223,9 +222,7 @@ def test_each_stream_follows_the_policy_of_its_pool():
     given = {name: {"image": images} for name in ("labeled", "first", "second")}
     unlabeled = unlabeled_stream(config)
     streams = {"labeled": labeled_stream(config), "first": unlabeled, "second": unlabeled}
-    made = jax.jit(lambda key, batch: method_views.weak_views(config, streams)(key, batch, 0, {}))(
-        KEY, given
-    )
+    made = jax.jit(method_views.weak_views(config, streams))(KEY, given)
     expected = oracles.normalize(images, config.data.mean, config.data.std)
     for name, axis in (("labeled", 2), ("first", 1), ("second", 1)):
         flipped = np.flip(expected, axis)

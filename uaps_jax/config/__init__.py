@@ -18,14 +18,13 @@ from uaps_jax.config.method import (
     MethodConfig,
     RampedConfig,
     TeacherMode,
-    late_start_problems,
-    paired_batch_problems,
 )
 from uaps_jax.config.network import NETWORKS, NetworkConfig
 from uaps_jax.config.optimizer import OptimizerConfig
 from uaps_jax.config.rough import RoughConfig
 from uaps_jax.config.rules import (
     above,
+    area_range,
     at_least,
     below_one,
     each,
@@ -80,6 +79,7 @@ __all__ = [
     "ViewConfig",
     "ViewsConfig",
     "above",
+    "area_range",
     "assign",
     "at_least",
     "below_one",
@@ -92,12 +92,10 @@ __all__ = [
     "fraction",
     "from_flat",
     "from_stored",
-    "late_start_problems",
     "lookup",
     "low_high",
     "migrated",
     "one_of",
-    "paired_batch_problems",
     "probability",
     "require_types",
     "rule",

@@ -30,11 +30,16 @@ class MethodConfig(Section):
       name: of the method.
       ramp_share: fraction of the steps after which its ramps are complete, in a shortened run.
       auxiliary: the smallest and the largest number of auxiliary decoders.
+      mixes_streams: whether images of both streams are mixed, so must be as many and as large.
+      late_starts: settings that count first steps without the unlabeled loss -> the share of the
+        steps that they usually are.
     """
 
     name: ClassVar[str]
     ramp_share: ClassVar[float] = 0.0
     auxiliary: ClassVar[tuple[float, float]] = (0, math.inf)
+    mixes_streams: ClassVar[bool] = False
+    late_starts: ClassVar[Mapping[str, float]] = {}
 
     def heads(self, config: "Config") -> Mapping[str, Head]:
         """The extra heads of its networks, by name; `data.classes` is known."""
@@ -51,6 +56,10 @@ class MethodConfig(Section):
             least <= config.network.auxiliary <= most,
             f"must be {allowed} for method {self.name}",
         )
+        if self.mixes_streams:
+            yield from paired_batch_problems(config)
+        for name, share in self.late_starts.items():
+            yield from late_start_problems(config, f"method.{name}", share)
 
     def share_of_ramps(self, steps: int) -> float:
         """The fraction of the steps that its ramps take in a run of another length.
@@ -68,6 +77,9 @@ class MethodConfig(Section):
           steps: of the run.
           share: fraction of the steps that ramps take.
         """
+        del share
+        for name, usual in self.late_starts.items():
+            setattr(self, name, round(usual * steps))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,6 +96,7 @@ class RampedConfig(MethodConfig):
 
     def scale_ramps(self, steps: int, share: float) -> None:
         """The ramp is complete after the fraction `share` of `steps`, and updated every step."""
+        MethodConfig.scale_ramps(self, steps, share)
         self.ramp_interval = 1
         self.ramp_length = max(1, round(share * steps)) if share else 0
 

@@ -85,6 +85,11 @@ def seed() -> Metadata:
     return within(0, 2**32 - 1)
 
 
+def area_range() -> Metadata:
+    """A pair of shares of an image, 0 < low <= high <= 1."""
+    return rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
+
+
 def positive_range() -> Metadata:
     """A pair with 0 < low <= high."""
     return rule(lambda v: 0 < v[0] <= v[1], "must be (low, high), above 0")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from uaps_jax.config.checks import check
 from uaps_jax.config.data import DataConfig
-from uaps_jax.config.rules import at_least, low_high, positive_range, probability, rule
+from uaps_jax.config.rules import area_range, at_least, low_high, positive_range, probability, rule
 from uaps_jax.config.section import Section, lookup
 
 if TYPE_CHECKING:
@@ -51,9 +51,7 @@ class PhotometricConfig(Section):
     noise_first: bool  # noise before brightness and contrast, as in the DAGM script; False: last
     cutout: float = field(metadata=probability())  # probability of a rectangle without label
     # range of the rectangle's fraction of the image
-    cutout_area: tuple[float, float] = field(
-        metadata=rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
-    )
+    cutout_area: tuple[float, float] = field(metadata=area_range())
     # range of the rectangle's height / width
     cutout_aspect: tuple[float, float] = field(metadata=positive_range())
     cutout_noise: bool  # filled with uniform noise (ST++); False: with 0 (U2PL)

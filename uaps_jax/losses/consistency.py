@@ -16,15 +16,12 @@ def dirichlet_weights(
 
 
 def mixing_weights(
-    mixing: Literal["dirichlet", "mean"],
-    key: jax.Array,
-    decoders: int,
-    dtype: jax.typing.DTypeLike,
+    mixing: Literal["dirichlet", "mean"], key: jax.Array, logits: jax.Array
 ) -> jax.Array:
-    """Weights `[decoders]` of a mixed prediction: drawn, or all equal."""
+    """Weights `[K]` of a mixed prediction of logits `[K, ...]`: drawn, or all equal."""
     if mixing == "dirichlet":
-        return dirichlet_weights(key, decoders, dtype)
-    return jnp.full(decoders, 1 / decoders, dtype)
+        return dirichlet_weights(key, len(logits), logits.dtype)
+    return jnp.full(len(logits), 1 / len(logits), logits.dtype)
 
 
 def mixed_probabilities(logits: jax.Array, weights: jax.Array) -> jax.Array:

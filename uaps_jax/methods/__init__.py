@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from uaps_jax import config as config_lib
 from uaps_jax import external, models
@@ -35,7 +36,9 @@ from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
-Build = Callable[[Config, Network], Method]
+Build = Callable[[Config, Network, Any], Method]
+"""`(config, network, config.method)` to the method."""
+
 METHODS: dict[str, Build] = {}
 
 
@@ -86,4 +89,4 @@ def build(config: Config, weights: Tree | None = None) -> Method:
       weights: what its networks start from in place of drawn values (`Network.init`).
     """
     network = models.build(config, config.method.heads(config), weights)
-    return METHODS[config.method.name](config, network)
+    return METHODS[config.method.name](config, network, config.method)

@@ -22,5 +22,5 @@ class AugsegConfig(weak_to_strong.WeakToStrongConfig):
     name: ClassVar[str] = "augseg"
 
 
-def build(config: Config, network: Network) -> Method:
-    return weak_to_strong.build(config, network, strong=1)
+def build(config: Config, network: Network, options: AugsegConfig) -> Method:
+    return weak_to_strong.build(config, network, options, strong=1)

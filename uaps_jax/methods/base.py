@@ -15,31 +15,19 @@ from uaps_jax.stream import Stream
 from uaps_jax.trees import Tree
 
 Hyperparameters = Mapping[str, jax.Array]
-"""Name -> a float32 scalar: traced, so that a sweep over its values compiles once."""
+"""Name of a setting -> its value, float32, `[]` or `[n]`: traced, so that a sweep compiles once."""
 
 
-def labeled_stream(config: Config) -> Stream:
-    return masked_stream(config, weighted=False)
-
-
-def masked_stream(config: Config, *, weighted: bool) -> Stream:
+def labeled_stream(config: Config, *, weighted: bool = False) -> Stream:
     """Labeled images with their masks and, of `data.targets`, weights of their pixels."""
-    weight = ("weight",) if weighted else ()
-    return Stream(
-        pool="labeled", batch=config.train.batch_labeled, fields=("image", "mask", *weight)
-    )
+    fields = ("image", "mask", "weight") if weighted else ("image", "mask")
+    return Stream(pool="labeled", batch=config.train.batch_labeled, fields=fields)
 
 
-def unlabeled_stream(config: Config) -> Stream:
-    return Stream(pool="unlabeled", batch=config.train.batch_unlabeled, fields=("image",))
-
-
-def pseudo_labeled_stream(config: Config) -> Stream:
-    """Unlabeled images with the masks of `data.targets`, and its weights if it has them."""
-    weight = ("weight",) if config.data.targets.weights else ()
-    return Stream(
-        pool="unlabeled", batch=config.train.batch_unlabeled, fields=("image", "mask", *weight)
-    )
+def unlabeled_stream(config: Config, *targets: str) -> Stream:
+    """Unlabeled images and, of `data.targets`, `mask` and `weight` where they are named."""
+    fields = ("image", *targets)
+    return Stream(pool="unlabeled", batch=config.train.batch_unlabeled, fields=fields)
 
 
 class Inputs(NamedTuple):
@@ -155,17 +143,13 @@ class Init(Protocol):
 class Views(Protocol):
     """The augmentation of a step's images."""
 
-    def __call__(
-        self, key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
+    def __call__(self, key: jax.Array, batch: Tree) -> Tree:
         """Views of a batch, in the form that the loss takes.
 
         Args:
           key: random key of this step's views.
           batch: stream -> `image` uint8 `[B, H, W, C]`, `mask` and `weight` uint8 `[B, H, W]` if
             they are among the stream's fields, `index` int32 `[B]`, the rows of the pool.
-          step: 0-based.
-          hyperparameters: of the method.
         """
 
 
@@ -224,7 +208,6 @@ class Diagnostic(Protocol):
 
 def unchanged(params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters) -> Tree:
     """An `AfterUpdate` that leaves the state as it is."""
-    del params, step, hyperparameters
     return state
 
 
@@ -251,7 +234,7 @@ class Method:
     """
 
     streams: Mapping[str, Stream]
-    hyperparameters: Mapping[str, float]
+    hyperparameters: Mapping[str, float | tuple[float, ...]]
     init: Init
     views: Views
     loss: Loss

@@ -11,7 +11,7 @@ There is no threshold and no term of whole labeled images. In the first `pretrai
 labeled image of the batch takes the place of w, its label that of y_hat, with alpha = 1.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
@@ -22,38 +22,27 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
-from uaps_jax.methods import passes, teacher
+from uaps_jax.methods import teacher
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import Hyperparameters, Inputs, Method, PseudoLabels, Views
+from uaps_jax.methods.base import Inputs, Method, Views
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.methods.one_network import both_streams
-from uaps_jax.methods.strong_views import next_image
 from uaps_jax.models.network import Network
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
-
-PRETRAIN_SHARE = 0.25
-"""Of the steps, in a shortened run; published: 10,000 of 40,000."""
 
 
 @dataclass(slots=True, kw_only=True)
 class BcpConfig(c.MethodConfig):
     name: ClassVar[str] = "bcp"
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
+    mixes_streams: ClassVar[bool] = True
+    late_starts: ClassVar[Mapping[str, float]] = {"pretrain": 0.25}  # 10,000 of 40,000 published
 
     weight: float = field(metadata=c.at_least(0))  # alpha, of pseudo-labeled pixels
     ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
     box: float = field(metadata=c.probability())  # side of the box, as a share of the image's
     pretrain: int = field(metadata=c.at_least(0))  # steps with labeled images alone
-
-    def problems(self, config: Config) -> Iterator[str]:
-        yield from c.MethodConfig.problems(self, config)
-        yield from c.paired_batch_problems(config)
-        yield from c.late_start_problems(config, "method.pretrain", PRETRAIN_SHARE)
-
-    def scale_ramps(self, steps: int, share: float) -> None:
-        del share
-        self.pretrain = round(PRETRAIN_SHARE * steps)
 
 
 def objective(
@@ -91,37 +80,24 @@ def make_views(config: Config, options: BcpConfig) -> Views:
     """Weak views of both streams, and `box`, the mask M `[B, H, W]` of the unlabeled ones."""
     weak = view_lib.weak_views(config, both_streams(config))
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        made: Tree = weak(key, batch, step, hyperparameters)
-        count, *size = made["unlabeled"]["image"].shape[:3]
-        sides = jnp.asarray([round(options.box * side) for side in size])
-
-        def draw(box_key: jax.Array) -> jax.Array:
-            corner = jax.random.randint(box_key, (2,), 0, jnp.asarray(size) - sides + 1)
-            return mixing.box(corner[0], corner[1], sides[0], sides[1], (size[0], size[1]))
-
+    def views(key: jax.Array, batch: Tree) -> Tree:
+        made: Tree = weak(key, batch)
+        count, height, width = made["unlabeled"]["image"].shape[:3]
+        draw = partial(mixing.random_part, size=(height, width), side=options.box)
         inside = mixing.boxes(view_lib.stream_key(key, "box"), count, draw)
         return made | {"box": {"outside": ~inside}}
 
     return views
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, BcpConfig)
-
+def build(config: Config, network: Network, options: BcpConfig) -> Method:
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
-        del keys
         labeled, unlabeled = views["labeled"], views["unlabeled"]["image"]
-        logits, _ = teacher.logits(
-            network, inputs.state["teacher"], unlabeled, inputs.key, train=False
-        )
-        pretrains = inputs.step < options.pretrain
-        pseudo = logits.argmax(-1).astype(labeled["mask"].dtype)
-        pseudo = jnp.where(pretrains, next_image(labeled["mask"]), pseudo)
-        other = jnp.where(pretrains, next_image(labeled["image"]), unlabeled)
+        pretrains = inputs.step < inputs.hyperparameters["pretrain"]
+        pseudo = network.main_logits(inputs.state["teacher"], unlabeled).argmax(-1)
+        pseudo = pseudo.astype(labeled["mask"].dtype)
+        pseudo = jnp.where(pretrains, mixing.next_images(labeled["mask"]), pseudo)
+        other = jnp.where(pretrains, mixing.next_images(labeled["image"]), unlabeled)
         paste = partial(mixing.paste, views["box"]["outside"])
         return {
             **views,
@@ -131,36 +107,18 @@ def build(config: Config, network: Network) -> Method:
         }
 
     def term(seen: Seen) -> Term:
-        target = seen.views["target"]
-        total, parts = objective(
-            seen.logits("first")[0],
-            seen.logits("second")[0],
-            seen.labels,
-            target["pseudo"],
-            seen.views["box"]["outside"],
-            jnp.where(target["pretrains"], 1.0, seen.hyperparameters["weight"]),
-        )
-        return Term(total, parts)
+        first, second = (seen.logits(name)[0] for name in ("first", "second"))
+        target, outside = seen.views["target"], seen.views["box"]["outside"]
+        weight = jnp.where(target["pretrains"], 1.0, seen.hyperparameters["weight"])
+        return Term(*objective(first, second, seen.labels, target["pseudo"], outside, weight))
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        del key, step
-        return teacher.pseudo_labels(network, variables, images)
-
+    run = show("first", "second", joint=True)
     return teacher.build(
         config,
         network,
-        one_objective(
-            network,
-            term,
-            run=show("first", "second", forward=partial(passes.forward, joint=True)),
-            ramped=False,
-            prepare=prepare,
-        ),
-        hyperparameters={"weight": options.weight},
-        ema_decay=options.ema_decay,
-        average_statistics=True,
-        pseudo_labels=pseudo_labels,
+        one_objective(network, term, run=run, prepare=prepare),
+        hyperparameters=("weight", "pretrain"),
+        pseudo_labels=partial(teacher.pseudo_labels, network),
         views=make_views(config, options),
+        predictors=("student", "teacher"),
     )

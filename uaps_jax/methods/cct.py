@@ -18,7 +18,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses import consistency
 from uaps_jax.methods import one_network, supervised
-from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.base import Method, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
@@ -47,37 +47,20 @@ def objective(
     return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
 
 
-def pseudo_labels_of(logits: jax.Array) -> PseudoLabels:
-    """Pseudo-labels of the main decoder; the student is the mean of the auxiliary decoders.
-
-    Args:
-      logits: `[K, B, H, W, C]`.
-    """
-    return all_kept(logits[0], jax.nn.softmax(logits[1:]).mean(0))
-
-
-def build(config: Config, network: Network) -> Method:
-    """CCT on a network with auxiliary decoders."""
-    options = config.method
-    assert isinstance(options, CctConfig)
+def build(config: Config, network: Network, options: CctConfig) -> Method:
+    """CCT on a network with auxiliary decoders, whose mean is the student of the pseudo-labels."""
 
     def term(seen: Seen) -> Term:
-        return Term(
-            *objective(
-                seen.logits("labeled"),
-                seen.logits("unlabeled"),
-                seen.labels,
-                seen.ramped("consistency"),
-            )
-        )
+        labeled, unlabeled = seen.logits("labeled"), seen.logits("unlabeled")
+        return Term(*objective(labeled, unlabeled, seen.labels, seen.ramped("weight")))
 
     return one_network.build(
         config,
         network,
         one_objective(network, term),
-        hyperparameters={"consistency": options.weight},
-        pseudo_labels=lambda variables, images, key, step: pseudo_labels_of(
-            network.all_logits(variables, images, key)
+        hyperparameters=("weight",),
+        pseudo_labels=one_network.of_logits(
+            network, lambda f: all_kept(f[0], jax.nn.softmax(f[1:]).mean(0))
         ),
         divergence="perturbed",
     )

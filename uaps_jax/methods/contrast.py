@@ -1,14 +1,16 @@
 """The contrastive term of U2PL: its sets from a teacher's outputs, its banks, its value."""
 
-from __future__ import annotations
+# Annotations are evaluated here: overrides are parsed by the types of the settings.
 
-import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from uaps_jax import config as c
+from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import contrastive
 from uaps_jax.methods import contrast_sets, memory_bank, passes
@@ -20,23 +22,60 @@ PROJECTION = "projection"  # name of the head
 BANKS, PLACES = "negatives", "bank_places"  # in memory and state
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Numbers:
-    """The settings of the term that fix the sizes of arrays.
+@dataclass(slots=True, kw_only=True)
+class ContrastConfig(c.MethodConfig):
+    """The settings of the term."""
 
-    Attributes:
-      anchors: M.
-      negatives: N.
-      ranks: (r_l, r_h).
-      size: of a bank.
-      keys: features of a class that a step may write.
-    """
+    # lambda_c, of L_c; 0: neither projection head nor banks
+    weight_contrast: float = field(metadata=c.at_least(0))
+    projection: int = field(metadata=c.at_least(1))  # channels of z
+    temperature: float = field(metadata=c.above(0))  # tau
+    # delta, which the teacher's probability of an anchor's class exceeds
+    anchor_threshold: float = field(metadata=c.probability())
+    anchors: int = field(metadata=c.at_least(1))  # M, of each class in a step
+    negatives: int = field(metadata=c.at_least(1))  # N, of each anchor
+    # r_l: ranks below it are of labeled negatives; 0: min(3, classes - 2), but at least 1
+    low_rank: int = field(metadata=c.at_least(0))
+    # r_h: ranks from r_l on, below r_h, are of unlabeled negatives; 0: the number of classes
+    high_rank: int = field(metadata=c.at_least(0))
+    bank_size: int = field(metadata=c.at_least(1))  # features in the bank of a class
+    # features of a class that a step, or each of its train.accumulate pieces, may write
+    bank_keys: int = field(metadata=c.at_least(1))
 
-    anchors: int
-    negatives: int
-    ranks: tuple[int, int]
-    size: int
-    keys: int
+    def ranks(self, classes: int) -> tuple[int, int]:
+        """(r_l, r_h)."""
+        low, high = contrast_sets.ranks_for(classes)
+        return self.low_rank or low, self.high_rank or high
+
+    def problems(self, config: Config) -> Iterator[str]:
+        yield from c.MethodConfig.problems(self, config)
+        pieces = config.train.accumulate
+        yield from c.check(
+            config,
+            "method.bank_keys",
+            self.bank_keys * pieces <= self.bank_size,
+            f"must be at most method.bank_size = {self.bank_size} / train.accumulate = {pieces}, "
+            "as every piece of a batch writes so many",
+        )
+        classes = config.data.classes
+        if not classes or not self.weight_contrast:
+            return
+        low, high = self.ranks(classes)
+        yield from c.check(
+            config,
+            "method.low_rank",
+            low < classes,
+            f"must be 1 to {classes - 1} for {classes} classes, the background included, or 0 for "
+            f"{contrast_sets.ranks_for(classes)[0]}; else no pixel is a negative",
+        )
+        if low < classes:
+            yield from c.check(
+                config,
+                "method.high_rank",
+                low < high <= classes,
+                f"must be {low + 1} to {classes} for {classes} classes and method.low_rank = {low},"
+                f" or 0 for {classes}",
+            )
 
 
 class Teaching(NamedTuple):
@@ -85,16 +124,6 @@ class Prepared(NamedTuple):
     places: jax.Array
 
 
-def memory(classes: int, size: int, channels: int) -> dict[str, np.ndarray]:
-    """Empty banks; nothing for a size of 0."""
-    return {BANKS: memory_bank.memory(classes, size, channels)} if size else {}
-
-
-def start(classes: int, with_contrast: bool) -> dict[str, np.ndarray]:
-    """The entries of the state before the first step."""
-    return {PLACES: memory_bank.first_places(classes)} if with_contrast else {}
-
-
 def prepare(
     key: jax.Array,
     teaching: Teaching,
@@ -102,7 +131,7 @@ def prepare(
     places: jax.Array,
     starts: jax.Array,
     threshold: jax.Array,
-    numbers: Numbers,
+    options: ContrastConfig,
 ) -> Prepared:
     """The sets, the prototypes, the draws and the writes of a step.
 
@@ -113,7 +142,7 @@ def prepare(
       places: in the banks.
       starts: whether warm-up is over; before, nothing is written.
       threshold: delta.
-      numbers: sizes.
+      options: numbers of pixels, ranks and sizes.
     """
     anchor_key, row_key, write_key = jax.random.split(key, 3)
     z = passes.interleave(
@@ -140,7 +169,7 @@ def prepare(
             labels, pixels(of_truth, target.probability), threshold, classes
         )
 
-    low, high = numbers.ranks
+    low, high = options.ranks(classes)
     rank = contrast_sets.ranks(pixels(*probabilities))
     nothing = jnp.full_like(truth, IGNORE)
     negatives = contrast_sets.labeled_negatives(
@@ -150,23 +179,17 @@ def prepare(
     )
     features = z.reshape(-1, z.shape[-1])
     banks, filled = memory_bank.banks(memory, classes)
-    write, places = memory_bank.written(
-        write_key,
-        places,
-        contrastive.unit(features),
-        negatives & starts,
-        numbers.size,
-        numbers.keys,
-    )
+    unit, rows = contrastive.unit(features), (options.bank_size, options.bank_keys)
+    write, places = memory_bank.written(write_key, places, unit, negatives & starts, *rows)
     candidates = anchors_of(teaching.mixed)
     return Prepared(
         anchors=candidates,
-        drawn=contrast_sets.draw(anchor_key, candidates, numbers.anchors),
+        drawn=contrast_sets.draw(anchor_key, candidates, options.anchors),
         positives=contrastive.prototypes(features, anchors_of(teaching.target)),
         negatives=negatives,
         banks=banks,
         filled=filled,
-        rows=memory_bank.draw(row_key, filled, (numbers.anchors, numbers.negatives)),
+        rows=memory_bank.draw(row_key, filled, (options.anchors, options.negatives)),
         write=write,
         places=places,
     )

@@ -16,10 +16,10 @@ pixels, including ignored ones. The original has no ramp; it is an option here b
 few labels needs it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -30,15 +30,9 @@ from uaps_jax.labels import IGNORE
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import two_networks
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import (
-    Hyperparameters,
-    Method,
-    PseudoLabels,
-    Views,
-    labeled_stream,
-    unlabeled_stream,
-)
-from uaps_jax.methods.loss import Objective, Run, Seen, Term, one_objective
+from uaps_jax.methods.base import Method, PseudoLabels, Views, unlabeled_stream
+from uaps_jax.methods.loss import Objective, Seen, Term, one_objective
+from uaps_jax.methods.one_network import both_streams
 from uaps_jax.models.interfaces import Outputs
 from uaps_jax.models.network import Network
 from uaps_jax.stream import Stream
@@ -60,22 +54,6 @@ class CpclConfig(c.RampedConfig):
     teacher_mode: c.TeacherMode  # "train" is released
 
 
-class Targets(NamedTuple):
-    """Both pseudo-labels of a batch, int32 `[B, H, W]`, and their weights.
-
-    Attributes:
-      intersection: 255 where the networks disagree.
-      union: never 255.
-      intersection_weight: omega of the intersection.
-      union_weight: omega of the union.
-    """
-
-    intersection: jax.Array
-    union: jax.Array
-    intersection_weight: jax.Array
-    union_weight: jax.Array
-
-
 def disagreement(first: jax.Array, second: jax.Array, classes: int) -> jax.Array:
     """Disagreement of two label maps per class, w `[C]`, with sum 1.
 
@@ -91,20 +69,22 @@ def disagreement(first: jax.Array, second: jax.Array, classes: int) -> jax.Array
     return w / (w.sum() + 1e-6)
 
 
-def targets_of(teacher_logits: jax.Array) -> Targets:
-    """Intersection and union of two networks' predictions, logits `[2, B, H, W, C]`."""
+def targets_of(teacher_logits: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Intersection and union of two networks' predictions, logits `[2, B, H, W, C]`.
+
+    Returns:
+      Labels `[2, B, H, W]`, the intersection, 255 where the networks disagree, and the union,
+      never 255; and their weights omega.
+    """
     p = jax.nn.softmax(jax.lax.stop_gradient(teacher_logits))
     labels, confidence = p.argmax(-1).astype(jnp.int32), p.max(-1)
     w = disagreement(labels[0], labels[1], p.shape[-1])
-    equal = labels[0] == labels[1]
-    chosen = w[labels[0]] > w[labels[1]]
+    equal, chosen = labels[0] == labels[1], w[labels[0]] > w[labels[1]]
+    intersection = jnp.where(equal, labels[0], IGNORE)
+    union = jnp.where(chosen, labels[0], labels[1])
     mean = confidence.mean(0)
-    return Targets(
-        intersection=jnp.where(equal, labels[0], IGNORE),
-        union=jnp.where(chosen, labels[0], labels[1]),
-        intersection_weight=mean,
-        union_weight=jnp.where(equal, mean, jnp.where(chosen, confidence[0], confidence[1])),
-    )
+    of_union = jnp.where(equal, mean, jnp.where(chosen, confidence[0], confidence[1]))
+    return jnp.stack([intersection, union]), jnp.stack([mean, of_union])
 
 
 def objective(
@@ -126,63 +106,53 @@ def objective(
     Returns:
       The total and its terms by name; `kept` is the fraction of pixels on which the networks agree.
     """
-    supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
-    l_sup = supervise(labeled_logits, labels).sum()
-    targets = targets_of(teacher_logits)
-    parts = {"supervised": l_sup, **unlabeled_terms(mixed_logits, targets)}
-    return l_sup + weight * (parts["intersection"] + parts["union"]), parts
+    l_sup = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(labeled_logits, labels).sum()
+    targets, omega = targets_of(teacher_logits)
+    losses = omega * jax.vmap(segmentation.pixel_cross_entropy)(mixed_logits, targets)
+    inter, union = losses.mean((1, 2, 3))
+    kept = (targets[0] != IGNORE).mean(dtype=mixed_logits.dtype)
+    parts = {"supervised": l_sup, "intersection": inter, "union": union, "kept": kept}
+    return l_sup + weight * (inter + union), parts
 
 
-def unlabeled_terms(mixed_logits: jax.Array, targets: Targets) -> Tree:
-    """Weighted cross-entropy of network 1 on the intersection, of 2 on the union."""
-    first = segmentation.pixel_cross_entropy(mixed_logits[0], targets.intersection)
-    second = segmentation.pixel_cross_entropy(mixed_logits[1], targets.union)
-    return {
-        "intersection": (first * targets.intersection_weight).mean(),
-        "union": (second * targets.union_weight).mean(),
-        "kept": (targets.intersection != IGNORE).mean(dtype=mixed_logits.dtype),
-    }
-
-
-def passes(*, train: bool) -> Run:
-    """The forward passes: both networks on x, on u_0 and u_1 without gradient, and on u_s.
+def passes(
+    network: Network, params: Tree, stats: Tree, key: jax.Array, views: Tree, *, train: bool
+) -> tuple[Mapping[str, Outputs], Tree]:
+    """A `Run`: both networks on x, on u_0 and u_1 without gradient, and on u_s.
 
     Outputs: `labeled`, `mixed`, and `teacher` with the logits t_1, t_2.
 
     Args:
+      network: the architecture of both networks.
+      params: of both.
+      stats: batch statistics, likewise.
+      key: for dropout.
+      views: of the step.
       train: whether the passes without gradient run in training mode.
     """
-
-    def run(
-        network: Network, params: Tree, stats: Tree, key: jax.Array, views: Tree
-    ) -> tuple[Mapping[str, Outputs], Tree]:
-        forward = two_networks.forward
-        labeled_key, teacher_key, mixed_key = jax.random.split(key, 3)
-        u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
-        (labeled,), stats = forward(network, params, stats, labeled_key, views["labeled"]["image"])
-        fixed = jax.lax.stop_gradient(params)
-        if train:
-            outputs, stats = forward(network, fixed, stats, teacher_key, u_0, u_1)
-            t_0, t_1 = (one.logits for one in outputs)
-        else:
-            variables = {"params": fixed, "batch_stats": stats}
-            t_0, t_1 = (two_networks.both_logits(network, variables, u) for u in (u_0, u_1))
-        mask = views["mask"]
-        (mixed,), stats = forward(network, params, stats, mixed_key, mixing.paste(mask, u_0, u_1))
-        teacher = Outputs(jnp.where(mask[None, ..., None], t_1, t_0), {})
-        return {"labeled": labeled, "mixed": mixed, "teacher": teacher}, stats
-
-    return run
+    forward = two_networks.forward
+    labeled_key, teacher_key, mixed_key = jax.random.split(key, 3)
+    u_0, u_1 = views["unlabeled"]["image"], views["unlabeled_1"]["image"]
+    (labeled,), stats = forward(network, params, stats, labeled_key, views["labeled"]["image"])
+    fixed = jax.lax.stop_gradient(params)
+    if train:
+        outputs, stats = forward(network, fixed, stats, teacher_key, u_0, u_1)
+        t_0, t_1 = (one.logits for one in outputs)
+    else:
+        variables = {"params": fixed, "batch_stats": stats}
+        t_0, t_1 = (two_networks.both_logits(network, variables, u) for u in (u_0, u_1))
+    mask = views["mask"]
+    (mixed,), stats = forward(network, params, stats, mixed_key, mixing.paste(mask, u_0, u_1))
+    teacher = Outputs(jnp.where(mask[None, ..., None], t_1, t_0), {})
+    return {"labeled": labeled, "mixed": mixed, "teacher": teacher}, stats
 
 
 def mixing_views(config: Config, streams: Mapping[str, Stream]) -> Views:
     """The weak views of all streams, and a CutMix mask for each unlabeled pair."""
     weak = view_lib.weak_views(config, streams)
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        made = weak(key, batch, step, hyperparameters)
+    def views(key: jax.Array, batch: Tree) -> Tree:
+        made = weak(key, batch)
         count, height, width = made["unlabeled"]["image"].shape[:3]
         draw = partial(mixing.random_boxes, size=(height, width), count=BOXES, area=BOX_AREA)
         return made | {"mask": mixing.boxes(view_lib.stream_key(key, "cutmix"), count, draw)}
@@ -190,66 +160,49 @@ def mixing_views(config: Config, streams: Mapping[str, Stream]) -> Views:
     return views
 
 
+def agreed(logits: jax.Array) -> PseudoLabels:
+    """The second network's predictions, where the first agrees, from logits `[2, B, H, W, C]`."""
+    first, second = logits.argmax(-1)
+    return PseudoLabels(target=second, kept=first == second, student=first)
+
+
 def collaborative(
     config: Config,
     network: Network,
+    options: CpclConfig,
     objective: Objective,
     *,
-    ramped: bool,
-    train: bool,
-    hyperparameters: Mapping[str, float],
+    hyperparameters: Sequence[str],
     extra_keys: int = 0,
-    all_params: Callable[[Tree, Tree], Tree] = lambda params, state: params,
 ) -> Method:
     """A method of two networks that learn from their combined predictions.
 
     Args:
       config: of the run.
       network: the architecture of both networks.
+      options: the settings of the method.
       objective: a function of the outputs of `passes`.
-      ramped: as in `one_objective`.
-      train: as in `passes`.
-      hyperparameters: without those of the ramp.
+      hyperparameters: as in `one_network.build`.
       extra_keys: as in `one_objective`.
-      all_params: as in `one_objective`.
     """
-    unlabeled = unlabeled_stream(config)
-    streams = {"labeled": labeled_stream(config), "unlabeled": unlabeled, "unlabeled_1": unlabeled}
-
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        first, second = two_networks.both_logits(network, variables, images).argmax(-1)
-        return PseudoLabels(target=second, kept=first == second, student=first)
-
-    run = passes(train=train)
+    run = partial(passes, train=options.teacher_mode == "train")
+    loss = one_objective(network, objective, run=run, ramped=options.ramp, extra_keys=extra_keys)
+    streams = both_streams(config) | {"unlabeled_1": unlabeled_stream(config)}
     return two_networks.build(
         config,
         network,
-        one_objective(
-            network, objective, run=run, ramped=ramped, extra_keys=extra_keys, all_params=all_params
-        ),
+        loss,
         hyperparameters=hyperparameters,
         predictors=("first", "second", "mean"),
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=agreed,
         streams=streams,
         views=mixing_views(config, streams),
     )
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, CpclConfig)
-
+def build(config: Config, network: Network, options: CpclConfig) -> Method:
     def term(seen: Seen) -> Term:
         labeled, teacher, mixed = (seen.logits(n) for n in ("labeled", "teacher", "mixed"))
-        return Term(*objective(labeled, seen.labels, teacher, mixed, seen.ramped("unlabeled")))
+        return Term(*objective(labeled, seen.labels, teacher, mixed, seen.ramped("weight")))
 
-    return collaborative(
-        config,
-        network,
-        term,
-        ramped=options.ramp,
-        train=options.teacher_mode == "train",
-        hyperparameters={"unlabeled": options.weight},
-    )
+    return collaborative(config, network, options, term, hyperparameters=("weight",))

@@ -19,7 +19,7 @@ from uaps_jax.config import Config
 from uaps_jax.losses import segmentation
 from uaps_jax.methods import two_networks
 from uaps_jax.methods.base import Method, all_kept
-from uaps_jax.methods.loss import Seen, Term, one_objective
+from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
@@ -27,9 +27,8 @@ from uaps_jax.trees import Tree
 @dataclass(slots=True, kw_only=True)
 class CpsConfig(c.RampedConfig):
     name: ClassVar[str] = "cps"
-    ramp_share: ClassVar[float] = (
-        0.85  # as in the study's other methods; 30,000 of 47,141 published
-    )
+    # as in the study's other methods; 30,000 of 47,141 published
+    ramp_share: ClassVar[float] = 0.85
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of both cross terms
@@ -43,14 +42,10 @@ def objective(
     Returns:
       The total and its terms by name.
     """
-    supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
-    l_sup = supervise(labeled_logits, labels).sum()
-    parts = {
-        "supervised": l_sup,
-        "cross_unlabeled": cross(unlabeled_logits),
-        "cross_labeled": cross(labeled_logits),
-    }
-    return l_sup + weight * (parts["cross_unlabeled"] + parts["cross_labeled"]), parts
+    l_sup = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(labeled_logits, labels).sum()
+    l_u, l_x = cross(unlabeled_logits), cross(labeled_logits)
+    parts = {"supervised": l_sup, "cross_unlabeled": l_u, "cross_labeled": l_x}
+    return l_sup + weight * (l_u + l_x), parts
 
 
 def cross(logits: jax.Array) -> jax.Array:
@@ -59,24 +54,17 @@ def cross(logits: jax.Array) -> jax.Array:
     return jax.vmap(segmentation.cross_entropy_and_dice)(logits, others).sum()
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, CpsConfig)
-
+def build(config: Config, network: Network, options: CpsConfig) -> Method:
     def term(seen: Seen) -> Term:
-        return Term(
-            *objective(
-                seen.logits("labeled"), seen.logits("unlabeled"), seen.labels, seen.ramped("cross")
-            )
-        )
+        labeled, unlabeled = seen.logits("labeled"), seen.logits("unlabeled")
+        return Term(*objective(labeled, unlabeled, seen.labels, seen.ramped("weight")))
 
+    run = show("labeled", "unlabeled", forward=two_networks.forward)
     return two_networks.build(
         config,
         network,
-        one_objective(network, term, run=two_networks.show("labeled", "unlabeled")),
-        hyperparameters={"cross": options.weight},
+        one_objective(network, term, run=run),
+        hyperparameters=("weight",),
         predictors=("mean", "first", "second"),
-        pseudo_labels=lambda variables, images, key, step: all_kept(
-            *two_networks.both_logits(network, variables, images)[::-1]
-        ),
+        pseudo_labels=lambda logits: all_kept(*logits[::-1]),
     )

@@ -84,28 +84,17 @@ def turn(images: jax.Array, turns: jax.Array) -> jax.Array:
     return jax.vmap(lambda image: geometric.rot90(image, turns))(images)
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, DctConfig)
-
+def build(config: Config, network: Network, options: DctConfig) -> Method:
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
-        del inputs
         turns = jax.random.randint(keys[0], (), 0, 4)
-        turned = turn(views["unlabeled"]["image"], turns)
-        return views | {"turned": {"image": turned}, "turns": turns}
+        turned = {"image": turn(views["unlabeled"]["image"], turns)}
+        return views | {"turned": turned, "turns": turns}
 
     def term(seen: Seen) -> Term:
         labeled, plain, turned = (seen.logits(name)[0] for name in SEEN)
+        turns, weight = seen.views["turns"], seen.ramped("weight")
         return Term(
-            *objective(
-                labeled,
-                seen.labels,
-                plain,
-                turned,
-                seen.views["turns"],
-                seen.ramped("consistency"),
-                detach=options.detach,
-            )
+            *objective(labeled, seen.labels, plain, turned, turns, weight, detach=options.detach)
         )
 
     def pseudo_labels(
@@ -119,6 +108,6 @@ def build(config: Config, network: Network) -> Method:
         config,
         network,
         one_objective(network, term, run=show(*SEEN), extra_keys=1, prepare=prepare),
-        hyperparameters={"consistency": options.weight},
+        hyperparameters=("weight",),
         pseudo_labels=pseudo_labels,
     )

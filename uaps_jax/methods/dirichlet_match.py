@@ -16,6 +16,7 @@ from labeled images may be pasted into strong views, as in AugSeg and BCP.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Literal
 
 import jax
@@ -27,7 +28,6 @@ from uaps_jax.losses import consistency, uncertainty
 from uaps_jax.methods import unimatch_v2, weak_to_strong
 from uaps_jax.methods.base import Method
 from uaps_jax.models.network import Network
-from uaps_jax.trees import Tree
 
 Mixing = Literal["dirichlet", "mean", "main"]
 
@@ -58,27 +58,19 @@ def mixed_prediction(
     if mixing == "main":
         q = jax.nn.softmax(logits[0])
     else:
-        beta = consistency.mixing_weights(mixing, key, len(logits), logits.dtype)
+        beta = consistency.mixing_weights(mixing, key, logits)
         q = consistency.mixed_probabilities(logits, beta)
     if not discount:
         return q, jnp.ones_like(q[..., 0])
     return q, jnp.exp(-uncertainty.kl_to_mean(logits).mean(0))
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, DirichletMatchConfig)
-
-    def teach(
-        network: Network, teacher: Tree, images: jax.Array, key: jax.Array
-    ) -> tuple[jax.Array, jax.Array]:
-        logits = network.all_logits(teacher, images, None)
-        return mixed_prediction(logits, key, options.mixing, options.discount)
-
+def build(config: Config, network: Network, options: DirichletMatchConfig) -> Method:
     return weak_to_strong.build(
         config,
         network,
+        options,
         strong=options.strong_views,
         change=unimatch_v2.change_of(options.channel_dropout),
-        teach=teach,
+        teach=partial(mixed_prediction, mixing=options.mixing, discount=options.discount),
     )

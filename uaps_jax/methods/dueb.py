@@ -19,8 +19,9 @@ As in `cpcl`, l = 1/2 (CE + Dice), and the ramp is an addition.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import jax
@@ -30,10 +31,11 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import aleatoric, energy
-from uaps_jax.methods import cpcl, two_networks
+from uaps_jax.methods import cpcl
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import Method
+from uaps_jax.methods.base import Inputs, Method, Result
 from uaps_jax.methods.loss import Seen, Term
+from uaps_jax.methods.two_networks import NETWORKS
 from uaps_jax.methods.uncertainties import PredictedVariance
 from uaps_jax.models import resize, stacked
 from uaps_jax.models.network import Network
@@ -43,14 +45,10 @@ HEAD = "variance"
 
 
 @dataclass(slots=True, kw_only=True)
-class DuebConfig(c.RampedConfig):
+class DuebConfig(cpcl.CpclConfig):
     name: ClassVar[str] = "dueb"
-    ramp_share: ClassVar[float] = 0.25
-    auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
     form: c.Form  # of the energy term and of the aleatoric term
-    # w, weight of CPCL's unlabeled terms: 1 on VOC, 5 on Cityscapes
-    weight: float = field(metadata=c.at_least(0))
     # a_l, a_u of labeled and unlabeled images; (0, 0) leaves the term out
     weight_aleatoric: tuple[float, float] = field(metadata=c.each(c.at_least(0)))
     # e_l, e_u, likewise
@@ -58,11 +56,8 @@ class DuebConfig(c.RampedConfig):
     samples: int = field(metadata=c.at_least(1))  # T, Monte-Carlo perturbations of the logits
     # m_in, m_out of the repaired energy
     energy_margins: tuple[float, float] = field(metadata=c.low_high())
-    ramp: bool  # whether the unlabeled terms are ramped (released: False)
-    teacher_mode: c.TeacherMode  # "train" is released
 
     def heads(self, config: Config) -> Mapping[str, c.Head]:
-        del config
         return {HEAD: c.Head("linear", 1)}
 
 
@@ -73,7 +68,7 @@ def objective(
     teacher_logits: jax.Array,
     mixed_logits: jax.Array,
     mixed_variance: jax.Array,
-    noise: tuple[jax.Array, jax.Array],
+    noise: Sequence[jax.Array],
     weights: Mapping[str, jax.Array],
     options: DuebConfig,
 ) -> tuple[jax.Array, Tree]:
@@ -98,14 +93,14 @@ def objective(
     total, parts = cpcl.objective(
         labeled_logits, labels, teacher_logits, mixed_logits, weights["unlabeled"]
     )
-    pseudo = cpcl.targets_of(teacher_logits)
-    targets = jnp.stack([pseudo.intersection, pseudo.union])
-    omega = jnp.stack([pseudo.intersection_weight, pseudo.union_weight])
+    targets, omega = cpcl.targets_of(teacher_logits)
     if any(options.weight_aleatoric):
-        term = _aleatoric_released if options.form == "released" else aleatoric.repaired
-        over_networks = jax.vmap(term, in_axes=(0, 0, None, 0, None))
-        a_l = over_networks(labeled_logits, labeled_variance, labels, noise[0], None).sum()
-        a_u = jax.vmap(term)(mixed_logits, mixed_variance, targets, noise[1], omega).sum()
+        released = options.form == "released"
+        term = aleatoric.released if released else aleatoric.repaired
+        weighted = () if released else (omega,)  # the released term ignores omega
+        of_labeled = jax.vmap(term, in_axes=(0, 0, None, 0))
+        a_l = of_labeled(labeled_logits, labeled_variance, labels, noise[0]).sum()
+        a_u = jax.vmap(term)(mixed_logits, mixed_variance, targets, noise[1], *weighted).sum()
         total += weights["aleatoric_labeled"] * a_l + weights["aleatoric_unlabeled"] * a_u
         parts |= {"aleatoric_labeled": a_l, "aleatoric_unlabeled": a_u}
     if any(options.weight_energy):
@@ -115,18 +110,7 @@ def objective(
     return total, parts
 
 
-def _aleatoric_released(
-    logits: jax.Array,
-    variance: jax.Array,
-    labels: jax.Array,
-    noise: jax.Array,
-    weight: jax.Array | None,
-) -> jax.Array:
-    del weight  # the released term ignores omega
-    return aleatoric.released(logits, variance, labels, noise)
-
-
-def variance_of(head: jax.Array, form: str, size: tuple[int, int]) -> jax.Array:
+def variance_of(head: jax.Array, form: str, size: Sequence[int]) -> jax.Array:
     """The variance, or its logarithm, `[2, B, H, W]`, of a head `[2, B, h, w, 1]`.
 
     The released code interpolates the variance, the softplus of the head.
@@ -149,105 +133,73 @@ def energy_terms(
     """
     if options.form == "released":
         labeled = jax.vmap(energy.pixel_energy, in_axes=(0, None))(labeled_logits, labels)
-        mixed = jax.vmap(energy.pixel_energy)(mixed_logits, targets)
-        return labeled.sum(), mixed.sum()
-    agreed = targets[0] != IGNORE
-    valid = labels != IGNORE
-    nowhere = jnp.zeros_like(valid)
-    hinge = jax.vmap(energy.energy_hinge, in_axes=(0, None, None, None))
-    margins = options.energy_margins
-    return (
-        hinge(labeled_logits, valid, nowhere, margins).sum(),
-        hinge(mixed_logits, agreed, ~agreed, margins).sum(),
-    )
+        return labeled.sum(), jax.vmap(energy.pixel_energy)(mixed_logits, targets).sum()
+    valid, agreed = labels != IGNORE, targets[0] != IGNORE
+    hinge = partial(energy.energy_hinge, margins=options.energy_margins)
+    hinges = jax.vmap(hinge, in_axes=(0, None, None))
+    labeled = hinges(labeled_logits, valid, jnp.zeros_like(valid))
+    return labeled.sum(), hinges(mixed_logits, agreed, ~agreed).sum()
 
 
-def build(config: Config, network: Network) -> Method:
+def build(config: Config, network: Network, options: DuebConfig) -> Method:
     """DUEB on networks with a variance head."""
-    options = config.method
-    assert isinstance(options, DuebConfig)
-    hyperparameters = {
-        "unlabeled": options.weight,
-        "aleatoric_labeled": options.weight_aleatoric[0],
-        "aleatoric_unlabeled": options.weight_aleatoric[1],
-        "energy_labeled": options.weight_energy[0],
-        "energy_unlabeled": options.weight_energy[1],
-    }
+    released = options.form == "released"
 
     def term(seen: Seen) -> Term:
-        labeled, mixed = seen.outputs["labeled"], seen.outputs["mixed"]
-        height, width = labeled.logits.shape[2:4]
-        labeled_variance, mixed_variance = (
-            variance_of(outputs.heads[HEAD], options.form, (height, width))
-            for outputs in (labeled, mixed)
+        labeled, mixed = (seen.logits(name) for name in ("labeled", "mixed"))
+        of_labeled, of_mixed = (
+            variance_of(seen.outputs[name].heads[HEAD], options.form, labeled.shape[2:4])
+            for name in ("labeled", "mixed")
         )
-        shape = (2, options.samples, *labeled.logits.shape[1:])
-        labeled_noise, mixed_noise = (
-            jax.random.normal(k, shape, labeled.logits.dtype)
-            for k in jax.random.split(seen.keys[0])
-        )
-        weights = {
-            name: seen.hyperparameters[name] if name.endswith("_labeled") else seen.ramped(name)
-            for name in hyperparameters
-        }
+        shape = (2, options.samples, *labeled.shape[1:])
+        noise = [jax.random.normal(k, shape, labeled.dtype) for k in jax.random.split(seen.keys[0])]
+        weights = {"unlabeled": seen.ramped("weight")}
+        for name in ("aleatoric", "energy"):
+            weights[f"{name}_labeled"] = seen.hyperparameters[f"weight_{name}"][0]
+            weights[f"{name}_unlabeled"] = seen.ramped(f"weight_{name}")[1]
+        teacher = seen.logits("teacher")
         return Term(
             *objective(
-                labeled.logits,
-                labeled_variance,
-                seen.labels,
-                seen.logits("teacher"),
-                mixed.logits,
-                mixed_variance,
-                (labeled_noise, mixed_noise),
-                weights,
-                options,
+                labeled, of_labeled, seen.labels, teacher, mixed, of_mixed, noise, weights, options
             )
         )
 
     method = cpcl.collaborative(
         config,
         network,
+        options,
         term,
-        ramped=options.ramp,
-        train=options.teacher_mode == "train",
-        hyperparameters=hyperparameters,
+        hyperparameters=("weight", "weight_aleatoric", "weight_energy"),
         extra_keys=1,
-        all_params=with_frozen_heads,
     )
-    released = options.form == "released"
 
     def init(seed: int) -> tuple[Tree, Tree]:
         params, state = method.init(seed)
-        return freeze_heads(params, state) if released else (params, state)
+        if released:
+            state["heads"] = params.pop("heads")
+        return params, state
 
-    def variables(params: Tree, state: Tree) -> Tree:
-        return {"params": with_frozen_heads(params, state), "batch_stats": state["batch_stats"]}
+    def loss(inputs: Inputs) -> Result:
+        return method.loss(inputs._replace(params=with_frozen_heads(inputs.params, inputs.state)))
 
     variance = PredictedVariance(
         network=network,
         normalize=view_lib.normalizer(config),
-        networks=lambda variables: [
-            stacked.entry(variables, number) for number in range(two_networks.NETWORKS)
-        ],
+        networks=lambda variables: [stacked.entry(variables, n) for n in range(NETWORKS)],
         head=HEAD,
     )
     trained = not released and any(options.weight_aleatoric)
     return dataclasses.replace(
         method,
         init=init,
-        variables=variables,
+        loss=loss,
+        variables=lambda params, state: method.variables(with_frozen_heads(params, state), state),
         uncertainty=variance if trained else method.uncertainty,
     )
 
 
-def freeze_heads(params: Tree, state: Tree) -> tuple[Tree, Tree]:
-    """Moves the variance heads from the parameters into the state, where they are not trained."""
-    rest = {name: tree for name, tree in params.items() if name != "heads"}
-    return rest, state | {"heads": params["heads"]}
-
-
 def with_frozen_heads(params: Tree, state: Tree) -> Tree:
-    """The parameters with heads that `freeze_heads` moved into the state, without gradient."""
+    """The parameters with the heads of the state, where they are not trained (released)."""
     if "heads" not in state:
         return params
     return params | {"heads": jax.lax.stop_gradient(state["heads"])}

@@ -25,5 +25,5 @@ class FixmatchConfig(weak_to_strong.WeakToStrongConfig):
     name: ClassVar[str] = "fixmatch"
 
 
-def build(config: Config, network: Network) -> Method:
-    return weak_to_strong.build(config, network, strong=1)
+def build(config: Config, network: Network, options: FixmatchConfig) -> Method:
+    return weak_to_strong.build(config, network, options, strong=1)

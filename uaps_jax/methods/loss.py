@@ -8,7 +8,6 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import jax.numpy as jnp
 
-from uaps_jax.config import Config, RampedConfig
 from uaps_jax.losses import ramps
 from uaps_jax.methods import passes
 from uaps_jax.methods.base import Hyperparameters, Inputs, Loss, Result, Write
@@ -49,7 +48,7 @@ class Seen(NamedTuple):
         return self.outputs[view].logits
 
     def ramped(self, name: str) -> jax.Array:
-        """A hyper-parameter times the ramp."""
+        """A hyperparameter times the ramp."""
         return self.hyperparameters[name] * self.ramp
 
 
@@ -84,21 +83,26 @@ Prepare = Callable[[Tree, Inputs, Sequence[jax.Array]], Tree]
 
 
 def show(
-    *names: str, appended: Sequence[str] = (), forward: Callable[..., Any] = passes.forward
+    *names: str,
+    appended: Sequence[str] = (),
+    forward: Callable[..., Any] | None = None,
+    **options: Any,
 ) -> Run:
     """A `Run` of the named views.
 
     Args:
       *names: of the views.
       appended: names of the outputs that `forward` has besides those of the views.
-      forward: of one network or of two.
+      forward: `passes.forward` if None.
+      **options: of `forward`, such as `joint=True`.
     """
 
     def run(
         network: Network, params: Tree, batch_stats: Tree, key: jax.Array, views: Tree
     ) -> tuple[Mapping[str, Outputs], Tree]:
         images = (views[name]["image"] for name in names)
-        outputs, stats = forward(network, params, batch_stats, key, *images)
+        both = forward or passes.forward
+        outputs, stats = both(network, params, batch_stats, key, *images, **options)
         return dict(zip((*names, *appended), outputs, strict=True)), stats
 
     return run
@@ -112,7 +116,6 @@ def one_objective(
     ramped: bool = True,
     extra_keys: int = 0,
     prepare: Prepare = lambda views, inputs, keys: views,
-    all_params: Callable[[Tree, Tree], Tree] = lambda params, state: params,
 ) -> Loss:
     """The loss that runs a network on views and computes an objective of its outputs.
 
@@ -120,45 +123,27 @@ def one_objective(
       network: of the method.
       objective: a function of the outputs.
       run: the forward passes; None for `show("labeled", "unlabeled")`.
-      ramped: whether r(t) is the ramp of `ramp_hyperparameters`; otherwise it is 1.
+      ramped: whether r(t) is the ramp of a `RampedConfig`; otherwise, and for a method without a
+        ramp, it is 1.
       extra_keys: number of random keys for `prepare` and the objective.
       prepare: `(views, inputs, keys) -> views`, adds views that are computed from others.
-      all_params: `(params, state) -> params` of the network, for methods that keep some of them in
-        the state.
     """
     run = run or show("labeled", "unlabeled")
 
     def loss(inputs: Inputs) -> Result:
         keys = list(jax.random.split(inputs.key, 1 + extra_keys)) if extra_keys else [inputs.key]
         views = prepare(inputs.views, inputs, keys[1:])
-        params, stats = all_params(inputs.params, inputs.state), inputs.state["batch_stats"]
-        outputs, stats = run(network, params, stats, keys[0], views)
-        ramp = ramp_of(inputs.step, inputs.hyperparameters) if ramped else jnp.ones(())
-        term = objective(
-            Seen(
-                outputs=outputs,
-                views=views,
-                state=inputs.state,
-                keys=keys[1:],
-                step=inputs.step,
-                ramp=ramp,
-                hyperparameters=inputs.hyperparameters,
-            )
-        )
+        outputs, stats = run(network, inputs.params, inputs.state["batch_stats"], keys[0], views)
+        given = inputs.hyperparameters
+        has_ramp = ramped and "ramp_length" in given
+        ramp = ramp_of(inputs.step, given) if has_ramp else jnp.ones(())
+        term = objective(Seen(outputs, views, inputs.state, keys[1:], inputs.step, ramp, given))
         state = {**inputs.state, "batch_stats": stats, **term.state}
         return Result(term.loss, state, {"ramp": ramp, **term.metrics}, term.writes)
 
     return loss
 
 
-def ramp_hyperparameters(config: Config) -> dict[str, float]:
-    """The hyperparameters of `ramp_of`; empty for a method without a ramp."""
-    options = config.method
-    if not isinstance(options, RampedConfig):
-        return {}
-    return {"ramp_interval": options.ramp_interval, "ramp_length": options.ramp_length}
-
-
 def ramp_of(step: jax.Array, hyperparameters: Hyperparameters) -> jax.Array:
-    """r(t) from the entries of `ramp_hyperparameters`."""
+    """r(t) of a `RampedConfig`."""
     return ramps.ramp_up(step, hyperparameters["ramp_interval"], hyperparameters["ramp_length"])

@@ -10,7 +10,9 @@ The mean is over images, pixels and classes. Released: the teacher runs in train
 its own running statistics, and the student is evaluated.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import jax
@@ -25,19 +27,14 @@ from uaps_jax.methods.loss import Seen, Term, one_objective
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
-DELAY_SHARE = 0.03  # 1000 of 35,341 steps
-
 
 @dataclass(slots=True, kw_only=True)
 class MeanTeacherConfig(teacher.NoisyTeacherConfig):
     name: ClassVar[str] = "mean_teacher"
     ramp_share: ClassVar[float] = 0.85  # 30,000 of 35,341 steps
+    late_starts: ClassVar[Mapping[str, float]] = {"delay": 0.03}  # 1000 of 35,341 steps
 
     delay: int = field(metadata=c.at_least(0))  # steps without the consistency term
-
-    def scale_ramps(self, steps: int, share: float) -> None:
-        c.RampedConfig.scale_ramps(self, steps, share)
-        self.delay = round(DELAY_SHARE * steps)
 
 
 def objective(
@@ -58,36 +55,24 @@ def objective(
     return l_sup + weight * l_c, {"supervised": l_sup, "consistency": l_c}
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, MeanTeacherConfig)
-    train = options.teacher_mode == "train"
-
+def build(config: Config, network: Network, options: MeanTeacherConfig) -> Method:
     def term(seen: Seen) -> Term:
         teacher_key, noise_key = seen.keys
-        u = seen.views["unlabeled"]["image"]
-        noisy = u + teacher.noise(noise_key, u, options.noise_scale, options.noise_clip)
-        target, after = teacher.logits(
-            network, seen.state["teacher"], noisy, teacher_key, train=train
+        given, u = seen.hyperparameters, seen.views["unlabeled"]["image"]
+        target, after = teacher.noisy_logits(
+            network, options, seen.state["teacher"], u, noise_key, teacher_key
         )
-        ramp = jnp.where(seen.step < seen.hyperparameters["delay"], 0.0, seen.ramp)
-        value, parts = objective(
-            seen.logits("labeled")[0],
-            seen.labels,
-            seen.logits("unlabeled")[0],
-            target,
-            seen.hyperparameters["consistency"] * ramp,
-        )
-        return Term(value, parts | {"ramp": ramp}, {"teacher": after})
+        ramp = jnp.where(seen.step < given["delay"], 0.0, seen.ramp)
+        labeled, student = seen.logits("labeled")[0], seen.logits("unlabeled")[0]
+        total, parts = objective(labeled, seen.labels, student, target, given["weight"] * ramp)
+        return Term(total, parts | {"ramp": ramp}, {"teacher": after})
 
     return teacher.build(
         config,
         network,
         one_objective(network, term, extra_keys=2),
-        hyperparameters={"consistency": options.weight, "delay": options.delay},
-        ema_decay=options.ema_decay,
+        hyperparameters=("weight", "delay"),
         average_statistics=options.average_statistics,
-        pseudo_labels=lambda variables, images, key, step: teacher.pseudo_labels(
-            network, variables, images
-        ),
+        pseudo_labels=partial(teacher.pseudo_labels, network),
+        predictors=("student", "teacher"),
     )

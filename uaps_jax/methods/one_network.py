@@ -7,18 +7,18 @@ from typing import Any, Literal
 
 import jax
 
-from uaps_jax.config import Config
+from uaps_jax.config import Config, RampedConfig
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import (
     FindPseudoLabels,
     Loss,
     Method,
     Predictor,
+    PseudoLabels,
     Views,
     labeled_stream,
     unlabeled_stream,
 )
-from uaps_jax.methods.loss import ramp_hyperparameters
 from uaps_jax.methods.uncertainties import Divergence
 from uaps_jax.models.network import Network, main_variables
 from uaps_jax.stream import Stream
@@ -29,12 +29,17 @@ def both_streams(config: Config) -> dict[str, Stream]:
     return {"labeled": labeled_stream(config), "unlabeled": unlabeled_stream(config)}
 
 
+def of_logits(network: Network, find: Callable[[jax.Array], PseudoLabels]) -> FindPseudoLabels:
+    """Pseudo-labels of the logits `[K, B, H, W, C]` of all decoders, on perturbed features."""
+    return lambda variables, images, key, step: find(network.all_logits(variables, images, key))
+
+
 def build(
     config: Config,
     network: Network,
     loss: Loss,
     *,
-    hyperparameters: Mapping[str, float],
+    hyperparameters: Sequence[str] = (),
     streams: Mapping[str, Stream] | None = None,
     views: Views | None = None,
     pseudo_labels: FindPseudoLabels | None = None,
@@ -49,7 +54,8 @@ def build(
       config: of the run.
       network: to train.
       loss: of a step.
-      hyperparameters: without those of the ramp, which are added.
+      hyperparameters: settings of the method that the loss takes traced; those of a ramp are added,
+        and `steps`, the length of the run.
       streams: `both_streams` if None.
       views: a weak view of each stream if None.
       pseudo_labels: as in `Method`, but of normalised images.
@@ -57,6 +63,8 @@ def build(
         entropy of the prediction.
     """
     streams = both_streams(config) if streams is None else streams
+    ramp = ("ramp_interval", "ramp_length") if isinstance(config.method, RampedConfig) else ()
+    traced = {name: getattr(config.method, name) for name in (*hyperparameters, *ramp)}
     normalize = view_lib.normalizer(config)
 
     def init(seed: int) -> tuple[Tree, Tree]:
@@ -76,7 +84,7 @@ def build(
         )
     return Method(
         streams=streams,
-        hyperparameters={**hyperparameters, **ramp_hyperparameters(config)},
+        hyperparameters=traced | {"steps": config.train.steps},
         init=init,
         views=views or view_lib.weak_views(config, streams),
         loss=loss,

@@ -15,8 +15,8 @@ same for all images of a batch. In the "released" form A_s changes the normalise
 to 8 bits with a wrap-around, and the result is normalised again.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, TypeVar
 
@@ -27,11 +27,10 @@ from uaps_jax import config as c
 from uaps_jax.config import Config, Form
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import segmentation, uncertainty
-from uaps_jax.methods import one_network, passes, strong_views
+from uaps_jax.methods import one_network
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import Hyperparameters, Inputs, Method, Views
+from uaps_jax.methods.base import Inputs, Method, Views, labeled_stream, unlabeled_stream
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
-from uaps_jax.methods.strong_views import next_image
 from uaps_jax.models.network import Network
 from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import mixing, photometric
@@ -45,18 +44,13 @@ T = TypeVar("T")
 class PplConfig(c.MethodConfig):
     name: ClassVar[str] = "ppl"
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
+    mixes_streams: ClassVar[bool] = True
 
     form: Form  # of the strong view's input
     boxes: int = field(metadata=c.at_least(1))  # of a mask, combined by XOR
     # range of the sum of their areas, as a share of the image
-    box_area: tuple[float, float] = field(
-        metadata=c.rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
-    )
+    box_area: tuple[float, float] = field(metadata=c.area_range())
     strong: c.PhotometricConfig  # A_s
-
-    def problems(self, config: Config) -> Iterator[str]:
-        yield from c.MethodConfig.problems(self, config)
-        yield from c.paired_batch_problems(config)
 
 
 def objective(
@@ -89,8 +83,8 @@ def def_up(strong: T, labeled: T, boxes: tuple[jax.Array, jax.Array], unsure: ja
       unsure: `[B]`, whether xi > kappa.
     """
     from_labeled, from_next = boxes
-    with_labeled = strong_views.paste(from_labeled & unsure[:, None, None], strong, labeled)
-    return strong_views.paste(from_next, strong, jax.tree.map(next_image, with_labeled))
+    with_labeled = mixing.paste(from_labeled & unsure[:, None, None], strong, labeled)
+    return mixing.paste(from_next, strong, mixing.next_images(with_labeled))
 
 
 def make_views(config: Config, options: PplConfig) -> Views:
@@ -104,10 +98,7 @@ def make_views(config: Config, options: PplConfig) -> Views:
     weak_view = build_views.view(config.views.unlabeled)
     strong_view = build_views.photometric_view(options.strong)
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        del step, hyperparameters
+    def views(key: jax.Array, batch: Tree) -> Tree:
         keys = {
             name: view_lib.stream_key(key, name)
             for name in ("labeled", "unlabeled", "strong", "box labeled", "box next")
@@ -138,45 +129,25 @@ def make_views(config: Config, options: PplConfig) -> Views:
     return views
 
 
-def build(config: Config, network: Network) -> Method:
+def build(config: Config, network: Network, options: PplConfig) -> Method:
     """A method with one network, whose unlabeled stream has masks, the pseudo-labels."""
-    options = config.method
-    assert isinstance(options, PplConfig)
-    streams = one_network.both_streams(config)
-    streams["unlabeled"] = replace(streams["unlabeled"], fields=("image", "mask"))
+    streams = {"labeled": labeled_stream(config), "unlabeled": unlabeled_stream(config, "mask")}
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
         variables = {"params": inputs.params, "batch_stats": inputs.state["batch_stats"]}
         fixed = jax.lax.stop_gradient(variables)
-        probabilities = jax.nn.softmax(network.main_logits(fixed, views["weak"]["image"]))
-        kappa = uncertainty.certainty(probabilities).mean((1, 2))
+        q = jax.nn.softmax(network.main_logits(fixed, views["weak"]["image"]))
+        kappa = uncertainty.certainty(q).mean((1, 2))
         unsure = jax.random.bernoulli(keys[0], 1 - kappa)
         boxes = views["boxes"]["labeled"], views["boxes"]["next"]
         mixed = def_up(views["strong"], views["labeled"], boxes, unsure)
         return views | {"mixed": mixed, "certainty": kappa}
 
     def term(seen: Seen) -> Term:
-        total, parts = objective(
-            seen.logits("labeled")[0],
-            seen.labels,
-            seen.logits("mixed")[0],
-            seen.views["mixed"]["mask"],
-        )
+        labeled, mixed = (seen.logits(name)[0] for name in ("labeled", "mixed"))
+        total, parts = objective(labeled, seen.labels, mixed, seen.views["mixed"]["mask"])
         return Term(total, parts | {"certainty": seen.views["certainty"].mean()})
 
-    loss = one_objective(
-        network,
-        term,
-        run=show("labeled", "mixed", forward=partial(passes.forward, joint=True)),
-        ramped=False,
-        extra_keys=1,
-        prepare=prepare,
-    )
-    return one_network.build(
-        config,
-        network,
-        loss,
-        hyperparameters={},
-        streams=streams,
-        views=make_views(config, options),
-    )
+    run, views = show("labeled", "mixed", joint=True), make_views(config, options)
+    loss = one_objective(network, term, run=run, extra_keys=1, prepare=prepare)
+    return one_network.build(config, network, loss, streams=streams, views=views)

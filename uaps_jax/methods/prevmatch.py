@@ -47,9 +47,7 @@ class PrevmatchConfig(unimatch_v1.UnimatchV1Config):
         self.snapshot_interval = max(1, round(INTERVAL_SHARE * steps))
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, PrevmatchConfig)
+def build(config: Config, network: Network, options: PrevmatchConfig) -> Method:
     interval, count = options.snapshot_interval, options.snapshots
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
@@ -82,12 +80,9 @@ def build(config: Config, network: Network) -> Method:
     method = build_with(
         config,
         network,
+        options,
         objective,
-        hyperparameters={
-            "weight_previous": options.weight_previous,
-            "threshold_previous": options.threshold_previous,
-            "steps": config.train.steps,
-        },
+        hyperparameters=("weight_previous", "threshold_previous"),
         extra_keys=1,
         prepare=prepare,
     )

@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.labels import IGNORE
-from uaps_jax.methods.strong_views import next_image, paste
 from uaps_jax.transforms import mixing
 from uaps_jax.transforms.keys import image_keys
 
@@ -66,6 +65,6 @@ def mixed(
     """Images `[B, H, W, channels]`, normalised, and their target, with the regions changed."""
     if kind == "cutout":
         labels = jnp.where(region, jnp.asarray(IGNORE, target.labels.dtype), target.labels)
-        return paste(region, images, jnp.zeros_like(images)), target._replace(labels=labels)
+        return mixing.paste(region, images, jnp.zeros_like(images)), target._replace(labels=labels)
     both = images, target
-    return paste(region, both, jax.tree.map(next_image, both))
+    return mixing.paste(region, both, mixing.next_images(both))

@@ -24,14 +24,7 @@ from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.methods import one_network
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import (
-    Hyperparameters,
-    Inputs,
-    Method,
-    Predictor,
-    Views,
-    labeled_stream,
-)
+from uaps_jax.methods.base import Inputs, Method, Predictor, Views, labeled_stream
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.heads import image_logits
 from uaps_jax.models.network import Network
@@ -120,7 +113,6 @@ class ActivationPredictor(Predictor):
 
     def logits(self, variables: Tree, images: jax.Array, key: jax.Array | None) -> jax.Array:
         """log(v / sum v), `[1, B, H, W, C]`; there is nothing that a key could perturb."""
-        del key
         maps, _ = self.maps(variables, images)
         is_there = (image_logits(maps) > 0).astype(maps.dtype)
         v = activations(maps - self.flat_maps(variables, images.shape[1:]), is_there)
@@ -146,31 +138,25 @@ class ActivationPredictor(Predictor):
 def make_views(config: Config) -> Views:
     """The view `labeled`, with `image` and `tags`, those of the image before the view."""
     weak = view_lib.weak_views(config, {"labeled": labeled_stream(config)})
-    classes = jnp.arange(1, config.data.classes)
+    classes = jnp.arange(1, config.data.classes)[None, None, None]
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        masks = batch["labeled"]["mask"]
-        tags = (masks[..., None] == classes[None, None, None]).any((1, 2))
-        made = weak(key, batch, step, hyperparameters)["labeled"]
+    def views(key: jax.Array, batch: Tree) -> Tree:
+        tags = (batch["labeled"]["mask"][..., None] == classes).any((1, 2))
+        made = weak(key, batch)["labeled"]
         return {"labeled": {"image": made["image"], "tags": tags.astype(jnp.float32)}}
 
     return views
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, SeamConfig)
+def build(config: Config, network: Network, options: SeamConfig) -> Method:
     names = ("labeled", "small") if options.equivariance else ("labeled",)
 
     def shrunk(pixels: int) -> int:
         return max(1, round(pixels * options.small / network.stride)) * network.stride
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
-        del inputs, keys
         images = views["labeled"]["image"]
-        small = resize(images, shrunk(images.shape[1]), shrunk(images.shape[2]))
+        small = resize(images, *map(shrunk, images.shape[1:3]))
         return views | {"small": {"image": small}}
 
     def term(seen: Seen) -> Term:
@@ -179,18 +165,18 @@ def build(config: Config, network: Network) -> Method:
         tags = seen.views["labeled"]["tags"]
         return Term(*objective(views, tags, seen.hyperparameters["equivariance"]))
 
-    loss = one_objective(network, term, run=show(*names), ramped=False, prepare=prepare)
+    loss = one_objective(network, term, run=show(*names), prepare=prepare)
     method = one_network.build(
         config,
         network,
         loss,
-        hyperparameters={"equivariance": options.equivariance},
+        hyperparameters=("equivariance",),
         streams={"labeled": labeled_stream(config)},
         views=make_views(config),
     )
-    predictor = ActivationPredictor(
+    maps = ActivationPredictor(
         network=network,
         normalize=view_lib.normalizer(config),
         networks=lambda variables: [variables],
     )
-    return dataclasses.replace(method, predictors={"maps": predictor})
+    return dataclasses.replace(method, predictors={"maps": maps})

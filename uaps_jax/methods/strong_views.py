@@ -6,7 +6,7 @@ box from an image of another batch, UniMatch V2 from the batch in reverse order.
 box from a labeled image, with its true label (AugSeg, Zhao et al. 2023).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, NamedTuple, TypeVar
@@ -16,10 +16,8 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config
-from uaps_jax.losses import masked
-from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import Hyperparameters, Views
+from uaps_jax.methods.base import Views
 from uaps_jax.transforms import mixing
 from uaps_jax.trees import Tree
 
@@ -29,17 +27,12 @@ T = TypeVar("T")
 @dataclass(slots=True, kw_only=True)
 class StrongViewsConfig(c.RampedConfig):
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
+    mixes_streams: ClassVar[bool] = True
 
     cutmix: float = field(metadata=c.probability())  # of a box from the next image
     # range of its share of the image
-    cutmix_area: tuple[float, float] = field(
-        metadata=c.rule(lambda v: 0 < v[0] <= v[1] <= 1, "must be (low, high), above 0, up to 1")
-    )
+    cutmix_area: tuple[float, float] = field(metadata=c.area_range())
     strong: c.PhotometricConfig  # the strong views; their geometry is that of views.unlabeled
-
-    def problems(self, config: Config) -> Iterator[str]:
-        yield from c.RampedConfig.problems(self, config)
-        yield from c.paired_batch_problems(config)
 
 
 class Target(NamedTuple):
@@ -54,40 +47,11 @@ class Target(NamedTuple):
     weight: jax.Array
 
 
-class StrongView(NamedTuple):
-    """A strong view and its target.
-
-    Attributes:
-      image: `[B, H, W, channels]`, normalised.
-      target: of its pixels.
-    """
-
-    image: jax.Array
-    target: Target
-
-
-def paste(box: jax.Array, onto: T, source: T) -> T:
-    """`source` inside the boxes `[B, H, W]`, else `onto`: trees of arrays `[B, H, W, ...]`."""
-    pasted: T = jax.tree.map(partial(mixing.paste, box), onto, source)
-    return pasted
-
-
 def confident(probabilities: jax.Array, limits: jax.Array) -> Target:
     """The most probable class; weight 1 where its probability reaches its class's limit `[C]`."""
     labels = probabilities.argmax(-1).astype(jnp.int32)
     kept = probabilities.max(-1) >= limits[labels]
     return Target(labels, kept.astype(probabilities.dtype))
-
-
-def pseudo_label_loss(logits: jax.Array, target: Target, form: LossForm) -> jax.Array:
-    """The loss of a view from logits `[K, B, H, W, C]`, a mean over the K decoders."""
-    of_decoders = jax.vmap(partial(masked.masked_loss, form=form), in_axes=(0, None, None))
-    return of_decoders(logits, target.labels, target.weight).mean()
-
-
-def next_image(x: jax.Array) -> jax.Array:
-    """For each image of a batch, the next one; the first for the last."""
-    return jnp.roll(x, -1, axis=0)
 
 
 def strong_names(count: int) -> tuple[str, ...]:
@@ -102,17 +66,10 @@ def make_views(
     Each strong view has `box`, its CutMix mask, and, with `labeled_boxes`, `paste`, the mask of a
     box from a labeled image.
     """
-    normalize = view_lib.normalizer(config)
     draw = view_lib.weak_and_strong(config, options.strong, names)
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        del step, hyperparameters
-        made: Tree = {
-            name: fields | {"image": normalize(fields["image"])}
-            for name, fields in draw(key, batch).items()
-        }
+    def views(key: jax.Array, batch: Tree) -> Tree:
+        made: Tree = draw(key, batch)
         count, height, width = made["weak"]["image"].shape[:3]
         rectangle = partial(
             mixing.random_rectangle,
@@ -143,8 +100,8 @@ def with_boxes(
       of_labeled: those of the labeled images; None if the view has no boxes from them.
       has_paste: `[B]`, which images take the box from a labeled image; all if None.
     """
-    result = paste(boxes["box"], of_strong, jax.tree.map(next_image, of_strong))
+    result = mixing.paste(boxes["box"], of_strong, mixing.next_images(of_strong))
     if of_labeled is None:
         return result
     box = boxes["paste"] if has_paste is None else boxes["paste"] & has_paste[:, None, None]
-    return paste(box, result, of_labeled)
+    return mixing.paste(box, result, of_labeled)

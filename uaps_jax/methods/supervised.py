@@ -32,39 +32,30 @@ class SupervisedConfig(MethodConfig):
 
 
 def objective(
-    logits: jax.Array, labels: jax.Array, form: LossForm = "cross_entropy_and_dice"
+    logits: jax.Array,
+    labels: jax.Array,
+    form: LossForm = "cross_entropy_and_dice",
+    weight: jax.Array | None = None,
 ) -> jax.Array:
-    """L_sup of `logits` `[K, B, H, W, C]` and `labels` `[B, H, W]`."""
-    return jax.vmap(lambda f: masked.masked_loss(f, labels, None, form))(logits).mean()
+    """L_sup of `logits` `[K, B, H, W, C]`; `labels` and the `weight` of pixels are `[B, H, W]`."""
+    return jax.vmap(lambda f: masked.masked_loss(f, labels, weight, form))(logits).mean()
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, SupervisedConfig)
+def build(config: Config, network: Network, options: SupervisedConfig) -> Method:
     streams = {"labeled": labeled_stream(config)}
 
     def term(seen: Seen) -> Term:
         value = objective(seen.logits("labeled"), seen.labels, options.loss)
         return Term(value, {"supervised": value})
 
-    loss = one_objective(network, term, run=show("labeled"), ramped=False)
+    loss = one_objective(network, term, run=show("labeled"))
     if not options.ema_decay:
-        return one_network.build(config, network, loss, hyperparameters={}, streams=streams)
-    method = teacher.build(
-        config,
-        network,
-        loss,
-        hyperparameters={},
-        ema_decay=options.ema_decay,
-        average_statistics=True,
-        pseudo_labels=None,
-        streams=streams,
-    )
+        return one_network.build(config, network, loss, streams=streams)
+    method = teacher.build(config, network, loss, streams=streams)
     of = method.predictors
     predictors = {"main": of["student"], "ema": of["teacher"]}
     if network.auxiliary:
-        whole = dataclasses.replace(
+        predictors["ensemble"] = dataclasses.replace(
             of["student"], networks=lambda variables: [variables["student"]]
         )
-        predictors["ensemble"] = whole
     return dataclasses.replace(method, predictors=predictors, diagnostics={})

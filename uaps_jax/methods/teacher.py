@@ -1,7 +1,7 @@
 """A student and its EMA teacher (Tarvainen and Valpola 2017)."""
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -29,8 +29,8 @@ from uaps_jax.trees import Tree
 
 
 @dataclass(slots=True, kw_only=True)
-class TeacherConfig(c.RampedConfig):
-    """The settings of methods with an EMA teacher."""
+class NoisyTeacherConfig(c.RampedConfig):
+    """The settings of Mean Teacher and UA-MT, whose teacher takes noisy images."""
 
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
 
@@ -38,6 +38,9 @@ class TeacherConfig(c.RampedConfig):
     ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
     teacher_mode: c.TeacherMode  # "train" is released
     average_statistics: bool  # average running statistics as well (released: False)
+    # standard deviation of the noise on the teacher's normalised images
+    noise_scale: float = field(metadata=c.at_least(0))
+    noise_clip: float = field(metadata=c.at_least(0))  # and its limit
 
     def problems(self, config: Config) -> Iterator[str]:
         yield from c.RampedConfig.problems(self, config)
@@ -47,15 +50,6 @@ class TeacherConfig(c.RampedConfig):
             self.average_statistics or self.teacher_mode != "eval",
             'must be True with method.teacher_mode = "eval", or the teacher has no statistics',
         )
-
-
-@dataclass(slots=True, kw_only=True)
-class NoisyTeacherConfig(TeacherConfig):
-    """The settings of methods whose teacher takes noisy images."""
-
-    # standard deviation of the noise on the teacher's normalised images
-    noise_scale: float = field(metadata=c.at_least(0))
-    noise_clip: float = field(metadata=c.at_least(0))  # and its limit
 
 
 def decay(step: jax.Array, ceiling: jax.Array) -> jax.Array:
@@ -70,34 +64,40 @@ def ema(teacher: Tree, student: Tree, alpha: jax.Array) -> Tree:
     )
 
 
-def noise(key: jax.Array, images: jax.Array, scale: float, clip: float) -> jax.Array:
-    """clip(scale * N(0, 1), -clip, clip) in the shape of normalised images `[B, H, W, C]`."""
-    return jnp.clip(scale * jax.random.normal(key, images.shape, images.dtype), -clip, clip)
-
-
-def logits(
-    network: Network, teacher: Tree, images: jax.Array, key: jax.Array, *, train: bool
+def noisy_logits(
+    network: Network,
+    options: NoisyTeacherConfig,
+    teacher: Tree,
+    images: jax.Array,
+    noise_key: jax.Array,
+    key: jax.Array,
 ) -> tuple[jax.Array, Tree]:
-    """Logits `[B, H, W, C]` of the teacher's main decoder, without gradient, and the new teacher.
+    """Logits `[B, H, W, C]` of a teacher on u + clip(s N(0, 1), -b, b), and the new teacher.
+
+    Without gradient. In training mode (released), with dropout and batch statistics, the teacher's
+    running statistics are updated.
 
     Args:
       network: of student and teacher.
+      options: s and b, `noise_scale` and `noise_clip`, and the mode.
       teacher: `{"params", "batch_stats"}`.
-      images: `[B, H, W, C]`, normalised.
+      images: u `[B, H, W, C]`, normalised.
+      noise_key: for the noise.
       key: for dropout.
-      train: whether it runs in training mode, with dropout and batch statistics, which update its
-        running statistics (released), or in evaluation mode.
     """
+    noise = options.noise_scale * jax.random.normal(noise_key, images.shape, images.dtype)
+    noisy = images + jnp.clip(noise, -options.noise_clip, options.noise_clip)
     teacher = jax.lax.stop_gradient(teacher)
-    if not train:
-        return network.main_logits(teacher, images), teacher
-    (outputs,), stats = passes.forward(
-        network, teacher["params"], teacher["batch_stats"], key, images
-    )
+    if options.teacher_mode == "eval":
+        return network.main_logits(teacher, noisy), teacher
+    params, stats = teacher["params"], teacher["batch_stats"]
+    (outputs,), stats = passes.forward(network, params, stats, key, noisy)
     return outputs.logits[0], teacher | {"batch_stats": stats}
 
 
-def pseudo_labels(network: Network, variables: Tree, images: jax.Array) -> PseudoLabels:
+def pseudo_labels(
+    network: Network, variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
+) -> PseudoLabels:
     """The teacher's pseudo-labels of normalised images, in evaluation mode."""
     teacher, student = (
         network.main_logits(variables[name], images) for name in ("teacher", "student")
@@ -110,35 +110,36 @@ def build(
     network: Network,
     loss: Loss,
     *,
-    hyperparameters: Mapping[str, float],
-    ema_decay: float,
-    average_statistics: bool,
-    pseudo_labels: FindPseudoLabels | None,
+    hyperparameters: Sequence[str] = (),
+    average_statistics: bool = True,
+    pseudo_labels: FindPseudoLabels | None = None,
     streams: Mapping[str, Stream] | None = None,
     views: Views | None = None,
+    predictors: Sequence[str] = ("teacher", "student"),
+    extra_state: Callable[[], Tree] = dict,
 ) -> Method:
     """A method that trains a student and updates an EMA teacher.
 
-    State: `batch_stats` of the student, `teacher` with `params` and `batch_stats`. Predictors:
-    `student`, evaluated in UAPS's study, and `teacher`. The largest decay of the teacher is the
-    hyperparameter `ema_decay`.
+    State: `batch_stats` of the student, `teacher` with `params` and `batch_stats`. The largest
+    decay of the teacher is the setting `ema_decay` of the method, traced.
 
     Args:
       config: of the run.
       network: of both.
       loss: of a step.
-      hyperparameters: without those of teacher and ramp, which are added.
-      ema_decay: largest decay of the teacher.
+      hyperparameters: as in `one_network.build`, without `ema_decay`.
       average_statistics: whether its running statistics are averaged as well.
       pseudo_labels: as in `one_network.build`.
       streams: likewise.
-      views: a weak view of each stream if None.
+      views: likewise.
+      predictors: the default comes first; `student` is evaluated in UAPS's study.
+      extra_state: further entries of the state before the first step.
     """
     student = one_network.build(
         config,
         network,
         loss,
-        hyperparameters={**hyperparameters, "ema_decay": ema_decay},
+        hyperparameters=(*hyperparameters, "ema_decay"),
         streams=streams,
         views=views,
         pseudo_labels=pseudo_labels,
@@ -147,7 +148,7 @@ def build(
     def init(seed: int) -> tuple[Tree, Tree]:
         variables = network.init(seed)
         state = {"batch_stats": variables["batch_stats"], "teacher": variables}
-        return variables["params"], jax.tree.map(np.copy, state)
+        return variables["params"], jax.tree.map(np.copy, state) | extra_state()
 
     def after_update(
         params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters
@@ -173,7 +174,7 @@ def build(
         init=init,
         after_update=after_update,
         variables=variables,
-        predictors={"student": predictor("student"), "teacher": predictor("teacher")},
+        predictors={name: predictor(name) for name in predictors},
         diagnostics={"teacher": distance},
     )
 

@@ -8,15 +8,13 @@ the default predictor.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 
 from uaps_jax.config import Config, ConfigError
-from uaps_jax.methods import loss as loss_lib
 from uaps_jax.methods import one_network, passes
-from uaps_jax.methods.base import FindPseudoLabels, Loss, Method, Predictor, Views
-from uaps_jax.methods.loss import Run
+from uaps_jax.methods.base import Loss, Method, Predictor, PseudoLabels, Views
 from uaps_jax.methods.uncertainties import Divergence
 from uaps_jax.models import stacked
 from uaps_jax.models.interfaces import Outputs
@@ -57,11 +55,6 @@ def forward(
     return jax.vmap(stacked.looped(one))(params, batch_stats, jax.random.split(key, NETWORKS))
 
 
-def show(*names: str) -> Run:
-    """A `Run` of the named views through both networks."""
-    return loss_lib.show(*names, forward=forward)
-
-
 def both_logits(network: Network, variables: Tree, images: jax.Array) -> jax.Array:
     """Logits `[2, B, H, W, C]` in evaluation mode."""
     return jax.vmap(stacked.looped(lambda v: network.main_logits(v, images)))(
@@ -74,9 +67,9 @@ def build(
     network: Network,
     loss: Loss,
     *,
-    hyperparameters: Mapping[str, float],
     predictors: Sequence[str],
-    pseudo_labels: FindPseudoLabels,
+    pseudo_labels: Callable[[jax.Array], PseudoLabels],
+    hyperparameters: Sequence[str] = (),
     streams: Mapping[str, Stream] | None = None,
     views: Views | None = None,
 ) -> Method:
@@ -88,10 +81,10 @@ def build(
       config: of the run.
       network: the architecture of both networks.
       loss: of a step.
-      hyperparameters: without those of the ramp, which are added.
       predictors: `mean` of both networks' logits, `first`, `second`; the default comes first.
-      pseudo_labels: as in `Method`, but of normalised images.
-      streams: as in `one_network.build`.
+      pseudo_labels: of the logits of both networks, `[2, B, H, W, C]`.
+      hyperparameters: as in `one_network.build`.
+      streams: likewise.
       views: likewise.
     """
     # Params and state are those of one network, but for the leading axis.
@@ -102,7 +95,9 @@ def build(
         hyperparameters=hyperparameters,
         streams=streams,
         views=views,
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=lambda variables, images, key, step: pseudo_labels(
+            both_logits(network, variables, images)
+        ),
     )
 
     def start(seed: int) -> tuple[Tree, Tree]:

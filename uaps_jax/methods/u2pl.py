@@ -33,7 +33,7 @@ from uaps_jax.labels import IGNORE
 from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import (
     contrast,
-    contrast_sets,
+    memory_bank,
     passes,
     region_mixing,
     reliability,
@@ -47,16 +47,16 @@ from uaps_jax.models import resize
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
 
-WARM_UP_SHARE = 0.1
-"""Of the steps, in a shortened run; published: 20 of 200 epochs (Cityscapes), 1 of 80 (VOC)."""
-
 FCN = "fcn"
 
 
 @dataclass(slots=True, kw_only=True)
-class U2plConfig(c.MethodConfig):
+class U2plConfig(contrast.ContrastConfig):
     name: ClassVar[str] = "u2pl"
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
+    mixes_streams: ClassVar[bool] = True
+    # published: 20 of 200 epochs (Cityscapes), 1 of 80 (VOC)
+    late_starts: ClassVar[Mapping[str, float]] = {"warm_up": 0.1}
 
     warm_up: int = field(metadata=c.at_least(0))  # steps whose loss is that of labeled images
     ema_decay: float = field(metadata=c.below_one())  # largest decay of the teacher
@@ -67,31 +67,11 @@ class U2plConfig(c.MethodConfig):
     percentile: reliability.Over  # of the pixels of the batch, or of those of each pseudo-label
     mixing: region_mixing.Mixing  # of unlabeled images
     mixing_probability: float = field(metadata=c.probability())  # that an image is mixed
-    # lambda_c, of L_c; 0: neither projection head nor banks
-    weight_contrast: float = field(metadata=c.at_least(0))
-    projection: int = field(metadata=c.at_least(1))  # channels of z
-    temperature: float = field(metadata=c.above(0))  # tau
-    # delta, which the teacher's probability of an anchor's class exceeds
-    anchor_threshold: float = field(metadata=c.probability())
-    anchors: int = field(metadata=c.at_least(1))  # M, of each class in a step
-    negatives: int = field(metadata=c.at_least(1))  # N, of each anchor
-    # r_l: ranks below it are of labeled negatives; 0: min(3, classes - 2), but at least 1
-    low_rank: int = field(metadata=c.at_least(0))
-    # r_h: ranks from r_l on, below r_h, are of unlabeled negatives; 0: the number of classes
-    high_rank: int = field(metadata=c.at_least(0))
-    bank_size: int = field(metadata=c.at_least(1))  # features in the bank of a class
-    # features of a class that a step, or each of its train.accumulate pieces, may write
-    bank_keys: int = field(metadata=c.at_least(1))
     # labeled pixels of a lower probability are learnt, and the `ohem_kept` hardest; 1: all
     ohem_threshold: float = field(metadata=c.probability())
     # share of the batch's pixels that are learnt at least; published: 100,000 of 1.2 million
     ohem_kept: float = field(metadata=c.probability())
     weight_fcn: float = field(metadata=c.at_least(0))  # w_a, of the auxiliary head; 0: none
-
-    def ranks(self, classes: int) -> tuple[int, int]:
-        """(r_l, r_h)."""
-        low, high = contrast_sets.ranks_for(classes)
-        return self.low_rank or low, self.high_rank or high
 
     def heads(self, config: Config) -> Mapping[str, c.Head]:
         heads = {}
@@ -102,17 +82,7 @@ class U2plConfig(c.MethodConfig):
         return heads
 
     def problems(self, config: Config) -> Iterator[str]:
-        yield from c.MethodConfig.problems(self, config)
-        yield from c.paired_batch_problems(config)
-        yield from c.late_start_problems(config, "method.warm_up", WARM_UP_SHARE)
-        pieces = config.train.accumulate
-        yield from c.check(
-            config,
-            "method.bank_keys",
-            self.bank_keys * pieces <= self.bank_size,
-            f"must be at most method.bank_size = {self.bank_size} / train.accumulate = {pieces}, "
-            "as every piece of a batch writes so many",
-        )
+        yield from contrast.ContrastConfig.problems(self, config)
         yield from c.check(
             config,
             "method.ohem_threshold",
@@ -127,37 +97,9 @@ class U2plConfig(c.MethodConfig):
             f"takes regions from another image, and a batch has {images} (train.batch_unlabeled / "
             "train.accumulate); use cutout or none",
         )
-        yield from self._rank_problems(config)
-
-    def _rank_problems(self, config: Config) -> Iterator[str]:
-        classes = config.data.classes
-        if not classes or not self.weight_contrast:
-            return
-        low, high = self.ranks(classes)
-        yield from c.check(
-            config,
-            "method.low_rank",
-            low < classes,
-            f"must be 1 to {classes - 1} for {classes} classes, the background included, or 0 for "
-            f"{contrast_sets.ranks_for(classes)[0]}; else no pixel is a negative",
-        )
-        if low < classes:
-            yield from c.check(
-                config,
-                "method.high_rank",
-                low < high <= classes,
-                f"must be {low + 1} to {classes} for {classes} classes and method.low_rank = {low},"
-                f" or 0 for {classes}",
-            )
-
-    def scale_ramps(self, steps: int, share: float) -> None:
-        del share
-        self.warm_up = round(WARM_UP_SHARE * steps)
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, U2plConfig)
+def build(config: Config, network: Network, options: U2plConfig) -> Method:
     classes = config.data.classes
     with_contrast = options.weight_contrast > 0
 
@@ -170,15 +112,14 @@ def build(config: Config, network: Network) -> Method:
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
         mix_key, contrast_key = keys
+        given, step = inputs.hyperparameters, inputs.step
         labeled, unlabeled = views["labeled"], views["unlabeled"]["image"]
         taught = network.outputs(
             jax.lax.stop_gradient(inputs.state["teacher"]),
             passes.interleave(labeled["image"], unlabeled),
         )
         of_labeled, of_unlabeled = (passes.separate(taught, part, 2) for part in (0, 1))
-        share = reliability.unreliable_share(
-            inputs.hyperparameters["unreliable"], inputs.step, inputs.hyperparameters["steps"]
-        )
+        share = reliability.unreliable_share(given["unreliable"], step, given["steps"])
         found = reliability.reliable(of_unlabeled.logits[0], share, options.percentile)
         target = Target(
             jnp.where(found.is_reliable, found.labels, IGNORE),
@@ -190,7 +131,6 @@ def build(config: Config, network: Network) -> Method:
         image, mixed = region_mixing.mixed(options.mixing, region, unlabeled, target)
         made = {"mixed": {"image": image, "labels": mixed.labels}, "found": found}
         if with_contrast:
-            starts = inputs.step >= inputs.hyperparameters["warm_up"]
             teaching = contrast.Teaching(
                 of_labeled, of_unlabeled, labeled["mask"], found.is_reliable, target, mixed
             )
@@ -199,15 +139,9 @@ def build(config: Config, network: Network) -> Method:
                 teaching,
                 inputs.memory[contrast.BANKS],
                 inputs.state[contrast.PLACES],
-                starts,
-                inputs.hyperparameters["anchor_threshold"],
-                contrast.Numbers(
-                    anchors=options.anchors,
-                    negatives=options.negatives,
-                    ranks=options.ranks(classes),
-                    size=options.bank_size,
-                    keys=options.bank_keys,
-                ),
+                step >= given["warm_up"],
+                given["anchor_threshold"],
+                options,
             )
         return views | made
 
@@ -230,54 +164,41 @@ def build(config: Config, network: Network) -> Method:
         total = l_sup + jnp.where(seen.step >= given["warm_up"], later, 0)
         if options.weight_fcn:
             small = seen.outputs["labeled"].heads[FCN][0]
-            l_fcn = labeled_loss(resize.resize(small, *seen.labels.shape[1:]), seen.labels)
-            total += given["weight_fcn"] * l_fcn
-            parts["fcn"] = l_fcn
-        return Term(
-            total, parts | u2pl_terms.kept(seen.views["found"], labels, classes), state, writes
-        )
+            large = resize.resize(small, *seen.labels.shape[1:])
+            parts["fcn"] = labeled_loss(large, seen.labels)
+            total += given["weight_fcn"] * parts["fcn"]
+        kept = u2pl_terms.kept(seen.views["found"], labels, classes)
+        return Term(total, parts | kept, state, writes)
 
     def pseudo_labels(
         variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
     ) -> PseudoLabels:
-        del key
         of_teacher, of_student = (
             network.main_logits(variables[name], images) for name in ("teacher", "student")
         )
-        share = reliability.unreliable_share(
-            jnp.asarray(options.unreliable), step, jnp.asarray(float(config.train.steps))
-        )
+        unreliable, steps = jnp.asarray(options.unreliable), jnp.asarray(float(config.train.steps))
+        share = reliability.unreliable_share(unreliable, step, steps)
         found = reliability.reliable(of_teacher, share, options.percentile)
         return PseudoLabels(found.labels, found.is_reliable, of_student.argmax(-1))
 
+    def places() -> Tree:
+        return {contrast.PLACES: memory_bank.first_places(classes)} if with_contrast else {}
+
+    def memory() -> Tree:
+        if not with_contrast:
+            return {}
+        return {contrast.BANKS: memory_bank.memory(classes, options.bank_size, options.projection)}
+
+    weights = ("weight", "weight_contrast", "weight_fcn")
+    run = show("labeled", "mixed", joint=True)
     method = teacher.build(
         config,
         network,
-        one_objective(
-            network,
-            term,
-            run=show("labeled", "mixed", forward=partial(passes.forward, joint=True)),
-            ramped=False,
-            extra_keys=2,
-            prepare=prepare,
-        ),
-        hyperparameters={
-            "weight": options.weight,
-            "weight_contrast": options.weight_contrast,
-            "weight_fcn": options.weight_fcn,
-            "unreliable": options.unreliable,
-            "anchor_threshold": options.anchor_threshold,
-            "warm_up": options.warm_up,
-            "steps": config.train.steps,
-        },
-        ema_decay=options.ema_decay,
-        average_statistics=True,
+        one_objective(network, term, run=run, extra_keys=2, prepare=prepare),
+        hyperparameters=(*weights, "unreliable", "anchor_threshold", "warm_up"),
         pseudo_labels=pseudo_labels,
+        extra_state=places,
     )
-
-    def init(seed: int) -> tuple[Tree, Tree]:
-        params, state = method.init(seed)
-        return params, state | contrast.start(classes, with_contrast)
 
     def after_update(
         params: Tree, state: Tree, step: jax.Array, hyperparameters: Hyperparameters
@@ -286,12 +207,4 @@ def build(config: Config, network: Network) -> Method:
         counted = jnp.maximum(step - hyperparameters["warm_up"], 0)
         return method.after_update(params, state, counted, hyperparameters)
 
-    return replace(
-        method,
-        init=init,
-        after_update=after_update,
-        memory=lambda: contrast.memory(
-            classes, options.bank_size if with_contrast else 0, options.projection
-        ),
-        predictors={name: method.predictors[name] for name in ("teacher", "student")},
-    )
+    return replace(method, after_update=after_update, memory=memory)

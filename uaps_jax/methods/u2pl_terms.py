@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.labels import IGNORE
-from uaps_jax.losses import masked, ohem, segmentation
+from uaps_jax.losses import masked, ohem
 from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods.reliability import Reliable
 
@@ -24,13 +24,13 @@ def labeled_loss(
       kept: share of the batch's pixels that are learnt at least.
     """
     if threshold == 1:
-        return masked.masked_loss(logits, labels, jnp.ones(labels.shape), form)
-    ce = ohem.ohem_cross_entropy(
-        logits, labels, threshold=threshold, min_kept=round(kept * labels.size)
-    )
-    if form == "cross_entropy":
-        return ce
-    return 0.5 * (ce + segmentation.dice(logits, labels))
+        return masked.masked_loss(logits, labels, None, form)
+
+    def hard(logits: jax.Array, labels: jax.Array, weight: jax.Array | None) -> jax.Array:
+        fewest = round(kept * labels.size)
+        return ohem.ohem_cross_entropy(logits, labels, threshold=threshold, min_kept=fewest)
+
+    return masked.masked_loss(logits, labels, None, form, hard)
 
 
 def unlabeled_loss(logits: jax.Array, labels: jax.Array, form: LossForm) -> jax.Array:
@@ -42,7 +42,7 @@ def unlabeled_loss(logits: jax.Array, labels: jax.Array, form: LossForm) -> jax.
       form: l, a mean over the labeled pixels.
     """
     count = (labels != IGNORE).sum()
-    value = masked.masked_loss(logits, labels, jnp.ones(labels.shape), form)
+    value = masked.masked_loss(logits, labels, None, form)
     inverse = jnp.where(count > 0, labels.size / jnp.maximum(count, 1), 0)
     return inverse.astype(value.dtype) * value
 

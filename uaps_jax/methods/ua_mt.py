@@ -85,15 +85,9 @@ def objective(
     return l_sup + weight * l_c, parts
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, UaMtConfig)
-    train = options.teacher_mode == "train"
-
+def build(config: Config, network: Network, options: UaMtConfig) -> Method:
     def noisy_logits(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
-        noise_key, forward_key = jax.random.split(key)
-        noisy = images + teacher.noise(noise_key, images, options.noise_scale, options.noise_clip)
-        return teacher.logits(network, teaching, noisy, forward_key, train=train)
+        return teacher.noisy_logits(network, options, teaching, images, *jax.random.split(key))
 
     def samples_of(teaching: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, Tree]:
         """T samples `[T, B, H, W, C]`, two per pass; each pass updates running statistics."""
@@ -106,7 +100,7 @@ def build(config: Config, network: Network) -> Method:
     def limit(step: jax.Array, hyperparameters: Hyperparameters) -> jax.Array:
         ramp = ramp_of(step, hyperparameters)
         if options.threshold == "released":
-            return (0.75 + 2.5 * hyperparameters["consistency"] * ramp) * math.log(2)
+            return (0.75 + 2.5 * hyperparameters["weight"] * ramp) * math.log(2)
         return (0.75 + 0.25 * ramp) * math.log(config.data.classes)
 
     def term(seen: Seen) -> Term:
@@ -114,17 +108,12 @@ def build(config: Config, network: Network) -> Method:
         u = seen.views["unlabeled"]["image"]
         target, teaching = noisy_logits(seen.state["teacher"], u, target_key)
         samples, teaching = samples_of(teaching, u, samples_key)
-        value, parts = objective(
-            seen.logits("labeled")[0],
-            seen.labels,
-            seen.logits("unlabeled")[0],
-            target,
-            samples,
-            seen.ramped("consistency"),
-            limit(seen.step, seen.hyperparameters),
-            options.normalizer,
+        labeled, student = seen.logits("labeled")[0], seen.logits("unlabeled")[0]
+        weight, h = seen.ramped("weight"), limit(seen.step, seen.hyperparameters)
+        total, parts = objective(
+            labeled, seen.labels, student, target, samples, weight, h, options.normalizer
         )
-        return Term(value, parts, {"teacher": teaching})
+        return Term(total, parts, {"teacher": teaching})
 
     def pseudo_labels(
         variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
@@ -132,15 +121,15 @@ def build(config: Config, network: Network) -> Method:
         samples, _ = samples_of(variables["teacher"], images, key)
         traced = {n: jnp.asarray(v, jnp.float32) for n, v in method.hyperparameters.items()}
         kept = entropy(samples) < limit(step, traced)
-        return teacher.pseudo_labels(network, variables, images)._replace(kept=kept)
+        return teacher.pseudo_labels(network, variables, images, key, step)._replace(kept=kept)
 
     method = teacher.build(
         config,
         network,
         one_objective(network, term, extra_keys=2),
-        hyperparameters={"consistency": options.weight},
-        ema_decay=options.ema_decay,
+        hyperparameters=("weight",),
         average_statistics=options.average_statistics,
         pseudo_labels=pseudo_labels,
+        predictors=("student", "teacher"),
     )
     return method

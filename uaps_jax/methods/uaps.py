@@ -16,6 +16,7 @@ prediction is detached. `rectify="pixel"` weights pixels, as in the paper's figu
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Literal
 
 import jax
@@ -26,7 +27,7 @@ from uaps_jax.config import Config
 from uaps_jax.labels import IGNORE
 from uaps_jax.losses import consistency, energy, segmentation, uncertainty
 from uaps_jax.methods import one_network, supervised
-from uaps_jax.methods.base import Method, PseudoLabels, all_kept
+from uaps_jax.methods.base import Method, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
@@ -90,27 +91,26 @@ def objective(
     l_sup = supervised.objective(labeled_logits, labels)
     if options.rectify == "none":
         weight = jnp.ones_like(weight)
-    rectified = rectified_pixel if options.rectify == "pixel" else rectified_scalar
-    l_ups = jax.vmap(rectified, in_axes=(0, None, 0))(unlabeled_logits, pseudo_label, weight).mean()
+    l_ups = jax.vmap(partial(rectified, form=options.rectify), (0, None, 0))(
+        unlabeled_logits, pseudo_label, weight
+    ).mean()
     l_un = divergence.mean()
     total = l_sup + weight_pseudo * l_ups + weight_uncertainty * l_un
     parts = {"supervised": l_sup, "pseudo": l_ups, "uncertainty": l_un, "discount": weight.mean()}
     if options.weight_energy:
-        parts["energy"] = energy_term(
-            labeled_logits[0], labels, unlabeled_logits, pseudo_label, options
-        )
-        total = total + weight_energy * parts["energy"]
+        l_e = energy_term(labeled_logits[0], labels, unlabeled_logits, pseudo_label, options)
+        total, parts["energy"] = total + weight_energy * l_e, l_e
     return total, parts
 
 
-def rectified_scalar(logits: jax.Array, labels: jax.Array, weight: jax.Array) -> jax.Array:
-    """1/2 (CE + Dice) * mean exp(-D) of one decoder `[B, H, W, C]`, with discount `[B, H, W]`."""
+def rectified(logits: jax.Array, labels: jax.Array, weight: jax.Array, form: str) -> jax.Array:
+    """1/2 (CE + Dice) * mean exp(-D) of one decoder `[B, H, W, C]`, with discount `[B, H, W]`.
+
+    "pixel": 1/2 (mean CE(x) exp(-D(x)) + Dice with every sum weighted by exp(-D(x))).
+    """
+    if form == "pixel":
+        return segmentation.cross_entropy_and_dice(logits, labels, weight)
     return segmentation.cross_entropy_and_dice(logits, labels) * weight.mean()
-
-
-def rectified_pixel(logits: jax.Array, labels: jax.Array, weight: jax.Array) -> jax.Array:
-    """1/2 (mean CE(x) exp(-D(x)) + Dice with every sum weighted by exp(-D(x)))."""
-    return segmentation.cross_entropy_and_dice(logits, labels, weight)
 
 
 def energy_term(
@@ -145,51 +145,24 @@ def energy_term(
     )
 
 
-def pseudo_labels_of(logits: jax.Array) -> PseudoLabels:
-    """Pseudo-labels of the mean of all decoders; the student is the main decoder.
-
-    Args:
-      logits: `[K, B, H, W, C]`.
-    """
-    return all_kept(jax.nn.softmax(logits).mean(0), logits[0])
-
-
-def build(config: Config, network: Network) -> Method:
-    """UAPS on a network with auxiliary decoders."""
-    options = config.method
-    assert isinstance(options, UapsConfig)
+def build(config: Config, network: Network, options: UapsConfig) -> Method:
+    """UAPS on a network with auxiliary decoders, whose mean gives the pseudo-labels it reports."""
 
     def term(seen: Seen) -> Term:
-        unlabeled = seen.logits("unlabeled")
-        beta = consistency.mixing_weights(
-            options.mixing, seen.keys[0], len(unlabeled), unlabeled.dtype
-        )
-        return Term(
-            *objective(
-                seen.logits("labeled"),
-                unlabeled,
-                seen.labels,
-                beta,
-                seen.ramped("pseudo"),
-                seen.ramped("uncertainty")
-                if options.ramp_uncertainty
-                else seen.hyperparameters["uncertainty"],
-                seen.hyperparameters["energy"],
-                options,
-            )
-        )
+        labeled, unlabeled = seen.logits("labeled"), seen.logits("unlabeled")
+        beta = consistency.mixing_weights(options.mixing, seen.keys[0], unlabeled)
+        given = seen.hyperparameters
+        w2 = given["weight_uncertainty"] * (seen.ramp if options.ramp_uncertainty else 1)
+        weights = seen.ramped("weight_pseudo"), w2, given["weight_energy"]
+        return Term(*objective(labeled, unlabeled, seen.labels, beta, *weights, options))
 
     return one_network.build(
         config,
         network,
         one_objective(network, term, extra_keys=1),
-        hyperparameters={
-            "pseudo": options.weight_pseudo,
-            "uncertainty": options.weight_uncertainty,
-            "energy": options.weight_energy,
-        },
-        pseudo_labels=lambda variables, images, key, step: pseudo_labels_of(
-            network.all_logits(variables, images, key)
+        hyperparameters=("weight_pseudo", "weight_uncertainty", "weight_energy"),
+        pseudo_labels=one_network.of_logits(
+            network, lambda f: all_kept(jax.nn.softmax(f).mean(0), f[0])
         ),
         divergence="perturbed" if options.perturb_at_eval else "clean",
     )

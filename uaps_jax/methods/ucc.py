@@ -15,7 +15,6 @@ code, the discount is one number per decoder (`rectify="pixel"` weights pixels),
 labels are detached.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar, Literal
@@ -28,7 +27,7 @@ from uaps_jax.config import Config
 from uaps_jax.losses import segmentation, uncertainty
 from uaps_jax.methods import one_network, uaps
 from uaps_jax.methods import views as view_lib
-from uaps_jax.methods.base import Hyperparameters, Method, Views, all_kept
+from uaps_jax.methods.base import Method, Views, all_kept
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models.network import Network
 from uaps_jax.transforms import mixing
@@ -40,10 +39,10 @@ SEEN = ("labeled", "weak", "strong")
 @dataclass(slots=True, kw_only=True)
 class UccConfig(c.RampedConfig):
     name: ClassVar[str] = "ucc"
-    ramp_share: ClassVar[float] = (
-        0.85  # as in the study's other methods; 30,000 of 47,141 published
-    )
+    # as in the study's other methods; 30,000 of 47,141 published
+    ramp_share: ClassVar[float] = 0.85
     auxiliary: ClassVar[tuple[float, float]] = (1, 1)
+    mixes_streams: ClassVar[bool] = True
 
     weight: float = field(metadata=c.at_least(0))  # w, weight of L_ps
     rectify: Literal["scalar", "pixel"]  # discount by exp(-D), as in UAPS; released: scalar
@@ -52,10 +51,6 @@ class UccConfig(c.RampedConfig):
     # probability of a box from a labeled image in both unlabeled views, per image
     paste: float = field(metadata=c.probability())
     strong: c.PhotometricConfig  # the strong view; its geometry is that of views.unlabeled
-
-    def problems(self, config: Config) -> Iterator[str]:
-        yield from c.RampedConfig.problems(self, config)
-        yield from c.paired_batch_problems(config)
 
 
 def objective(
@@ -71,68 +66,51 @@ def objective(
     Returns:
       The total and its terms by name.
     """
-    supervise = jax.vmap(segmentation.cross_entropy_and_dice, in_axes=(0, None))
-    l_sup = supervise(labeled_logits, labels).sum()
+    l_sup = jax.vmap(segmentation.cross_entropy_and_dice, (0, None))(labeled_logits, labels).sum()
     targets = jnp.flip(jax.lax.stop_gradient(weak_logits).argmax(-1), 0)
-    divergence = jnp.stack(
-        [
-            uncertainty.kl(strong_logits[1], weak_logits[0]),
-            uncertainty.kl(weak_logits[1], strong_logits[0]),
-        ]
-    )
-    rectified = uaps.rectified_pixel if rectify == "pixel" else uaps.rectified_scalar
-    l_pseudo = jax.vmap(rectified)(strong_logits, targets, jnp.exp(-divergence)).sum()
+    d_1 = uncertainty.kl(strong_logits[1], weak_logits[0])
+    d_2 = uncertainty.kl(weak_logits[1], strong_logits[0])
+    divergence = jnp.stack([d_1, d_2])
+    rectified = jax.vmap(partial(uaps.rectified, form=rectify))
+    l_pseudo = rectified(strong_logits, targets, jnp.exp(-divergence)).sum()
     l_un = divergence.mean((1, 2, 3)).sum()
     parts = {"supervised": l_sup, "pseudo": l_pseudo, "uncertainty": l_un}
     return l_sup + weight * (l_pseudo + l_un), parts
 
 
-def build(config: Config, network: Network) -> Method:
+def build(config: Config, network: Network, options: UccConfig) -> Method:
     """UCC on a network with one auxiliary decoder."""
-    options = config.method
-    assert isinstance(options, UccConfig)
 
     def term(seen: Seen) -> Term:
         labeled, weak, strong = (seen.logits(name) for name in SEEN)
-        return Term(
-            *objective(labeled, seen.labels, weak, strong, seen.ramped("pseudo"), options.rectify)
-        )
+        weight = seen.ramped("weight")
+        return Term(*objective(labeled, seen.labels, weak, strong, weight, options.rectify))
 
     return one_network.build(
         config,
         network,
         one_objective(network, term, run=show(*SEEN)),
-        hyperparameters={"pseudo": options.weight},
+        hyperparameters=("weight",),
         views=mixed_views(config, options),
-        pseudo_labels=lambda variables, images, key, step: all_kept(
-            *network.all_logits(variables, images, key)[::-1]
-        ),
+        pseudo_labels=one_network.of_logits(network, lambda f: all_kept(*f[::-1])),
         divergence="perturbed",
     )
 
 
 def mixed_views(config: Config, options: UccConfig) -> Views:
     """Labeled images with boxes from the next one, and unlabeled views with boxes from these."""
-    normalize = view_lib.normalizer(config)
     draw = view_lib.weak_and_strong(config, options.strong, ("strong",))
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        del step, hyperparameters
+    def views(key: jax.Array, batch: Tree) -> Tree:
         drawn = draw(key, batch)
-        x, y = drawn["labeled"]["image"], drawn["labeled"]["mask"]
-        weak, strong = drawn["weak"]["image"], drawn["strong"]["image"]
+        count, height, width = drawn["labeled"]["mask"].shape
+        half = partial(mixing.random_half, size=(height, width))
         cutmix_key, paste_key = (view_lib.stream_key(key, n) for n in ("cutmix", "paste"))
-        half = partial(mixing.random_half, size=(x.shape[1], x.shape[2]))
-        mixed = mixing.boxes(cutmix_key, len(x), half, options.cutmix)
-        image, mask = (mixing.paste(mixed, own, jnp.roll(own, -1, axis=0)) for own in (x, y))
-        pasted = mixing.boxes(paste_key, len(weak), half, options.paste)
-        weak, strong = (mixing.paste(pasted, own, image) for own in (weak, strong))
-        return {
-            "labeled": {"image": normalize(image), "mask": mask},
-            "weak": {"image": normalize(weak)},
-            "strong": {"image": normalize(strong)},
-        }
+        mixed = mixing.boxes(cutmix_key, count, half, options.cutmix)
+        labeled = mixing.paste(mixed, drawn["labeled"], mixing.next_images(drawn["labeled"]))
+        pasted = mixing.boxes(paste_key, count, half, options.paste)
+        image = {"image": labeled["image"]}
+        unlabeled = {name: mixing.paste(pasted, drawn[name], image) for name in ("weak", "strong")}
+        return {"labeled": labeled, **unlabeled}
 
     return views

@@ -83,7 +83,6 @@ class PredictedVariance:
 
     def __call__(self, variables: Tree, images: jax.Array, key: jax.Array) -> jax.Array:
         """`[B, H, W]`, of images `[B, H, W, channels]` on the 0..255 scale."""
-        del key
         x = self.normalize(images)
         maps = [self.of_network(network, x) for network in self.networks(variables)]
         return jnp.stack(maps).mean(0)[..., 0]

@@ -13,7 +13,7 @@ as in `strong_views`.
 Published: SGD, the loss divided by 2.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses.masked import LossForm
-from uaps_jax.methods import one_network, passes, strong_views, supervised
+from uaps_jax.methods import one_network, strong_views, supervised
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
 from uaps_jax.methods.loss import Objective, Prepare, Seen, Term, one_objective, show
 from uaps_jax.methods.strong_views import Target
@@ -41,9 +41,7 @@ WEAK_PART = 1  # of the batch parts: labeled, weak, and the strong views
 class UnimatchV1Config(strong_views.StrongViewsConfig):
     name: ClassVar[str] = "unimatch_v1"
 
-    weight: float = field(
-        metadata=c.at_least(0)
-    )  # lambda, of the unlabeled terms, after their ramp
+    weight: float = field(metadata=c.at_least(0))  # lambda, of the unlabeled terms, after the ramp
     threshold: float = field(metadata=c.probability())  # tau
     unlabeled_loss: LossForm  # l
     feature_dropout: float = field(metadata=c.below_one())  # probability of a channel
@@ -91,10 +89,10 @@ def unlabeled_terms(
       form: l.
     """
     losses = [
-        strong_views.pseudo_label_loss(logits, one, form)
-        for logits, one in zip(strong_logits, strong_targets, strict=True)
+        supervised.objective(logits, labels, form, weight)
+        for logits, (labels, weight) in zip(strong_logits, strong_targets, strict=True)
     ]
-    dropped = strong_views.pseudo_label_loss(dropped_logits, target, form)
+    dropped = supervised.objective(dropped_logits, target.labels, form, target.weight)
     return jnp.stack(losses).mean(), dropped
 
 
@@ -112,64 +110,47 @@ def terms(seen: Seen, target: Target, form: LossForm) -> tuple[jax.Array, jax.Ar
 def build_with(
     config: Config,
     network: Network,
+    options: UnimatchV1Config,
     objective: Objective,
     *,
-    hyperparameters: Mapping[str, float],
+    hyperparameters: Sequence[str] = (),
     extra_keys: int = 0,
     prepare: Prepare = lambda views, inputs, keys: views,
 ) -> Method:
     """A method with the views, the outputs and the pseudo-labels of this file.
 
     Args:
-      config: of the run; `config.method` is a `UnimatchV1Config`.
+      config: of the run.
       network: to train.
+      options: the settings of the method.
       objective: of the outputs.
       hyperparameters: besides `weight` and `threshold`.
       extra_keys: as of `one_objective`.
       prepare: likewise; it gets the views with their boxes.
     """
-    options = config.method
-    assert isinstance(options, UnimatchV1Config)
 
     def with_boxes(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
         made = {name: strong_views.with_boxes(views[name], views[name]["image"]) for name in STRONG}
         views = views | {name: views[name] | {"image": made[name]} for name in STRONG}
         return prepare(views, inputs, keys)
 
-    def pseudo_labels(
-        variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
-    ) -> PseudoLabels:
-        del key, step
-        logits = network.main_logits(variables, images)
-        target = target_of(logits, jnp.asarray(options.threshold))
-        return PseudoLabels(target.labels, target.weight > 0, logits.argmax(-1))
+    def pseudo_labels(logits: jax.Array) -> PseudoLabels:
+        labels, weight = target_of(logits[0], jnp.asarray(options.threshold))
+        return PseudoLabels(labels, weight > 0, logits[0].argmax(-1))
 
     change = partial(with_dropped, probability=options.feature_dropout)
-    forward = partial(passes.forward, joint=True, change=change)
+    run = show("labeled", "weak", *STRONG, appended=(DROPPED,), joint=True, change=change)
     return one_network.build(
         config,
         network,
-        one_objective(
-            network,
-            objective,
-            run=show("labeled", "weak", *STRONG, appended=(DROPPED,), forward=forward),
-            extra_keys=extra_keys,
-            prepare=with_boxes,
-        ),
-        hyperparameters={
-            "weight": options.weight,
-            "threshold": options.threshold,
-            **hyperparameters,
-        },
+        one_objective(network, objective, run=run, extra_keys=extra_keys, prepare=with_boxes),
+        hyperparameters=("weight", "threshold", *hyperparameters),
         views=strong_views.make_views(config, options, STRONG, labeled_boxes=False),
-        pseudo_labels=pseudo_labels,
+        pseudo_labels=one_network.of_logits(network, pseudo_labels),
     )
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, UnimatchV1Config)
-
+def build(config: Config, network: Network, options: UnimatchV1Config) -> Method:
     def objective(seen: Seen) -> Term:
         target = target_of(seen.logits("weak")[0], seen.hyperparameters["threshold"])
         l_sup = supervised.objective(seen.logits("labeled"), seen.labels)
@@ -178,4 +159,4 @@ def build(config: Config, network: Network) -> Method:
         parts = {"supervised": l_sup, "pseudo": l_s, "features": l_fp}
         return Term(total, parts | {"kept": target.weight.mean()})
 
-    return build_with(config, network, objective, hyperparameters={})
+    return build_with(config, network, options, objective)

@@ -63,8 +63,6 @@ def change_of(share: float) -> Change | None:
     return lambda key, pyramid: complementary_dropout(key, pyramid, share)
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, UnimatchV2Config)
+def build(config: Config, network: Network, options: UnimatchV2Config) -> Method:
     change = change_of(options.channel_dropout)
-    return weak_to_strong.build(config, network, strong=2, change=change)
+    return weak_to_strong.build(config, network, options, strong=2, change=change)

@@ -12,6 +12,7 @@ URN's first phase has). `loss` can be Dice, or the mean of both.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Literal
 
 import jax
@@ -19,10 +20,10 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config, Form
-from uaps_jax.losses import segmentation, under_fitting
+from uaps_jax.losses import masked, segmentation, under_fitting
 from uaps_jax.losses.masked import LossForm
 from uaps_jax.methods import one_network
-from uaps_jax.methods.base import Method, masked_stream
+from uaps_jax.methods.base import Method, labeled_stream
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
 from uaps_jax.models import resize
 from uaps_jax.models.network import Network
@@ -81,17 +82,14 @@ def objective(
       weight: y, `[B, H, W]`; None for 1.
       options: the settings.
     """
-    if options.loss == "dice":
-        return segmentation.dice(logits, labels, weight)
-    loss = _cross_entropy(logits, labels, weight, options)
-    if options.loss == "cross_entropy":
-        return loss
-    return 0.5 * (loss + segmentation.dice(logits, labels, weight))
+    ce = partial(cross_entropy, options=options)
+    return masked.masked_loss(logits, labels, weight, options.loss, ce)
 
 
-def _cross_entropy(
+def cross_entropy(
     logits: jax.Array, labels: jax.Array, weight: jax.Array | None, options: UrnConfig
 ) -> jax.Array:
+    """The cross-entropy in L_m."""
     if options.under_fitting_limit:
         return under_fitting.pretended_under_fitting(
             logits,
@@ -106,9 +104,7 @@ def _cross_entropy(
     return (losses if weight is None else losses * weight).mean()
 
 
-def build(config: Config, network: Network) -> Method:
-    options = config.method
-    assert isinstance(options, UrnConfig)
+def build(config: Config, network: Network, options: UrnConfig) -> Method:
     form = options.weighting
 
     def term(seen: Seen) -> Term:
@@ -130,7 +126,7 @@ def build(config: Config, network: Network) -> Method:
     return one_network.build(
         config,
         network,
-        one_objective(network, term, run=show("labeled"), ramped=False),
-        hyperparameters={"weight_fcn": options.weight_fcn} if options.weight_fcn else {},
-        streams={"labeled": masked_stream(config, weighted=form != "none")},
+        one_objective(network, term, run=show("labeled")),
+        hyperparameters=("weight_fcn",),
+        streams={"labeled": labeled_stream(config, weighted=form != "none")},
     )

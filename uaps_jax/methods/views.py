@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from uaps_jax.config import Config, PhotometricConfig
-from uaps_jax.methods.base import Hyperparameters, Views
+from uaps_jax.methods.base import Views
 from uaps_jax.stream import Stream
 from uaps_jax.transforms import build as build_views
 from uaps_jax.transforms import views as view_lib
@@ -50,10 +50,7 @@ def weak_views(config: Config, streams: Mapping[str, Stream]) -> Views:
         "unlabeled": build_views.view(config.views.unlabeled),
     }
 
-    def views(
-        key: jax.Array, batch: Tree, step: jax.Array, hyperparameters: Hyperparameters
-    ) -> Tree:
-        del step, hyperparameters
+    def views(key: jax.Array, batch: Tree) -> Tree:
         made: dict[str, Fields] = {}
         for name in sorted(batch):
             view = of_pool[streams[name].pool]
@@ -67,11 +64,12 @@ def weak_views(config: Config, streams: Mapping[str, Stream]) -> Views:
 def weak_and_strong(
     config: Config, strong: PhotometricConfig, names: Sequence[str]
 ) -> Callable[[jax.Array, Tree], dict[str, Fields]]:
-    """A function `(key, batch) -> fields` of the views of both streams, on the 0..255 scale.
+    """A function `(key, batch) -> fields` of the views of both streams, normalised.
 
     The views are `labeled`, `weak` and, for each name, one with the geometry of `weak` and the
     photometric changes `strong`.
     """
+    normalize = normalizer(config)
     labeled = build_views.view(config.views.labeled)
     weak = build_views.view(config.views.unlabeled)
     changed = build_views.view(config.views.unlabeled, strong)
@@ -84,6 +82,6 @@ def weak_and_strong(
         }
         for name in names:
             drawn[name] = draw_view(unlabeled_key, batch["unlabeled"], changed, name)
-        return drawn
+        return {n: fields | {"image": normalize(fields["image"])} for n, fields in drawn.items()}
 
     return draw_all

@@ -10,7 +10,6 @@ prediction, by running statistics, does not have.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import Literal
 
 import jax
@@ -19,10 +18,10 @@ import jax.numpy as jnp
 from uaps_jax import config as c
 from uaps_jax.config import Config
 from uaps_jax.losses.masked import LossForm
-from uaps_jax.methods import passes, strong_views, supervised, teacher, thresholds
+from uaps_jax.methods import strong_views, supervised, teacher, thresholds
 from uaps_jax.methods.base import Inputs, Method, PseudoLabels
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
-from uaps_jax.methods.strong_views import StrongView, Target
+from uaps_jax.methods.strong_views import Target
 from uaps_jax.models.interfaces import Change
 from uaps_jax.models.network import Network
 from uaps_jax.trees import Tree
@@ -45,18 +44,14 @@ class WeakToStrongConfig(strong_views.StrongViewsConfig):
     labeled_paste: LabeledPaste
 
 
-Teach = Callable[[Network, Tree, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
-"""`(network, teacher, weak images, key)` to probabilities `[B, H, W, C]` and a weight of each pixel
-`[B, H, W]`."""
+Teach = Callable[[jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
+"""`(logits [K, B, H, W, C] of the teacher, key)` to probabilities `[B, H, W, C]` and a weight of
+each pixel `[B, H, W]`."""
 
 
-def of_main_decoder(
-    network: Network, teacher: Tree, images: jax.Array, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def of_main_decoder(logits: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The prediction of the main decoder; every pixel has weight 1."""
-    del key
-    probabilities = jax.nn.softmax(network.main_logits(teacher, images))
-    return probabilities, jnp.ones_like(probabilities[..., 0])
+    return jax.nn.softmax(logits[0]), jnp.ones(logits.shape[1:-1], logits.dtype)
 
 
 def objective(
@@ -82,7 +77,7 @@ def objective(
     """
     l_sup = supervised.objective(labeled_logits, labels)
     losses = [
-        strong_views.pseudo_label_loss(logits, target, form)
+        supervised.objective(logits, target.labels, form, target.weight)
         for logits, target in zip(strong_logits, targets, strict=True)
     ]
     l_u = jnp.stack(losses).mean()
@@ -92,6 +87,7 @@ def objective(
 def build(
     config: Config,
     network: Network,
+    options: WeakToStrongConfig,
     *,
     strong: int,
     change: Change | None = None,
@@ -103,102 +99,71 @@ def build(
     `teacher`, the default, and `student`.
 
     Args:
-      config: of the run; `config.method` is a `WeakToStrongConfig`.
+      config: of the run.
       network: of student and teacher.
+      options: the settings of the method.
       strong: number of strong views.
       change: of the student's features; batch part 0 is the labeled batch, then come the strong
         views.
       teach: the teacher's prediction.
     """
-    options = config.method
-    assert isinstance(options, WeakToStrongConfig)
     names = strong_views.strong_names(strong)
+    rule, has_boxes = options.threshold_rule, options.labeled_paste != "none"
+
+    def taught(teacher: Tree, images: jax.Array, key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        return jax.lax.stop_gradient(teach(network.all_logits(teacher, images, None), key))
 
     def prepare(views: Tree, inputs: Inputs, keys: Sequence[jax.Array]) -> Tree:
-        teach_key, paste_key = keys
-        probabilities, certainty = jax.lax.stop_gradient(
-            teach(network, inputs.state["teacher"], views["weak"]["image"], teach_key)
-        )
-        averages, given = inputs.state["confidence"], inputs.hyperparameters
-        averages = thresholds.update(
-            options.threshold_rule, averages, probabilities, given["threshold_momentum"]
-        )
-        limits = thresholds.current(options.threshold_rule, given["threshold"], averages)
-        target = strong_views.confident(probabilities, limits)
+        given, averages = inputs.hyperparameters, inputs.state["confidence"]
+        q, certainty = taught(inputs.state["teacher"], views["weak"]["image"], keys[0])
+        averages = thresholds.update(rule, averages, q, given["threshold_momentum"])
+        target = strong_views.confident(q, thresholds.current(rule, given["threshold"], averages))
         kept = target.weight.mean()
         target = target._replace(weight=target.weight * certainty)
-        labeled = None
-        if options.labeled_paste != "none":
+        labeled = has_paste = None
+        if has_boxes:
             truth = Target(views["labeled"]["mask"], jnp.ones_like(target.weight))
-            labeled = StrongView(views["labeled"]["image"], truth)
-        has_paste = None
+            labeled = {"image": views["labeled"]["image"], "target": truth}
         if options.labeled_paste == "unsure":
-            mean_confidence = probabilities.max(-1).mean((1, 2))
-            has_paste = jax.random.bernoulli(paste_key, 1 - mean_confidence)
+            has_paste = jax.random.bernoulli(keys[1], 1 - q.max(-1).mean((1, 2)))
         mixed: Tree = {"teaching": {"confidence": averages, "kept": kept}}
         for name in names:
-            view = StrongView(views[name]["image"], target)
-            view = strong_views.with_boxes(views[name], view, labeled, has_paste)
-            mixed[name] = {"image": view.image, "target": view.target}
+            view = {"image": views[name]["image"], "target": target}
+            mixed[name] = strong_views.with_boxes(views[name], view, labeled, has_paste)
         return views | mixed
 
     def term(seen: Seen) -> Term:
+        labeled, teaching = seen.logits("labeled"), seen.views["teaching"]
+        strong = [seen.logits(name) for name in names]
+        targets = [seen.views[name]["target"] for name in names]
         total, parts = objective(
-            seen.logits("labeled"),
-            seen.labels,
-            [seen.logits(name) for name in names],
-            [seen.views[name]["target"] for name in names],
-            seen.ramped("weight"),
-            options.unlabeled_loss,
+            labeled, seen.labels, strong, targets, seen.ramped("weight"), options.unlabeled_loss
         )
-        teaching = seen.views["teaching"]
-        metrics = parts | {"kept": teaching["kept"]}
-        return Term(total, metrics, {"confidence": teaching["confidence"]})
+        state = {"confidence": teaching["confidence"]}
+        return Term(total, parts | {"kept": teaching["kept"]}, state)
 
     def pseudo_labels(
         variables: Tree, images: jax.Array, key: jax.Array, step: jax.Array
     ) -> PseudoLabels:
-        del step
-        probabilities, _ = teach(network, variables["teacher"], images, key)
+        q, _ = taught(variables["teacher"], images, key)
         student = network.main_logits(variables["student"], images)
         tau = jnp.asarray(options.threshold, jnp.float32)
-        limits = thresholds.current(options.threshold_rule, tau, variables["confidence"])
-        labels, weight = strong_views.confident(probabilities, limits)
+        limits = thresholds.current(rule, tau, variables["confidence"])
+        labels, weight = strong_views.confident(q, limits)
         return PseudoLabels(labels, weight > 0, student.argmax(-1))
 
+    run = show("labeled", *names, joint=True, change=change)
     method = teacher.build(
         config,
         network,
-        one_objective(
-            network,
-            term,
-            run=show("labeled", *names, forward=partial(passes.forward, joint=True, change=change)),
-            extra_keys=2,
-            prepare=prepare,
-        ),
-        hyperparameters={
-            "weight": options.weight,
-            "threshold": options.threshold,
-            "threshold_momentum": options.threshold_momentum,
-        },
-        ema_decay=options.ema_decay,
-        average_statistics=True,
+        one_objective(network, term, run=run, extra_keys=2, prepare=prepare),
+        hyperparameters=("weight", "threshold", "threshold_momentum"),
         pseudo_labels=pseudo_labels,
-        views=strong_views.make_views(
-            config, options, names, labeled_boxes=options.labeled_paste != "none"
-        ),
+        views=strong_views.make_views(config, options, names, labeled_boxes=has_boxes),
+        extra_state=lambda: {"confidence": thresholds.initial(rule, config.data.classes)},
     )
 
-    def init(seed: int) -> tuple[Tree, Tree]:
-        params, state = method.init(seed)
-        averages = thresholds.initial(options.threshold_rule, config.data.classes)
-        return params, state | {"confidence": averages}
+    def variables(params: Tree, state: Tree) -> Tree:
+        return method.variables(params, state) | {"confidence": state["confidence"]}
 
-    return replace(
-        method,
-        init=init,
-        variables=lambda params, state: (
-            method.variables(params, state) | {"confidence": state["confidence"]}
-        ),
-        predictors={name: method.predictors[name] for name in ("teacher", "student")},
-    )
+    return replace(method, variables=variables)

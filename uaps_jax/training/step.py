@@ -140,7 +140,7 @@ def learn(
     """
 
     def once(method_state: Tree, batch: Tree, key: jax.Array) -> Learnt:
-        views = method.views(jax.random.fold_in(key, VIEWS), batch, state.step, hyperparameters)
+        views = method.views(jax.random.fold_in(key, VIEWS), batch)
 
         def loss(params: Tree) -> tuple[jax.Array, Any]:
             inputs = Inputs(

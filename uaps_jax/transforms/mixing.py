@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
 from uaps_jax.transforms.fields import Fields, fill_value
 from uaps_jax.transforms.keys import image_keys
+
+T = TypeVar("T")
 
 CUTMIX_ASPECT = (0.3, 1 / 0.3)
 """Range of height / width of a CutMix box (UniMatch)."""
@@ -61,6 +64,13 @@ def random_half(key: jax.Array, size: tuple[int, int]) -> jax.Array:
     top = jax.random.randint(top_key, (), 0, size[0] - height + 1)
     left = jax.random.randint(left_key, (), 0, size[1] - width + 1)
     return box(top, left, height, width, size)
+
+
+def random_part(key: jax.Array, size: tuple[int, int], *, side: float) -> jax.Array:
+    """A box anywhere inside the image; its sides are round(`side` * those of the image) (BCP)."""
+    sides = jnp.asarray([round(side * pixels) for pixels in size])
+    top, left = jax.random.randint(key, (2,), 0, jnp.asarray(size) - sides + 1)
+    return box(top, left, sides[0], sides[1], size)
 
 
 def random_rectangle(
@@ -157,7 +167,17 @@ def random_classes(key: jax.Array, labels: jax.Array, classes: int) -> jax.Array
     return is_chosen[labels]
 
 
-def paste(mask: jax.Array, onto: jax.Array, source: jax.Array) -> jax.Array:
-    """`source` where `mask` `[B, H, W]` is true, else `onto`: both `[B, H, W]` or `[..., C]`."""
-    mask = mask.reshape(mask.shape + (1,) * (onto.ndim - mask.ndim))
-    return jnp.where(mask, source, onto)
+def paste(mask: jax.Array, onto: T, source: T) -> T:
+    """`source` where `mask` `[B, H, W]` is true, else `onto`: trees of arrays `[B, H, W, ...]`."""
+
+    def one(x: jax.Array, y: jax.Array) -> jax.Array:
+        return jnp.where(mask.reshape(mask.shape + (1,) * (x.ndim - mask.ndim)), y, x)
+
+    pasted: T = jax.tree.map(one, onto, source)
+    return pasted
+
+
+def next_images(batch: T) -> T:
+    """For each image of a batch, the next one; the first for the last: a tree of arrays."""
+    rolled: T = jax.tree.map(lambda x: jnp.roll(x, -1, axis=0), batch)
+    return rolled
