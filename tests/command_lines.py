@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from absl import flags as absl_flags
 
@@ -19,6 +22,22 @@ def parse(arguments: Sequence[str]) -> list[str]:
         delattr(absl_flags.FLAGS, name)  # ml_collections defines a flag for each override
     sys.argv = list(arguments)  # where it reads them
     return flags.parse(sys.argv)
+
+
+def ends(lines: Sequence[Sequence[str]], environment: Mapping[str, str]) -> list[Any]:
+    """The exit message or the result of each command line, all run by one new process."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.command_lines"],
+        cwd=Path(__file__).resolve().parents[1],
+        env=environment,
+        input=json.dumps(lines),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    output = [line for line in done.stdout.splitlines() if line.startswith("end ")]
+    assert len(output) == len(lines), done.stderr[-3000:]
+    return [json.loads(line.removeprefix("end ")) for line in output]
 
 
 def main() -> None:

@@ -65,6 +65,7 @@ def settings(folder: Path, method: str, steps: int) -> list[str]:
         "--config.data.width=32",
         "--config.network.widths=(4,6,8)",
         "--config.network.dropout=(0.05,0.1,0.5)",
+        "--config.network.auxiliary=1",
         f"--config.train.steps={steps}",
         "--config.train.eval_every=8",
         "--config.train.log_every=1",

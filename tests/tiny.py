@@ -9,6 +9,7 @@ import numpy as np
 
 from uaps_jax.config import Config
 from uaps_jax.configs import train
+from uaps_jax.configs.parts.views import view
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.evaluation.image_score import ScoreRule
@@ -25,13 +26,20 @@ def config(method: str = "uaps", *, steps: int = 6) -> Config:
     settings.data.height = settings.data.width = SIZE
     settings.data.classes = len(CLASS_NAMES)
     settings.network.widths, settings.network.dropout = (4, 6), (0.05, 0.5)
-    for view in (settings.views.labeled, settings.views.unlabeled):
-        view.blur = view.noise = 0.3
+    for weak in (settings.views.labeled, settings.views.unlabeled):
+        weak.blur = weak.noise = 0.3
     settings.train.steps = steps
     settings.train.eval_every, settings.checkpoint.every = 3, 2
     settings.train.log_every = 1
     settings.evaluation.batch_size = 4
     settings.method.scale_ramps(steps, 0.5)
+    return settings
+
+
+def plain(method: str = "uaps", *, steps: int = 6) -> Config:
+    """The same without weak views, which are a third of a step's program."""
+    settings = config(method, steps=steps)
+    settings.views.labeled, settings.views.unlabeled = view(), view()
     return settings
 
 

@@ -1,6 +1,6 @@
 """Command lines from their flags to an error or a result, in real processes."""
 
-import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import uaps_jax
+from tests import command_lines
 from uaps_jax.command_line import parsing
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -38,6 +39,12 @@ ENDS = [
         "must have a function get_config() that returns a Config",
     ),
     (["--config=FOLDER/none.py"], "get_config"),
+    (["--config=configs/parts/datasets.py"], "get_config"),
+    (["--config=configs/nothing.py"], "configs/neu_uaps.py"),
+    (
+        ["--config", "configs/neu_uaps.py:small", "--config.optimizer.learnin_rate=1"],
+        "Did you mean --config.optimizer.learning_rate?",
+    ),
     (
         ["--config=configs/neu_stpp.py:small", "--config.data.manual_dir=x"],
         "data.manual_dir does not exist. Did you mean --config.base.data.manual_dir?",
@@ -58,17 +65,7 @@ def ends(tmp_path_factory):
         ["run.py", *(argument.replace("FOLDER", str(folder)) for argument in arguments)]
         for arguments, _ in ENDS
     ]
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.command_lines"],
-        cwd=PROJECT,
-        input=json.dumps(lines),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    output = [line for line in done.stdout.splitlines() if line.startswith("end ")]
-    assert len(output) == len(ENDS), done.stderr[-3000:]
-    return [json.loads(line.removeprefix("end ")) for line in output]
+    return command_lines.ends(lines, os.environ)
 
 
 @pytest.mark.parametrize("number", range(len(ENDS)), ids=lambda n: " ".join(ENDS[n][0]) or "none")

@@ -26,7 +26,7 @@ def test_steps_and_evaluations_fit_into_the_time(total, seconds, evaluations, ex
 
 
 def test_everything_that_counts_steps_is_scaled():
-    config = tiny.config("uaps", steps=1000)
+    config = tiny.plain("uaps", steps=1000)
     config.train.eval_every = config.train.log_every = config.checkpoint.every = 100
     config.checkpoint.keep_at, config.optimizer.warmup_steps = (500, 1000), 40
     planned = budget.planned(config_lib.validate(config), 3000, 150)
@@ -44,14 +44,14 @@ def test_everything_that_counts_steps_is_scaled():
 
 
 def test_a_ramp_that_is_set_keeps_its_share_of_the_steps():
-    config = tiny.config("fixmatch", steps=1000)
+    config = tiny.plain("fixmatch", steps=1000)
     config.method.ramp_interval, config.method.ramp_length = 2, 200
     method = budget.planned(config_lib.validate(config), 3000, 150).method
     assert method.ramp_interval * method.ramp_length == 1200
 
 
 def test_a_run_is_timed_without_its_compilation_and_keeps_its_steps(tmp_path, monkeypatch):
-    config = tiny.config("supervised", steps=8)
+    config = tiny.plain("supervised", steps=8)
     config.train.minutes = 1.0
     config = config_lib.validate(config)
     pools = tiny.pools()

@@ -23,7 +23,7 @@ STEPS = 6
 def trained(tmp_path_factory):
     """A run with the checkpoints of steps 4 and 6, and its last state."""
     folder = tmp_path_factory.mktemp("sound")
-    config = tiny.config("supervised", steps=STEPS)
+    config = tiny.plain("supervised", steps=STEPS)
     config.train.eval_every = STEPS
     state = run(frozen(config), folder)
     return config, folder, state
@@ -104,7 +104,7 @@ def test_a_damaged_best_is_set_aside_too(tmp_path, monkeypatch):
     monkeypatch.setattr(
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": next(scores)}
     )
-    config = tiny.config("supervised", steps=9)
+    config = tiny.plain("supervised", steps=9)
     run(frozen(config), tmp_path / "run")
     assert checkpoints.find_step(tmp_path / "run", "best") == 3
     flipped(largest(tmp_path / "run" / "checkpoints" / "3", "variables"))
@@ -116,7 +116,7 @@ def test_a_damaged_best_is_set_aside_too(tmp_path, monkeypatch):
 # Orbax's threads end in their own way.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, small_disk):
-    config = tiny.config("supervised", steps=STEPS)
+    config = tiny.plain("supervised", steps=STEPS)
     config.checkpoint.every = config.checkpoint.keep_every = 1
     whole = run(frozen(config), tmp_path / "whole")
     one = sum(f.stat().st_size for f in (tmp_path / "whole/checkpoints/1").rglob("*"))
@@ -138,7 +138,7 @@ def test_a_full_disk_stops_the_run_and_leaves_the_checkpoint_before(tmp_path, sm
 # The file that could not be written complains when it is freed.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_checkpoint_that_has_no_space_is_not_begun(tmp_path, small_disk):
-    config = tiny.config("supervised", steps=1)
+    config = tiny.plain("supervised", steps=1)
     config.network.widths = (16, 32)
     disk = small_disk(128)
     with pytest.raises(OSError, match=r"No space left on device: 0\.\d MiB are needed") as caught:

@@ -42,7 +42,7 @@ def breaking(monkeypatch):
 def broken(request, tmp_path_factory):
     """A run that stopped at a step: its folder, configuration, and error message."""
     folder = tmp_path_factory.mktemp("broken") / "run"
-    config = tiny.config(request.param)
+    config = tiny.plain(request.param)
     with pytest.MonkeyPatch.context() as patched:
         breaking(patched)
         with pytest.raises(failures.NonFiniteLoss) as caught:
@@ -102,7 +102,7 @@ def test_a_finite_repetition_is_reported(broken, capsys):
 
 @pytest.mark.parametrize(("streamed", "dtype"), [(False, "float32"), (True, "bfloat16")])
 def test_a_state_that_overflows_is_not_kept(tmp_path, capsys, streamed, dtype):
-    config = tiny.config("supervised", steps=6)
+    config = tiny.plain("supervised", steps=6)
     config.optimizer.learning_rate = 1e38
     config.checkpoint.every = 1
     config.network.dtype = dtype

@@ -103,7 +103,7 @@ def test_nothing_is_noted_in_another_thread_or_where_it_is_not_wanted():
 
 @pytest.mark.parametrize("stop_at", [1, 3, 6])
 def test_a_stopped_run_has_saved_its_step_and_ends_as_a_whole_one(tmp_path, monkeypatch, stop_at):
-    config = frozen(tiny.config("supervised"))
+    config = frozen(tiny.plain("supervised"))
     whole = run(config, tmp_path / "whole")
     real = progress.Progress.step
 

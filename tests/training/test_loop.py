@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import shutil
 
@@ -45,7 +46,7 @@ def losses(folder):
 
 def test_streamed_equals_resident_to_the_bit_on_four_devices(tmp_path, monkeypatch):
     monkeypatch.setattr(sharding.over_devices, "__defaults__", (4,))
-    config = frozen(tiny.config())
+    config = frozen(tiny.plain())
     resident = run(config, tmp_path / "resident")
     streamed = tmp_path / "streamed"
     streamed.mkdir()
@@ -54,6 +55,20 @@ def test_streamed_equals_resident_to_the_bit_on_four_devices(tmp_path, monkeypat
     )
     assert_equal(resident, state)
     assert losses(streamed) == losses(tmp_path / "resident")
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """Method -> its configuration, and the folder and the state of an uninterrupted run."""
+
+    @functools.cache
+    def of(method):
+        with_views = method in ("uaps", "supervised")
+        config = frozen((tiny.config if with_views else tiny.plain)(method))
+        folder = tmp_path_factory.mktemp(method) / "whole"
+        return config, folder, run(config, folder)
+
+    return of
 
 
 @pytest.mark.parametrize(
@@ -73,10 +88,8 @@ def test_streamed_equals_resident_to_the_bit_on_four_devices(tmp_path, monkeypat
         ("u2pl", 4),
     ],
 )
-def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, stop):
-    config = frozen(tiny.config(method))
-    whole = run(config, tmp_path / "whole")
-
+def test_resumed_equals_uninterrupted_to_the_bit(whole_run, tmp_path, monkeypatch, method, stop):
+    config, whole_folder, whole = whole_run(method)
     real = loop._log_step
 
     def stopping(pending, *rest):
@@ -92,21 +105,21 @@ def test_resumed_equals_uninterrupted_to_the_bit(tmp_path, monkeypatch, method, 
     assert_equal(whole, resumed)
 
     lines = {
-        name: [
+        folder.name: [
             {
                 k: v
                 for k, v in json.loads(line).items()
                 if not k.endswith(("per_second", "waiting_for_data"))
             }
-            for line in (tmp_path / name / "metrics.jsonl").read_text().splitlines()
+            for line in (folder / "metrics.jsonl").read_text().splitlines()
         ]
-        for name in ("whole", "cut")
+        for folder in (whole_folder, tmp_path / "cut")
     }
     assert lines["whole"] == lines["cut"]
 
 
 def test_same_seed_same_result_another_seed_another(tmp_path):
-    config = tiny.config("supervised", steps=2)
+    config = tiny.plain("supervised", steps=2)
     first = run(config, tmp_path / "a")
     assert_equal(first, run(config, tmp_path / "b"))
     config.train.seed = 1
@@ -118,14 +131,14 @@ def test_one_labeled_image_and_fewer_than_a_batch_are_enough(tmp_path):
     few = tiny.pools()
     train = {"labeled": tiny.pool(1, 1), "unlabeled": tiny.pool(2, 2)}
     pools = dataclasses.replace(few, train=train, probe=tiny.pool(1, 4))
-    config = frozen(tiny.config("mean_teacher", steps=3))
+    config = frozen(tiny.plain("mean_teacher", steps=3))
     assert config.train.batch_labeled > 2
     loop.train(config, tmp_path, pools, tiny.CLASS_NAMES, tiny.record())
     assert np.isfinite(losses(tmp_path)).all()
 
 
 def test_it_learns(tmp_path):
-    config = tiny.config("uaps", steps=60)
+    config = tiny.plain("uaps", steps=60)
     config.train.eval_every = config.checkpoint.every = 30
     config.optimizer.learning_rate = 1e-2
     run(frozen(config), tmp_path / "run")
@@ -140,7 +153,7 @@ def test_the_best_and_the_latest_checkpoint_are_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"dice_and_auroc": next(scores)}
     )
-    config = tiny.config("supervised", steps=9)
+    config = tiny.plain("supervised", steps=9)
     config.evaluation.selection = "dice_and_auroc"
     config.checkpoint.keep_at = (1,)
     run(frozen(config), tmp_path / "run")
@@ -153,14 +166,14 @@ def test_the_best_and_the_latest_checkpoint_are_kept(tmp_path, monkeypatch):
 
 
 def test_keep_every_keeps_multiples(tmp_path):
-    config = tiny.config("supervised", steps=6)
+    config = tiny.plain("supervised", steps=6)
     config.checkpoint.keep_every = 2
     run(frozen(config), tmp_path / "run")
     assert {2, 4, 6} <= set(checkpoints.saved_steps(tmp_path / "run"))
 
 
 def test_evaluation_from_a_checkpoint_gives_the_logged_score(tmp_path):
-    config = frozen(tiny.config())
+    config = frozen(tiny.plain())
     run(config, tmp_path / "run")
     logged = [
         json.loads(line)
@@ -182,9 +195,9 @@ def test_evaluation_from_a_checkpoint_gives_the_logged_score(tmp_path):
 
 
 def test_a_checkpoint_of_another_shape_is_refused_by_name(tmp_path):
-    config = tiny.config("supervised", steps=2)
+    config = tiny.plain("supervised", steps=2)
     run(frozen(config), tmp_path / "run")
-    other = tiny.config("supervised")
+    other = tiny.plain("supervised")
     other.network.widths = (4, 8)
     method = methods.build(other)
     like = jax.eval_shape(lambda: method.variables(*method.init(0)))
@@ -204,19 +217,19 @@ def test_a_missing_checkpoint_is_reported(tmp_path):
 def begun(tmp_path_factory):
     """A work directory with a checkpoint, and the configuration of its run."""
     folder = tmp_path_factory.mktemp("begun") / "run"
-    config = tiny.config("supervised", steps=2)
+    config = tiny.plain("supervised", steps=2)
     workdir.claim(folder, config, tiny.record())
     run(frozen(config), folder)
     return folder
 
 
 def test_a_work_directory_of_another_configuration_is_refused(begun):
-    config = tiny.config("supervised", steps=2)
+    config = tiny.plain("supervised", steps=2)
     workdir.claim(begun, config, tiny.record())
     config.train.seed = 7
     with pytest.raises(ConfigError, match=r"train\.seed: 0 -> 7"):
         workdir.claim(begun, config, tiny.record())
-    moved = tiny.config("supervised", steps=2)
+    moved = tiny.plain("supervised", steps=2)
     moved.data.data_dir, moved.data.resident_mib = "/elsewhere", 0
     workdir.claim(begun, moved, tiny.record())
 
@@ -233,13 +246,13 @@ def test_a_work_directory_of_another_configuration_is_refused(begun):
 def test_a_work_directory_of_other_data_is_refused(begun, change, reason):
     before = (begun / "split.json").read_text()
     with pytest.raises(ConfigError, match=reason):
-        workdir.claim(begun, tiny.config("supervised", steps=2), tiny.record() | change)
+        workdir.claim(begun, tiny.plain("supervised", steps=2), tiny.record() | change)
     assert (begun / "split.json").read_text() == before
 
 
 def test_a_run_of_the_first_grouped_draw_is_resumed_by_its_name(begun, monkeypatch):
     """Its settings say "grouped", without a choice about copies; its split has no sizes."""
-    config = tiny.config("supervised", steps=2)
+    config = tiny.plain("supervised", steps=2)
     config.data.protocol = "grouped"
     older = config_lib.flatten(config)
     del older["data.labeled_group_copies"]
@@ -264,7 +277,7 @@ def test_a_run_of_the_first_grouped_draw_is_resumed_by_its_name(begun, monkeypat
 def test_the_choice_about_copies_is_compared_where_it_has_an_effect(
     begun, monkeypatch, protocol, is_refused
 ):
-    config = tiny.config("supervised", steps=2)
+    config = tiny.plain("supervised", steps=2)
     config.data.protocol, config.data.labeled_group_copies = protocol, "unlabeled"
     older = config_lib.from_flat(config_lib.flatten(config))
     monkeypatch.setattr(checkpoints, "read_config", lambda *_: older)
@@ -275,8 +288,8 @@ def test_the_choice_about_copies_is_compared_where_it_has_an_effect(
 
 
 def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):
-    workdir.claim(tmp_path / "run", tiny.config(), tiny.record())
-    workdir.claim(tmp_path / "run", tiny.config("supervised"), tiny.record())
+    workdir.claim(tmp_path / "run", tiny.plain(), tiny.record())
+    workdir.claim(tmp_path / "run", tiny.plain("supervised"), tiny.record())
     flat = json.loads((tmp_path / "run" / "config.json").read_text())
     assert flat["method.name"] == "supervised"
 
@@ -284,7 +297,7 @@ def test_a_work_directory_without_a_checkpoint_is_taken_over(tmp_path):
 def test_a_work_directory_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(ConfigError, match=r"--workdir=.*run: File exists"):
-        workdir.claim(tmp_path / "run", tiny.config(), tiny.record())
+        workdir.claim(tmp_path / "run", tiny.plain(), tiny.record())
 
 
 def test_a_work_directory_in_use_is_refused_and_free_again_afterwards(tmp_path):
@@ -300,7 +313,7 @@ def test_without_a_finite_score_there_is_no_best(tmp_path, monkeypatch):
     monkeypatch.setattr(
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": float("nan")}
     )
-    run(frozen(tiny.config("supervised")), tmp_path / "run")
+    run(frozen(tiny.plain("supervised")), tmp_path / "run")
     assert not checkpoints.has_best(tmp_path / "run")
     with pytest.raises(checkpoints.CheckpointError, match="use latest"):
         checkpoints.find_step(tmp_path / "run", "best")
@@ -311,7 +324,7 @@ def test_of_equal_scores_the_earlier_is_the_best(tmp_path, monkeypatch):
     monkeypatch.setattr(
         loop.evaluate, "evaluate", lambda *a, **k: real(*a, **k) | {"image_dice": 50.0}
     )
-    run(frozen(tiny.config("supervised")), tmp_path / "run")
+    run(frozen(tiny.plain("supervised")), tmp_path / "run")
     assert checkpoints.find_step(tmp_path / "run", "best") == 3
     assert checkpoints.saved_steps(tmp_path / "run") == [3, 4, 6]
 
@@ -327,7 +340,7 @@ def test_half_written_metric_lines_are_dropped(tmp_path):
 
 
 def test_plateau_lowers_the_learning_rate_of_a_run(tmp_path):
-    config = tiny.config("supervised", steps=6)
+    config = tiny.plain("supervised", steps=6)
     config.optimizer.schedule = "plateau"
     config.optimizer.plateau_patience = 0
     config.optimizer.plateau_threshold = 1e6
@@ -342,7 +355,7 @@ def test_a_class_without_a_labeled_pixel_is_warned_of_once(tmp_path):
     dent = tiny.CLASS_NAMES[1]
     shares = dict.fromkeys(tiny.CLASS_NAMES, 10.0) | {dent: 0.0}
     pools = dataclasses.replace(pools, labeled_shares=shares)
-    given = frozen(tiny.config("supervised", steps=2)), tmp_path, pools, tiny.CLASS_NAMES
+    given = frozen(tiny.plain("supervised", steps=2)), tmp_path, pools, tiny.CLASS_NAMES
     loop.train(*given, tiny.record())
     loop.train(*given, tiny.record())  # it is finished already
     [warning] = (line for line in workdir.warnings(tmp_path) if "no pixel of" in line)

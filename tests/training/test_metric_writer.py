@@ -31,7 +31,7 @@ def plugin_content(value):
 def written(tmp_path_factory):
     """The summaries of a short training."""
     folder = tmp_path_factory.mktemp("run")
-    config = config_lib.validate(tiny.config("supervised", steps=3))
+    config = config_lib.validate(tiny.plain("supervised", steps=3))
     loop.train(config, folder, tiny.pools(), tiny.CLASS_NAMES, tiny.record())
     return config, list(events(folder))
 
@@ -88,7 +88,7 @@ def test_a_large_image_is_drawn_small_and_keeps_thin_defects():
 
 
 def test_the_predictions_of_a_picture_are_those_of_the_predictor():
-    config = config_lib.validate(tiny.config("supervised"))
+    config = config_lib.validate(tiny.plain("supervised"))
     method = methods.build(config)
     variables = method.variables(*method.init(0))
     pool, predictor = tiny.pool(3), method.predictor("")

@@ -46,7 +46,7 @@ def file(tmp_path_factory):
 
 
 def on(network, method="supervised", auxiliary=0, **settings):
-    config = tiny.config(method)
+    config = tiny.plain(method)
     config.data.height = config.data.width = 32
     config.data.classes = 4
     config.network = networks.NETWORKS[network](auxiliary=auxiliary, **settings)
@@ -205,14 +205,14 @@ def test_a_package_that_is_not_installed_is_named(monkeypatch):
 def trained(tmp_path_factory):
     """A run of three steps, with two further decoders."""
     folder = tmp_path_factory.mktemp("pretrained") / "run"
-    config = tiny.config("ucc", steps=3)
+    config = tiny.plain("ucc", steps=3)
     run(config_lib.validate(config), folder)
     return folder
 
 
 @pytest.mark.parametrize("parts", ["encoder", "all"])
 def test_a_work_directory(trained, parts):
-    config = tiny.config("ucc")
+    config = tiny.plain("ucc")
     config.network = dataclasses.replace(
         config.network, pretrained=str(trained), pretrained_parts=parts
     )
@@ -235,9 +235,9 @@ def test_a_work_directory_of_another_network(trained):
 
 def test_the_digest_of_initial_weights_follows_their_content(trained, file, tmp_path):
     def digest(source):
-        return pretrained.digest(dataclasses.replace(tiny.config().network, pretrained=str(source)))
+        return pretrained.digest(dataclasses.replace(tiny.plain().network, pretrained=str(source)))
 
-    assert pretrained.digest(tiny.config().network) == ""
+    assert pretrained.digest(tiny.plain().network) == ""
     copied = shutil.copy(file, tmp_path / "other_name")
     assert digest(copied) == digest(file)
     with copied.open("ab") as opened:
