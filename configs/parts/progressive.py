@@ -47,7 +47,9 @@ def stpp(
       small: the trainings of the small variant.
       **settings: of `Progressive`, which replace those of ST++.
     """
-    return _in_stages(base, steps, variant, small, methods.self_training, STPP | settings)
+    return _in_stages(
+        base, steps, variant, small, methods.self_training, STPP | _views(variant) | settings
+    )
 
 
 def ppl(
@@ -58,7 +60,16 @@ def ppl(
     **settings: Any,
 ) -> Progressive:
     """PPL, repaired; arguments as for `stpp`."""
-    return _in_stages(base, steps, variant, small, methods.ppl, PPL | settings)
+    return _in_stages(base, steps, variant, small, methods.ppl, PPL | _views(variant) | settings)
+
+
+def _views(variant: str) -> dict[str, Any]:
+    """The scales of test-time augmentation in a shortened run, one: its images are small already.
+
+    All magnetic tiles at 128 px, the teacher of one seed: its 936 pseudo-labels have a dataset_iou
+    of 34.3 without augmentation, 34.3 with mirrored images, and 30.2 with five scales as well.
+    """
+    return {"scales": (1.0,)} if variant else {}
 
 
 def published(make: Make, setting: Setting, argument: str) -> Progressive:

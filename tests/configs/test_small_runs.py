@@ -36,6 +36,11 @@ def test_the_small_run_of_the_tiles_has_a_pretrained_encoder(make):
     assert make("medium").base.network.name == "unet"
 
 
+def test_small_images_are_labeled_at_one_scale():
+    assert mtiles_ppl.get_config("small").scales == mtiles_ppl.get_config("medium").scales == (1.0,)
+    assert len(mtiles_ppl.get_config("1_8").scales) == 5
+
+
 def test_the_medium_variant_is_that_of_all_trainings():
     config = small_runs.apply(datasets.neu_seg(), "medium", small_runs.NEU)
     assert (config.train.steps, config.data.height) == (2500, 64)
