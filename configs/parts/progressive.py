@@ -48,7 +48,7 @@ def stpp(
       **settings: of `Progressive`, which replace those of ST++.
     """
     return _in_stages(
-        base, steps, variant, small, methods.self_training, STPP | _views(variant) | settings
+        base, steps, variant, small, methods.self_training, STPP | _scales(variant) | settings
     )
 
 
@@ -60,10 +60,10 @@ def ppl(
     **settings: Any,
 ) -> Progressive:
     """PPL, repaired; arguments as for `stpp`."""
-    return _in_stages(base, steps, variant, small, methods.ppl, PPL | _views(variant) | settings)
+    return _in_stages(base, steps, variant, small, methods.ppl, PPL | _scales(variant) | settings)
 
 
-def _views(variant: str) -> dict[str, Any]:
+def _scales(variant: str) -> dict[str, Any]:
     """The scales of test-time augmentation in a shortened run, one: its images are small already.
 
     All magnetic tiles at 128 px, the teacher of one seed: its 936 pseudo-labels have a dataset_iou

@@ -48,9 +48,14 @@ def made(config, count=8, labeled=True):
     return Crops(names=tuple(loaded), load=loaded.__getitem__, defects=defects, data=config.data)
 
 
+def draw(pool, **which):
+    share = pool.data.defect_share
+    return order.draw(size=len(pool.names), defective=pool.defective, share=share, **which)
+
+
 def drawn(pool, count, seed=0, stream="labeled"):
     """The first crops of a stream: rows, and (image, mask) of each."""
-    found = crops.draw(pool, seed=seed, stream=stream, step=0, batch=count)
+    found = draw(pool, seed=seed, stream=stream, step=0, batch=count)
     return found, list(zip(*crops.cut_batch(pool, found, seed=seed, stream=stream), strict=True))
 
 
@@ -168,7 +173,7 @@ def test_places_of_defects_are_few_and_of_every_class():
 def test_without_defects_the_order_is_that_of_images():
     pool = made(settings(defect_share=0.0))
     plain = order.batch_indices(seed=3, stream="labeled", step=2, batch=5, size=8)
-    found = crops.draw(pool, seed=3, stream="labeled", step=2, batch=5)
+    found = draw(pool, seed=3, stream="labeled", step=2, batch=5)
     np.testing.assert_array_equal(found.rows, plain)
 
 

@@ -6,6 +6,7 @@ from PIL import Image
 
 from tests.commands import mine
 from tests.data.test_audit import defect, save, texture
+from tests.data.test_crops import draw
 from uaps_jax.config import ConfigError
 from uaps_jax.data import crops, prepare, source, training_images, whole_images
 
@@ -48,7 +49,7 @@ def test_resident_and_streamed_images_give_the_same_crops(opened):
         cut[mebibytes] = {
             pool: crops.cut_batch(
                 images,
-                crops.draw(images, seed=0, stream=pool, step=3, batch=40),
+                draw(images, seed=0, stream=pool, step=3, batch=40),
                 seed=0,
                 stream=pool,
             )

@@ -153,7 +153,7 @@ def test_bfloat16_keeps_parameters_wide_and_the_loss_close():
     config = tiny.plain()
     _, wide = one_step(config, 1)
     config.network.dtype = "bfloat16"
-    state, narrow = one_step(config, 1)
+    state, narrow = one_step(config, 4)
     assert {leaf.dtype for leaf in jax.tree.leaves(state.params)} == {np.dtype("float32")}
     np.testing.assert_allclose(narrow["loss"], wide["loss"], rtol=0.02)
     assert narrow["loss"] != wide["loss"]

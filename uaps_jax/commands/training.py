@@ -6,12 +6,11 @@ import copy
 import os
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from absl import logging
 
 from uaps_jax import config as config_lib
@@ -29,7 +28,6 @@ from uaps_jax.data import (
     training_images,
     whole_images,
 )
-from uaps_jax.data.crops import Crops
 from uaps_jax.data.source import Dataset, Images, Pool
 from uaps_jax.evaluation import health
 from uaps_jax.inference import TrainedModel, trained
@@ -197,13 +195,4 @@ def _labeled_shares(method: Method, images: Images, dataset: Dataset) -> dict[st
     """
     if method.pseudo_labels is None and not isinstance(images, Pool):
         return {}
-    return health.class_shares(_masks(images), dataset.class_names)
-
-
-def _masks(images: Images) -> Iterator[np.ndarray]:
-    if isinstance(images, Pool):
-        yield from images.masks
-    elif isinstance(images, Crops):
-        yield from (images.load(name)[1] for name in images.names)
-    else:
-        yield from (images.load(name)["mask"] for name in images.names)
+    return health.class_shares(source.masks(images), dataset.class_names)

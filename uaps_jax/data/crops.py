@@ -12,6 +12,7 @@ those of unlabeled images, take the next of all images and a uniformly drawn pla
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import zlib
 from collections.abc import Callable, Mapping
@@ -48,18 +49,10 @@ class Crops:
     defects: Mapping[int, Pixels]
     data: DataConfig
 
-
-def draw(crops: Crops, *, seed: int, stream: str, step: int, batch: int) -> Draw:
-    """The images of the crops in the batch of a stream at a step; arguments as `batch_indices`."""
-    return order.draw(
-        seed=seed,
-        stream=stream,
-        step=step,
-        batch=batch,
-        size=len(crops.names),
-        defective=sorted(crops.defects),
-        share=crops.data.defect_share,
-    )
+    @functools.cached_property
+    def defective(self) -> tuple[int, ...]:
+        """The rows of the images with a defect, ascending."""
+        return tuple(sorted(self.defects))
 
 
 def cut(

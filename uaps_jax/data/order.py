@@ -42,11 +42,11 @@ def draw(
     the next in an order of their own of those with a defect; the others are the next of all images.
 
     Args:
-      seed: of the run.
-      stream: its name; streams from the same pool have different orders.
-      step: 0-based.
-      batch: images per step.
-      size: images in the pool.
+      seed: as for `batch_indices`.
+      stream: likewise.
+      step: likewise.
+      batch: likewise.
+      size: likewise.
       defective: rows of the images with a defect, ascending; empty: all images are drawn alike.
       share: of the batch.
 

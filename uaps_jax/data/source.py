@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import grain
@@ -88,6 +88,16 @@ class Files:
 
 Images = Pool | Files | Crops
 """Images of which batches are made: all in memory, decoded when needed, or cut into crops."""
+
+
+def masks(images: Images) -> Iterator[np.ndarray]:
+    """The masks of images, uint8 `[H, W]`; those that are not in memory are read."""
+    if isinstance(images, Pool):
+        yield from images.masks
+    elif isinstance(images, Crops):
+        yield from (images.load(name)[1] for name in images.names)
+    else:
+        yield from (images.load(name)["mask"] for name in images.names)
 
 
 class Targets(Protocol):

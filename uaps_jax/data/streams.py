@@ -18,6 +18,7 @@ import numpy as np
 from uaps_jax.config import Config
 from uaps_jax.data import crops, order
 from uaps_jax.data.crops import Crops
+from uaps_jax.data.order import Draw
 from uaps_jax.data.source import Files, Images, Pool
 from uaps_jax.stream import Stream
 
@@ -125,18 +126,19 @@ def decoded_batches(
 
 
 def _rows(config: Config, name: str, stream: Stream, pool: Images, step: int) -> np.ndarray:
-    seed, batch = config.train.seed, stream.batch
-    if isinstance(pool, Crops):
-        return crops.draw(pool, seed=seed, stream=name, step=step, batch=batch).rows
+    return _draw(config, name, stream, pool, step).rows
+
+
+def _draw(config: Config, name: str, stream: Stream, pool: Images, step: int) -> Draw:
     return order.draw(
-        seed=seed,
+        seed=config.train.seed,
         stream=name,
         step=step,
-        batch=batch,
+        batch=stream.batch,
         size=len(pool.names),
         defective=pool.defective,
         share=config.data.defect_share,
-    ).rows
+    )
 
 
 def _fields(
@@ -150,8 +152,7 @@ def _fields(
     """The fields of a stream's batch; of each array over its rows, the part that `own` gives."""
     if isinstance(pool, Crops):
         seed = config.train.seed
-        drawn = crops.draw(pool, seed=seed, stream=name, step=step, batch=stream.batch)
-        drawn = crops.Draw(*map(own, drawn))
+        drawn = Draw(*map(own, _draw(config, name, stream, pool, step)))
         images, masks = crops.cut_batch(pool, drawn, seed=seed, stream=name)
         cut = {"image": images, "mask": masks}
         return {"index": drawn.rows, **{field: cut[field] for field in stream.fields}}

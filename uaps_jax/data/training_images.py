@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
-
-import numpy as np
+from collections.abc import Mapping, Sequence
 
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import rough, source, whole_images
 from uaps_jax.data.crops import Crops
-from uaps_jax.data.source import Dataset, Images, Pool, Targets
-from uaps_jax.labels import IGNORE
+from uaps_jax.data.source import Dataset, Images, Targets
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -86,12 +83,8 @@ def _with_defective(images: Images, data: DataConfig) -> Images:
       ConfigError: none has one.
     """
     assert not isinstance(images, Crops)
-    if isinstance(images, Pool):
-        masks: Iterable[np.ndarray] = images.masks
-    else:
-        masks = (images.load(name)["mask"] for name in images.names)
-    has_defect = [((mask != 0) & (mask != IGNORE)).any() for mask in masks]
-    defective = tuple(row for row, found in enumerate(has_defect) if found)
+    masks = source.masks(images)
+    defective = tuple(row for row, mask in enumerate(masks) if rough.image_labels(mask))
     if not defective:
         raise ConfigError(
             f"data.defect_share = {data.defect_share}: none of the {len(images.names)} labeled "

@@ -63,7 +63,8 @@ def compared(
     ]
     shape = (3, *sides, 3)  # which the network sees at the size of its input
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    _check_scores(file, run(images), rule, decision)
+    for shown in (images[:1], images):
+        _check_scores(file, run(shown), rule, decision)
     worst = differences(run, config, predictor, uncertainty, variables, images)
     for name, difference, limit in zip(Differences._fields, worst, LIMITS, strict=True):
         if not difference <= limit:

@@ -101,8 +101,8 @@ def show(
         network: Network, params: Tree, batch_stats: Tree, key: jax.Array, views: Tree
     ) -> tuple[Mapping[str, Outputs], Tree]:
         images = (views[name]["image"] for name in names)
-        both = forward or passes.forward
-        outputs, stats = both(network, params, batch_stats, key, *images, **options)
+        take = forward or passes.forward
+        outputs, stats = take(network, params, batch_stats, key, *images, **options)
         return dict(zip((*names, *appended), outputs, strict=True)), stats
 
     return run
