@@ -9,9 +9,9 @@ The first word is the dataset; its labeled images are PPL's list of 1/8: 453 of 
 magnetic tiles. With `grouped`, which needs a work directory of its own, one image each of 30
 leakage groups is labeled, and each seed draws them anew; of the magnetic tiles, the other
 photographs of a labeled tile are unlabeled ones. The trainings are those of the small variants of
-`configs/neu_stpp.py` and the others; the teacher, which ST++ and PPL share, learns the labeled
-images alone. In `PPL, balanced` the easy images are half of each kind (the setting `balanced`): in
-PPL they may be those without a defect.
+`configs/neu_stpp.py` and the others; the teacher, which all share, learns the labeled images alone,
+and is trained once a seed. In `PPL, balanced` the easy images are half of each kind (the setting
+`balanced`): in PPL they may be those without a defect.
 """
 
 from typing import Any, NamedTuple
@@ -106,7 +106,10 @@ def get_config(argument: str = "neu") -> Grid:
     grid.overrides = {"train.eval_every": every, **(grouped if protocol else {})}
     grid.split_follows_seed = bool(protocol)
     grid.checkpoint = "latest"
-    grid.blocks = (Block(entries=tuple(entries), datasets=(dataset,), seeds=(0, 1, 2)),)
+    # One entry after the other: two that run at the same time would both train the teacher.
+    grid.blocks = tuple(
+        Block(entries=(name,), datasets=(dataset,), seeds=(0, 1, 2)) for name in entries
+    )
     grid.metrics = ("dataset_iou", "dataset_iou_foreground", "image_iou", "pixel_accuracy")
     grid.figures = (Bars(title="Stages", dataset=dataset, budget=labeled, entries=ROWS),)
     return grid

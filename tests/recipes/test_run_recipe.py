@@ -273,3 +273,82 @@ def test_problems_of_a_recipe_are_one_report(dataset, tmp_path):
     assert "2 stages have the folder 'a'" in report
     assert "stage b: its input 'a' is not an earlier stage" in report
     assert "train.steps = 0: must be at least 1" in report
+
+
+@pytest.fixture
+def begun(dataset, tmp_path):
+    """Runs `Begun` with weights in a work directory; returns the trainings that ran."""
+    root, opened = dataset
+
+    def go(name, content=b"one", steps=3, reuse=None):
+        file, trained = tmp_path / name / "weights.pth", []
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(content)
+
+        def train(config, folder):
+            trained.append(folder.name)
+            files.write_text(folder / "result.json", f"{config.train.steps} {content!r}")
+            files.write_text(folder / "curves.txt", folder.name)
+
+        base = mine.settings(root)
+        base.network.pretrained, base.train.steps = str(file), steps
+        run_recipe.run_recipe(
+            Begun(base=base),
+            tmp_path / name / "run",
+            opened,
+            work.in_this_process(train),
+            reuse=reuse and tmp_path / reuse,
+        )
+        return trained
+
+    return go
+
+
+def test_equal_trainings_of_another_recipe_are_copied(begun, tmp_path, caplog):
+    assert begun("first") == ["t", "u"]
+    with caplog.at_level("INFO", logger="absl"):
+        assert begun("second", reuse="first") == []
+    assert f"stage t: copied from {tmp_path / 'first/run/t'}, where it took" in caplog.text
+    # The training "u", too: what it begins with has the same content.
+    for stage in "tu":
+        one, other = (
+            {f.name: f.read_bytes() for f in (tmp_path / name / "run" / stage).iterdir()}
+            for name in ("first", "second")
+        )
+        assert one == other
+        assert one.keys() == {"stage.json", "result.json", "curves.txt"}
+    (tmp_path / "second").rename(tmp_path / "moved")
+    assert begun("moved") == []  # they are its own now
+    assert begun("third") == ["t", "u"]
+
+
+@pytest.mark.parametrize("change", [{"steps": 4}, {"content": b"two"}])
+def test_a_training_of_other_settings_or_files_is_not_copied(begun, change):
+    begun("first")
+    assert begun("second", **change, reuse="first") == ["t", "u"]
+
+
+@pytest.mark.parametrize("stage", ["t", "u"])
+def test_a_training_that_was_changed_or_not_finished_is_not_copied(begun, tmp_path, stage, caplog):
+    begun("first")
+    folder = tmp_path / "first" / "run" / stage
+    if stage == "t":
+        (folder / "result.json").write_text("mine")
+    else:
+        record = json.loads((folder / "stage.json").read_text())
+        (folder / "stage.json").write_text(json.dumps(record | {"outputs": None}))
+    (tmp_path / "first" / "damaged").mkdir()
+    (tmp_path / "first" / "damaged" / "stage.json").write_text("{")
+    assert begun("second", reuse="first") == [stage]
+    assert ("is not reused: its files were changed" in caplog.text) == (stage == "t")
+
+
+def test_a_copy_that_was_interrupted_is_made_anew(begun, tmp_path):
+    begun("first")
+    left = tmp_path / "second" / "run" / ".t.copying"
+    left.mkdir(parents=True)
+    (left / "stage.json").write_bytes((tmp_path / "first/run/t/stage.json").read_bytes())
+    (tmp_path / "second" / "run" / "t").mkdir()
+    assert begun("second", reuse=".") == []
+    assert (tmp_path / "second/run/t/result.json").exists()
+    assert not left.exists()

@@ -177,10 +177,11 @@ def test_the_rows_of_a_recipe_are_its_finished_trainings(dataset, tmp_path):
     row = (name, "a/l", "all, by first", "4", "2", "51.00 ± 1.41", "n/a", "30.00 ± 0.00")
     assert pseudo_labels.rows(outcomes, tmp_path) == [row]
 
-    of_recipe = (sys.executable, "-c", "raise SystemExit('error: a recipe')")
+    of_recipe = (sys.executable, "-c", "import sys; raise SystemExit('error: ' + sys.argv[1])")
     given = {"workers": 1, "per_gpu": 1, "command": (), "on_finish": lambda outcomes: None}
     [failed] = runner.run({cell_of(root, 3): data}, tmp_path, of_recipe=of_recipe, **given)
-    assert failed.reason.startswith("exit status 1: error: a recipe (complete log: ")
+    reason = f"exit status 1: error: --reuse={tmp_path} (complete log: "
+    assert failed.reason.startswith(reason)
 
     other = cell_of(root, 0)
     other.recipe.base.optimizer.learning_rate *= 2

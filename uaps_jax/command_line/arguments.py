@@ -46,6 +46,7 @@ class Arguments:
       port: to serve on; None if not given.
       stage: of a recipe; None if not given.
       stages_as_processes: whether each stage of a recipe is run as a process of its own.
+      reuse: folder of other recipes; None if not given.
       lists: whether the stages of a recipe are listed.
     """
 
@@ -72,6 +73,7 @@ class Arguments:
     port: int | None
     stage: str | None
     stages_as_processes: bool
+    reuse: str | None
     lists: bool
 
     @property
@@ -108,6 +110,7 @@ class Arguments:
             raise ConfigError(f"{flag} is for a recipe, not for {what}")
         if self.stage is not None and self.lists:
             raise ConfigError("--list runs nothing: leave out either --list or --stage")
+        self._check_reuse(what)
         if self.stages_as_processes and what not in ("a recipe", "a study"):
             raise ConfigError(f"--stages_as_processes is for a recipe or a study, not for {what}")
         if self.input is not None and what not in INPUTS:
@@ -150,6 +153,17 @@ class Arguments:
         if self.profile_steps and not self.is_training:
             raise ConfigError(f"--profile_steps is for --mode=train, not for {what}")
 
+    def _check_reuse(self, what: str) -> None:
+        if self.reuse is None:
+            return
+        if what != "a recipe":
+            more = "; the recipes of a study share their trainings" if what == "a study" else ""
+            raise ConfigError(f"--reuse={self.reuse} is for a recipe, not for {what}{more}")
+        if self.stage is not None or self.lists:
+            raise ConfigError("--reuse is for stages that are run: leave out --stage and --list")
+        if not Path(self.reuse).is_dir():
+            raise ConfigError(f"--reuse={self.reuse}: there is no such folder")
+
     def request(self) -> Request:
         """The request that these flags make.
 
@@ -175,6 +189,7 @@ class Arguments:
             profile=self._profile(),
             stage=self.stage,
             stages_as_processes=self.stages_as_processes,
+            reuse=None if self.reuse is None else Path(self.reuse),
             lists=self.lists,
         )
 

@@ -64,6 +64,12 @@ STAGES_AS_PROCESSES = flags.DEFINE_bool(
     False,
     "A recipe, or a study of recipes: run each stage as a process of its own.",
 )
+REUSE = flags.DEFINE_string(
+    "reuse",
+    None,
+    "A recipe: copy the trainings of recipes in this folder that have the same settings, data and "
+    "files, in place of training again.",
+)
 LIST = flags.DEFINE_bool("list", False, "A recipe: print its stages, and run nothing.")
 INPUT = flags.DEFINE_string(
     "input",
@@ -126,6 +132,7 @@ def run(argv: list[str]) -> None:
         images=IMAGES.value,
         stage=STAGE.value,
         stages_as_processes=STAGES_AS_PROCESSES.value,
+        reuse=REUSE.value,
         lists=LIST.value,
         mm_per_pixel=MM_PER_PIXEL.value,
         port=PORT.value,

@@ -37,4 +37,6 @@ def recipe(request: Request) -> None:
     of_stage = work.in_this_process(training.train)
     if request.stages_as_processes:
         of_stage = work.in_own_process(request.command)
-    run_recipe.run_recipe(given, request.workdir, dataset, of_stage, request.stage)
+    run_recipe.run_recipe(
+        given, request.workdir, dataset, of_stage, again=request.stage, reuse=request.reuse
+    )

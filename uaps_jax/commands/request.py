@@ -53,6 +53,8 @@ class Request:
       stage: of a recipe, which is run again; None for none.
       stages_as_processes: whether each stage of a recipe, or of the recipes of a study, is run as
         a process of its own.
+      reuse: folder of other recipes, whose trainings are copied in place of equal ones of this
+        recipe; None for none.
       lists: whether the stages of a recipe are listed, and not run.
     """
 
@@ -73,6 +75,7 @@ class Request:
     profile: tuple[int, int] | None = None
     stage: str | None = None
     stages_as_processes: bool = False
+    reuse: Path | None = None
     lists: bool = False
 
 

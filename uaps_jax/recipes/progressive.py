@@ -28,7 +28,7 @@ SCORES: dict[str, Terms] = {
 }
 """The terms whose product ranks the images, by `Progressive.score`."""
 
-OF_RANKING = ("score", "checkpoints", "easy", "balanced")
+OF_RANKING = ("score", "easy", "balanced")
 """Settings of the ranking, which there is for two students only."""
 
 
@@ -50,7 +50,8 @@ class Progressive(Recipe):
     # what ranks the images: "stability", the agreement of checkpoints of the teacher (ST++); "sir",
     # this times the certainty of the last of them (PPL)
     score: Literal["stability", "sir"]
-    # checkpoints of the teacher that are compared, as shares of its steps, besides the last one
+    # checkpoints of the teacher that are compared, as shares of its steps, besides the last one;
+    # with one student they are kept, too, for a recipe with two that reuses the teacher
     checkpoints: tuple[float, ...] = dataclasses.field(
         metadata=config_lib.rule(
             lambda v: bool(v) and all(0 < share < 1 for share in v) and list(v) == sorted(set(v)),
@@ -88,7 +89,7 @@ class Progressive(Recipe):
         yield from config_lib.check(
             self,
             "checkpoints",
-            not self._ranks or (steps[0] > 0 and list(steps) == sorted(set(steps))),
+            steps[0] > 0 and list(steps) == sorted(set(steps)),
             f"with base.train.steps = {config.train.steps} these and the last one are the steps "
             f"{', '.join(map(str, steps))}, which must be above 0 and differ",
         )
@@ -113,8 +114,7 @@ class Progressive(Recipe):
 
     def _stages(self) -> Iterator[Stage]:
         compared = self._compared()
-        kept = compared if self._ranks else ()
-        yield Training(name="teacher", configure=lambda _: self._teacher(kept))
+        yield Training(name="teacher", configure=lambda _: self._teacher(compared))
         if not self._ranks:
             yield self._label("label", "all", "teacher", "")
             yield self._student("student", ("label",), self.student_steps[0])

@@ -15,6 +15,7 @@ from uaps_jax.data import splits
 from uaps_jax.data.source import Dataset
 from uaps_jax.recipes import errors
 from uaps_jax.recipes import record as records_lib
+from uaps_jax.recipes import reuse as reuse_lib
 from uaps_jax.recipes import stage as stage_lib
 from uaps_jax.recipes import state as state_lib
 from uaps_jax.recipes import work as work_lib
@@ -91,7 +92,12 @@ def open_recipe(recipe: Recipe, directory: Path, data: str) -> Opened:
 
 
 def run_recipe(
-    recipe: Recipe, directory: Path, dataset: Dataset, work: Work, again: str | None = None
+    recipe: Recipe,
+    directory: Path,
+    dataset: Dataset,
+    work: Work,
+    again: str | None = None,
+    reuse: Path | None = None,
 ) -> None:
     """Runs the stages that are not done, and resumes one that was interrupted.
 
@@ -101,6 +107,7 @@ def run_recipe(
       dataset: of its base configuration.
       work: that of a stage, in this process or in one of its own.
       again: a stage that is run again although it is done, and with it all that depend on it.
+      reuse: folder of other recipes, whose trainings are copied in place of equal ones here.
 
     Raises:
       ConfigError: the recipe cannot be run, or files of a stage were changed by hand. Nothing was
@@ -133,6 +140,9 @@ def run_recipe(
                 logging.warning("stage %s runs again: %s", stage.name, state.reason)
                 _move(opened.folders[stage.name])
                 opened.records[stage.name] = None
+            if reuse is not None and (found := _reused(stage, opened, reuse)):
+                opened.records[stage.name] = found
+                continue
             place = _place(stage, opened.folders, dataset, split)
             with errors.told(stage, again=again is not None):
                 opened.records[stage.name] = _run(stage, place, opened, work)
@@ -216,6 +226,19 @@ def _move(folder: Path) -> None:
         number += 1
     folder.rename(target)
     logging.info("%s is now %s", folder, target.name)
+
+
+def _reused(stage: Stage, opened: Opened, among: Path) -> Record | None:
+    """The record of a training that was copied, `reuse.copied`; None for other stages."""
+    if not isinstance(stage, Training) or opened.records[stage.name] is not None:
+        return None
+
+    def is_equal(record: Record) -> bool:
+        return not state_lib.outdated(
+            stage, record, opened.records, (), opened.folders, opened.data, opened.weights
+        )
+
+    return reuse_lib.copied(stage, opened.folders[stage.name], among, is_equal)
 
 
 def _run(stage: Stage, place: Place, opened: Opened, work: Work) -> Record:

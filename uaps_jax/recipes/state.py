@@ -50,7 +50,7 @@ def states(
         unfinished = [name for name in stage.inputs if found[name].kind != "done"]
         if record is None:
             found[stage.name] = State("not started")
-        elif reason := _outdated(stage, record, records, unfinished, folders, data, weights):
+        elif reason := outdated(stage, record, records, unfinished, folders, data, weights):
             found[stage.name] = State("outdated", reason)
         elif unfinished:
             found[stage.name] = State("waiting", f"for {', '.join(unfinished)}")
@@ -76,7 +76,7 @@ def dependents(stages: Sequence[Stage], name: str) -> list[str]:
     return [stage.name for stage in stages if stage.name in reached - {name}]
 
 
-def _outdated(
+def outdated(
     stage: Stage,
     record: Record,
     records: Mapping[str, Record | None],
@@ -85,7 +85,17 @@ def _outdated(
     data: str,
     weights: Mapping[str, str],
 ) -> str:
-    """Why the files of a stage are not those of its settings and inputs; "" if they are."""
+    """Why the files of a stage are not those of its settings and inputs; "" if they are.
+
+    Args:
+      stage: of a recipe.
+      record: of these files.
+      records: of each stage of the recipe.
+      unfinished: the inputs of the stage that are not done, whose files are not compared.
+      folders: of the stages.
+      data: digest of the recipe's data.
+      weights: as for `states`.
+    """
     old, new = (stage.compared(s) for s in (record.settings, stage.settings(folders)))
     if changes := _changes(old, new):
         return f"other settings: {changes}"

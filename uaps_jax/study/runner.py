@@ -66,8 +66,9 @@ def run(
         return reason
 
     def job(cell: Cell) -> Job:
-        start, folder = command if cell.recipe is None else of_recipe, directory / cell.folder
-        name, given = str(cell.folder), [*start, *flags(cell), f"--workdir={folder}"]
+        name, folder = str(cell.folder), directory / cell.folder
+        start = command if cell.recipe is None else (*of_recipe, f"--reuse={directory}")
+        given = [*start, *flags(cell), f"--workdir={folder}"]
         return Job(name=name, command=given, folder=folder)
 
     processes.run_jobs(
