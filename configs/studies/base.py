@@ -156,6 +156,18 @@ def short(small: SmallRun) -> dict[str, Any]:
     }
 
 
+def of_draws(title: str, entries: dict[str, Entry]) -> Grid:
+    """Such a study in which each seed draws its labeled images, and the last step is scored.
+
+    Each method keeps its own ramp.
+    """
+    grid = study(title, entries)
+    grid.ramp_share = 0.0
+    grid.split_follows_seed = True
+    grid.checkpoint = "latest"
+    return grid
+
+
 def study(title: str, entries: dict[str, Entry]) -> Grid:
     """A study of these entries, without blocks of trainings yet; UAPS's ramp for all."""
     return Grid(

@@ -117,12 +117,11 @@ def get_config(argument: str = "") -> Grid:
     parts = tuple(word for word in words if word != SHORT) or tuple(BLOCKS)
     is_short = SHORT in words
     length = "32 px, 1500 steps" if is_short else "64 px, 3000 steps"
-    grid = base.study(f"NEU-Seg, 8 and 30 labeled pictures, {length}", ENTRIES | SINGLE | ABLATION)
+    grid = base.of_draws(
+        f"NEU-Seg, 8 and 30 labeled pictures, {length}", ENTRIES | SINGLE | ABLATION
+    )
     grid.variant = "small"
     grid.overrides = {"data.protocol": "grouped", **(SHORT_SETTINGS if is_short else SETTINGS)}
-    grid.ramp_share = 0.0
-    grid.split_follows_seed = True
-    grid.checkpoint = "latest"
     grid.workers = 2
     grid.blocks = tuple(block for part in parts for block in BLOCKS[part])
     trained = {name for block in grid.blocks for name in block.entries}

@@ -45,7 +45,7 @@ def get_config(argument: str = "") -> Grid:
     entries = base.with_network(network)
     names = tuple(entries)
     pictures = " and ".join(map(str, budgets))
-    grid = base.study(f"NEU-Seg, {pictures} labeled pictures, 256 px, {network}", entries)
+    grid = base.of_draws(f"NEU-Seg, {pictures} labeled pictures, 256 px, {network}", entries)
     grid.overrides = {
         "data.protocol": "grouped",
         "train.steps": 3000,
@@ -57,9 +57,6 @@ def get_config(argument: str = "") -> Grid:
         "network.dtype": "bfloat16",
         **LEARNING_RATES[network],
     }
-    grid.ramp_share = 0.0
-    grid.split_follows_seed = True
-    grid.checkpoint = "latest"
     grid.workers = grid.per_gpu = 6
     # The longest trainings of a draw begin first.
     order = tuple(reversed(names))

@@ -24,7 +24,7 @@ SEEDS = (0, 1, 2)
 def get_config() -> Grid:
     small = small_runs.MTILES
     entries = base.with_network(small.network)
-    grid = base.study(
+    grid = base.of_draws(
         "NEU-Seg, 30 labeled pictures, 128 px, pretrained EfficientNet-Lite0", entries
     )
     grid.variant = "small"
@@ -34,9 +34,6 @@ def get_config() -> Grid:
         "checkpoint.every": 500,
         **base.short(small),
     }
-    grid.ramp_share = 0.0
-    grid.split_follows_seed = True
-    grid.checkpoint = "latest"
     grid.workers = 2
     grid.blocks = tuple(
         Block(entries=together, datasets=("neu",), budgets=(30,), seeds=(seed,))

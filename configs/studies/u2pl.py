@@ -77,7 +77,7 @@ def get_config(chosen: str = "neu") -> Grid:
     choices.require("dataset", chosen, SETS)
     data = SETS[chosen]
     entries = _entries(data.run.steps)
-    grid = base.study(f"U2PL on {data.title}, {data.labeled} labeled", entries)
+    grid = base.of_draws(f"U2PL on {data.title}, {data.labeled} labeled", entries)
     grid.variant = "small"
     grid.overrides = {
         "data.protocol": "grouped",
@@ -85,9 +85,6 @@ def get_config(chosen: str = "neu") -> Grid:
         "checkpoint.every": data.run.steps,
         **base.short(data.run),
     }
-    grid.ramp_share = 0.0
-    grid.split_follows_seed = True
-    grid.checkpoint = "latest"
     grid.metrics = data.metrics
     grid.blocks = (
         Block(
