@@ -127,6 +127,7 @@ LAYERS = {
         "data",
         "datasets",
         "evaluation",
+        "external",
         "files",
         "inference",
         "labels",

@@ -106,7 +106,7 @@ def get_config(argument: str = "neu") -> Grid:
     grid.overrides = {"train.eval_every": every, **(grouped if protocol else {})}
     grid.split_follows_seed = bool(protocol)
     grid.checkpoint = "latest"
-    # One entry after the other: two that run at the same time would both train the teacher.
+    # All seeds of an entry, then the next one: two that run together would both train a teacher.
     grid.blocks = tuple(
         Block(entries=(name,), datasets=(dataset,), seeds=(0, 1, 2)) for name in entries
     )

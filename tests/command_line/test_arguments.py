@@ -100,7 +100,7 @@ def test_without_a_configuration_the_run_has_to_be_named():
         ({"stages_as_processes": True}, "is for a recipe or a study, not for train"),
         ({"stage": "rank"}, "--stage=rank is for a recipe, not for train"),
         ({"reuse": "."}, "--reuse=. is for a recipe, not for train"),
-        ({"reuse": ".", "config": neu_small.get_config()}, "recipes of a study share their train"),
+        ({"reuse": ".", "config": neu_small.get_config()}, "recipes that are entries of a study"),
         ({"reuse": ".", "stage": "a", "config": neu_stpp.get_config()}, "leave out --stage and"),
         ({"reuse": "none", "config": neu_stpp.get_config()}, "--reuse=none: there is no such fol"),
         ({"lists": True, "config": neu_small.get_config()}, "--list is for a recipe, not for a st"),

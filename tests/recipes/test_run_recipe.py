@@ -3,17 +3,18 @@
 import dataclasses
 import errno
 import json
+import shutil
 
 import pytest
 
 from tests.commands import mine
-from uaps_jax import files
+from uaps_jax import external, files
 from uaps_jax.config import Config, ConfigError
 from uaps_jax.data import source
 from uaps_jax.datasets.common import UnreadableError
-from uaps_jax.recipes import listing, run_recipe, work
+from uaps_jax.recipes import listing, reuse, run_recipe, work
 from uaps_jax.recipes.errors import StageFailed
-from uaps_jax.recipes.stage import Pass, Recipe, Training
+from uaps_jax.recipes.stage import Pass, Place, Recipe, Training
 from uaps_jax.training.interrupt import Interrupted
 
 ERRORS = {
@@ -280,9 +281,8 @@ def begun(dataset, tmp_path):
     """Runs `Begun` with weights in a work directory; returns the trainings that ran."""
     root, opened = dataset
 
-    def go(name, content=b"one", steps=3, reuse=None):
-        file, trained = tmp_path / name / "weights.pth", []
-        file.parent.mkdir(exist_ok=True)
+    def go(name, content=b"one", steps=3, reuse=""):
+        file, trained = tmp_path / "weights.pth", []
         file.write_bytes(content)
 
         def train(config, folder):
@@ -297,28 +297,25 @@ def begun(dataset, tmp_path):
             tmp_path / name / "run",
             opened,
             work.in_this_process(train),
-            reuse=reuse and tmp_path / reuse,
+            reuse=tmp_path / reuse if reuse else None,
         )
         return trained
 
     return go
 
 
-def test_equal_trainings_of_another_recipe_are_copied(begun, tmp_path, caplog):
+def test_an_equal_training_of_another_recipe_is_copied(begun, tmp_path, caplog):
     assert begun("first") == ["t", "u"]
     with caplog.at_level("INFO", logger="absl"):
-        assert begun("second", reuse="first") == []
+        assert begun("second", reuse="first") == ["u"]  # whose settings name the folder of "t"
     assert f"stage t: copied from {tmp_path / 'first/run/t'}, where it took" in caplog.text
-    # The training "u", too: what it begins with has the same content.
-    for stage in "tu":
-        one, other = (
-            {f.name: f.read_bytes() for f in (tmp_path / name / "run" / stage).iterdir()}
-            for name in ("first", "second")
-        )
-        assert one == other
-        assert one.keys() == {"stage.json", "result.json", "curves.txt"}
-    (tmp_path / "second").rename(tmp_path / "moved")
-    assert begun("moved") == []  # they are its own now
+    one, other = (
+        {f.name: f.read_bytes() for f in (tmp_path / name / "run" / "t").iterdir()}
+        for name in ("first", "second")
+    )
+    assert one == other
+    assert one.keys() == {"stage.json", "result.json", "curves.txt"}
+    assert begun("second") == []  # it is its own now
     assert begun("third") == ["t", "u"]
 
 
@@ -328,19 +325,29 @@ def test_a_training_of_other_settings_or_files_is_not_copied(begun, change):
     assert begun("second", **change, reuse="first") == ["t", "u"]
 
 
-@pytest.mark.parametrize("stage", ["t", "u"])
-def test_a_training_that_was_changed_or_not_finished_is_not_copied(begun, tmp_path, stage, caplog):
+@pytest.mark.parametrize("state", ["changed", "not finished", "run again", "being moved"])
+def test_a_training_that_is_not_whole_is_not_copied(begun, tmp_path, state, caplog, monkeypatch):
     begun("first")
-    folder = tmp_path / "first" / "run" / stage
-    if stage == "t":
+    folder = tmp_path / "first" / "run" / "t"
+    if state == "changed":
         (folder / "result.json").write_text("mine")
-    else:
+    elif state == "not finished":
         record = json.loads((folder / "stage.json").read_text())
         (folder / "stage.json").write_text(json.dumps(record | {"outputs": None}))
+    elif state == "run again":
+        folder.rename(folder.with_name("t.previous-1"))
+    else:
+
+        def copytree(source, target):
+            raise FileNotFoundError(f"no such file: {source}")
+
+        monkeypatch.setattr(shutil, "copytree", copytree)
     (tmp_path / "first" / "damaged").mkdir()
     (tmp_path / "first" / "damaged" / "stage.json").write_text("{")
-    assert begun("second", reuse="first") == [stage]
-    assert ("is not reused: its files were changed" in caplog.text) == (stage == "t")
+    assert begun("second", reuse="first") == ["t", "u"]
+    reason = {"changed": "its files were changed", "being moved": "no such file"}.get(state)
+    assert (f"{folder} is not reused: {reason}" in caplog.text) == (reason is not None)
+    assert not [*tmp_path.rglob("*.copying")]
 
 
 def test_a_copy_that_was_interrupted_is_made_anew(begun, tmp_path):
@@ -349,6 +356,22 @@ def test_a_copy_that_was_interrupted_is_made_anew(begun, tmp_path):
     left.mkdir(parents=True)
     (left / "stage.json").write_bytes((tmp_path / "first/run/t/stage.json").read_bytes())
     (tmp_path / "second" / "run" / "t").mkdir()
-    assert begun("second", reuse=".") == []
+    (tmp_path / "second" / "run" / "t" / ".lock").touch()
+    assert begun("second", reuse=".") == ["u"]
     assert (tmp_path / "second/run/t/result.json").exists()
     assert not left.exists()
+
+
+def test_what_the_settings_do_not_say_is_not_copied(dataset, tmp_path, monkeypatch):
+    root, opened = dataset
+    base = mine.settings(root)
+    training = Training(name="t", inputs=("a",), configure=lambda _: base)
+    place = Place(folder=tmp_path, inputs={"a": tmp_path / "a"}, dataset=opened, split={})
+    assert reuse.can_be_copied(training, place)
+    base.data.targets.folders = (str(tmp_path / "a"),)
+    assert reuse.can_be_copied(training, place)
+    base.data.targets.folders = (str(tmp_path / "a"), str(tmp_path / "mine"))
+    assert not reuse.can_be_copied(training, place)
+    base.data.targets.folders = ()
+    monkeypatch.setitem(external.FILES, ("method", base.method.name), tmp_path / "mine.py")
+    assert not reuse.can_be_copied(training, place)

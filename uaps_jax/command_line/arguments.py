@@ -157,7 +157,7 @@ class Arguments:
         if self.reuse is None:
             return
         if what != "a recipe":
-            more = "; the recipes of a study share their trainings" if what == "a study" else ""
+            more = "; recipes that are entries of a study share them" if what == "a study" else ""
             raise ConfigError(f"--reuse={self.reuse} is for a recipe, not for {what}{more}")
         if self.stage is not None or self.lists:
             raise ConfigError("--reuse is for stages that are run: leave out --stage and --list")

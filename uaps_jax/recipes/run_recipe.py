@@ -140,10 +140,10 @@ def run_recipe(
                 logging.warning("stage %s runs again: %s", stage.name, state.reason)
                 _move(opened.folders[stage.name])
                 opened.records[stage.name] = None
-            if reuse is not None and (found := _reused(stage, opened, reuse)):
+            place = _place(stage, opened.folders, dataset, split)
+            if reuse is not None and (found := _reused(stage, place, opened, reuse)):
                 opened.records[stage.name] = found
                 continue
-            place = _place(stage, opened.folders, dataset, split)
             with errors.told(stage, again=again is not None):
                 opened.records[stage.name] = _run(stage, place, opened, work)
 
@@ -228,9 +228,11 @@ def _move(folder: Path) -> None:
     logging.info("%s is now %s", folder, target.name)
 
 
-def _reused(stage: Stage, opened: Opened, among: Path) -> Record | None:
+def _reused(stage: Stage, place: Place, opened: Opened, among: Path) -> Record | None:
     """The record of a training that was copied, `reuse.copied`; None for other stages."""
     if not isinstance(stage, Training) or opened.records[stage.name] is not None:
+        return None
+    if not reuse_lib.can_be_copied(stage, place):
         return None
 
     def is_equal(record: Record) -> bool:
@@ -238,7 +240,7 @@ def _reused(stage: Stage, opened: Opened, among: Path) -> Record | None:
             stage, record, opened.records, (), opened.folders, opened.data, opened.weights
         )
 
-    return reuse_lib.copied(stage, opened.folders[stage.name], among, is_equal)
+    return reuse_lib.copied(stage, place.folder, among, is_equal)
 
 
 def _run(stage: Stage, place: Place, opened: Opened, work: Work) -> Record:

@@ -75,14 +75,9 @@ class Training:
         return "" if of_stage else pretrained.digest(network)
 
     def compared(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        """Of stored settings, of this or an older version, those that its files depend on.
-
-        Of initial weights this is the name of their file or of their stage; their content is
-        among the inputs.
-        """
+        """Of stored settings, of this or an older version, those that its files depend on."""
         left_out = (*workdir.MACHINE, "data.classes")
         plain = _plain(config_lib.migrated(settings))
-        plain["network.pretrained"] = Path(plain["network.pretrained"]).name
         return {key: value for key, value in plain.items() if key not in left_out}
 
 
