@@ -70,7 +70,7 @@ MTILES = USUAL._replace(
 )
 """Of the defective magnetic tiles: pretrained weights, which are in the extra `pretrained`."""
 
-ALL_MTILES = MTILES._replace(steps=750, defect_share=0.5)
+ALL_MTILES = MTILES._replace(defect_share=0.5)
 """Of the magnetic tiles with the good ones, seven of ten. Drawn as they come, 137 labeled images
 gave a network that found two kinds of defects in 1500 steps, and these worse than it does now."""
 

@@ -153,7 +153,7 @@ def test_the_study_of_stages_has_lists_and_groups(argument, labeled, copies):
     assert {c.data.labeled_count for c in configs} == {labeled}
     assert {c.data.labeled_group_copies for c in configs} == {copies}
     is_neu = argument.startswith("neu")
-    assert {c.train.steps for c in configs} == {1500 if is_neu else 750}
+    assert {c.train.steps for c in configs} == {1500}
     assert {c.data.defect_share for c in configs} == {0.0 if is_neu else 0.5}
     size, network = (32, "unet") if is_neu else (128, "unet_decoder")
     assert {(c.data.height, c.network.name) for c in configs} == {(size, network)}
