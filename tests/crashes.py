@@ -56,11 +56,27 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+def small_split(folder: Path) -> Path:
+    """A file of a few of the embedded surfaces, which makes evaluations short."""
+    lists = {
+        "labeled": [f"train/{row:05d}" for row in range(16)],
+        "unlabeled": [f"train/{row:05d}" for row in range(16, 64)],
+        "val": [f"val/{row:05d}" for row in range(12)],
+        "test": [f"test/{row:05d}" for row in range(12)],
+    }
+    file = folder / "split.json"
+    file.write_text(json.dumps(lists))
+    return file
+
+
 def settings(folder: Path, method: str, steps: int) -> list[str]:
     """Flags of a training of seconds on the embedded surfaces, which are built in a folder."""
     return [
         f"--config=configs/train.py:dataset=synthetic,method={method}",
         f"--config.data.data_dir={folder / 'data'}",
+        "--config.data.protocol=file",
+        f"--config.data.split_file={small_split(folder)}",
+        "--config.data.labeled_ratio=1.0",
         "--config.data.height=32",
         "--config.data.width=32",
         "--config.network.widths=(4,6,8)",

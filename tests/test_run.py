@@ -77,7 +77,7 @@ def test_training_ends_with_scores_and_pictures(shared, trained):
             assert min(image.size) > 200
     assert list((folder / "events").iterdir())
     masks = sorted(folder.glob("predictions/step_*/test/mask/test/*.png"))
-    assert len(masks) == 192
+    assert len(masks) == 12
     with Image.open(masks[0]) as mask:
         assert mask.mode == "P"
         assert mask.size == (64, 64)  # that of the images; the network sees 32 px
