@@ -62,6 +62,12 @@ def test_curves_show_warnings_as_they_are(tmp_path, drawn):
     assert "$\\frac{" in drawn[0].get_supxlabel()
 
 
+def test_curves_of_a_run_that_was_stopped_before_anything_was_logged(tmp_path, drawn):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 0, "probe/kept": 1.0}\n')
+    figures.curves(tmp_path / "metrics.jsonl", tmp_path / "curves.png")
+    assert drawn[0].axes[0].get_legend() is None
+
+
 def test_long_names_of_a_contact_sheet_do_not_overlap(tmp_path, drawn):
     pool = tiny.pool(3)
     result = predictions_of(pool)

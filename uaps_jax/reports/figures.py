@@ -66,7 +66,8 @@ def curves(metrics: Path, target: Path) -> None:
             right.plot(steps, values, label=name.removeprefix("val/"), marker=".", linestyle=":")
     right.set(xlabel="step", ylabel="percent", title="validation")
     for axes in (left, right):
-        disable_math(axes.legend(frameon=False).get_texts())
+        if axes.get_lines():
+            disable_math(axes.legend(frameon=False).get_texts())
         axes.grid(alpha=0.3)
     warnings = [record for record in records if "warning" in record]
     for record in warnings:
