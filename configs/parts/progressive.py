@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from uaps_jax import config as c
-from uaps_jax.configs.parts import choices, methods, refinement, small_runs, variants
+from uaps_jax.configs.parts import choices, datasets, methods, refinement, small_runs, variants
 from uaps_jax.configs.parts import ppl as settings_of_ppl
 from uaps_jax.configs.parts.ppl import Setting
 from uaps_jax.recipes.progressive import Progressive
@@ -100,6 +100,29 @@ def published(make: Make, setting: Setting, argument: str) -> Progressive:
         setting.small,
         checkpoints=thirds(lengths.teacher.epochs),
     )
+
+
+PRETRAINED = "pretrained"
+"""The variant of your own images on EfficientNet-Lite0, with the size and steps of the tiles."""
+
+
+def of_folder(make: Make, argument: str) -> Progressive:
+    """A recipe on your own images, in which the easy ones are of every kind.
+
+    Args:
+      make: the recipe.
+      argument: name of a shortened run, `variants.VARIANTS` or `PRETRAINED`; "" for none.
+
+    Raises:
+      ConfigError: there is no such run.
+    """
+    allowed = [*variants.VARIANTS, PRETRAINED]
+    if argument and argument not in allowed:
+        raise c.ConfigError(choices.unknown("variant", argument, allowed))
+    small, variant = small_runs.USUAL, argument
+    if argument == PRETRAINED:
+        small, variant = small_runs.MTILES, "small"
+    return make(datasets.folder(), (20_000,) * 3, variant, small, balanced=True)
 
 
 def thirds(epochs: int) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import pytest
 
 from uaps_jax.config import ConfigError, validate
-from uaps_jax.configs import mtiles_ppl, mtiles_urn
+from uaps_jax.configs import folder_ppl, folder_stpp, mtiles_ppl, mtiles_urn
 from uaps_jax.configs.parts import datasets, small_runs
 from uaps_jax.models import encoders
 
@@ -34,6 +34,23 @@ def test_the_small_run_of_the_tiles_has_a_pretrained_encoder(make):
     assert (base.optimizer.learning_rate, base.optimizer.decoder_multiple) == (3e-4, 10.0)
     assert validate(base) is base
     assert make("medium").base.network.name == "unet"
+
+
+@pytest.mark.parametrize("make", [folder_stpp.get_config, folder_ppl.get_config])
+def test_recipes_of_your_own_images_have_a_pretrained_variant(make):
+    small, pretrained, whole = (make(variant) for variant in ("small", "pretrained", ""))
+    assert (small.base.network.name, small.base.data.height) == ("unet", 64)
+    assert pretrained.base.network.pretrained == encoders.IMAGENET
+    assert (pretrained.base.data.height, pretrained.scales) == (128, (1.0,))
+    for recipe in (small, pretrained):
+        assert (recipe.base.train.steps, recipe.student_steps) == (1500, (1500, 1500))
+    assert (whole.student_steps, len(whole.scales)) == ((20_000, 20_000), 5)
+    assert small.balanced
+    assert pretrained.balanced
+    assert whole.balanced
+    assert validate(pretrained.base) is pretrained.base
+    with pytest.raises(ConfigError, match="variant = 'smal': .*did you mean small?"):
+        make("smal")
 
 
 def test_small_images_are_labeled_at_one_scale():
