@@ -13,7 +13,7 @@ and the tiles of cracks, by single runs whose test scores were seen.
 
 After the colon, in any order, with commas: `methods`, `single` (further methods with one draw),
 `labels` (the curve of supervised learning, for label equivalence), `chance` (draws of labels
-crossed with initialisations), `ablation`; without a part all of them, about seventeen hours on two
+crossed with initialisations), `ablation`; without a part all of them, about twenty hours on two
 CPU cores, estimated. With `32px` the trainings are those of `configs/neu_active.py:small`: 32 px,
 8 + 8 images, 1500 steps at 3e-3, a U-Net of four levels without dropout, which was chosen by
 supervised learning with 128 labels.
@@ -64,10 +64,12 @@ ABLATION = {
     "FixMatch, tau 0.8": _fixmatch(threshold=0.8),
     "FixMatch, classwise, paste": _fixmatch(threshold_rule="classwise", labeled_paste="always"),
 }
+MORE_DRAWS = ("supervised", OURS, "Dirichlet Match")
 BLOCKS = {
     "methods": (
         Block(entries=tuple(ENTRIES), datasets=("neu",), budgets=(8, 30), seeds=(0, 1, 2)),
-        Block(entries=("supervised", OURS), datasets=("neu",), budgets=(8, 30), seeds=(3, 4)),
+        Block(entries=MORE_DRAWS, datasets=("neu",), budgets=(8, 30), seeds=(3, 4)),
+        Block(entries=MORE_DRAWS, datasets=("neu",), budgets=(30,), seeds=(5, 6)),
     ),
     "single": (Block(entries=tuple(SINGLE), datasets=("neu",), budgets=(8, 30)),),
     "labels": (
