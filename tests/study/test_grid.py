@@ -161,6 +161,25 @@ def test_the_study_of_stages_has_lists_and_groups(argument, labeled, copies):
     assert len(splits) == (3 if argument.endswith("grouped") else 1)
 
 
+@pytest.mark.parametrize(
+    ("argument", "size", "network"),
+    [("folder", 64, "unet"), ("folder,pretrained", 128, "unet_decoder")],
+)
+def test_the_study_of_stages_on_your_own_images(argument, size, network):
+    grid = stages.get_config(argument)
+    cells = cells_lib.cells(grid)
+    assert [cell.entry for cell in cells] == [n for n in ("ST", "ST++", "PPL") for _ in range(3)]
+    assert {(c.config.data.height, c.config.network.name) for c in cells} == {(size, network)}
+    assert {c.config.data.shares for c in cells} == {(0.5, 0.25, 0.25)}
+    assert {c.config.data.split_seed for c in cells} == {0, 1, 2}
+    assert all(c.recipe.balanced for c in cells)
+    assert {c.recipe.student_steps for c in cells} == {(1500,), (1500, 1500)}
+    [figure] = grid.figures
+    assert figure.budget == 1.0
+    rows = {row for cell in cells for row in cell.rows}
+    assert set(figure.entries) == rows | {"supervised"}
+
+
 def test_the_study_of_stages_refuses_another_argument():
     with pytest.raises(ConfigError, match="'neu,group'; choose one of neu, neu,grouped, mtiles"):
         stages.get_config("neu,group")
