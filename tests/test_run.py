@@ -324,6 +324,11 @@ def test_a_folder_of_everything_that_can_be_bad(shared, tmp_path):
     assert [p.name for p in (tmp_path / "audit").iterdir()] == ["audit.html"]
 
 
+ALL_LABELED = (
+    "--config.data.protocol=native",
+    "--config.data.split_file=",
+    "--config.data.labeled_ratio=1",
+)
 MISTAKES = [
     (["--config.optimizer.learnin_rate=1"], "Did you mean --config.optimizer.learning_rate?"),
     (["--config.train.steps=1.5"], "train.steps"),
@@ -337,8 +342,8 @@ MISTAKES = [
     (["--config.method=supervised"], "--config.method is a section"),
     (["--config.train.seed=3", "--mode=evaluate"], "train.seed: 0 -> 3"),
     (["--config.evaluation.predictor=best"], "must be one of main, ensemble"),
-    (["--config.data.labeled_ratio=1"], "no unlabeled images are left"),
-    (["--mode=audit", "--config.data.labeled_ratio=1"], "no unlabeled images are left"),
+    ([*ALL_LABELED], "no unlabeled images are left"),
+    (["--mode=audit", *ALL_LABELED], "no unlabeled images are left"),
     (["--coordinator=localhost:1"], "must be given together"),
     (["--coordinator=localhost:1", "--processes=2", "--process=2"], "must be 0 to 1"),
     (["--profile_steps=5,2"], "must be a first and a last step"),
