@@ -157,9 +157,9 @@ def short(small: SmallRun) -> dict[str, Any]:
 
 
 def of_draws(title: str, entries: dict[str, Entry]) -> Grid:
-    """Such a study in which each seed draws its labeled images, and the last step is scored.
+    """A study like `study` in which each seed draws its labeled images.
 
-    Each method keeps its own ramp.
+    The last step is scored, and each method keeps its own ramp.
     """
     grid = study(title, entries)
     grid.ramp_share = 0.0

@@ -16,6 +16,9 @@ from uaps_jax.recipes.stage import Stage, Training
 
 FILE = "stage.json"
 
+PREVIOUS = ".previous-"
+"""What stands between the name of a folder and a number when its stage is run again."""
+
 OF_TRAINING = ("result.json", "checkpoints")
 """The files of a training that others read; evaluation and export add more, which do not count."""
 

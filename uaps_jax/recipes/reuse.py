@@ -14,13 +14,11 @@ from uaps_jax.config import ConfigError
 from uaps_jax.recipes import record as records_lib
 from uaps_jax.recipes.record import Record
 from uaps_jax.recipes.stage import Place, Training
+from uaps_jax.training import results
 from uaps_jax.training.progress import duration
 
 COPYING = ".copying"
 """What the name of a folder ends with while it is copied."""
-
-PREVIOUS = ".previous-"
-"""What the name of a folder has in it whose stage was run again."""
 
 
 def can_be_copied(stage: Training, place: Place) -> bool:
@@ -79,14 +77,15 @@ def _stages(among: Path) -> Iterator[Path]:
         if records_lib.FILE in names:
             inner.clear()
             yield Path(folder)
-        inner[:] = sorted(n for n in inner if not n.startswith(".") and PREVIOUS not in n)
+        searched = (n for n in inner if not n.startswith(".") and records_lib.PREVIOUS not in n)
+        inner[:] = sorted(searched)
 
 
 def _equal(folder: Path, is_equal: Callable[[Record], bool]) -> Record | None:
     """The record in a folder, if it is that of an equal training that is done."""
     try:
         found = records_lib.read(folder)
-        is_done = found is not None and records_lib.OF_TRAINING[0] in (found.outputs or ())
+        is_done = found is not None and results.FILE in (found.outputs or ())
         return found if found is not None and is_done and is_equal(found) else None
     except ConfigError:  # unreadable, or of a later version
         return None

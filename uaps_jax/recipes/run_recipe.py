@@ -222,7 +222,7 @@ def _check_files(opened: Opened, moved: Sequence[str]) -> None:
 def _move(folder: Path) -> None:
     """Renames a folder to `<folder>.previous-N` with the first free N, from 1."""
     number = 1
-    while (target := folder.with_name(f"{folder.name}.previous-{number}")).exists():
+    while (target := folder.with_name(f"{folder.name}{records_lib.PREVIOUS}{number}")).exists():
         number += 1
     folder.rename(target)
     logging.info("%s is now %s", folder, target.name)
@@ -230,9 +230,8 @@ def _move(folder: Path) -> None:
 
 def _reused(stage: Stage, place: Place, opened: Opened, among: Path) -> Record | None:
     """The record of a training that was copied, `reuse.copied`; None for other stages."""
-    if not isinstance(stage, Training) or opened.records[stage.name] is not None:
-        return None
-    if not reuse_lib.can_be_copied(stage, place):
+    has_begun = opened.records[stage.name] is not None
+    if has_begun or not isinstance(stage, Training) or not reuse_lib.can_be_copied(stage, place):
         return None
 
     def is_equal(record: Record) -> bool:
