@@ -35,37 +35,120 @@ ROWS = (
     f"{BALANCED}, one stage",
     BALANCED,
 )
-GROUPED = "grouped"
 GROUPED_COUNT = 30
-FOLDER = "folder"
 
 
 class Data(NamedTuple):
-    """A dataset of the study.
+    """Images of the study and the trainings on them.
 
     Attributes:
-      title: what the report calls it.
-      listed: its published setting, which has the list.
-      copies: what the other images of a labeled group are under the protocol `grouped`.
+      title: what the report calls them.
+      dataset: its name in `configs/`.
+      variant: of the recipes.
+      small: the trainings of this variant.
+      labeled: number of labeled images, or their share.
+      settings: overrides of the base configuration.
+      split_follows_seed: whether each seed divides the images anew.
+      balanced: whether the recipes are balanced as they are, so that there is no other PPL.
     """
 
     title: str
-    listed: ppl.Setting
-    copies: str
+    dataset: str
+    variant: str
+    small: small_runs.SmallRun
+    labeled: float
+    settings: dict[str, Any]
+    split_follows_seed: bool
+    balanced: bool
 
 
-SETS = {
-    "neu": Data("NEU-Seg", ppl.NEU, "exclude"),
-    "mtiles": Data("Magnetic tiles", ppl.MTILES, "unlabeled"),
+def _listed(title: str, dataset: str, published: ppl.Setting) -> Data:
+    labeled = published.labeled[progressive.SHORT_LIST]
+    return Data(
+        title=f"{title}, {labeled} labeled images of PPL's list",
+        dataset=dataset,
+        variant="small",
+        small=published.small,
+        labeled=labeled,
+        settings={},
+        split_follows_seed=False,
+        balanced=False,
+    )
+
+
+def _grouped(title: str, dataset: str, published: ppl.Setting, copies: str) -> Data:
+    """With one labeled image in each of some leakage groups; the others are `copies`."""
+    return _listed(title, dataset, published)._replace(
+        title=f"{title}, {GROUPED_COUNT} labeled images, one of a leakage group",
+        labeled=GROUPED_COUNT,
+        settings={
+            "data.protocol": "grouped",
+            "data.labeled_count": GROUPED_COUNT,
+            "data.labeled_group_copies": copies,
+        },
+        split_follows_seed=True,
+    )
+
+
+def _own(variant: str, small: small_runs.SmallRun) -> Data:
+    return Data(
+        title="Your own images, all labeled ones",
+        dataset="folder",
+        variant=variant,
+        small=small,
+        labeled=1.0,
+        settings={"data.shares": (0.5, 0.25, 0.25), "data.labeled_group_copies": "unlabeled"},
+        split_follows_seed=True,
+        balanced=True,
+    )
+
+
+DATA = {
+    "neu": _listed("NEU-Seg", "neu", ppl.NEU),
+    "neu,grouped": _grouped("NEU-Seg", "neu", ppl.NEU, copies="exclude"),
+    "mtiles": _listed("Magnetic tiles", "mtiles", ppl.MTILES),
+    "mtiles,grouped": _grouped("Magnetic tiles", "mtiles", ppl.MTILES, copies="unlabeled"),
+    "folder": _own("small", small_runs.USUAL),
+    "folder,pretrained": _own(progressive.PRETRAINED, small_runs.MTILES),
 }
-OF_FOLDER = {FOLDER: "small", f"{FOLDER},{progressive.PRETRAINED}": progressive.PRETRAINED}
-"""Argument -> variant of the recipes of your own images."""
-
-ARGUMENTS = (*(word for name in SETS for word in (name, f"{name},{GROUPED}")), *OF_FOLDER)
 
 
-def _entries(steps: int) -> dict[str, Entry]:
-    return {
+def get_config(argument: str = "neu") -> Grid:
+    """The study on the images of this name in `DATA`.
+
+    Raises:
+      ConfigError: there is no such name.
+    """
+    choices.require("argument", argument, DATA)
+    data = DATA[argument]
+    steps = data.small.steps
+    entries = _entries(steps, data.balanced)
+    grid = base.study(f"In stages: {data.title}, {data.small.size} px", entries)
+    grid.variant = data.variant
+    grid.ramp_share = 0.0
+    grid.overrides = {"train.eval_every": steps // 2, **data.settings}
+    grid.split_follows_seed = data.split_follows_seed
+    grid.checkpoint = "latest"
+    # All seeds of an entry, then the next one: two that run together would both train a teacher.
+    grid.blocks = tuple(
+        Block(entries=(name,), datasets=(data.dataset,), seeds=(0, 1, 2)) for name in entries
+    )
+    grid.metrics = ("dataset_iou", "dataset_iou_foreground", "image_iou", "pixel_accuracy")
+    trained = {row for entry in entries.values() for row in entry.stages}
+    grid.figures = (
+        Bars(
+            title="Stages",
+            entries=tuple(row for row in ROWS if row in trained),
+            dataset=data.dataset,
+            budget=data.labeled,
+        ),
+    )
+    return grid
+
+
+def _entries(steps: int, balanced: bool) -> dict[str, Entry]:
+    """ST, ST++ and PPL; also a balanced one, unless all are `balanced`."""
+    entries = {
         "ST": Entry(
             config="configs/{dataset}_stpp.py",
             overrides={"student_steps": (steps,)},
@@ -79,64 +162,11 @@ def _entries(steps: int) -> dict[str, Entry]:
             config="configs/{dataset}_ppl.py",
             stages={"PPL, one stage": "student_1", "PPL": "student_2"},
         ),
-        BALANCED: Entry(
+    }
+    if not balanced:
+        entries[BALANCED] = Entry(
             config="configs/{dataset}_ppl.py",
             overrides={"balanced": True},
             stages={f"{BALANCED}, one stage": "student_1", BALANCED: "student_2"},
-        ),
-    }
-
-
-def get_config(argument: str = "neu") -> Grid:
-    """A dataset, with the list of PPL or with a comma and `grouped`; or your own images.
-
-    Raises:
-      ConfigError: another dataset or protocol.
-    """
-    choices.require("argument", argument, ARGUMENTS)
-    if argument in OF_FOLDER:
-        return _of_folder(OF_FOLDER[argument])
-    dataset, _, protocol = argument.partition(",")
-    data = SETS[dataset]
-    labeled = GROUPED_COUNT if protocol else data.listed.labeled["1_8"]
-    of_what = "one of a leakage group" if protocol else "PPL's list"
-    small = data.listed.small
-    title = f"{data.title}, {small.size} px, in stages, {labeled} labeled images, {of_what}"
-    grid = _grid(title, dataset, _entries(small.steps), small.steps, labeled)
-    grid.split_follows_seed = bool(protocol)
-    if protocol:
-        grid.overrides["data.protocol"] = GROUPED
-        grid.overrides["data.labeled_count"] = labeled
-        grid.overrides["data.labeled_group_copies"] = data.copies
-    return grid
-
-
-def _of_folder(variant: str) -> Grid:
-    """Your own images, in the trainings of a variant."""
-    steps = small_runs.USUAL.steps
-    entries = {name: entry for name, entry in _entries(steps).items() if name != BALANCED}
-    grid = _grid(f"Your own images, in stages, {variant}", FOLDER, entries, steps, 1.0)
-    grid.variant = variant
-    grid.split_follows_seed = True
-    grid.overrides["data.shares"] = (0.5, 0.25, 0.25)
-    grid.overrides["data.labeled_group_copies"] = "unlabeled"
-    return grid
-
-
-def _grid(title: str, dataset: str, entries: dict[str, Entry], steps: int, budget: float) -> Grid:
-    """What the studies share; the budget is that of the figure."""
-    grid = base.study(title, entries)
-    grid.variant = "small"
-    grid.ramp_share = 0.0
-    grid.overrides = {"train.eval_every": steps // 2}
-    grid.checkpoint = "latest"
-    # All seeds of an entry, then the next one: two that run together would both train a teacher.
-    grid.blocks = tuple(
-        Block(entries=(name,), datasets=(dataset,), seeds=(0, 1, 2)) for name in entries
-    )
-    grid.metrics = ("dataset_iou", "dataset_iou_foreground", "image_iou", "pixel_accuracy")
-    trained = {row for entry in entries.values() for row in entry.stages}
-    rows = tuple(row for row in ROWS if row in trained)
-    here: dict[str, Any] = {"dataset": dataset, "budget": budget}
-    grid.figures = (Bars(title="Stages", entries=rows, **here),)
-    return grid
+        )
+    return entries
