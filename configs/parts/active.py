@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from uaps_jax import config as c
 from uaps_jax.acquisition import cost
 from uaps_jax.configs import train
 from uaps_jax.configs.parts import choices, methods, networks, small_runs, variants
@@ -35,8 +34,7 @@ def active(dataset: str, argument: str, small: small_runs.SmallRun, **settings: 
     words = [word for word in argument.split(",") if word]
     known = [*variants.VARIANTS, RECOMMENDED, *methods.METHODS]
     for word in words:
-        if word not in known:
-            raise c.ConfigError(choices.unknown("method or variant", word, known))
+        choices.require("method or variant", word, known)
     chosen = {"variant" if word in variants.VARIANTS else "method": word for word in words}
     method = chosen.get("method", USUAL)
     variant = chosen.get("variant", "")

@@ -39,14 +39,19 @@ def unknown(what: str, name: str, names: Iterable[str]) -> str:
 
 
 def require(what: str, name: str, names: Iterable[str]) -> None:
-    """Checks that there is a part of a study of this name.
+    """Checks that a name is one of those that there are.
+
+    Args:
+      what: is named.
+      name: is given.
+      names: there are.
 
     Raises:
-      ConfigError: there is none.
+      ConfigError: it is none of them.
     """
     known = list(names)
     if name not in known:
-        raise ConfigError(f"there is no {what} {name!r}; choose one of {', '.join(known)}")
+        raise ConfigError(unknown(what, name, known))
 
 
 def _problems(

@@ -83,9 +83,8 @@ def published(make: Make, setting: Setting, argument: str) -> Progressive:
     Raises:
       ConfigError: the argument is neither.
     """
-    allowed = [*setting.labeled, *variants.VARIANTS]
-    if argument and argument not in allowed:
-        raise c.ConfigError(choices.unknown("list or variant", argument, allowed))
+    if argument:
+        choices.require("list or variant", argument, (*setting.labeled, *variants.VARIANTS))
     variant = argument if argument in variants.VARIANTS else ""
     ratio = argument if argument and not variant else SHORT_LIST
     lengths = setting.lengths(ratio)
@@ -116,9 +115,8 @@ def of_folder(make: Make, argument: str) -> Progressive:
     Raises:
       ConfigError: there is no such run.
     """
-    allowed = [*variants.VARIANTS, PRETRAINED]
-    if argument and argument not in allowed:
-        raise c.ConfigError(choices.unknown("variant", argument, allowed))
+    if argument:
+        choices.require("variant", argument, (*variants.VARIANTS, PRETRAINED))
     small, variant = small_runs.USUAL, argument
     if argument == PRETRAINED:
         small, variant = small_runs.MTILES, "small"

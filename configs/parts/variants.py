@@ -18,9 +18,8 @@ def apply(config: c.Config, variant: str) -> c.Config:
     Raises:
       ConfigError: there is no such variant.
     """
-    if variant and variant not in VARIANTS:
-        raise c.ConfigError(choices.unknown("variant", variant, VARIANTS))
     if variant:
+        choices.require("variant", variant, VARIANTS)
         shorten(config, **VARIANTS[variant])
     return config
 

@@ -64,7 +64,7 @@ def test_the_study_of_u2pl_differs_in_the_methods_and_their_loss():
         for entry in ("U2PL", "U2PL, no contrast"):
             assert cells[entry].method.warm_up == steps // 3
         assert {c.data.split_seed for c in cells.values()} == {2}
-    with pytest.raises(ConfigError, match="there is no dataset 'crack'; choose one of neu, cracks"):
+    with pytest.raises(ConfigError, match="dataset = 'crack': must be one of neu, cracks"):
         u2pl.get_config("crack")
 
 
@@ -80,7 +80,10 @@ def test_the_study_of_few_labels_has_parts_and_a_short_form():
     assert {(c.data.height, c.train.steps) for c in whole.values()} == {(64, 3000)}
     assert {(c.data.height, c.train.steps) for c in short.values()} == {(32, 1500)}
     assert {c.data.labeled_count for c in short.values()} == {8, 30}
-    with pytest.raises(ConfigError, match="'method'; choose one of methods, single, .*, 32px"):
+    with pytest.raises(
+        ConfigError,
+        match="size = .method.: must be one of methods, single, .*, 32px; did you mean",
+    ):
         thirty.get_config("method,32px")
 
 
@@ -119,7 +122,7 @@ def test_the_study_of_a_folder_keeps_the_ramp_and_divides_the_masks_anew():
         assert cell.config.train.batch_labeled == 8
     assert cells[0].config.evaluation.predictor == "ema"
     assert cells[1].config.method.ramp_length == 0.4 * cells[1].config.train.steps
-    with pytest.raises(ConfigError, match="there is no variant 'large'; choose one of small, med"):
+    with pytest.raises(ConfigError, match="variant = 'large': must be one of small, med"):
         folder.get_config("large")
 
 
@@ -181,7 +184,7 @@ def test_the_study_of_stages_on_your_own_images(argument, size, network):
 
 
 def test_the_study_of_stages_refuses_another_argument():
-    with pytest.raises(ConfigError, match="'neu,group'; choose one of neu, neu,grouped, mtiles"):
+    with pytest.raises(ConfigError, match="'neu,group': must be one of neu, neu,grouped, mtiles"):
         stages.get_config("neu,group")
 
 
