@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-import grain
 import numpy as np
 
-from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.data import threads
+from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image, read_image
 
 MEASURED, DECODED = 4096, 256
@@ -73,7 +73,9 @@ def of(dataset: Dataset, names: Iterable[str]) -> Photographs:
         with open_image(_image(dataset, name)) as image:
             return image.size
 
-    widths, heights = zip(*_mapped(size, _spread(names, MEASURED)), strict=True)
+    widths, heights = zip(
+        *threads.mapped(size, _spread(names, MEASURED), ahead=threads.THREADS), strict=True
+    )
     some = _spread(names, DECODED)
     are_grey = [grey for _, grey in _seen(dataset, some)]
     return Photographs(
@@ -106,18 +108,12 @@ def _seen(dataset: Dataset, names: Iterable[str]) -> Iterator[tuple[tuple[int, i
             size, mode = image.size, image.mode
         return size, mode in _GREY_MODES or is_grey(read_image(data))
 
-    return _mapped(look, list(names))
+    return threads.mapped(look, list(names), ahead=threads.THREADS)
 
 
 def _spread(names: Sequence[str], most: int) -> Sequence[str]:
     """All names, or as many as `most` of them at equal distances."""
     return names[:: -(-len(names) // most)]
-
-
-def _mapped(look: Callable[[str], T], names: Sequence[str]) -> Iterator[T]:
-    """A function of each name, in several threads."""
-    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_THREADS)
-    yield from grain.MapDataset.source(names).map(look).to_iter_dataset(options)
 
 
 def _image(dataset: Dataset, name: str) -> bytes:

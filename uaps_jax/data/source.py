@@ -6,16 +6,13 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-import grain
 import numpy as np
 import tensorflow_datasets as tfds
 
 from uaps_jax.config import DataConfig
-from uaps_jax.data import build, prepare
+from uaps_jax.data import build, prepare, threads
 from uaps_jax.data.crops import Crops
 from uaps_jax.datasets.common import open_image, read_image, read_mask
-
-READ_THREADS = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -93,11 +90,11 @@ Images = Pool | Files | Crops
 def masks(images: Images) -> Iterator[np.ndarray]:
     """The masks of images, uint8 `[H, W]`; those that are not in memory are read."""
     if isinstance(images, Pool):
-        yield from images.masks
-    elif isinstance(images, Crops):
-        yield from (images.load(name)[1] for name in images.names)
-    else:
-        yield from (images.load(name)["mask"] for name in images.names)
+        return iter(images.masks)
+    if isinstance(images, Crops):
+        whole = threads.mapped(images.load, images.names, ahead=threads.THREADS)
+        return (mask for _, mask in whole)
+    return (fields["mask"] for fields in threads.mapped(images.load, images.names))
 
 
 class Targets(Protocol):
@@ -192,10 +189,8 @@ def read(
     images = np.empty((len(names), height, width, data.channels), np.uint8)
     masks = np.empty((len(names), height, width), np.uint8)
     weights = np.empty_like(masks) if targets is not None and data.targets.weights else None
-    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
     load = files(dataset, names, data, targets).load
-    loaded = grain.MapDataset.source(list(names)).map(load).to_iter_dataset(options)
-    for row, fields in enumerate(loaded):
+    for row, fields in enumerate(threads.mapped(load, list(names))):
         images[row], masks[row] = fields["image"], fields["mask"]
         if weights is not None:
             weights[row] = fields["weight"]

@@ -7,12 +7,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import grain
 import numpy as np
 from tqdm import tqdm
 
-from uaps_jax.data import source
-from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.data import source, threads
+from uaps_jax.data.source import Dataset
 from uaps_jax.datasets.pieces import count_values
 from uaps_jax.datasets.similarity import THUMBNAIL, TURNS_AND_FLIPS, thumbnail, turned
 from uaps_jax.labels import IGNORE
@@ -90,8 +89,7 @@ def _measured(dataset: Dataset, names: list[str]) -> Iterator[Row]:
             histogram_digest(image),
         )
 
-    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
-    yield from grain.MapDataset.source(names).map(measure).to_iter_dataset(options)
+    return threads.mapped(measure, names)
 
 
 def _digests(

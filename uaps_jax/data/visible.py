@@ -6,13 +6,12 @@ import dataclasses
 import math
 from collections.abc import Iterator
 
-import grain
 import numpy as np
 from scipy import ndimage
 
 from uaps_jax.config import DataConfig
-from uaps_jax.data import prepare
-from uaps_jax.data.source import READ_THREADS, Dataset
+from uaps_jax.data import prepare, threads
+from uaps_jax.data.source import Dataset
 from uaps_jax.data.survey import Survey
 from uaps_jax.datasets.common import read_mask
 from uaps_jax.labels import IGNORE
@@ -141,5 +140,4 @@ def _measured(
         part, index = dataset.position[survey.names[row]]
         return of_mask(read_mask(dataset.records[part][index]["mask"]), data)
 
-    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=4 * READ_THREADS)
-    yield from grain.MapDataset.source(chosen.tolist()).map(measure).to_iter_dataset(options)
+    return threads.mapped(measure, chosen.tolist())

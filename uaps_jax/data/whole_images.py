@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
-import grain
 import numpy as np
 from PIL import Image
 
 from uaps_jax.config import ConfigError, DataConfig
-from uaps_jax.data import crops, prepare, source
+from uaps_jax.data import crops, prepare, source, threads
 from uaps_jax.data.crops import Crops
-from uaps_jax.data.source import READ_THREADS, Dataset, Pool
+from uaps_jax.data.source import Dataset, Pool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -65,7 +64,7 @@ def to_crop(
     held: dict[str, tuple[np.ndarray, np.ndarray]] = {}
     defects: dict[int, crops.Pixels] = {}
     if resident or places_crops:
-        for row, (image, mask) in enumerate(_in_threads(names, load)):
+        for row, (image, mask) in enumerate(threads.mapped(load, names, ahead=threads.THREADS)):
             if resident:
                 held[names[row]] = image, mask
             pixels = crops.defect_pixels(mask) if places_crops else ()
@@ -108,10 +107,3 @@ def _size(dataset: Dataset, name: str) -> tuple[int, int]:
     part, index = dataset.position[name]
     with Image.open(io.BytesIO(dataset.records[part][index]["image"])) as image:
         return image.height, image.width
-
-
-def _in_threads(
-    names: Sequence[str], load: Callable[[str], tuple[np.ndarray, np.ndarray]]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    options = grain.ReadOptions(num_threads=READ_THREADS, prefetch_buffer_size=READ_THREADS)
-    yield from grain.MapDataset.source(list(names)).map(load).to_iter_dataset(options)
