@@ -323,6 +323,7 @@ def ppl(config: c.Config, **settings: Any) -> c.Config:
     config.network.auxiliary = 0
     config.views.unlabeled = view(**geometry(config.views.unlabeled))
     usual: dict[str, Any] = {
+        "loss": "cross_entropy",
         "form": "repaired",
         "boxes": 3,
         "box_area": (0.25, 0.5),

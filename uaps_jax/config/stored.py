@@ -87,6 +87,11 @@ def _supervised_with_one_loss(flat: dict[str, Any]) -> dict[str, Any]:
     return ({"method.loss": "cross_entropy_and_dice"} if supervised else {}) | flat
 
 
+def _ppl_with_cross_entropy(flat: dict[str, Any]) -> dict[str, Any]:
+    """The student of PPL had one form of the loss."""
+    return ({"method.loss": "cross_entropy"} if flat.get("method.name") == "ppl" else {}) | flat
+
+
 def _without_frozen_groups(flat: dict[str, Any]) -> dict[str, Any]:
     """Removes `optimizer.frozen`, which has no successor for a run that used it."""
     if frozen := flat.pop("optimizer.frozen", None):
@@ -165,6 +170,7 @@ MIGRATIONS = (
     ),
     Migration(added={"data.targets.part": "unlabeled"}),
     Migration(renamed={"data.defect_crops": "data.defect_share"}),
+    Migration(adjust=_ppl_with_cross_entropy),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 

@@ -10,6 +10,7 @@ with s = A_s(w) a photometric change of w, boxes M_1, M_2 and xi_i ~ U(0, 1):
     z_i     = M_2 a_j + (1 - M_2) s_i,    q_i = M_2 t_j + (1 - M_2) y_hat_i,    j = i + 1 mod n
     L       = mean over all pixels with a label of CE(f(x), y) and CE(f(z), q)
 
+`loss` adds Dice to CE, over the same pixels, or takes it alone.
 q is computed in evaluation mode without a gradient. A mask M is the XOR of three boxes and the
 same for all images of a batch. In the "released" form A_s changes the normalised image, converted
 to 8 bits with a wrap-around, and the result is normalised again.
@@ -25,9 +26,9 @@ import jax.numpy as jnp
 
 from uaps_jax import config as c
 from uaps_jax.config import Config, Form
-from uaps_jax.labels import IGNORE
-from uaps_jax.losses import segmentation, uncertainty
-from uaps_jax.methods import one_network
+from uaps_jax.losses import masked, uncertainty
+from uaps_jax.losses.masked import LossForm
+from uaps_jax.methods import one_network, passes
 from uaps_jax.methods import views as view_lib
 from uaps_jax.methods.base import Inputs, Method, Views, labeled_stream, unlabeled_stream
 from uaps_jax.methods.loss import Seen, Term, one_objective, show
@@ -46,6 +47,7 @@ class PplConfig(c.MethodConfig):
     auxiliary: ClassVar[tuple[float, float]] = (0, 0)
     mixes_streams: ClassVar[bool] = True
 
+    loss: LossForm  # of both streams; cross-entropy as published
     form: Form  # of the strong view's input
     boxes: int = field(metadata=c.at_least(1))  # of a mask, combined by XOR
     # range of the sum of their areas, as a share of the image
@@ -54,23 +56,26 @@ class PplConfig(c.MethodConfig):
 
 
 def objective(
-    labeled: jax.Array, labels: jax.Array, mixed: jax.Array, targets: jax.Array
+    labeled: jax.Array, labels: jax.Array, mixed: jax.Array, targets: jax.Array, form: LossForm
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """(sum CE(f(x), y) + sum CE(f(z), q)) / number of pixels with a label; 0 if there are none.
+    """The loss of both streams as one batch; 0 if no pixel has a label.
 
     Args:
       labeled: f(x), logits `[B, H, W, C]`.
       labels: y, class ids `[B, H, W]`, 255 where there is none.
       mixed: f(z), logits `[B, H, W, C]`.
       targets: q, likewise.
+      form: of the loss; "cross_entropy" is the mean of CE over all pixels with a label.
 
     Returns:
-      The loss, and the mean over the pixels of each part by name.
+      The loss, and that of each stream by name.
     """
-    losses = segmentation.cross_entropy(labeled, labels), segmentation.cross_entropy(mixed, targets)
-    counts = [(one != IGNORE).sum().astype(losses[0].dtype) for one in (labels, targets)]
-    total = segmentation.weighted_mean(jnp.stack(losses), jnp.stack(counts))
-    return total, {"supervised": losses[0], "pseudo": losses[1]}
+    both = passes.interleave(labeled, mixed), passes.interleave(labels, targets)
+    total, supervised, pseudo = (
+        masked.masked_loss(logits, classes, None, form)
+        for logits, classes in (both, (labeled, labels), (mixed, targets))
+    )
+    return total, {"supervised": supervised, "pseudo": pseudo}
 
 
 def def_up(strong: T, labeled: T, boxes: tuple[jax.Array, jax.Array], unsure: jax.Array) -> T:
@@ -145,7 +150,9 @@ def build(config: Config, network: Network, options: PplConfig) -> Method:
 
     def term(seen: Seen) -> Term:
         labeled, mixed = (seen.logits(name)[0] for name in ("labeled", "mixed"))
-        total, parts = objective(labeled, seen.labels, mixed, seen.views["mixed"]["mask"])
+        total, parts = objective(
+            labeled, seen.labels, mixed, seen.views["mixed"]["mask"], options.loss
+        )
         return Term(total, parts | {"certainty": seen.views["certainty"].mean()})
 
     run, views = show("labeled", "mixed", joint=True), make_views(config, options)
