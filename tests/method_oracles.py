@@ -475,13 +475,18 @@ def def_up(strong, pseudo, images, labels, first, second, draws, kappa):
     return np.stack(mixed_images), np.stack(mixed_labels)
 
 
-def ppl(labeled, labels, mixed, targets):
-    """PPL's loss: one mean of the cross entropy over all pixels with a label of both halves."""
+def ppl(labeled, labels, mixed, targets, form):
+    """PPL's loss over all pixels with a label of both halves together; CE is their mean."""
+    loss = {
+        "cross_entropy": oracles.cross_entropy,
+        "dice": oracles.dice_loss,
+        "cross_entropy_and_dice": oracles.supervised_loss,
+    }[form]
     both = np.concatenate([labeled, mixed]), np.concatenate([labels, targets])
     return {
-        "supervised": oracles.cross_entropy(labeled, labels),
-        "pseudo": oracles.cross_entropy(mixed, targets),
-        "total": oracles.cross_entropy(*both),
+        "supervised": loss(labeled, labels),
+        "pseudo": loss(mixed, targets),
+        "total": loss(*both),
     }
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from uaps_jax import config as config_lib
 from uaps_jax.config import ConfigError, stored
-from uaps_jax.configs import folder_uaps, neu_uaps, neu_ucc
+from uaps_jax.configs import folder_uaps, neu_uaps, neu_ucc, train
 
 
 def test_an_unknown_family_is_answered_with_those_there_are():
@@ -52,6 +52,16 @@ def test_views_that_were_stored_before_there_were_crops_and_cutout_are_read(publ
     flat = config_lib.flatten(config)
     older = {key: value for key, value in flat.items() if not later.search(key)}
     assert len(flat) - len(older) == (24 if published is neu_uaps else 24 + 8)
+    assert config_lib.from_stored(older) == config
+
+
+@pytest.mark.parametrize("method", ["ppl", "supervised", "self_training"])
+def test_the_student_of_ppl_had_cross_entropy(method):
+    config = train.build(dataset="neu", method=method)
+    assert config_lib.from_stored(config_lib.to_stored(config)) == config
+    older = config_lib.to_stored(config) | {"config_version": 10}
+    if method == "ppl":
+        del older["method.loss"]
     assert config_lib.from_stored(older) == config
 
 

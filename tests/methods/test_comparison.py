@@ -162,6 +162,10 @@ def dueb_case(aleatoric, energy):
     )
 
 
+def _ppl(objective, form, labeled, mixed):
+    return objective(labeled, labels(), mixed, targets(), form)
+
+
 CASES = {
     "mean_teacher": Case(
         lambda labeled, student, target: mean_teacher.objective(
@@ -221,13 +225,16 @@ CASES = {
         ("labeled", "weak", "strong"),
         ("supervised", "pseudo", "uncertainty"),
     ),
-    "ppl": Case(
-        lambda labeled, mixed: ppl.objective(labeled, labels(), mixed, targets()),
-        lambda labeled, mixed: oracle.ppl(labeled, labels(), mixed, targets()),
-        {"labeled": logits(seed=1), "mixed": logits(seed=2)},
-        ("labeled", "mixed"),
-        ("supervised", "pseudo"),
-    ),
+    **{
+        f"ppl_{form}": Case(
+            functools.partial(_ppl, ppl.objective, form),
+            functools.partial(_ppl, oracle.ppl, form),
+            {"labeled": logits(seed=1), "mixed": logits(seed=2)},
+            ("labeled", "mixed"),
+            ("supervised", "pseudo"),
+        )
+        for form in ("cross_entropy", "dice", "cross_entropy_and_dice")
+    },
     "cpcl": Case(
         lambda labeled, target, mixed: cpcl.objective(labeled, labels(), target, mixed, W),
         lambda labeled, target, mixed: oracle.cpcl(labeled, labels(), target, mixed, W),

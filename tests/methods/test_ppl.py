@@ -67,9 +67,11 @@ def test_an_image_that_is_sure_everywhere_gets_no_labeled_pixels():
 def test_labels_are_all_missing():
     logits = np.random.default_rng(0).normal(size=(2, 2, 4, 4, 3)).astype(np.float32)
     missing = np.full((2, 4, 4), IGNORE)
-    value, gradient = jax.value_and_grad(lambda x: ppl.objective(x[0], missing, x[1], missing)[0])(
-        logits
-    )
+
+    def loss(x):
+        return ppl.objective(x[0], missing, x[1], missing, "cross_entropy")[0]
+
+    value, gradient = jax.value_and_grad(loss)(logits)
     assert value == 0
     assert_array_equal(gradient, 0)
 
@@ -138,9 +140,9 @@ def test_a_step_mixes_by_the_confidence_of_the_network_in_evaluation(monkeypatch
         seen["images"], seen["parts"] = np.asarray(images), options["parts"]
         return train(self, variables, images, key, **options)
 
-    def spy(labeled, labels, mixed, targets):
+    def spy(labeled, labels, mixed, targets, form):
         seen["targets"] = np.asarray(targets)
-        return objective(labeled, labels, mixed, targets)
+        return objective(labeled, labels, mixed, targets, form)
 
     monkeypatch.setattr(type(network), "train_outputs", outputs)
     monkeypatch.setattr(ppl, "objective", spy)

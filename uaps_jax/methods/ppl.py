@@ -58,14 +58,15 @@ class PplConfig(c.MethodConfig):
 def objective(
     labeled: jax.Array, labels: jax.Array, mixed: jax.Array, targets: jax.Array, form: LossForm
 ) -> tuple[jax.Array, dict[str, jax.Array]]:
-    """The loss of both streams as one batch; 0 if no pixel has a label.
+    """The loss of both streams as one batch.
 
     Args:
       labeled: f(x), logits `[B, H, W, C]`.
       labels: y, class ids `[B, H, W]`, 255 where there is none.
       mixed: f(z), logits `[B, H, W, C]`.
       targets: q, likewise.
-      form: of the loss; "cross_entropy" is the mean of CE over all pixels with a label.
+      form: of the loss; "cross_entropy" is the mean of CE over all pixels with a label, 0 if there
+        are none.
 
     Returns:
       The loss, and that of each stream by name.
