@@ -2,7 +2,6 @@
 
 import json
 import logging
-import platform
 import shutil
 import signal
 import socket
@@ -16,7 +15,7 @@ from PIL import Image
 
 from tests import command_lines, crashes
 from tests.datasets.test_folder import corpus
-from uaps_jax.command_line import library_logs
+from uaps_jax.command_line import allocator, library_logs
 from uaps_jax.training import workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -248,54 +247,70 @@ def test_two_processes_train_one_run_and_one_process_resumes_it(shared, trained)
 
 
 ALLOCATIONS = """
+import ctypes
 import resource
 import threading
-
-import numpy as np
 
 from uaps_jax.command_line import allocator
 
 allocator.restart_process_with_tunables()
-
-
-def faults():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+LIBC = ctypes.CDLL(None)
+SIZE = 100 * 2**20
+kept = []
 
 
 def allocate():
-    np.ones(2**25)
-    before = faults()
-    for _ in range(4):
-        np.ones(2**25)
-    print(faults() - before)
+    place = ctypes.c_void_p()
+    assert LIBC.posix_memalign(ctypes.byref(place), 64, SIZE) == 0  # as XLA does
+    ctypes.memset(place, 1, SIZE)
+    kept.extend(bytearray(600) for _ in range(10))
+    LIBC.free(place)
 
 
-thread = threading.Thread(target=allocate)
+def used():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_minflt, usage.ru_maxrss
+
+
+def measure():
+    allocate()
+    before = used()
+    for _ in range(20):
+        allocate()
+    print(*(now - then for now, then in zip(used(), before)))
+
+
+thread = threading.Thread(target=measure)
 thread.start()
 thread.join()
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another memory allocator")
-def test_freed_arrays_stay_with_the_process(shared):
+@pytest.mark.skipif(
+    allocator.glibc() < allocator.OLDEST,
+    reason="another memory allocator than glibc's from 2.35 on",
+)
+def test_the_memory_of_freed_arrays_is_used_again(shared):
     _, environment = shared
     script = shared[0] / "allocations.py"
     script.write_text(ALLOCATIONS)
-    clean = {k: v for k, v in environment.items() if k not in TUNED}
+    clean = {
+        name: value
+        for name, value in environment.items()
+        if name != allocator.VARIABLE and not name.startswith("MALLOC_")
+    }
     clean["PYTHONPATH"] = str(PROJECT)
 
-    def faults(**more):
+    def used(**more):
         done = subprocess.run(
             [sys.executable, script], env=clean | more, capture_output=True, text=True, check=True
         )
-        return int(done.stdout)
+        faults, kibibytes = map(int, done.stdout.split())
+        return faults, kibibytes / 2**10
 
-    pages = 4 * 2**25 * 8 // 2**21  # huge ones
-    assert faults() < pages // 8
-    assert faults(UAPS_JAX_STARTED="1") >= pages
-
-
-TUNED = ("GLIBC_TUNABLES", "UAPS_JAX_STARTED")
+    faults, mebibytes = used()
+    assert faults < used(GLIBC_TUNABLES="glibc.malloc.hugetlb=1")[0] / 4
+    assert mebibytes < 250
 
 
 def test_a_folder_of_any_sizes_is_predicted(shared, trained, tmp_path):

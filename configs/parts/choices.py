@@ -42,9 +42,9 @@ def require(what: str, name: str, names: Iterable[str]) -> None:
     """Checks that a name is one of those that there are.
 
     Args:
-      what: is named.
-      name: is given.
-      names: there are.
+      what: the word for it in the message, such as `variant`.
+      name: the given one.
+      names: the known ones.
 
     Raises:
       ConfigError: it is none of them.

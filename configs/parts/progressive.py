@@ -117,22 +117,24 @@ def published(make: Make, setting: Setting, argument: str) -> Progressive:
 PRETRAINED = "pretrained"
 """The variant of your own images on EfficientNet-Lite0, with the size and steps of the tiles."""
 
+OF_FOLDER = {"small": small_runs.USUAL, PRETRAINED: small_runs.MTILES}
+"""Variants of your own images -> their trainings."""
+
 
 def of_folder(make: Make, argument: str) -> Progressive:
     """A recipe on your own images, in which the easy ones are of every kind.
 
     Args:
       make: the recipe.
-      argument: name of a shortened run, `variants.VARIANTS` or `PRETRAINED`; "" for none.
+      argument: name of a shortened run, of `variants.VARIANTS` or `OF_FOLDER`; "" for none.
 
     Raises:
       ConfigError: there is no such run.
     """
     if argument:
-        choices.require("variant", argument, (*variants.VARIANTS, PRETRAINED))
-    small, variant = small_runs.USUAL, argument
-    if argument == PRETRAINED:
-        small, variant = small_runs.MTILES, "small"
+        choices.require("variant", argument, dict.fromkeys((*variants.VARIANTS, *OF_FOLDER)))
+    variant = "small" if argument in OF_FOLDER else argument
+    small = OF_FOLDER.get(argument, small_runs.USUAL)
     return make(datasets.folder(), (20_000,) * 3, variant, small, balanced=True)
 
 

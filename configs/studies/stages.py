@@ -90,12 +90,12 @@ def _grouped(title: str, dataset: str, published: ppl.Setting, copies: str) -> D
     )
 
 
-def _own(variant: str, small: small_runs.SmallRun) -> Data:
+def _own(variant: str) -> Data:
     return Data(
         title="Your own images, all labeled ones",
         dataset="folder",
         variant=variant,
-        small=small,
+        small=progressive.OF_FOLDER[variant],
         labeled=1.0,
         settings={"data.shares": (0.5, 0.25, 0.25), "data.labeled_group_copies": "unlabeled"},
         split_follows_seed=True,
@@ -108,8 +108,8 @@ DATA = {
     "neu,grouped": _grouped("NEU-Seg", "neu", ppl.NEU, copies="exclude"),
     "mtiles": _listed("Magnetic tiles", "mtiles", ppl.MTILES),
     "mtiles,grouped": _grouped("Magnetic tiles", "mtiles", ppl.MTILES, copies="unlabeled"),
-    "folder": _own("small", small_runs.USUAL),
-    "folder,pretrained": _own(progressive.PRETRAINED, small_runs.MTILES),
+    "folder": _own("small"),
+    "folder,pretrained": _own(progressive.PRETRAINED),
 }
 
 

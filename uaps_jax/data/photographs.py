@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,6 @@ from uaps_jax.datasets.common import SIXTEEN_BIT_GREY, open_image, read_image
 MEASURED, DECODED = 4096, 256
 """How many images of a training are opened for their sizes, and decoded for their colours."""
 
-T = TypeVar("T")
 
 _GREY_MODES = frozenset({"1", "L", "LA", *SIXTEEN_BIT_GREY})  # of Pillow
 

@@ -24,4 +24,5 @@ def mapped(
       ahead: number of results that are kept until they are asked for; few where they are large.
     """
     options = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=ahead)
-    yield from grain.MapDataset.source(items).map(function).to_iter_dataset(options)
+    dataset = grain.MapDataset.source(items).map(function)
+    yield from dataset.to_iter_dataset(options, allow_nones=True)
