@@ -52,15 +52,12 @@ def supervised(config: c.Config, **settings: Any) -> c.Config:
 
 
 def self_training(config: c.Config, **settings: Any) -> c.Config:
-    """ST++: cross-entropy of labeled images and of strong views with pseudo-labels.
-
-    `data.targets.folders` names the pseudo-labels.
-    """
+    """ST++'s student, with the loss of the other methods; `data.targets.folders` has its labels."""
     config.network.auxiliary = 0
     config.views.unlabeled = view(
         **geometry(config.views.unlabeled), **(WEAK_TO_STRONG_VIEW | {"cutout": 0.5})
     )
-    config.method = SelfTrainingConfig(**({"loss": "cross_entropy"} | settings))
+    config.method = SelfTrainingConfig(**({"loss": "cross_entropy_and_dice"} | settings))
     return config
 
 
@@ -319,11 +316,13 @@ def u2pl(config: c.Config, **settings: Any) -> c.Config:
 
 
 def ppl(config: c.Config, **settings: Any) -> c.Config:
-    """PPL's student, repaired: `data.targets.folders` has the pseudo-labels it learns."""
+    """PPL's student, repaired, with the loss of the other methods; `data.targets.folders` has the
+    pseudo-labels it learns.
+    """
     config.network.auxiliary = 0
     config.views.unlabeled = view(**geometry(config.views.unlabeled))
     usual: dict[str, Any] = {
-        "loss": "cross_entropy",
+        "loss": "cross_entropy_and_dice",
         "form": "repaired",
         "boxes": 3,
         "box_area": (0.25, 0.5),

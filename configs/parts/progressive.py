@@ -28,7 +28,8 @@ PPL: dict[str, Any] = STPP | {"score": "sir"}
 LOSS: LossForm = "cross_entropy_and_dice"
 """Of shortened runs, and of your own images; published is cross-entropy.
 
-All magnetic tiles at 128 px, the teacher of one seed after 1500 steps: TODO
+All magnetic tiles at 128 px, the teacher of one seed after 1500 steps: its test dataset_iou is
+56.3; with cross-entropy alone 37.7, because it hardly finds the small kinds of defects.
 """
 
 SHORT_LIST = "1_8"

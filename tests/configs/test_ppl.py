@@ -25,7 +25,7 @@ def test_every_list_has_a_valid_configuration(name):
         assert (optimizer.momentum, optimizer.weight_decay) == (0.9, 1e-4)
         assert optimizer.decay_biases_and_norms
         assert config.network.encoder == "resnet18"
-        assert config.method.loss == "cross_entropy"
+        assert {config.method.loss, recipe.student.loss} == {"cross_entropy"}
         assert config.views.labeled.hflip == 0.5
         assert (recipe.score, recipe.student.name, recipe.student.form) == (
             "sir",

@@ -12,9 +12,17 @@ from uaps_jax.labels import IGNORE
 from uaps_jax.methods import passes
 
 
-def test_the_loss_is_one_mean_over_the_labeled_pixels_of_both_batches():
+@pytest.mark.parametrize(
+    ("form", "expected"),
+    [
+        ("cross_entropy", oracles.weighted_cross_entropy),
+        ("cross_entropy_and_dice", oracles.weighted_supervised_loss),
+    ],
+)
+def test_the_loss_is_one_over_the_labeled_pixels_of_both_batches(form, expected):
     """Labels, targets with ignored pixels and weights, on the network's own logits."""
     config = tiny.config("self_training")
+    config.method.loss = form
     config.data.targets.folders, config.data.targets.weights = ("somewhere",), True
     method = methods.build(config)
     assert method.streams["unlabeled"].fields == ("image", "mask", "weight")
@@ -48,10 +56,8 @@ def test_the_loss_is_one_mean_over_the_labeled_pixels_of_both_batches():
     assert 0 < weights[1].max() <= 1 < 256 * weights[1].max()
     valid = np.stack(masks) != IGNORE
     assert 0 < valid.sum() < valid.size
-    values = np.stack(
-        [oracles.cross_entropy_map(*pair) for pair in zip(logits, masks, strict=True)]
-    )
-    assert float(loss) == pytest.approx((values * weights).sum() / valid.sum(), rel=1e-5)
+    both = [np.concatenate(parts) for parts in (logits, masks, weights)]
+    assert float(loss) == pytest.approx(expected(*both, "labeled"), rel=1e-5)
 
 
 def test_strong_views_have_cutout_without_labels():
