@@ -199,6 +199,7 @@ LAYERS = {
     "configs": {
         "acquisition",
         "config",
+        "losses",
         "methods",
         "models",
         "recipes",
