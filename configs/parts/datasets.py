@@ -195,7 +195,9 @@ def _config(
         "folder": c.FolderConfig(
             images="", masks="", mask_suffix="", table="", classes=(), group="", white=2**16 - 1
         ),
-        "targets": c.TargetsConfig(part="unlabeled", folders=(), names="", weights=False),
+        "targets": c.TargetsConfig(
+            part="unlabeled", folders=(), names="", weights=False, defect_share=0.0
+        ),
         "height": 256,
         "width": 256,
         "fit": "resize",

@@ -39,7 +39,11 @@ def built(tmp_path_factory):
 
 def with_targets(data, *folders, names="", weights=False, part="unlabeled"):
     chosen = TargetsConfig(
-        part=part, folders=tuple(map(str, folders)), names=str(names), weights=weights
+        part=part,
+        folders=tuple(map(str, folders)),
+        names=str(names),
+        weights=weights,
+        defect_share=0.0,
     )
     return dataclasses.replace(data, targets=chosen)
 
@@ -190,7 +194,9 @@ def test_wrong_lists_and_folders_are_refused(built, tmp_path):
 def test_settings_without_a_folder_are_refused():
     config = mine.settings(Path("nowhere"))
     config.data.targets = TargetsConfig(
-        part="unlabeled", folders=(), names="list.txt", weights=True
+        part="unlabeled", folders=(), names="list.txt", weights=True, defect_share=0.5
     )
-    with pytest.raises(ConfigError, match=r"(?s)targets\.names = .* has no effect.*targets\.wei"):
+    with pytest.raises(
+        ConfigError, match=r"(?s)targets\.names = .* has no effect.*targets\.wei.*targets\.def"
+    ):
         validate(config)

@@ -61,6 +61,9 @@ class TargetsConfig(Section):
     folders: tuple[str, ...]
     names: str  # file with the names of the images to use, one a line; "": all that have a mask
     weights: bool  # whether each pixel has a weight in the loss, its value / 255; False: all are 1
+    # as data.defect_share, of the unlabeled images of a batch by their masks here; if none of these
+    # has a defect, all images are drawn alike
+    defect_share: float = field(metadata=rule(lambda v: 0 <= v <= 1, "is a share, 0 to 1"))
 
     def problems(self, config: "Config") -> Iterator[str]:
         """Settings without a folder, and masks that would be made rough a second time."""
@@ -77,7 +80,13 @@ class TargetsConfig(Section):
             bool(self.folders) or self.part == "unlabeled",
             "has no effect without data.targets.folders",
         )
-        for key in ("data.targets.names", "data.targets.weights"):
+        yield from check(
+            config,
+            "data.targets.defect_share",
+            self.defect_share == 0 or self.part == "unlabeled",
+            'is for data.targets.part = "unlabeled"; set data.defect_share instead',
+        )
+        for key in ("data.targets.names", "data.targets.weights", "data.targets.defect_share"):
             yield from check(
                 config,
                 key,
@@ -154,6 +163,11 @@ class DataConfig(Section):
     def network_size(self) -> tuple[int, int]:
         """Height and width of the network input."""
         return (self.width, self.height) if self.transpose else (self.height, self.width)
+
+    def defect_share_of(self, pool: str) -> float:
+        """The share of a batch that is drawn of the pool's images with a defect."""
+        shares = {"labeled": self.defect_share, "unlabeled": self.targets.defect_share}
+        return shares.get(pool, 0.0)
 
     def problems(self, config: "Config") -> Iterator[str]:
         """A wrong number of channel values, and settings that exclude each other."""

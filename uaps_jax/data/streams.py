@@ -137,7 +137,7 @@ def _draw(config: Config, name: str, stream: Stream, pool: Images, step: int) ->
         batch=stream.batch,
         size=len(pool.names),
         defective=pool.defective,
-        share=config.data.defect_share,
+        share=config.data.defect_share_of(stream.pool),
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+from absl import logging
+
 from uaps_jax.config import ConfigError, DataConfig
 from uaps_jax.data import rough, source, whole_images
 from uaps_jax.data.crops import Crops
@@ -67,8 +69,10 @@ def read(
         pool: bring(dataset, listed, data, targets if pool == data.targets.part else None)
         for pool, listed in names.items()
     }
-    labeled = rough.rough_images(pools["labeled"], data.rough)
-    pools["labeled"] = _with_defective(labeled, data) if data.defect_share else labeled
+    pools["labeled"] = rough.rough_images(pools["labeled"], data.rough)
+    for pool, images in pools.items():
+        if data.defect_share_of(pool):
+            pools[pool] = _with_defective(images, data, pool)
     return TrainingImages(
         pools=pools,
         mebibytes=size,
@@ -76,16 +80,18 @@ def read(
     )
 
 
-def _with_defective(images: Images, data: DataConfig) -> Images:
-    """Labeled images that know which of them have a defect; those on disk are read for it.
+def _with_defective(images: Images, data: DataConfig, pool: str) -> Images:
+    """Images that know which of them have a defect; those on disk are read for it.
 
     Raises:
-      ConfigError: none has one.
+      ConfigError: none of the labeled ones has one.
     """
     assert not isinstance(images, Crops)
     masks = source.masks(images)
     defective = tuple(row for row, mask in enumerate(masks) if rough.image_labels(mask))
-    if not defective:
+    if pool != "labeled":
+        logging.info("%d of %d %s images have a defect", len(defective), len(images.names), pool)
+    elif not defective:
         raise ConfigError(
             f"data.defect_share = {data.defect_share}: none of the {len(images.names)} labeled "
             f"images has a defect at {data.width} x {data.height} px; set it to 0, or label images "

@@ -147,7 +147,9 @@ class Progressive(Recipe):
         def configure(folders: Folders) -> Config:
             base = self.base
             found = tuple(str(folders[stage]) for stage in labels)
-            targets = dataclasses.replace(base.data.targets, folders=found)
+            targets = dataclasses.replace(
+                base.data.targets, folders=found, defect_share=base.data.defect_share
+            )
             return dataclasses.replace(
                 base,
                 data=dataclasses.replace(base.data, targets=targets),

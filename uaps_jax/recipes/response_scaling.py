@@ -244,6 +244,7 @@ class ResponseScaling(Recipe):
                 folders=(str(folders[masks]),),
                 names="",
                 weights=isinstance(method, UrnConfig) and method.weighting != "none",
+                defect_share=0.0,
             )
             exact = dataclasses.replace(base.data.rough, kind="none")
             return dataclasses.replace(
