@@ -170,7 +170,8 @@ MIGRATIONS = (
     ),
     Migration(added={"data.targets.part": "unlabeled"}),
     Migration(renamed={"data.defect_crops": "data.defect_share"}),
-    Migration(added={"data.targets.defect_share": 0.0}, adjust=_ppl_with_cross_entropy),
+    Migration(adjust=_ppl_with_cross_entropy),
+    Migration(added={"data.targets.defect_share": 0.0}),
 )
 """The changes of the schema, in order; entry i is from version i to version i + 1."""
 
