@@ -1,5 +1,9 @@
 """A share of a batch's labeled images has a defect, in memory and from disk."""
 
+import copy
+import dataclasses
+import logging
+
 import numpy as np
 import pytest
 
@@ -49,6 +53,36 @@ def test_the_share_of_a_batch(opened, share, resident):
     assert np.ptp(np.delete(counts, DEFECTIVE)) <= 1
     plain = rows(opened, 0.0)
     np.testing.assert_array_equal(rows(opened, share)["unlabeled"], plain["unlabeled"])
+
+
+@dataclasses.dataclass
+class PseudoLabels:
+    """Defects of some unlabeled images, in place of files."""
+
+    defective: tuple[str, ...]
+
+    def read(self, name):
+        return defect() * (name in self.defective), None
+
+
+@pytest.mark.parametrize("resident", [True, False])
+@pytest.mark.parametrize("defective", [("part_11",), ()])
+def test_the_share_of_unlabeled_images_by_their_pseudo_labels(opened, defective, resident, caplog):
+    config, dataset = copy.deepcopy(opened[0]), opened[1]
+    config.data.defect_share, config.data.targets.defect_share = 0.0, 0.5
+    config.data.resident_mib = 64 if resident else 0
+    names = {"labeled": ["part_03", "part_04"], "unlabeled": [f"part_{i}" for i in range(10, 14)]}
+    with caplog.at_level(logging.INFO):
+        read = training_images.read(dataset, names, config.data, PseudoLabels(defective))
+    assert f"{len(defective)} of 4 unlabeled images have a defect" in caplog.text
+    made = [
+        streams.batch_rows(config, both_streams(config), read.pools, step) for step in range(STEPS)
+    ]
+    rows = np.stack([one["unlabeled"] for one in made])
+    expected = 0.5 + 0.5 / 4 if defective else 1 / 4
+    assert (rows == 1).mean() == pytest.approx(expected, abs=0.02)
+    labeled = np.stack([one["labeled"] for one in made])
+    assert (labeled == 0).mean() == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_share_of_0_is_the_plain_order(opened):

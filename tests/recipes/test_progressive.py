@@ -325,6 +325,9 @@ def test_the_published_recipes_are_valid(name, variant, tmp_path):
     is_published = not variant and not name.startswith("folder")
     loss = "cross_entropy" if is_published else "cross_entropy_and_dice"
     assert {one.method.loss for one in (of_teacher, of_first, of_second)} == {loss}
+    shares = {one.data.targets.defect_share for one in (of_first, of_second)}
+    assert shares == {of_teacher.data.defect_share}
+    assert of_teacher.data.targets.defect_share == 0
     assert of_first.data.targets.folders == (str(tmp_path / "targets/easy"),)
     assert len(of_second.data.targets.folders) == 2
     steps = [config.train.steps for config in (of_teacher, of_first, of_second)]
