@@ -3,7 +3,7 @@ r"""ST++ on your own images: a folder with `images`, some `masks`, and `classes.
 python run.py --config=configs/folder_stpp.py:small --workdir=runs/mine_stpp \
     --config.base.data.manual_dir=FOLDER
 
-`--config.student_steps='(1500,)'` is ST: one student. Variants and networks are those of
+`--config.student_steps='(3000,)'` is ST: one student. Variants and networks are those of
 `configs/folder_ppl.py`.
 """
 

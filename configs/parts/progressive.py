@@ -32,6 +32,14 @@ All magnetic tiles at 128 px, the teacher of one seed after 1500 steps: its test
 56.3; with cross-entropy alone 37.7, because it hardly finds the small kinds of defects.
 """
 
+STUDENT_LENGTH = 2
+"""Length of a student in a shortened run, in that of its teacher.
+
+Half of a student's batch is labeled, so that it sees the labeled images as often. All magnetic
+tiles at 128 px, the student of ST of one seed: its test dataset_iou is 56.3, as that of its
+teacher; with the steps of the teacher 41.5.
+"""
+
 SHORT_LIST = "1_8"
 """The list of labeled images of a shortened run, and of a recipe without an argument."""
 
@@ -51,7 +59,8 @@ def stpp(
 
     Args:
       base: the dataset with its network, its views and its optimizer.
-      steps: of the teacher and of each student; in a shortened run, all have those of the variant.
+      steps: of the teacher and of each student; in a shortened run, the teacher has those of the
+        variant, and a student `STUDENT_LENGTH` times as many.
       variant: "", or a shortened run on a network of its own.
       small: the trainings of the small variant.
       loss: of all trainings.
@@ -159,7 +168,8 @@ def _in_stages(
     student = base.method
     methods.supervised(base, loss=loss)
     if variant:
-        steps = [base.train.steps] * len(steps)
+        students = [STUDENT_LENGTH * base.train.steps] * (len(steps) - 1)
+        steps = [base.train.steps, *students]
     base.train.steps = steps[0]
     return Progressive(
         base=base,

@@ -151,7 +151,7 @@ def _entries(steps: int, balanced: bool) -> dict[str, Entry]:
     entries = {
         "ST": Entry(
             config="configs/{dataset}_stpp.py",
-            overrides={"student_steps": (steps,)},
+            overrides={"student_steps": (progressive.STUDENT_LENGTH * steps,)},
             stages={"ST": "student"},
         ),
         "ST++": Entry(

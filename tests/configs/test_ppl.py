@@ -66,6 +66,6 @@ def test_a_shortened_run_is_on_the_u_net_and_shortens_the_strong_views():
     assert recipe.base.network.name == "unet"
     assert (recipe.base.data.height, recipe.base.data.fit) == (32, "resize")
     assert recipe.base.data.labeled_count == 453
-    assert recipe.student_steps == (recipe.base.train.steps,) * 2
+    assert recipe.student_steps == (2 * recipe.base.train.steps,) * 2
     assert recipe.student.strong.gaussian_blur == 0
     assert recipe.student.strong.jitter == 0.8

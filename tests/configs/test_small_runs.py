@@ -43,7 +43,7 @@ def test_recipes_of_your_own_images_have_a_pretrained_variant(make):
     assert pretrained.base.network.pretrained == encoders.IMAGENET
     assert (pretrained.base.data.height, pretrained.scales) == (128, (1.0,))
     for recipe in (small, pretrained):
-        assert (recipe.base.train.steps, recipe.student_steps) == (1500, (1500, 1500))
+        assert (recipe.base.train.steps, recipe.student_steps) == (1500, (3000, 3000))
     assert (whole.student_steps, len(whole.scales)) == ((20_000, 20_000), 5)
     assert small.balanced
     assert pretrained.balanced

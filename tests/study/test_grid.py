@@ -176,7 +176,7 @@ def test_the_study_of_stages_on_your_own_images(argument, size, network):
     assert {c.config.data.shares for c in cells} == {(0.5, 0.25, 0.25)}
     assert {c.config.data.split_seed for c in cells} == {0, 1, 2}
     assert all(c.recipe.balanced for c in cells)
-    assert {c.recipe.student_steps for c in cells} == {(1500,), (1500, 1500)}
+    assert {c.recipe.student_steps for c in cells} == {(3000,), (3000, 3000)}
     [figure] = grid.figures
     assert figure.budget == 1.0
     rows = {row for cell in cells for row in cell.rows}
