@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import logging
 
 import numpy as np
 import pytest
@@ -72,7 +71,7 @@ def test_the_share_of_unlabeled_images_by_their_pseudo_labels(opened, defective,
     config.data.defect_share, config.data.targets.defect_share = 0.0, 0.5
     config.data.resident_mib = 64 if resident else 0
     names = {"labeled": ["part_03", "part_04"], "unlabeled": [f"part_{i}" for i in range(10, 14)]}
-    with caplog.at_level(logging.INFO):
+    with caplog.at_level("INFO", logger="absl"):
         read = training_images.read(dataset, names, config.data, PseudoLabels(defective))
     assert f"{len(defective)} of 4 unlabeled images have a defect" in caplog.text
     made = [
