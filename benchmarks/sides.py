@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from uaps_jax.command_line import allocator
+from uaps_jax.command_line import huge_pages
 
 METHODS = {"uaps": "UAPS", "fixmatch": "FixMatch"}
 """The methods whose step is timed, with their titles."""
@@ -31,7 +31,7 @@ class Side:
         """Starts `python -m module *arguments`."""
         command = [sys.executable, "-m", module, *arguments]
         # As `run.py` sets it for itself; the same for both sides.
-        environment = os.environ | {"GLIBC_TUNABLES": allocator.TUNABLES}
+        environment = os.environ | {"GLIBC_TUNABLES": huge_pages.SETTING}
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )

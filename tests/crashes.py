@@ -107,7 +107,7 @@ class Trial:
         self.compiled = folder / "compiled"
         self.steps = steps
         self.started_ns = 0
-        self.environment = environment(folder) | {"GLIBC_TUNABLES": ""}
+        self.environment = environment(folder) | {"UAPS_JAX_STARTED": "1"}
         self.command = ["run.py", *settings(folder, method, steps), f"--workdir={self.workdir}"]
 
     @property

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests import command_lines, crashes
 from tests.datasets.test_folder import corpus
-from uaps_jax.command_line import allocator, library_logs
+from uaps_jax.command_line import library_logs
 from uaps_jax.training import workdir
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -246,71 +246,25 @@ def test_two_processes_train_one_run_and_one_process_resumes_it(shared, trained)
     np.testing.assert_allclose(both[8], alone[8], rtol=1e-2)
 
 
-ALLOCATIONS = """
-import ctypes
-import resource
-import threading
-
-from uaps_jax.command_line import allocator
-
-allocator.restart_process_with_tunables()
-LIBC = ctypes.CDLL(None)
-SIZE = 100 * 2**20
-kept = []
-
-
-def allocate():
-    place = ctypes.c_void_p()
-    assert LIBC.posix_memalign(ctypes.byref(place), 64, SIZE) == 0  # as XLA does
-    ctypes.memset(place, 1, SIZE)
-    kept.extend(bytearray(600) for _ in range(10))
-    LIBC.free(place)
-
-
-def used():
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_minflt, usage.ru_maxrss
-
-
-def measure():
-    allocate()
-    before = used()
-    for _ in range(20):
-        allocate()
-    print(*(now - then for now, then in zip(used(), before)))
-
-
-thread = threading.Thread(target=measure)
-thread.start()
-thread.join()
-"""
-
-
-@pytest.mark.skipif(
-    allocator.glibc() < allocator.OLDEST,
-    reason="another memory allocator than glibc's from 2.35 on",
-)
-def test_arrays_have_huge_pages_and_their_memory_is_used_again(shared):
+def test_a_process_starts_itself_again_for_huge_pages(shared):
     _, environment = shared
-    script = shared[0] / "allocations.py"
-    script.write_text(ALLOCATIONS)
-    clean = {
-        name: value
-        for name, value in environment.items()
-        if name != allocator.VARIABLE and not name.startswith("MALLOC_")
-    }
-    clean["PYTHONPATH"] = str(PROJECT)
-
-    def used(**more):
+    copy = shared[0] / "start.py"
+    copy.write_text(
+        "import os\n"
+        "from uaps_jax.command_line import huge_pages\n"
+        "huge_pages.restart_process_with_huge_pages()\n"
+        "print(os.environ.get('GLIBC_TUNABLES'))\n"
+    )
+    for before, expected in (({}, "glibc.malloc.hugetlb=1"), ({"UAPS_JAX_STARTED": "1"}, "None")):
+        clean = {k: v for k, v in environment.items() if k not in TUNED} | before
+        clean["PYTHONPATH"] = str(PROJECT)
         done = subprocess.run(
-            [sys.executable, script], env=clean | more, capture_output=True, text=True, check=True
+            [sys.executable, copy], env=clean, capture_output=True, text=True, check=True
         )
-        faults, kibibytes = map(int, done.stdout.split())
-        return faults, kibibytes / 2**10
+        assert done.stdout.strip() == expected
 
-    faults, mebibytes = used()
-    assert faults < used(GLIBC_TUNABLES="")[0] / 4
-    assert mebibytes < 250
+
+TUNED = ("GLIBC_TUNABLES", "UAPS_JAX_STARTED")
 
 
 def test_a_folder_of_any_sizes_is_predicted(shared, trained, tmp_path):

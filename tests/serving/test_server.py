@@ -213,7 +213,7 @@ def process(made):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env=os.environ | {"GLIBC_TUNABLES": ""},
+        env=os.environ | {"UAPS_JAX_STARTED": "1"},
     )
     try:
         line = started.stdout.readline()

@@ -15,12 +15,12 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-from uaps_jax.command_line import allocator
+from uaps_jax.command_line import huge_pages
 
 
 def main() -> NoReturn:
     """Runs the command of this process's flags, and exits with its status."""
-    allocator.restart_process_with_tunables()
+    huge_pages.restart_process_with_huge_pages()
     # Imported here, because the line above replaces this process.
     from absl import app, logging
     from absl.flags import FLAGS
