@@ -33,11 +33,11 @@ All magnetic tiles at 128 px, the teacher of one seed after 1500 steps: its test
 """
 
 STUDENT_LENGTH = 2
-"""Length of a student in a shortened run, in that of its teacher.
+"""Steps of a student in a shortened run, as a multiple of those of its teacher.
 
-Half of a student's batch is labeled, so that it sees the labeled images as often. All magnetic
-tiles at 128 px, the student of ST of one seed: its test dataset_iou is 56.3, as that of its
-teacher; with the steps of the teacher 41.5.
+Half of a student's batch is labeled; with twice the steps it sees the labeled images as often.
+All magnetic tiles at 128 px, the student of ST of one seed: its test dataset_iou is 56.3, as that
+of its teacher; with the steps of the teacher 41.5.
 """
 
 SHORT_LIST = "1_8"
@@ -136,13 +136,13 @@ def of_folder(make: Make, argument: str) -> Progressive:
 
     Args:
       make: the recipe.
-      argument: name of a shortened run, of `variants.VARIANTS` or `OF_FOLDER`; "" for none.
+      argument: name of a shortened run, of `variants.VARIANTS` or `PRETRAINED`; "" for none.
 
     Raises:
       ConfigError: there is no such run.
     """
     if argument:
-        choices.require("variant", argument, dict.fromkeys((*variants.VARIANTS, *OF_FOLDER)))
+        choices.require("variant", argument, (*variants.VARIANTS, PRETRAINED))
     variant = "small" if argument in OF_FOLDER else argument
     small = OF_FOLDER.get(argument, small_runs.USUAL)
     return make(datasets.folder(), (20_000,) * 3, variant, small, balanced=True)

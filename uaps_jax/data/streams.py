@@ -12,11 +12,10 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import grain
 import numpy as np
 
 from uaps_jax.config import Config
-from uaps_jax.data import crops, order
+from uaps_jax.data import crops, order, threads
 from uaps_jax.data.crops import Crops
 from uaps_jax.data.order import Draw
 from uaps_jax.data.source import Files, Images, Pool
@@ -110,19 +109,18 @@ def decoded_batches(
       process: index of this process.
       processes: their number; each reads its own rows of every batch.
 
-    Yields:
-      stream -> its fields: image uint8 `[b, H, W, C]`, mask and weight uint8 `[b, H, W]`, and the
-        rows in the pool, index int32 `[b]`.
+    Returns:
+      For each step, stream -> its fields: image uint8 `[b, H, W, C]`, mask and weight uint8
+        `[b, H, W]`, and the rows in the pool, index int32 `[b]`.
     """
 
     def read(step: int) -> dict[str, dict[str, np.ndarray]]:
         return batch(config, streams, pools, step, process=process, processes=processes)
 
     # Threads on all processors would slow down the training step.
-    threads = config.data.stream_threads or max(1, (os.cpu_count() or 1) // 2)
-    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=PREFETCHED_BATCHES)
-    steps = grain.MapDataset.source(range(start, config.train.steps))
-    yield from steps.map(read).to_iter_dataset(options)
+    count = config.data.stream_threads or max(1, (os.cpu_count() or 1) // 2)
+    steps = range(start, config.train.steps)
+    return threads.mapped(read, steps, ahead=PREFETCHED_BATCHES, count=count)
 
 
 def _rows(config: Config, name: str, stream: Stream, pool: Images, step: int) -> np.ndarray:

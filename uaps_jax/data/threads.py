@@ -14,7 +14,11 @@ Result = TypeVar("Result")
 
 
 def mapped(
-    function: Callable[[Item], Result], items: Sequence[Item], *, ahead: int = 4 * THREADS
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    ahead: int = 4 * THREADS,
+    count: int = THREADS,
 ) -> Iterator[Result]:
     """A function of each item, in their order.
 
@@ -22,7 +26,8 @@ def mapped(
       function: is called by several threads.
       items: its arguments.
       ahead: number of results that are kept until they are asked for; few where they are large.
+      count: number of threads.
     """
-    options = grain.ReadOptions(num_threads=THREADS, prefetch_buffer_size=ahead)
+    options = grain.ReadOptions(num_threads=count, prefetch_buffer_size=ahead)
     dataset = grain.MapDataset.source(items).map(function)
     yield from dataset.to_iter_dataset(options, allow_nones=True)

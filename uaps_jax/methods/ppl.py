@@ -10,7 +10,7 @@ with s = A_s(w) a photometric change of w, boxes M_1, M_2 and xi_i ~ U(0, 1):
     z_i     = M_2 a_j + (1 - M_2) s_i,    q_i = M_2 t_j + (1 - M_2) y_hat_i,    j = i + 1 mod n
     L       = mean over all pixels with a label of CE(f(x), y) and CE(f(z), q)
 
-`loss` adds Dice to CE, over the same pixels, or takes it alone.
+`loss` can be the Dice loss of the same pixels, or half the sum of both, in place of CE.
 q is computed in evaluation mode without a gradient. A mask M is the XOR of three boxes and the
 same for all images of a batch. In the "released" form A_s changes the normalised image, converted
 to 8 bits with a wrap-around, and the result is normalised again.
